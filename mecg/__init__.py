@@ -1,0 +1,4 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The command line; the only place that composes everything."""
+
+__version__ = "0.1.0"
