@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: MIT
-"""The run-time around the core: one source, many sinks."""
+"""The run-time around the pure core: one source, many sinks, threads and clocks."""

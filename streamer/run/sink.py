@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: MIT
+"""What every sink is, and what it is told before the first sample."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, Protocol
+
+from streamer.latency import LatencyBudget
+from streamer.leads import ORIGIN
+from streamer.stream import Chunk, Event, Frame, StreamInfo
+
+NOT_FOR_DIAGNOSIS = "reconstructed from one lead; research use, not for diagnosis"
+"""Goes with everything that leaves the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class SessionDescription:
+    """Everything that is true of a whole session; said once, to every sink."""
+
+    stream: StreamInfo
+    model: str
+    """Name of the model that reconstructs."""
+    model_version: str
+    """First digits of the SHA-256 of the model file, or what its metadata states."""
+    rate_hz: float
+    """The model's rate: that of every frame."""
+    latency: LatencyBudget
+    """The algorithmic latency and its parts.  Frame indices have it taken out already."""
+    filters: str
+    """The input band in words, such as ``0.5-40 Hz``."""
+    origins: Mapping[str, str] = MappingProxyType(ORIGIN)
+    """``measured``, ``predicted`` or ``derived`` for each of the twelve leads."""
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What must be said beside every reconstructed lead."""
+        wrong = () if self.stream.is_lead_i else (f"input is not Lead I but {self.stream.lead}",)
+        return (NOT_FOR_DIAGNOSIS, *wrong)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The same as plain JSON types."""
+        stream = self.stream
+        return {
+            "source": stream.source,
+            "source_rate_hz": stream.rate_hz,
+            "input_lead": stream.lead,
+            "input_is_lead_i": stream.is_lead_i,
+            "inverted": stream.inverted,
+            "placement": stream.placement.value,
+            "device": stream.device,
+            "rate_hz": self.rate_hz,
+            "units": "mV",
+            "leads": list(self.origins),
+            "origins": dict(self.origins),
+            "model": self.model,
+            "model_version": self.model_version,
+            "filters": self.filters,
+            "algorithmic_ms": self.latency.as_dict(),
+            "warnings": list(self.warnings),
+        }
+
+
+class Sink(Protocol):
+    """Takes what a session produces: a file, an outlet, a window, a status line.
+
+    `open` is called by whoever starts the session; all else by one thread that belongs to this sink
+    alone, so that it may block without costing anybody a sample.  A method that raises ends the
+    sink: `close` is still called, once, and the others go on.
+    """
+
+    @property
+    def name(self) -> str:
+        """What to call it when something has to be said about it."""
+        ...
+
+    def open(self, description: SessionDescription) -> None:
+        """Get ready.
+
+        Raises
+        ------
+        InputError, OSError
+            Where it cannot: the session does not start.
+        """
+        ...
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Raw samples as received, before anything is made of them."""
+        ...
+
+    def frame(self, frame: Frame) -> None:
+        """Twelve leads."""
+        ...
+
+    def event(self, event: Event) -> None:
+        """Something happened beside the samples."""
+        ...
+
+    def close(self) -> None:
+        """Nothing more will come: finish what was begun."""
+        ...
+
+
+class Overflow(Enum):
+    """What happens to the next item when a sink's queue is full."""
+
+    BLOCK = "block"
+    """The source waits: nothing is lost.  Becomes `DROP_OLDEST` where the source is live, since a
+    live source cannot wait; the queue is deep enough for stalls of many seconds."""
+    DROP_OLDEST = "drop oldest"
+    """The oldest item goes, is counted, and the sink is told.  For displays."""

@@ -1,0 +1,338 @@
+# SPDX-License-Identifier: MIT
+"""Twelve leads as a WFDB record: format 16, 1 µV, at the source's own rate and length."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections import deque
+from collections.abc import Sequence
+from io import BufferedWriter
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.errors import InputError
+from streamer.leads import LEADS, PREDICTED, twelve_from_eight
+from streamer.rate import RateConverter, Run
+from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
+from streamer.stream import Chunk, Event, Frame, Samples
+
+GAIN_PER_MV = 1000
+"""1 LSB is 1 µV."""
+
+INVALID = -32768
+"""Format 16's code for "no sample"; read as NaN."""
+
+LARGEST = 32767
+"""Samples beyond this many LSB are clipped, and counted."""
+
+_EIGHT = [LEADS.index(lead) for lead in PREDICTED]
+
+
+class WfdbWriter:
+    """Writes one record of twelve leads, all of it or nothing.
+
+    Samples go to a hidden temporary file in the same folder; `finish` renames it and writes the
+    header, `abort` removes it.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it does not exist.
+    name : str
+        Of the record: letters, digits, ``_`` and ``-``.
+    rate_hz : float
+        Sampling rate that the header states.
+    force : bool
+        Overwrite a record of this name.
+
+    Raises
+    ------
+    InputError
+        Where such a record exists already, or the name is not one that WFDB allows.
+    OSError
+        Where the folder cannot be written.
+    """
+
+    def __init__(self, folder: Path, name: str, rate_hz: float, *, force: bool = False) -> None:
+        if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+            raise InputError(f"'{name}' cannot name a WFDB record: use letters, digits, _ and - only")
+        self.samples = 0
+        """Written so far, of each lead."""
+        self.clipped = 0
+        """Samples that did not fit into 16 bits."""
+        self.header = folder / f"{name}.hea"
+        self._signal = folder / f"{name}.dat"
+        self._rate_hz = rate_hz
+        self._force = force
+        self._refuse_existing()
+        folder.mkdir(parents=True, exist_ok=True)
+        self._part = folder / f".{name}.{os.getpid()}.part"
+        self._file: BufferedWriter | None = self._part.open("wb")
+        self._first = np.full(12, INVALID, np.int64)
+        self._sums = np.zeros(12, np.int64)
+
+    def append(self, leads_mv: Samples) -> None:
+        """Write ``(12, n)`` samples in mV, in the order of `LEADS`; NaN is "no sample"."""
+        if self._file is None:
+            raise ValueError("the record is closed")
+        lsb = np.rint(leads_mv.astype(np.float64) * GAIN_PER_MV)
+        missing = np.isnan(lsb)
+        self.clipped += int(np.count_nonzero(np.abs(lsb) > LARGEST))
+        digital = np.where(missing, INVALID, np.clip(lsb, -LARGEST, LARGEST)).astype("<i2")
+        if not self.samples and digital.shape[1]:
+            self._first = digital[:, 0].astype(np.int64)
+        self._sums += digital.sum(axis=1, dtype=np.int64)
+        self._file.write(digital.T.tobytes())
+        self.samples += digital.shape[1]
+
+    def finish(self, comments: Sequence[str] = ()) -> Path:
+        """Give the record its name; returns the header's path.
+
+        Parameters
+        ----------
+        comments : sequence of str
+            Lines for the header.
+
+        Raises
+        ------
+        InputError
+            Where a record of this name has appeared meanwhile; nothing is left behind.
+        OSError
+            Where the disk is full, say; nothing is left behind.
+        """
+        if self._file is None:
+            raise ValueError("the record is closed")
+        header_part = self._part.with_suffix(".hea.part")
+        try:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            header_part.write_bytes(self._header_text(comments).encode("ascii", "replace"))
+            self._refuse_existing()
+            # An old header beside a new signal would be a wrong record; no header is none.
+            self.header.unlink(missing_ok=True)
+            self._part.replace(self._signal)
+            header_part.replace(self.header)
+        except BaseException:
+            header_part.unlink(missing_ok=True)
+            self.abort()
+            raise
+        self._file = None
+        return self.header
+
+    def abort(self) -> None:
+        """Leave nothing behind.  Does nothing after `finish`."""
+        if self._file is not None:
+            file, self._file = self._file, None
+            try:
+                file.close()
+            finally:
+                self._part.unlink(missing_ok=True)
+
+    def _refuse_existing(self) -> None:
+        for path in (self.header, self._signal):
+            if path.exists() and not self._force:
+                raise InputError(f"{path} exists: choose another --out, or overwrite it with --force")
+
+    def _header_text(self, comments: Sequence[str]) -> str:
+        lines = [f"{self.header.stem} 12 {self._rate_hz:.12g} {self.samples}"]
+        for lead, first, total in zip(LEADS, self._first, self._sums, strict=True):
+            checksum = int(total + 0x8000) % 0x10000 - 0x8000  # 16 bits, signed
+            lines.append(
+                f"{self._signal.name} 16 {GAIN_PER_MV}(0)/mV 16 0 {first} {checksum} 0 {lead.upper()}"
+            )
+        lines += [f"# {' '.join(comment.split())}" for comment in comments]
+        return "\n".join(lines) + "\n"
+
+
+class AtSourceRate:
+    """Turns frames back into the rate, and the exact samples, of the source.
+
+    The eight independent leads are converted and the other four derived anew, so that the limb-lead
+    laws hold.  A sample that the source lost is NaN at its own index; next to a gap one more may be,
+    where the model's coarser grid has none.
+
+    Parameters
+    ----------
+    model_hz, source_hz : float
+        Rate of the frames, and of what comes out.
+    """
+
+    def __init__(self, model_hz: float, source_hz: float) -> None:
+        self._converters = [RateConverter(model_hz, source_hz) for _ in PREDICTED]
+        self._batch = int(model_hz)  # converting a second at a time costs a tenth of hop by hop
+        self._waiting: list[Frame] = []
+        self._missing: deque[tuple[int, int]] = deque()
+        self._received = 0  # index after the newest source sample
+        self._next = 0  # next index to put out
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Note which samples the source had; before the frames that are made of them."""
+        if chunk.start > self._received:
+            self._missing.append((self._received, chunk.start))
+        edges = np.flatnonzero(np.diff(~np.isfinite(chunk.lead_mv), prepend=False, append=False)) + chunk.start
+        self._missing.extend(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+        self._received = chunk.stop
+
+    def frame(self, frame: Frame) -> Samples:
+        """Take a frame; return the ``(12, n)`` samples in mV that follow those returned before."""
+        self._waiting.append(frame)
+        if frame.stop - self._waiting[0].start < self._batch:
+            return np.empty((12, 0), np.float32)
+        return self._convert()
+
+    def finish(self) -> Samples:
+        """The rest, up to as many samples as came in."""
+        parts = [self._convert(), self._place([converter.finish() for converter in self._converters])]
+        if self._next < self._received:
+            parts.append(np.full((12, self._received - self._next), np.nan, np.float32))
+            self._next = self._received
+        return np.concatenate(parts, axis=1)
+
+    def _convert(self) -> Samples:
+        parts = [np.empty((12, 0), np.float32)]
+        frames, self._waiting = self._waiting, []
+        for start, leads_mv in _stretches(frames):
+            eight = leads_mv[_EIGHT].astype(np.float64)
+            runs = [converter.push(start, x) for converter, x in zip(self._converters, eight, strict=True)]
+            parts.append(self._place(runs))
+        return np.concatenate(parts, axis=1)
+
+    def _place(self, runs_of_each: list[list[Run]]) -> Samples:
+        """Put runs (the same ones for each of the eight leads) at their indices, NaN between."""
+        parts = [np.empty((12, 0), np.float32)]
+        for runs in zip(*runs_of_each, strict=True):
+            start, stop = max(runs[0].start, self._next), min(runs[0].stop, self._received)
+            if stop <= start:
+                continue
+            eight = np.array([run.x[start - run.start : stop - run.start] for run in runs], np.float32)
+            out = np.full((12, stop - self._next), np.nan, np.float32)
+            out[:, start - self._next :] = twelve_from_eight(eight)
+            self._mark_missing(out)
+            self._next = stop
+            parts.append(out)
+        return np.concatenate(parts, axis=1)
+
+    def _mark_missing(self, out: Samples) -> None:
+        stop = self._next + out.shape[1]
+        while self._missing and self._missing[0][0] < stop:
+            first, last = self._missing[0]
+            out[:, max(first - self._next, 0) : max(last - self._next, 0)] = np.nan
+            if last > stop:
+                break
+            self._missing.popleft()
+
+
+def _stretches(frames: Sequence[Frame]) -> list[tuple[int, Samples]]:
+    """The valid stretches of consecutive frames, joined: start index and ``(12, n)`` mV."""
+    stretches: list[tuple[int, Samples]] = []
+    joined: list[Samples] = []
+    begin = stop = 0
+    for frame in frames:
+        for first, last in _true_runs(frame.valid):
+            start = frame.start + first
+            if joined and start != stop:
+                stretches.append((begin, np.concatenate(joined, axis=1)))
+                joined = []
+            if not joined:
+                begin = start
+            joined.append(frame.leads_mv[:, first:last])
+            stop = frame.start + last
+    if joined:
+        stretches.append((begin, np.concatenate(joined, axis=1)))
+    return stretches
+
+
+def _true_runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
+    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+
+
+class WfdbSink:
+    """The twelve leads as a WFDB record beside other sinks, or by itself.
+
+    Same rate and length as the source, the algorithmic latency taken out.  Nothing has the record's
+    name before `close`, and a session without a sample leaves none.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the record goes.
+    record : str
+        Its name.
+    force : bool
+        Overwrite a record of this name.
+    """
+
+    name = "WFDB record"
+
+    def __init__(self, folder: Path, record: str, *, force: bool = False) -> None:
+        self._folder = folder
+        self._record = record
+        self._force = force
+        self.clipped = 0
+        """Samples beyond ±32.767 mV, known after `close`."""
+        self.samples = 0
+        """Of each lead, known after `close`."""
+
+    def open(self, description: SessionDescription) -> None:
+        """Begin the record.
+
+        Raises
+        ------
+        InputError, OSError
+            As `WfdbWriter`.
+        """
+        self._description = description
+        rate_hz = description.stream.rate_hz
+        self._resampled = AtSourceRate(description.rate_hz, rate_hz)
+        self._writer = WfdbWriter(self._folder, self._record, rate_hz, force=self._force)
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Note which samples there are."""
+        self._resampled.chunk(chunk)
+
+    def frame(self, frame: Frame) -> None:
+        """Write what has become certain."""
+        self._writer.append(self._resampled.frame(frame))
+
+    def event(self, event: Event) -> None:
+        """Nothing: a record has no place for words with a time."""
+
+    def close(self) -> None:
+        """Complete the record and give it its name."""
+        try:
+            self._writer.append(self._resampled.finish())
+        except BaseException:
+            self.abort()
+            raise
+        self.samples, self.clipped = self._writer.samples, self._writer.clipped
+        if self.samples:
+            self._writer.finish(record_comments(self._description, self.clipped))
+        else:
+            self.abort()
+
+    def abort(self) -> None:
+        """Leave nothing behind."""
+        self._writer.abort()
+
+
+def record_comments(description: SessionDescription, clipped: int = 0) -> list[str]:
+    """What a file must say of itself: which leads are estimates, by what, and what was taken out."""
+    stream = description.stream
+    by_origin: dict[str, list[str]] = {}
+    for lead, origin in description.origins.items():
+        by_origin.setdefault(origin, []).append(lead)
+    lines = [f"{NOT_FOR_DIAGNOSIS[0].upper()}{NOT_FOR_DIAGNOSIS[1:]}"]
+    lines += [f"{origin}: {', '.join(leads)}" for origin, leads in by_origin.items()]
+    lines.append("lead I is the measured one, baseline and phase corrected by the model")
+    lines += [warning for warning in description.warnings if warning != NOT_FOR_DIAGNOSIS]
+    lines.append(f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
+    lines.append(f"model: {description.model} {description.model_version}, input band {description.filters}")
+    lines.append(f"algorithmic latency removed: {description.latency.total_ms:.1f} ms")
+    if clipped:
+        lines.append(f"{clipped} samples clipped to +-{LARGEST / GAIN_PER_MV} mV")
+    return lines
