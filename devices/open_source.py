@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: MIT
+"""From a SOURCE, as a person writes it, to the source that plays it."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Protocol
+
+from devices.source import Source
+from devices.synthetic import Synthetic
+from devices.wfdb_replay import WfdbReplay
+from streamer.errors import InputError
+from streamer.stream import Placement
+
+
+class Factory(Protocol):
+    """Makes a source from what follows its scheme; opens nothing yet."""
+
+    def __call__(
+        self, rest: str, /, *, lead: str | None, invert: bool, placement: Placement, speed: float
+    ) -> Source:
+        """`rest` may be empty; `lead` None is the source's own choice, Lead I where it can."""
+        ...
+
+
+FACTORIES: dict[str, Factory] = {
+    "wfdb": WfdbReplay,
+    "synthetic": Synthetic,
+}
+"""What each scheme opens.  A new source is one file in this folder and one line here."""
+
+SCHEMES = ("wfdb", "synthetic", "lsl", "polar", "movesense", "session")
+"""Every scheme that a SOURCE may begin with, built or planned."""
+
+
+def parse_source(text: str) -> tuple[str, str]:
+    """Split a SOURCE into its scheme and the rest.
+
+    Parameters
+    ----------
+    text : str
+        ``scheme:rest``, split once, at the colon of a known scheme; anything else is the path of
+        a WFDB record, so that ``C:\\x``, colons and spaces in names survive.
+
+    Returns
+    -------
+    tuple of two str
+        Such as ``("wfdb", "recordings/ptb/s0010_re")``.
+
+    Raises
+    ------
+    InputError
+        Empty, or of an unknown scheme (where no record has that name).
+    """
+    if not text.strip():
+        raise InputError("the source is empty; name a WFDB record, or one of " + _listed())
+    scheme, colon, rest = text.partition(":")
+    if colon and scheme.lower() in (*SCHEMES, *FACTORIES):
+        return scheme.lower(), rest
+    # One letter before the colon is a drive.
+    looks_like_one = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text)
+    if looks_like_one and not any(_is_file(text + end) for end in ("", ".hea")):
+        raise InputError(
+            f"{scheme!r} is no kind of source (nor is there such a record); use one of {_listed()}"
+        )
+    return "wfdb", text
+
+
+def open_source(
+    text: str,
+    *,
+    lead: str | None = None,
+    invert: bool = False,
+    placement: Placement = Placement.UNSTATED,
+    speed: float = 1.0,
+) -> Source:
+    """Make the source that a SOURCE names; nothing is opened until its `open` is called.
+
+    Parameters
+    ----------
+    text : str
+        As `parse_source` takes it.
+    lead : str, optional
+        Which lead to measure; Lead I if not given.
+    invert : bool
+        Turn its polarity.
+    placement : Placement
+        Where the electrodes sit, as far as the user has said.
+    speed : float
+        Of a replay: 1 is real time, `math.inf` as fast as it goes.
+
+    Raises
+    ------
+    InputError
+        An unknown scheme, one that this version lacks, or parameters that the source refuses.
+    """
+    scheme, rest = parse_source(text)
+    factory = FACTORIES.get(scheme)
+    if factory is None:
+        raise InputError(
+            f"{scheme}: is not in this version yet; use {' or '.join(f'{s}:' for s in FACTORIES)}"
+        )
+    return factory(rest, lead=lead, invert=invert, placement=placement, speed=speed)
+
+
+def _listed() -> str:
+    return ", ".join(f"{scheme}:" for scheme in SCHEMES)
+
+
+def _is_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # a name too long
+        return False
