@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 import os
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -524,11 +525,11 @@ def _header_path(path: str | Path, exists: bool = True) -> Path:
         raise InputError(f"{show(text)} is not the name of a record; give a path such as folder/name.hea")
     if "://" in text:
         raise InputError(f"{show(text)} is a web address; download the record and name its .hea file")
-    if Path(text).is_dir():
+    if _is(Path.is_dir, text):
         raise InputError(f"{show(text)} is a folder; name a record in it, such as {show(f'{text}/name')}")
     stem = text[:-4] if text.lower().endswith((".hea", ".dat")) else text
     header = Path(text) if text.lower().endswith(".hea") else Path(f"{stem}.hea")
-    if exists and not header.is_file():
+    if exists and not _is(Path.is_file, header):
         raise InputError(f"no record {show(stem)} (there is no file {show(header)}); check the path")
     return header
 
@@ -551,9 +552,16 @@ def _beside(header: Path, name: str) -> Path:
     return path
 
 
+def _is(kind: Callable[[Path], bool], path: str | Path) -> bool:
+    try:
+        return kind(Path(path))
+    except OSError:  # a name too long, a folder that may not be searched
+        return False
+
+
 def _bytes_of(path: Path, most: int, kind: str) -> bytes:
     try:
-        if not path.is_file():
+        if not _is(Path.is_file, path):
             raise InputError(f"there is no {kind} {show(path)}; check the path")
         with path.open("rb") as file:
             raw = file.read(most + 1)
@@ -635,13 +643,17 @@ def _signal(line: str, number: int, what: str) -> Signal:
 
 
 def show(text: object) -> str:
-    """Text of any origin, quoted for a message of one line."""
+    """Text of any origin, quoted and shortened for a message of one line."""
     shown = str(text)
-    return repr(shown if len(shown) <= 120 else f"{shown[:60]}...{shown[-57:]}")
+    shown = shown if len(shown) <= 120 else f"{shown[:60]}...{shown[-57:]}"
+    # Not repr(), which would double the backslashes of a path.
+    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown) + "'"
 
 
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or type(error).__name__).lower()
+def _reason(error: OSError | RuntimeError) -> str:
+    if isinstance(error, RuntimeError):  # pathlib's, before Python 3.13
+        return "a loop of links"
+    return (error.strerror or type(error).__name__).lower()
 
 
 def _unreadable(path: Path, error: OSError) -> InputError:
