@@ -35,7 +35,7 @@ _MOST_SAMPLES = 1 << 40
 # Every run of digits is bounded, so that no header can ask for a number of a million of them.
 _NUMBER = r"(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,2})?"
 _RATE = re.compile(rf"({_NUMBER})(?:/({_NUMBER})(?:\(-?{_NUMBER}\))?)?", re.ASCII)
-_FORMAT = re.compile(r"(\d{1,4})(?:x(\d{1,6}))?(?::(\d{1,9}))?(?:\+(\d{1,12}))?", re.ASCII)
+_FORMAT = re.compile(r"(\d{1,4})(?:x(\d{1,6}))?(?::(\d{1,4}))?(?:\+(\d{1,12}))?", re.ASCII)
 _GAIN = re.compile(rf"([+-]?{_NUMBER})(?:\((-?\d{{1,10}})\))?(?:/(\S+))?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
@@ -148,7 +148,7 @@ def read_header(path: str | Path) -> Header:
     fields = lines[0].split()
     segmented = re.fullmatch(r".+/(\d{1,9})", fields[0])
     count = _count(fields, 1)
-    if count is None or count < 0:
+    if count is None:
         raise InputError(f"{what} is no WFDB header (it begins with {show(lines[0])}); name a .hea file")
     if count == 0:
         raise InputError(f"{what} describes a record without signals; name another record")
@@ -156,7 +156,7 @@ def read_header(path: str | Path) -> Header:
         raise InputError(f"{what} promises {count} signals, more than {_MOST_SIGNALS}; name another record")
     rate_hz = _rate(fields[2] if len(fields) > 2 else "250", what)
     samples = _count(fields, 3)
-    if len(fields) > 3 and (samples is None or not 0 <= samples <= _MOST_SAMPLES):
+    if len(fields) > 3 and (samples is None or samples > _MOST_SAMPLES):
         raise InputError(f"{what} states an impossible length ({show(fields[3])}); repair its first line")
     body = lines[1:]
     signals: tuple[Signal, ...] = ()
@@ -548,7 +548,9 @@ def _beside(header: Path, name: str) -> Path:
         if not path.is_file():
             raise InputError(f"{what} names {show(name)}, which is not there; put it beside the header")
     except (OSError, RuntimeError) as error:  # a loop of links, a name too long
-        raise InputError(f"{what} names {show(name)}, which cannot be opened ({_reason(error)})") from None
+        raise InputError(
+            f"{what} names {show(name)}, which cannot be opened ({_reason(error)}); correct the header"
+        ) from None
     return path
 
 
