@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opens the monitor.  This module itself needs no Qt, so that it can say what is missing."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType, TracebackType
+
+from gui.inbox import Inbox
+from streamer.errors import InputError
+from streamer.stream import StreamInfo
+
+_PROBE = "import pyqtgraph; from PyQt6.QtWidgets import QApplication; QApplication([])"
+
+
+def why_no_display() -> str | None:
+    """One line that says why no window can be opened here, or None where one can.
+
+    Qt ends the whole process where its system libraries are missing or the display does not answer,
+    so another process tries first; that takes about a second.
+    """
+    if (
+        sys.platform.startswith("linux")
+        and not os.environ.get("QT_QPA_PLATFORM")
+        and not os.environ.get("DISPLAY")
+        and not os.environ.get("WAYLAND_DISPLAY")
+    ):
+        return "no display: neither DISPLAY nor WAYLAND_DISPLAY is set"
+    try:
+        tried = subprocess.run(
+            [sys.executable, "-c", _PROBE], capture_output=True, text=True, errors="replace", timeout=60
+        )
+    except subprocess.TimeoutExpired:
+        return "Qt does not answer: it took more than 60 s to start"
+    if tried.returncode == 0:
+        return None
+    lines = [line.strip() for line in tried.stderr.splitlines() if line.strip()]
+    missing = [line for line in lines if line.startswith(("ModuleNotFoundError", "ImportError"))]
+    needed = [line for line in lines if "is needed to load" in line or "could not connect" in line]
+    why = (missing or needed or lines[:1] or [f"its trial ended with code {tried.returncode}"])[0]
+    return f"Qt cannot open a window: {why}"
+
+
+def run_monitor(
+    inbox: Inbox,
+    info: StreamInfo,
+    model_text: str,
+    algorithmic_latency_ms: float,
+    *,
+    on_close: Callable[[], None],
+    screenshot: Path | None = None,
+    seconds: float | None = None,
+    px_per_mm: float | None = None,
+) -> int:
+    """Show the monitor until it is closed; call from the main thread.
+
+    Parameters
+    ----------
+    inbox : Inbox
+        Attached to the session as one of its sinks.
+    info, model_text, algorithmic_latency_ms
+        For the header.
+    on_close : callable
+        Called once, when the window closes, however that came about; stop the session there.
+    screenshot : Path, optional
+        Save a PNG of the window here after ``seconds`` (10 where not given), then close.
+    seconds : float, optional
+        Close by itself after so long.
+    px_per_mm : float, optional
+        Logical pixels to a millimetre, where they are known better than the screen states them.
+
+    Returns
+    -------
+    int
+        The exit code: 0, or 130 after Ctrl-C.
+
+    Raises
+    ------
+    InputError
+        The picture cannot be written.
+    """
+    from PyQt6.QtCore import QTimer
+    from PyQt6.QtWidgets import QApplication
+
+    from gui.monitor_window import MonitorWindow
+
+    app = QApplication.instance() or QApplication(["mecg"])
+    window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm)
+    window.resize(1600, 900)
+    outcome: list[BaseException] = []
+    interrupted: list[int] = []
+
+    def fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        # Without this PyQt6 aborts the process on the first exception in a slot.
+        outcome.append(error)
+        window.close()
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        interrupted.append(number)
+        window.close()
+
+    def finish() -> None:
+        if screenshot is not None and not window.grab().save(str(screenshot), "PNG"):
+            outcome.append(InputError(f"cannot write the picture {screenshot}: choose another place"))
+        window.close()
+
+    hook, sys.excepthook = sys.excepthook, fail
+    handler = signal.signal(signal.SIGINT, interrupt)
+    try:
+        if screenshot is not None or seconds is not None:
+            QTimer.singleShot(round(1000 * (10.0 if seconds is None else seconds)), finish)
+        window.show()
+        app.exec()
+    finally:
+        window.close()
+        sys.excepthook = hook
+        signal.signal(signal.SIGINT, handler)
+    if outcome:
+        raise outcome[0]
+    return 130 if interrupted else 0
