@@ -15,7 +15,7 @@ from gui.inbox import Inbox
 from streamer.errors import InputError
 from streamer.stream import StreamInfo
 
-_PROBE = "import pyqtgraph; from PyQt6.QtWidgets import QApplication; QApplication([])"
+_PROBE = "from PyQt6.QtWidgets import QApplication; import pyqtgraph; QApplication([])"
 
 
 def why_no_display() -> str | None:

@@ -121,8 +121,8 @@ class PaperView(QGraphicsView):
         if not self.panels:
             return
         scale, rate_hz = self._look.scale, buffer.rate_hz
-        first = math.ceil((edge_s - shown_s(self.panels[0], scale)) * rate_hz)
-        stretch = buffer.view(first, math.floor(edge_s * rate_hz) + 1)
+        first = max(0, math.ceil((edge_s - shown_s(self.panels[0], scale)) * rate_hz))
+        stretch = buffer.view(first, min(math.floor(edge_s * rate_hz) + 1, buffer.stop))
         group = int(rate_hz / scale.px_per_s)
         index, leads_mv = envelope(stretch.leads_mv, group, stretch.start)
         x = x_of(index, rate_hz, edge_s, scale)
@@ -202,8 +202,9 @@ class PaperView(QGraphicsView):
                 painter.drawLine(QLineF(x, 0, x, height))
             for y in (round(k * mm) + 0.5 for k in range(down + 1) if (k % 5 == 0) == heavy):
                 painter.drawLine(QLineF(0, y, width, y))
-        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(theme.soft_ink), 1.5))
+        pen = QPen(QColor(theme.soft_ink), 2)
+        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
+        painter.setPen(pen)
         for mark in calibration_marks(self.panels, scale):
             painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in mark]))
 
