@@ -41,13 +41,15 @@ class Mailbox(Generic[T]):
         Parameters
         ----------
         always : bool
-            Neither wait nor drop: for the run-time's own few words, which no back-pressure may stop.
+            Neither wait nor drop: for the run-time's own few words, which no back-pressure may stop
+            and which nobody misses after the end.
         """
         with self._changed:
             if not always:
                 self._make_room()
             if self._ended:
-                self._drop(item)
+                if not always:
+                    self._drop(item)
                 return
             self._waiting.append((time.monotonic(), item))
             self._changed.notify_all()

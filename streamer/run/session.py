@@ -308,6 +308,7 @@ class Session:
         """Let the sinks finish, in order, so that the later ones hear how the earlier ones fared."""
         for worker in self._workers:
             self._tell_drops(worker, now=True)
+        for worker in self._workers:
             worker.box.end()
             patience_s = inf if worker.overflow is Overflow.BLOCK else time.monotonic() + STOP_S
             while worker.thread.is_alive() and time.monotonic() < min(self._deadline_s, patience_s):

@@ -4,13 +4,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from types import MappingProxyType
 from typing import Any, Protocol
 
+import numpy as np
+
+from streamer.filters import Sos
 from streamer.latency import LatencyBudget
 from streamer.leads import ORIGIN
+from streamer.model import ModelSpec
 from streamer.stream import Chunk, Event, Frame, StreamInfo
 
 NOT_FOR_DIAGNOSIS = "reconstructed from one lead; research use, not for diagnosis"
@@ -25,15 +29,27 @@ class SessionDescription:
     model: str
     """Name of the model that reconstructs."""
     model_version: str
-    """First digits of the SHA-256 of the model file, or what its metadata states."""
+    """As its metadata states."""
     rate_hz: float
     """The model's rate: that of every frame."""
     latency: LatencyBudget
     """The algorithmic latency and its parts.  Frame indices have it taken out already."""
     filters: str
     """The input band in words, such as ``0.5-40 Hz``."""
-    origins: Mapping[str, str] = MappingProxyType(ORIGIN)
+    origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(ORIGIN))
     """``measured``, ``predicted`` or ``derived`` for each of the twelve leads."""
+
+    @classmethod
+    def of(cls, stream: StreamInfo, spec: ModelSpec, latency: LatencyBudget) -> SessionDescription:
+        """From what the source, the model and the pipeline say of themselves."""
+        return cls(
+            stream=stream,
+            model=spec.name,
+            model_version=spec.version,
+            rate_hz=spec.rate_hz,
+            latency=latency,
+            filters=band_in_words(spec.filters.input, spec.rate_hz),
+        )
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -62,6 +78,16 @@ class SessionDescription:
             "algorithmic_ms": self.latency.as_dict(),
             "warnings": list(self.warnings),
         }
+
+
+def band_in_words(sos: Sos, rate_hz: float) -> str:
+    """The band of a cascade between its -3 dB points, such as ``0.5-40 Hz``."""
+    hz = np.geomspace(0.01, rate_hz / 2, 20_000)
+    z = np.exp(-2j * np.pi * hz / rate_hz)
+    powers = np.stack((np.ones_like(z), z, z * z))
+    gain = np.abs(((sos[:, :3] @ powers) / (sos[:, 3:] @ powers)).prod(axis=0))
+    passed = hz[gain >= gain.max() / np.sqrt(2)]
+    return f"{passed[0]:.2g}-{passed[-1]:.3g} Hz"
 
 
 class Sink(Protocol):

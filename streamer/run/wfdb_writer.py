@@ -173,7 +173,9 @@ class AtSourceRate:
         """Note which samples the source had; before the frames that are made of them."""
         if chunk.start > self._received:
             self._missing.append((self._received, chunk.start))
-        edges = np.flatnonzero(np.diff(~np.isfinite(chunk.lead_mv), prepend=False, append=False)) + chunk.start
+        edges = (
+            np.flatnonzero(np.diff(~np.isfinite(chunk.lead_mv), prepend=False, append=False)) + chunk.start
+        )
         self._missing.extend(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
         self._received = chunk.stop
 

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+# Everything runs in .venv, which the first target that needs it makes.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-long lint clean
+
+BIN := .venv/bin
+
+help:
+	@echo "make demo       the live 12-lead monitor on a bundled recording (headless where there is no display)"
+	@echo "make test       all tests, style and types"
+	@echo "make test-long  the tests that take minutes"
+	@echo "make lint       style and types only"
+	@echo "make clean      remove .venv and what the tests and the demo left"
+
+demo: .venv/.gui
+	@$(BIN)/python -m mecg.demo
+
+test: .venv/.test
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m "not long"
+
+test-long: .venv/.test
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m long
+
+lint: .venv/.test
+	@$(BIN)/python -m pytest -q tests/test_architecture.py
+
+clean:
+	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+
+.venv/.gui .venv/.test: .venv/.%: pyproject.toml | .venv/pyvenv.cfg
+	@echo "installing what '$*' needs into .venv (once; a minute or two, some 100 MB):"
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[$(if $(filter test,$*),gui$(comma)test,$*)]' \
+	  | sed -u -n -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' -e 's/^Installing collected.*/  installing .../p'
+	@touch $@
+
+comma := ,
+
+# A .venv without its own pip is what an interrupted or ensurepip-less `python -m venv` leaves: start over.
+.venv/pyvenv.cfg:
+	@python=$$(command -v python3.11 || command -v python3 || true); \
+	if [ -z "$$python" ] || ! "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	  echo "Python 3.11 or newer is needed and was not found: install it (Debian, Ubuntu: apt install python3.11 python3.11-venv)" >&2; \
+	  exit 2; \
+	fi; \
+	rm -rf .venv; \
+	if ! "$$python" -m venv .venv >/dev/null 2>&1; then \
+	  rm -rf .venv; \
+	  echo "Python's venv module is missing: install it (Debian, Ubuntu: apt install python3-venv) and try again" >&2; \
+	  exit 2; \
+	fi

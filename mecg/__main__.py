@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`mecg`: what can be asked on the command line, and how every command ends.
+
+Exit codes: 0 done; 1 a check failed; 2 bad input or usage, with one line that says what is wrong and
+what to do; 130 on Ctrl-C, after a clean stop.  Data goes to stdout, words to stderr.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import math
+import os
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from mecg import __version__
+from streamer.errors import InputError
+
+_COMMANDS = {
+    "monitor": "mecg.monitor",
+    "stream": "mecg.stream",
+    "reconstruct": "mecg.reconstruct",
+    "evaluate": "mecg.evaluate_command",
+    "info": "mecg.info",
+}
+"""Imported only when asked for: `mecg --version` must not wait for a compiler or a window."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with the usage in one line."""
+
+    def error(self, message: str) -> NoReturn:
+        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        raise SystemExit(2)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command; returns the exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        Without the program's name; those of the process where left out.
+    """
+    try:
+        args = _parser().parse_args(argv)
+    except SystemExit as end:  # argparse's way to end: --help, --version, wrong usage
+        return int(end.code or 0)
+    return guarded(lambda: int(importlib.import_module(_COMMANDS[args.command]).run(args)))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run what may meet bad input, a full disk, Ctrl-C or a closed pipe; returns the exit code."""
+    try:
+        return command()
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read stdout has enough.  Python flushes it once more at exit, into the closed pipe.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except InputError as error:
+        message = str(error)
+    except OSError as error:
+        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+    print(f"mecg: {' '.join(message.split())}", file=sys.stderr)
+    return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="mecg",
+        description="Live 12-lead ECG from one measured lead.  Research software, not a medical device.",
+        epilog="A SOURCE is a WFDB record, synthetic:?rate=500&bpm=72, or nothing: the bundled recording.",
+    )
+    parser.add_argument("--version", action="version", version=f"mecg {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
+
+    monitor = commands.add_parser("monitor", help="the window")
+    _add_source(monitor)
+    monitor.add_argument(
+        "--screenshot", type=Path, metavar="FILE", help="write a picture of it at the end (PNG)"
+    )
+    monitor.add_argument("--seconds", type=_positive, metavar="N", help="close it after N seconds")
+    monitor.add_argument("--force", action="store_true", help="overwrite the picture")
+
+    stream = commands.add_parser("stream", help="without a window; a status line on stderr")
+    _add_source(stream)
+    stream.add_argument("--seconds", type=_positive, metavar="N", help="stop after N seconds of signal")
+    stream.add_argument(
+        "--speed", type=_speed, default=1.0, metavar="X|max", help="of a replay; 1 is real time"
+    )
+    stream.add_argument("--json", action="store_true", help="the twelve leads as JSON lines on stdout")
+
+    reconstruct = commands.add_parser("reconstruct", help="WFDB records in, 12-lead WFDB records out")
+    reconstruct.add_argument("records", nargs="+", metavar="RECORD", help="a WFDB record")
+    reconstruct.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they go")
+    _add_jobs(reconstruct)
+    _add_common(reconstruct)
+    reconstruct.add_argument("--force", action="store_true", help="overwrite what is there")
+
+    evaluate = commands.add_parser("evaluate", help="score the model on a PTB-XL-shaped directory")
+    evaluate.add_argument("dataset", type=Path, metavar="DATASET")
+    evaluate.add_argument("--folds", type=_folds, default=(9,), metavar="9,10", help="which (9)")
+    evaluate.add_argument("--rate", type=int, choices=(100, 500), default=500, help="of the files (500)")
+    evaluate.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
+    evaluate.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
+    evaluate.add_argument("--force", action="store_true", help="overwrite the report")
+    _add_jobs(evaluate)
+
+    info = commands.add_parser("info", help="versions, model, filters, latency budget")
+    info.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
+    info.add_argument("--json", action="store_true", help="as JSON")
+    return parser
+
+
+def _add_source(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", nargs="?", metavar="SOURCE", help="the bundled recording where left out")
+    _add_common(parser)
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lead", metavar="NAME", help="measured lead; Lead I where left out")
+    parser.add_argument("--invert", action="store_true", help="turn its polarity")
+    parser.add_argument("--placement", choices=("arms", "chest"), help="where the electrodes sit")
+    parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
+
+
+def _add_jobs(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes at a time (1)")
+
+
+def _positive(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _speed(text: str) -> float:
+    return math.inf if text == "max" else _positive(text)
+
+
+def _count(text: str) -> int:
+    value = int(text)
+    if not 1 <= value <= 256:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 to 256")
+    return value
+
+
+def _folds(text: str) -> tuple[int, ...]:
+    try:
+        folds = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        folds = ()
+    if not folds or not 1 <= folds[0] <= folds[-1] <= 10:
+        raise argparse.ArgumentTypeError(f"{text} are no folds: give 9, or 8,9")
+    return folds
+
+
+# Argparse names the type in its message.
+_positive.__name__ = _speed.__name__ = "number"
+_count.__name__ = "whole number"
+
+if __name__ == "__main__":
+    sys.exit(main())

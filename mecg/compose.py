@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts the parts together: a source, a model, the path between them."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import sys
+import threading
+from collections.abc import Iterator
+from importlib import resources
+from math import ceil
+from pathlib import Path
+
+import numpy as np
+
+from devices.open_source import open_source
+from devices.source import Source
+from streamer.errors import InputError
+from streamer.network import Network
+from streamer.pipeline import Pipeline
+from streamer.run.session import SessionReport
+from streamer.stream import Chunk, Event, Placement, StreamInfo
+
+BUNDLED_RECORDING = Path(__file__).parent.parent / "recordings" / "ptb" / "s0010_re"
+BUNDLED_MODEL = "mecgnet-low.onnx"
+
+
+def source_of(
+    text: str | None,
+    *,
+    lead: str | None = None,
+    invert: bool = False,
+    placement: str | None = None,
+    speed: float = 1.0,
+) -> Source:
+    """The source that a user names, or the bundled recording, announced on stderr; not yet open.
+
+    Raises
+    ------
+    InputError
+        Where there is no such kind of source, or no bundled recording.
+    """
+    if text is None:
+        if not BUNDLED_RECORDING.with_suffix(".hea").exists():
+            raise InputError("this installation has no bundled recordings: name a SOURCE")
+        text = f"wfdb:{_from_here(BUNDLED_RECORDING)}"
+        print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
+    where = Placement(placement) if placement else Placement.UNSTATED
+    return open_source(text, lead=lead, invert=invert, placement=where, speed=speed)
+
+
+def model_bytes(path: Path | None) -> bytes:
+    """The model's file, or the bundled one.
+
+    Raises
+    ------
+    InputError
+        Where it cannot be read.
+    """
+    if path is None:
+        return resources.files("streamer").joinpath("models", BUNDLED_MODEL).read_bytes()
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"the model {path} cannot be read: {error.strerror}") from error
+
+
+def network_of(path: Path | None) -> Network:
+    """The model, loaded and warm.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be read, or is not a model that fits.
+    """
+    model = model_bytes(path)
+    try:
+        return Network(model)
+    except InputError as error:
+        raise InputError(f"{path or BUNDLED_MODEL}: {error}") from error
+
+
+def pipeline_of(info: StreamInfo, network: Network) -> Pipeline:
+    """The path for a stream, compiled and warm: its first frame is as quick as any.
+
+    Raises
+    ------
+    InputError
+        Where the stream's rate cannot be used.
+    """
+    warm_up = Pipeline(info, network)
+    warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
+    warm_up.finish()
+    return Pipeline(info, network)
+
+
+def fingerprint(model: bytes) -> str:
+    """SHA-256 of a model file."""
+    return hashlib.sha256(model).hexdigest()
+
+
+def say_notes(info: StreamInfo) -> None:
+    """Tell the user what the source has chosen, on stderr."""
+    for note in info.notes:
+        print(note, file=sys.stderr)
+
+
+def raise_failure(report: SessionReport) -> None:
+    """Raise what ended a part of a session before its time, where something did."""
+    for error in report.failures.values():
+        raise error
+
+
+class FirstSeconds:
+    """The first seconds of another source, to the sample; follows `devices.source.Source`.
+
+    A live one also ends when that long has passed since the start, whatever has come by then.
+
+    Parameters
+    ----------
+    source : Source
+        Not yet open.
+    seconds : float or None
+        None is all of it.
+    """
+
+    def __init__(self, source: Source, seconds: float | None) -> None:
+        self._source = source
+        self._seconds = seconds
+        self._samples: int | None = None
+        self._live = False
+
+    def open(self) -> StreamInfo:
+        """Open the other source; raises as it does."""
+        info = self._source.open()
+        self._live = info.live
+        if self._seconds is None:
+            return info
+        self._samples = ceil(self._seconds * info.rate_hz)
+        known = self._samples if info.samples is None else min(self._samples, info.samples)
+        return dataclasses.replace(info, samples=known)
+
+    def items(self) -> Iterator[Chunk | Event]:
+        """Everything up to the last sample, which may cut the last chunk."""
+        timer = None
+        if self._live and self._seconds is not None:
+            timer = threading.Timer(self._seconds, self._source.stop)
+            timer.daemon = True
+            timer.start()
+        try:
+            for item in self._source.items():
+                if isinstance(item, Chunk) and self._samples is not None and item.stop >= self._samples:
+                    yield _cut(item, self._samples)
+                    self._samples = 0  # whatever the source still has comes after
+                    self._source.stop()
+                elif not (isinstance(item, Chunk) and self._samples == 0):
+                    yield item
+        finally:
+            if timer is not None:
+                timer.cancel()
+
+    def stop(self) -> None:
+        """Ask `items` to end."""
+        self._source.stop()
+
+
+def _cut(chunk: Chunk, stop: int) -> Chunk:
+    n = max(stop - chunk.start, 0)
+    reference_mv = None if chunk.reference_mv is None else chunk.reference_mv[:, :n]
+    start = min(chunk.start, stop)  # the end may lie in a gap
+    return dataclasses.replace(chunk, start=start, lead_mv=chunk.lead_mv[:n], reference_mv=reference_mv)
+
+
+def _from_here(path: Path) -> Path:
+    """The shorter of a path's absolute form and that from the current folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: MIT
+"""Frames as JSON lines: for a pipe, a script, another language."""
+
+from __future__ import annotations
+
+import json
+from math import isfinite
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.leads import LEADS
+from streamer.run.sink import SessionDescription
+from streamer.stream import Chunk, Event, Frame
+
+DECIMALS = 4
+"""Of a mV: 0.1 µV."""
+
+
+class JsonLines:
+    """One JSON object a line.
+
+    The first, of type ``stream``, is the session's description.  Then, in order, objects of type
+    ``frame``: ``start`` (index at ``rate_hz``, algorithmic latency taken out), ``seconds`` (the same
+    as time since sample 0), ``device_s`` and ``arrival_s`` (the host's monotonic clock), ``settling``
+    (the filters have just started), ``leads_mv`` (lead to list), ``measured_mv`` ("I, as measured")
+    and ``scale_mv`` (uncertainty, lead to list; null where the model states none).  A sample that
+    was lost is null.  Between them objects of type ``event``.
+
+    Parameters
+    ----------
+    out : text stream
+        Usually standard output.
+    """
+
+    name = "JSON lines"
+
+    def __init__(self, out: TextIO) -> None:
+        self._out = out
+
+    def open(self, description: SessionDescription) -> None:
+        """Write the first line."""
+        self._write({"type": "stream", **description.as_dict()})
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Nothing: frames carry the measured lead."""
+
+    def frame(self, frame: Frame) -> None:
+        """Write a frame."""
+        stated = bool(np.isfinite(frame.scale_mv).any())
+        self._write(
+            {
+                "type": "frame",
+                "start": frame.start,
+                "seconds": round(frame.start / frame.rate_hz, 6),
+                "device_s": _number(frame.device_s),
+                "arrival_s": _number(frame.arrival_s),
+                "settling": bool(frame.settling.any()),
+                "leads_mv": dict(zip(LEADS, map(_numbers, frame.leads_mv), strict=True)),
+                "measured_mv": _numbers(frame.measured_mv),
+                "scale_mv": dict(zip(LEADS, map(_numbers, frame.scale_mv), strict=True)) if stated else None,
+            }
+        )
+
+    def event(self, event: Event) -> None:
+        """Write an event."""
+        self._write(
+            {
+                "type": "event",
+                "kind": event.kind,
+                "text": event.text,
+                "host_s": _number(event.host_s),
+                "state": event.state.name.lower() if event.state else None,
+                "count": event.count,
+            }
+        )
+
+    def close(self) -> None:
+        """Flush."""
+        self._out.flush()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
+        self._out.flush()
+
+
+def _number(value: float) -> float | None:
+    return round(value, 6) if isfinite(value) else None
+
+
+def _numbers(values: NDArray[np.float32]) -> list[float | None]:
+    rounded = np.round(values.astype(np.float64), DECIMALS) + 0.0  # no -0.0
+    if np.isfinite(rounded).all():
+        return list(rounded.tolist())
+    return [value if isfinite(value) else None for value in rounded.tolist()]

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A model whose output is known, so that the commands can be held to it."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.run.known_network import scaled_identity
+
+
+@pytest.fixture(scope="session")
+def model_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "identity.onnx"
+    path.write_bytes(scaled_identity())
+    return path

@@ -1,0 +1,12 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The network of `known_network`, loaded once."""
+
+import pytest
+
+from streamer.network import Network
+from tests.run.known_network import scaled_identity
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    return Network(scaled_identity())

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+import io
+import json
+
+import numpy as np
+
+from streamer.leads import LEADS, ORIGIN
+from streamer.network import Network
+from streamer.pipeline import Pipeline
+from streamer.run.json_lines import JsonLines
+from streamer.run.sink import SessionDescription
+from streamer.stream import Chunk, Event, State, StreamInfo
+
+
+def test_every_line_is_valid_json_and_together_they_are_the_stream(network: Network) -> None:
+    info = StreamInfo("test:", 500)
+    pipeline = Pipeline(info, network)
+    out = io.StringIO()
+    sink = JsonLines(out)
+    sink.open(SessionDescription.of(info, network.spec, pipeline.latency))
+    mv = np.random.default_rng(4).normal(0, 0.3, 1000).astype(np.float32)
+    frames = [*pipeline.push(Chunk(0, mv[:400])), *pipeline.push(Chunk(600, mv[600:])), *pipeline.finish()]
+    sink.event(Event("state", "receiving samples", 1.0, State.LIVE))
+    for frame in frames:
+        sink.frame(frame)
+    sink.close()
+
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is not JSON")
+
+    first, event, *rest = [json.loads(line, parse_constant=refuse) for line in out.getvalue().splitlines()]
+    assert (first["type"], first["leads"], first["units"]) == ("stream", list(LEADS), "mV")
+    assert first["origins"] == ORIGIN
+    assert first["algorithmic_ms"]["total_ms"] == pipeline.latency.total_ms
+    assert (event["type"], event["state"]) == ("event", "live")
+    assert len(rest) == len(frames)
+    expected = 0
+    for frame, line in zip(frames, rest, strict=True):
+        assert line["start"] == frame.start == expected
+        assert line["device_s"] is None
+        assert line["scale_mv"] is None
+        for lead, row in zip(LEADS, frame.leads_mv, strict=True):
+            values = np.array([np.nan if v is None else v for v in line["leads_mv"][lead]])
+            assert np.array_equal(np.isnan(values), np.isnan(row))
+            assert np.all(np.isnan(row) | (np.abs(values - row) <= 0.500001e-4))
+        expected = frame.stop
+    assert expected == 500

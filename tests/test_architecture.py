@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The house's rules, kept by tools: style, types, who may import whom, licences."""
+
+import os
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import mecg
+
+ROOT = Path(__file__).parent.parent
+BIN = Path(sys.executable).parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+
+
+def passes(*command: str) -> None:
+    # Tools that colour their output where they see a CI would make it unreadable here.
+    done = subprocess.run(
+        [str(BIN / command[0]), *command[1:]],
+        cwd=ROOT,
+        env=os.environ | {"NO_COLOR": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_ruff_finds_nothing() -> None:
+    passes("ruff", "check", ".")
+
+
+def test_code_is_formatted() -> None:
+    passes("ruff", "format", "--check", ".")
+
+
+@pytest.mark.timeout(600)
+def test_types_hold_strictly() -> None:
+    passes("mypy")
+
+
+def test_packages_import_only_what_they_may() -> None:
+    passes("lint-imports")
+
+
+def test_every_core_module_is_under_the_contract_of_purity() -> None:
+    core = {f"streamer.{path.stem}" for path in (ROOT / "streamer").glob("*.py")} - {"streamer.__init__"}
+    contract = PROJECT["tool"]["importlinter"]["contracts"][0]
+    assert set(contract["source_modules"]) == core
+
+
+def test_every_package_is_installed() -> None:
+    packages = {
+        ".".join(path.parent.relative_to(ROOT).parts)
+        for top in ("streamer", "devices", "gui", "mecg")
+        for path in (ROOT / top).rglob("__init__.py")
+    }
+    assert set(PROJECT["tool"]["setuptools"]["packages"]) == packages
+
+
+def test_the_version_is_said_once() -> None:
+    assert mecg.__version__ == PROJECT["project"]["version"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "licence"),
+    [("streamer", "MIT"), ("devices", "MIT"), ("gui", "GPL-3.0-or-later"), ("mecg", "GPL-3.0-or-later")],
+)
+def test_files_carry_their_licence(folder: str, licence: str) -> None:
+    header = f"# SPDX-License-Identifier: {licence}\n"
+    without = [
+        str(path) for path in (ROOT / folder).rglob("*.py") if not path.read_text("utf-8").startswith(header)
+    ]
+    assert without == []
+
+
+def test_the_licences_are_there_whole() -> None:
+    assert "END OF TERMS AND CONDITIONS" in (ROOT / "LICENSE").read_text()
+    assert "Permission is hereby granted" in (ROOT / "LICENSES" / "MIT.txt").read_text()
