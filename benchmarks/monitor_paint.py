@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import threading
 import time
 
@@ -111,7 +112,7 @@ def main() -> None:
     began: list[float] = []
 
     def begin() -> None:
-        began.extend([time.process_time(), time.perf_counter()])
+        began.extend([time.process_time(), time.perf_counter(), peak_mb()])
         paints.clear()
         ticks.clear()
 
@@ -127,6 +128,8 @@ def main() -> None:
                     "interval_ms": quantiles(np.diff(at)),
                     "tick_ms": quantiles(np.array(ticks) * 1e3),
                     "share_of_a_core": round(cpu_s / wall_s, 3),
+                    "peak_memory_mb": round(peak_mb(), 1),
+                    "peak_memory_grew_mb": round(peak_mb() - began[2], 1),
                 },
                 indent=2,
             )
@@ -140,6 +143,11 @@ def main() -> None:
         timer.timeout.connect(then)
         timer.start(round(1e3 * delay_s))
     app.exec()
+
+
+def peak_mb() -> float:
+    """The most memory that this process has held so far."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
 def quantiles(values: np.ndarray) -> dict[str, float]:

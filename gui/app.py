@@ -17,6 +17,10 @@ from streamer.stream import StreamInfo
 
 _PROBE = "from PyQt6.QtWidgets import QApplication; import pyqtgraph; QApplication([])"
 
+_LIBRARIES = (
+    "apt-get install libegl1 libxcb-cursor0 libxcb-icccm4 libxcb-keysyms1 libxcb-shape0 libxkbcommon-x11-0"
+)
+
 
 def why_no_display() -> str | None:
     """One line that says why no window can be opened here, or None where one can.
@@ -40,9 +44,14 @@ def why_no_display() -> str | None:
     if tried.returncode == 0:
         return None
     lines = [line.strip() for line in tried.stderr.splitlines() if line.strip()]
-    missing = [line for line in lines if line.startswith(("ModuleNotFoundError", "ImportError"))]
-    needed = [line for line in lines if "is needed to load" in line or "could not connect" in line]
-    why = (missing or needed or lines[:1] or [f"its trial ended with code {tried.returncode}"])[0]
+    for sign in ("ModuleNotFoundError", "ImportError", "could not connect to display"):
+        for line in lines:
+            if sign in line:
+                return f"Qt cannot open a window: {line}"
+    if any("platform plugin" in line for line in lines):
+        # Qt names one library whichever is missing.
+        return f"Qt cannot open a window: system libraries are missing; on Debian or Ubuntu: {_LIBRARIES}"
+    why = lines[-1] if lines else f"its trial ended with code {tried.returncode}"
     return f"Qt cannot open a window: {why}"
 
 
@@ -114,7 +123,10 @@ def run_monitor(
     try:
         if screenshot is not None or seconds is not None:
             QTimer.singleShot(round(1000 * (10.0 if seconds is None else seconds)), finish)
-        window.show()
+        if screenshot is None:
+            window.showMaximized()
+        else:
+            window.show()
         app.exec()
     finally:
         window.close()

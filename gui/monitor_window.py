@@ -98,7 +98,7 @@ class MonitorWindow(QMainWindow):
         self.health_label = QLabel()
         self.research_label = QLabel(RESEARCH_USE)
         self.news_label = QLabel()
-        self.frozen_label = QLabel("FROZEN", self.paper)
+        self.frozen_label = QLabel()
         self.help_label = QLabel(_keys_as_table(), self.paper)
         self._assemble()
         self.setWindowTitle(f"mecg monitor: {info.source}")
@@ -185,7 +185,6 @@ class MonitorWindow(QMainWindow):
         self.news_label.setText(f"{news}   ? keys".strip())
         if self._frozen is not None:
             self.frozen_label.setText(f"FROZEN for {now_s - self._frozen[2]:.0f} s   Space lets go")
-            self.frozen_label.adjustSize()
 
     def _age_s(self, now_s: float) -> float:
         """How long ago the newest sample was taken, or came, where nobody knows when it was taken."""
@@ -295,7 +294,9 @@ class MonitorWindow(QMainWindow):
         for label in (self.source_label, self.lead_label, self.model_label, self.news_label):
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setMinimumWidth(40)
-        top = _bar(self.source_label, self.lead_label, None, self.state_label, self.scale_label)
+        top = _bar(
+            self.source_label, self.lead_label, None, self.frozen_label, self.state_label, self.scale_label
+        )
         second = _bar(self.model_label, None, self.health_label)
         foot = _bar(self.research_label, None, self.news_label)
         whole = QWidget()
@@ -309,7 +310,6 @@ class MonitorWindow(QMainWindow):
         rows.addLayout(foot)
         self.setCentralWidget(whole)
         self.frozen_label.setObjectName("frozen")
-        self.frozen_label.move(12, 24)
         self.frozen_label.hide()
         self.help_label.setObjectName("help")
         self.help_label.move(60, 60)
@@ -325,7 +325,7 @@ class MonitorWindow(QMainWindow):
             QLabel[soft="true"] {{ color: {theme.soft_ink}; font-size: 13px; }}
             QLabel[warning="true"] {{ color: {theme.warning}; font-weight: bold; }}
             QLabel#frozen {{ background: {theme.warning}; color: {theme.bar}; font-weight: bold;
-                             padding: 4px 10px; border-radius: 4px; }}
+                             padding: 0px 10px; border-radius: 4px; }}
             QLabel#help {{ background: {theme.bar}; border: 1px solid {theme.soft_ink};
                            border-radius: 6px; padding: 14px; }}
             """

@@ -128,7 +128,15 @@ def test_a_display_that_does_not_answer_is_told_and_does_not_end_the_process(
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.setenv("DISPLAY", ":97")
     why = why_no_display()
-    assert why is not None and why.startswith("Qt cannot open a window") and "\n" not in why
+    assert why is not None and "\n" not in why
+    assert "could not connect to display :97" in why or "apt-get install" in why
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="plugins of Linux")
+def test_a_platform_plugin_that_cannot_be_loaded_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("QT_QPA_PLATFORM", "no-such-platform")
+    why = why_no_display()
+    assert why is not None and "apt-get install libegl1" in why and "\n" not in why
 
 
 @pytest.mark.parametrize(
