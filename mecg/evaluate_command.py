@@ -39,15 +39,13 @@ def run(args: argparse.Namespace) -> int:
 
 def _lines(scores: dict[str, Any]) -> list[str]:
     folds = ", ".join(map(str, scores["folds"]))
-    rows = [("II, V1-V6 (the seven)", scores["seven"]), ("V1-V6", scores["v1_v6"])]
-    rows += [
-        ("all but I (the eleven)", scores["eleven"]),
-        ("filter only, the seven", scores["filter_only"]["seven"]),
-    ]
+    named = {"II, V1-V6 (the seven)": "seven", "V1-V6": "v1_v6", "all but I (the eleven)": "eleven"}
+    rows = [(name, scores[key]) for name, key in named.items()]
+    rows.append(("the seven, filter only", scores["filter_only"]["seven"]))
     rows += scores["leads"].items()
     lines = [
         f"{scores['model']}: {scores['records']} records of {scores['patients']} patients, fold {folds}, "
-        f"{scores['rate_hz']} Hz, {scores['skipped']} skipped, {scores['latency_ms']:.0f} ms algorithmic latency",
+        f"{scores['rate_hz']} Hz, {scores['skipped']} skipped, {scores['latency_ms']:.0f} ms latency",
         "against the clinical frame, from 3 s on; intervals: 95 %, bootstrap over patients",
         f"{'':24}{'RMSE mV':>9}{'':19}{'mean Pearson':>13}",
     ]

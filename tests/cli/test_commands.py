@@ -1,0 +1,198 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the commands do with good input."""
+
+import csv
+import json
+import re
+import shutil
+import subprocess
+import sys
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # pandas' deprecations are not ours
+    import wfdb
+
+from mecg import demo
+from mecg.__main__ import main
+from mecg.compose import BUNDLED_RECORDING
+from streamer.leads import LEADS
+from tests.run.known_network import GAINS
+
+RECORDINGS = BUNDLED_RECORDING.parent.parent
+
+
+@pytest.fixture
+def model(model_file: Path) -> list[str]:
+    return ["--model", str(model_file)]
+
+
+def test_version_is_said_without_importing_anything_heavy() -> None:
+    probe = (
+        "import sys; from mecg.__main__ import main; code = main(['--version']);"
+        "print(code, sorted({'numpy', 'numba', 'onnxruntime', 'PyQt6'} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert re.fullmatch(r"mecg \d+\.\d+\.\d+\n0 \[\]\n", done.stdout)
+
+
+def test_info_needs_neither_scipy_nor_matplotlib_nor_qt(model: list[str]) -> None:
+    # Numba imports the bare package `scipy` itself, which is small.
+    heavy = "{'scipy.linalg', 'scipy.signal', 'matplotlib', 'PyQt6', 'pylsl', 'bleak', 'wfdb', 'torch'}"
+    probe = (
+        f"import sys; from mecg.__main__ import main; code = main(['info', *{model!r}]);"
+        f"print(code, sorted({heavy} & sys.modules.keys()))"
+    )
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("\n0 []\n")
+    assert "scaled identity" in done.stdout
+
+
+def test_info_states_the_budget_that_adds_up(model: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json", *model]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["filters"]["input_band"] == "0.5-40 Hz"
+    assert facts["model"]["name"] == "scaled identity"
+    for rate in ("1000", "500", "250", "130", "100"):
+        budget = facts["algorithmic_ms"][rate]
+        parts = sum(budget[f"{key}_ms"] for key in ("look_ahead", "overlap", "hop", "rate_conversion"))
+        assert budget["total_ms"] == pytest.approx(parts)
+    assert facts["algorithmic_ms"]["500"]["rate_conversion_ms"] < 10
+
+
+def test_stream_without_a_source_plays_the_bundled_recording_and_says_so(
+    model: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["stream", "--seconds", "4.5", "--speed", "max", *model]) == 0
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "bundled recording" in err.splitlines()[0]
+    assert "ptb/s0010_re" in err.splitlines()[0]
+    assert re.match(r"ended \| 1000 Hz \| 4\.5 s \| lost 0 \| latency ", err.splitlines()[-1])
+
+
+def test_stream_json_is_exactly_the_seconds_asked_for(
+    model: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = str(RECORDINGS / "ptb-xl" / "00010_hr")
+    assert main(["stream", record, "--seconds", "2.503", "--speed", "max", "--json", *model]) == 0
+    first, *rest = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert (first["type"], first["source_rate_hz"], first["rate_hz"]) == ("stream", 500.0, 250)
+    frames = [line for line in rest if line["type"] == "frame"]
+    # 1252 samples at 500 Hz are 626 at 250 Hz.
+    assert sum(len(frame["measured_mv"]) for frame in frames) == 626
+    one = np.concatenate([frame["leads_mv"]["I"] for frame in frames])
+    six = np.concatenate([frame["leads_mv"]["V6"] for frame in frames])
+    assert np.abs(six - GAINS[7] * one).max() < 2e-4
+
+
+def test_stream_takes_any_lead_turned_and_says_that_it_is_not_lead_i(
+    model: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = str(RECORDINGS / "mitdb" / "100.dat")
+    common = ["--seconds", "1", "--speed", "max", "--json", *model]
+    assert main(["stream", record, "--lead", "mlii", "--invert", "--placement", "chest", *common]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert (first["input_is_lead_i"], first["inverted"], first["placement"]) == (False, True, "chest")
+    assert "input is not Lead I but MLII" in first["warnings"]
+
+
+def test_a_reader_that_has_enough_of_the_json_ends_the_stream_quietly(model: list[str]) -> None:
+    command = [sys.executable, "-m", "mecg", "stream", "synthetic:", "--json", *model]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as stream:
+        assert stream.stdout is not None
+        assert stream.stderr is not None
+        assert json.loads(stream.stdout.readline())["type"] == "stream"
+        stream.stdout.close()
+        assert stream.wait(20) == 0
+        assert "Traceback" not in stream.stderr.read()
+
+
+def reconstructed(path: Path) -> wfdb.Record:
+    return wfdb.rdrecord(str(path))
+
+
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_reconstruct_writes_the_good_ones_and_tells_of_the_bad_one(
+    model: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str], jobs: str
+) -> None:
+    good = [RECORDINGS / "ptb-xl" / "00010_hr", RECORDINGS / "ptb" / "s0010_re.hea"]
+    bad = RECORDINGS / "mitdb" / "100"
+    records = [str(good[0]), str(bad), str(good[1])]
+    assert main(["reconstruct", *records, "--out", str(tmp_path), "--jobs", jobs, *model]) == 2
+    errors = capsys.readouterr().err.splitlines()
+    assert len(errors) == 2
+    assert "'100' has no lead 'I', only MLII, V5" in errors[0]
+    assert errors[1] == f"2 records written to {tmp_path}"
+    assert {path.stem for path in tmp_path.iterdir()} == {"00010_hr", "s0010_re"}
+    for path in good:
+        source, result = reconstructed(path.with_suffix("")), reconstructed(tmp_path / path.stem)
+        assert (result.fs, result.sig_len) == (source.fs, source.sig_len)
+
+
+def test_reconstruct_gives_what_the_live_path_gives(
+    model: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = str(RECORDINGS / "ptb-xl" / "00414_hr")
+    assert main(["reconstruct", record, "--out", str(tmp_path), *model]) == 0
+    assert main(["stream", record, "--speed", "max", "--json", *model]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    frames = [line for line in lines if line["type"] == "frame"]
+    file_mv = reconstructed(tmp_path / "00414_hr").p_signal.T
+    for row, lead in enumerate(LEADS):
+        live_mv = np.concatenate([frame["leads_mv"][lead] for frame in frames])
+        # At 500 Hz every other sample of the file is one of the model's grid, but for the converter.
+        assert np.sqrt(np.mean((file_mv[row, ::2] - live_mv) ** 2)) < 0.002
+
+
+def test_reconstruct_overwrites_only_when_forced(
+    model: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["reconstruct", str(RECORDINGS / "ptb-xl" / "00010_hr"), "--out", str(tmp_path), *model]
+    assert main(command) == 0
+    before = (tmp_path / "00010_hr.hea").stat().st_ino
+    assert main(command) == 2
+    assert "--force" in capsys.readouterr().err
+    assert (tmp_path / "00010_hr.hea").stat().st_ino == before
+    assert main([*command, "--force"]) == 0
+
+
+def test_evaluate_scores_a_small_dataset(
+    model: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ["00010_hr", "00155_hr", "00414_hr"]
+    for name in names:
+        for suffix in (".hea", ".dat"):
+            shutil.copy(RECORDINGS / "ptb-xl" / f"{name}{suffix}", tmp_path)
+    with (tmp_path / "ptbxl_database.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["ecg_id", "patient_id", "scp_codes", "strat_fold", "filename_lr", "filename_hr"])
+        table.writerows([i, i, "{'NORM': 100.0}", 9, "", name] for i, name in enumerate(names))
+    report = tmp_path / "scores.json"
+    command = ["evaluate", str(tmp_path), "--report", str(report), *model]
+    assert main(command) == 0
+    out = capsys.readouterr().out
+    scores = json.loads(report.read_text())
+    assert scores["records"] == 3
+    assert f"{scores['seven']['rmse_mv']:.4f}" in out
+    assert main(command) == 2
+    assert "exists" in capsys.readouterr().err
+
+
+def test_the_headless_demo_leaves_a_record_a_page_and_a_latency_summary(
+    model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mecg.compose.model_bytes", lambda path: model_file.read_bytes())
+    assert demo.headless(tmp_path / "demo", seconds=12, speed=10) == 0
+    said = capsys.readouterr().out
+    for name in ("s0010_re.hea", "page.png", "latency.json"):
+        assert str(tmp_path / "demo" / name) in said
+    assert (tmp_path / "demo" / "page.png").read_bytes().startswith(b"\x89PNG")
+    assert reconstructed(tmp_path / "demo" / "s0010_re").sig_len == 12_000
+    summary = json.loads((tmp_path / "demo" / "latency.json").read_text())
+    assert summary["samples"] == {"in": 12_000, "out": 3_000, "lost": 0}
+    assert summary["end_to_end_ms"]["count"] > 0
