@@ -115,11 +115,14 @@ class MonitorWindow(QMainWindow):
     def tick(self) -> None:
         """Take what came and show it; the timer calls this."""
         now_s = time.monotonic()
+        ended = self._inbox.closed  # asked first: nothing comes after it
         for at_s, item in self._inbox.take():
             if isinstance(item, Event):
                 self._hear(item)
             else:
                 self._take(at_s, item)
+        if ended:
+            self._state = State.ENDED
         self._show(now_s)
         self._ticks += 1
         if self._ticks % (FRAMES_PER_S // 5) == 0:

@@ -180,6 +180,17 @@ def test_a_source_that_falls_silent_is_told(
     assert "no sample" not in monitor.words()
 
 
+def test_a_session_that_ended_is_told_and_leaves_the_picture(monitor: Monitor, frame: MakeFrame) -> None:
+    monitor.show(frame(0, 2500))
+    monitor.inbox.event(Event("failed", "source ended: it broke"))
+    monitor.inbox.close()
+    monitor.window.tick()
+    monitor.window._tell()
+    assert "● ended" in monitor.words()
+    assert "source ended: it broke" in monitor.words()
+    assert len(monitor.drawn("V1")[0])
+
+
 def test_settling_samples_are_fainter(monitor: Monitor, frame: MakeFrame) -> None:
     monitor.show(frame(0, 500, settling=True))
     monitor.window._tell()
