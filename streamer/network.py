@@ -36,7 +36,7 @@ class Network:
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 - ONNX Runtime raises a family of its own per cause
+        except Exception as error:  # ONNX Runtime raises a class of its own per cause
             reason = str(error).splitlines()[0]
             raise InputError(f"the model is not an ONNX file that can be run ({reason})") from error
         metadata = self._session.get_modelmeta().custom_metadata_map
@@ -75,7 +75,7 @@ class Network:
             )
         try:
             out = self.run(np.zeros((len(spec.channels), spec.window), np.float32))
-        except Exception as error:  # noqa: BLE001 - as above
+        except Exception as error:  # as above
             reason = str(error).splitlines()[0]
             raise InputError(f"the model cannot take the window that it states ({reason})") from error
         stated = (len(spec.leads) * len(self._outputs), spec.window)

@@ -171,7 +171,9 @@ class Pipeline:
         """Where a window is complete: run the network and take what has become final."""
         if self._ring.stop < self._end:
             return []
-        used = slice(self._window - self.spec.look_ahead - self._stitch.length, self._window - self.spec.look_ahead)
+        used = slice(
+            self._window - self.spec.look_ahead - self._stitch.length, self._window - self.spec.look_ahead
+        )
         start = self._end - self._window + used.start
         segment = None
         if self._ring.valid(start, start + self._stitch.length).any():

@@ -98,7 +98,7 @@ class Frame:
     @property
     def stop(self) -> int:
         """Index after the last sample."""
-        return self.start + self.leads_mv.shape[1]
+        return self.start + len(self.valid)
 
 
 class State(Enum):

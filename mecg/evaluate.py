@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scores the real streaming path over a PTB-XL-shaped directory, against the clinical frame."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.wfdb_record import Record
+from mecg.scores import LeadSums, lead_sums, summary
+from streamer.clinical import clinical_frame, to_rate
+from streamer.errors import InputError
+from streamer.filters import sosfilt, steady_state
+from streamer.latency import group_delay_s
+from streamer.leads import ELEVEN, LEADS, SEVEN
+from streamer.network import Network
+from streamer.pipeline import Pipeline
+from streamer.stream import Chunk, StreamInfo
+
+SCORED_FROM_S = 3.0
+SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record of the data set."""
+
+    path: Path
+    patient: str
+    superclasses: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What one record gave, or why it gave nothing."""
+
+    ours: LeadSums | None
+    filter_only: LeadSums | None
+    why_skipped: str = ""
+
+
+def evaluate(
+    dataset: Path,
+    folds: Sequence[int],
+    rate_hz: int,
+    jobs: int,
+    model: bytes,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
+    """Stream every record's Lead I through the pipeline and score the twelve leads.
+
+    Parameters
+    ----------
+    dataset : Path
+        A folder with ptbxl_database.csv, as PhysioNet publishes it.
+    folds : sequence of int
+        The strat_fold values to score.
+    rate_hz : int
+        100 (column filename_lr) or 500 (filename_hr; records without one are not counted).
+    jobs : int
+        Processes.
+    model : bytes
+        An ONNX file.
+    progress : callable
+        Called with (records done, records in all).
+
+    Returns
+    -------
+    dict
+        As docs/evaluate.md lists it.
+
+    Raises
+    ------
+    InputError
+        Where the folder is no such data set, or none of its records can be scored.
+    """
+    entries = read_table(dataset, folds, rate_hz)
+    network = Network(model)
+    latency = Pipeline(StreamInfo("evaluate", rate_hz), network).latency
+    scored: list[Scored] = []
+    for result in _score_all(entries, model, jobs):
+        scored.append(result)
+        progress(len(scored), len(entries))
+
+    good = [
+        (e, s.ours, s.filter_only) for e, s in zip(entries, scored, strict=True) if s.ours and s.filter_only
+    ]
+    if not good:
+        raise InputError(f"no record of {dataset} could be scored: {scored[0].why_skipped}")
+    patients = [e.patient for e, _, _ in good]
+    ours, filtered = [o for _, o, _ in good], [f for _, _, f in good]
+    superclass = {
+        name: summary([o for _, o in of], [e.patient for e, _ in of], SEVEN) | {"records": len(of)}
+        for name in SUPERCLASSES
+        if (of := [(e, o) for e, o, _ in good if name in e.superclasses])
+    }
+    skipped = [(e.path.name, s.why_skipped) for e, s in zip(entries, scored, strict=True) if s.why_skipped]
+    return {
+        "records": len(good),
+        "patients": len(set(patients)),
+        "rate_hz": rate_hz,
+        "folds": list(folds),
+        "model": f"{network.spec.name} {network.spec.version}",
+        "latency": "low",
+        "latency_ms": latency.total_ms,
+        "skipped": len(skipped),
+        "skipped_why": dict(skipped[:20]),
+        "seven": summary(ours, patients, SEVEN),
+        "eleven": summary(ours, patients, ELEVEN),
+        "v1_v6": summary(ours, patients, LEADS[6:]),
+        "filter_only": {"seven": summary(filtered, patients, SEVEN)},
+        "leads": {lead: summary(ours, patients, (lead,), intervals=False) for lead in LEADS},
+        "superclass": superclass,
+    }
+
+
+def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]:
+    """The records of some folds, in the table's order.
+
+    Raises
+    ------
+    InputError
+        Where the table is missing, lacks a column, or holds none of the folds.
+    """
+    table = dataset / "ptbxl_database.csv"
+    column = {100: "filename_lr", 500: "filename_hr"}[rate_hz]
+    try:
+        with table.open(newline="", encoding="utf-8") as handle:
+            rows = list(csv.DictReader(handle))
+        chosen = [row for row in rows if int(float(row["strat_fold"])) in folds and row[column]]
+        classes = _superclasses(dataset)
+        entries = [Entry(dataset / row[column], row["patient_id"], classes(row)) for row in chosen]
+    except FileNotFoundError as error:
+        raise InputError(f"{dataset} holds no ptbxl_database.csv: name a PTB-XL folder") from error
+    except (KeyError, ValueError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{table} cannot be read ({error!r}): download it anew") from error
+    if not entries:
+        raise InputError(f"{table} lists no {rate_hz} Hz record in fold {folds}: choose other --folds")
+    for entry in entries:
+        if not entry.path.resolve().is_relative_to(dataset.resolve()):
+            raise InputError(f"{table} names a record outside its folder ({entry.path}): not read")
+    return entries
+
+
+def _superclasses(dataset: Path) -> Callable[[dict[str, str]], tuple[str, ...]]:
+    """How to tell a row's superclasses: its own column, or the published codes and their table."""
+    statements = dataset / "scp_statements.csv"
+    of_code = {}
+    if statements.exists():
+        with statements.open(newline="", encoding="utf-8") as handle:
+            of_code = {
+                next(iter(r.values())): r.get("diagnostic_class") or "" for r in csv.DictReader(handle)
+            }
+
+    def classes(row: dict[str, str]) -> tuple[str, ...]:
+        if "super_class" in row:
+            return tuple(row["super_class"].split(","))
+        codes = re.findall(r"'(\w+)':", row.get("scp_codes", ""))
+        return tuple({of_code.get(code, "") for code in codes})
+
+    return classes
+
+
+def _score_all(entries: Sequence[Entry], model: bytes, jobs: int) -> Iterator[Scored]:
+    work: Iterable[tuple[Path, bytes]] = ((entry.path, model) for entry in entries)
+    if jobs == 1:
+        yield from map(_score, work)
+        return
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(_score, work, chunksize=16)
+
+
+@cache
+def _network(model: bytes) -> Network:
+    return Network(model)
+
+
+def _score(work: tuple[Path, bytes]) -> Scored:
+    path, model = work
+    network = _network(model)
+    try:
+        record = Record(path)
+        rows = [record.row(lead) for lead in LEADS]
+        missing = [lead for lead, row in zip(LEADS, rows, strict=True) if row is None]
+        if missing:
+            return Scored(None, None, f"no lead {missing[0]}")
+        leads_mv = record.read()[rows]
+        if not np.isfinite(leads_mv[0]).any():
+            return Scored(None, None, "Lead I holds nothing but NaN")
+        estimate = stream(leads_mv[0], record.rate_hz, network)
+    except InputError as error:
+        return Scored(None, None, str(error))
+    filters, rate_hz = network.spec.filters, network.spec.rate_hz
+    truth = clinical_frame(leads_mv, record.rate_hz, filters, rate_hz)
+    first = round(SCORED_FROM_S * rate_hz)
+    if truth.shape[1] <= first:
+        return Scored(None, None, f"shorter than {SCORED_FROM_S:g} s")
+    filtered = np.stack([_filter_only(row, record.rate_hz, network) for row in leads_mv])
+    return Scored(
+        lead_sums(estimate[:, first:], truth[:, first:]), lead_sums(filtered[:, first:], truth[:, first:])
+    )
+
+
+def stream(lead_mv: NDArray[np.float32], rate_hz: float, network: Network) -> NDArray[np.float32]:
+    """One whole record's Lead I through the live path: twelve leads ``(12, n)`` at the model's rate."""
+    pipeline = Pipeline(StreamInfo("evaluate", rate_hz, samples=len(lead_mv)), network)
+    frames = pipeline.push(Chunk(0, lead_mv)) + pipeline.finish()
+    return np.concatenate([frame.leads_mv for frame in frames], axis=1)
+
+
+def _filter_only(lead_mv: NDArray[np.float32], rate_hz: float, network: Network) -> NDArray[np.float32]:
+    """A true lead in the causal input band, its low-pass's delay removed."""
+    spec = network.spec
+    x = to_rate(np.nan_to_num(lead_mv).astype(np.float64), rate_hz, spec.rate_hz)
+    y = sosfilt(spec.filters.input, x, steady_state(spec.filters.input) * x[0])
+    delay = group_delay_s(spec.filters.input, spec.rate_hz, 10.0) * spec.rate_hz
+    # A fraction of a sample, so by phase; the held end keeps the turn of the record out of it.
+    held = np.concatenate((y, np.full(256, y[-1])))
+    turn = np.exp(2j * np.pi * np.fft.rfftfreq(len(held)) * delay)
+    return np.fft.irfft(np.fft.rfft(held) * turn, len(held))[: len(y)].astype(np.float32)

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""PTB-XL as PhysioNet publishes it, and the stretches that a network learns from."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.wfdb_record import Record
+from streamer.clinical import clinical_frame
+from streamer.filters import BandSplitter, Filters
+from streamer.leads import PREDICTED
+from streamer.rate import RateConverter
+
+RATE_HZ = 100
+LIMB_LAW_UV = 20
+"""A record whose limb leads break Einthoven's law by more is left out of training."""
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """Whole records in memory."""
+
+    ecg_id: NDArray[np.int64]
+    patient_id: NDArray[np.int64]
+    leads_uv: NDArray[np.int16]
+    """``(records, 8, samples)`` in the order of `PREDICTED`, 1 uV."""
+
+
+def load(data: Path, folds: Sequence[int], cache: Path) -> Records:
+    """Read the 100 Hz records of some folds, through a cache of packed arrays.
+
+    Raises
+    ------
+    InputError
+        Where ``data`` does not hold what ptbxl_database.csv names.
+    """
+    parts = [_load_fold(data, fold, cache) for fold in folds]
+    return Records(
+        *(np.concatenate([getattr(p, k) for p in parts]) for k in ("ecg_id", "patient_id", "leads_uv"))
+    )
+
+
+def _load_fold(data: Path, fold: int, cache: Path) -> Records:
+    packed = cache / f"fold{fold:02d}.npz"
+    if not packed.exists():
+        with (data / "ptbxl_database.csv").open(newline="") as handle:
+            rows = [row for row in csv.DictReader(handle) if int(float(row["strat_fold"])) == fold]
+        ids, patients, eights = [], [], []
+        for row in rows:
+            record = Record(data / row["filename_lr"])
+            leads_mv = record.read()
+            eight = leads_mv[[record.row(lead) for lead in PREDICTED]]
+            aside = leads_mv[record.row("III")] - (eight[1] - eight[0])
+            if np.abs(aside).max() * 1e3 > LIMB_LAW_UV or (np.ptp(eight, axis=1) == 0).any():
+                continue
+            ids.append(int(row["ecg_id"]))
+            patients.append(int(float(row["patient_id"])))
+            eights.append(np.rint(eight * 1e3).astype(np.int16))
+        cache.mkdir(parents=True, exist_ok=True)
+        np.savez(packed, ecg_id=ids, patient_id=patients, leads_uv=np.stack(eights))
+    with np.load(packed) as arrays:
+        return Records(arrays["ecg_id"], arrays["patient_id"], arrays["leads_uv"])
+
+
+def network_input(
+    lead_mv: NDArray[np.float32], filters: Filters, rate_hz: float, source_hz: float = RATE_HZ
+) -> NDArray[np.float32]:
+    """A whole record through the live core's own converter and filters: ``(4, n)`` mV."""
+    converter = RateConverter(source_hz, rate_hz)
+    runs = converter.push(0, lead_mv.astype(np.float64)) + converter.finish()
+    x = np.concatenate([run.x for run in runs])
+    bands = BandSplitter(filters)
+    bands.restart(x[0])
+    return bands.split(x)
+
+
+def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.int16]:
+    """The clinical frame of every record, ``(records, 8, n)`` in 1 uV."""
+    return np.stack(
+        [
+            np.rint(clinical_frame(uv.astype(np.float32) / 1e3, RATE_HZ, filters, rate_hz) * 1e3)
+            .clip(-32767, 32767)
+            .astype(np.int16)
+            for uv in records.leads_uv
+        ]
+    )
+
+
+@dataclass(slots=True)
+class Batches:
+    """Shuffled batches of whole records, their input made anew by the live core each time."""
+
+    records: Records
+    truth_uv: NDArray[np.int16]
+    filters: Filters
+    rate_hz: float
+    batch: int
+    gain_spread: float
+    """Each record is scaled by a factor drawn evenly from 1 - this to 1 + this, before the filters."""
+
+    def __len__(self) -> int:
+        return len(self.records.ecg_id) // self.batch
+
+    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Batches of input ``(batch, 4, n)`` and truth ``(batch, 8, n)``, mV."""
+        order = rng.permutation(len(self.records.ecg_id))
+        for i in range(len(self)):
+            chosen = order[i * self.batch : (i + 1) * self.batch]
+            gain = rng.uniform(1 - self.gain_spread, 1 + self.gain_spread, len(chosen)).astype(np.float32)
+            lead = self.records.leads_uv[chosen, 0].astype(np.float32) / 1e3 * gain[:, None]
+            x = np.stack([network_input(row, self.filters, self.rate_hz) for row in lead])
+            yield x, self.truth_uv[chosen].astype(np.float32) / 1e3 * gain[:, None, None]

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Exports a trained network to ONNX with all its facts: ``python -m training.export RUN MODEL.onnx``.
+
+The file is checked against PyTorch before it gets its name.
+"""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import torch
+from numpy.typing import NDArray
+
+from streamer.leads import PREDICTED
+from streamer.model import METADATA_KEY, ModelSpec
+from streamer.network import Network
+from training import config as configuration
+from training.filter_design import design
+from training.network import MEcgNet, weights
+
+AGREE_MV = 1e-4
+
+
+def spec_of(config: configuration.Config, about: dict[str, Any]) -> ModelSpec:
+    """The facts of a configured network."""
+    shape = config.shape
+    hop, grid = config.hop, shape.grid
+    return ModelSpec(
+        name=config.name,
+        version=str(about["commit"]),
+        rate_hz=float(config.rate_hz),
+        window=-(-(shape.receptive_field + hop - 1) // grid) * grid,
+        hop=hop,
+        look_ahead=shape.look_ahead,
+        overlap=0,  # windows agree wherever they overlap, so a cross-fade would only cost time
+        grid=grid,
+        receptive_field=shape.receptive_field,
+        channels=("low", "mid", "high"),
+        leads=PREDICTED,
+        has_scale=False,
+        filters=design(config.rate_hz),
+        about=about,
+    )
+
+
+def export(run: Path, path: Path) -> None:
+    """Write the averaged weights of a run as an ONNX file.
+
+    Raises
+    ------
+    RuntimeError
+        Where ONNX Runtime and PyTorch disagree by more than `AGREE_MV` in any window.
+    """
+    config = configuration.read(run / "config.toml")
+    network = MEcgNet(config.shape)
+    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    network.load_state_dict(state["average"])
+    network.eval()
+    about = {
+        "architecture": "mEcgNet after Lee et al., MICCAI 2025, doi 10.1007/978-3-032-04937-7_41",
+        "weights": weights(network),
+        "data": "PTB-XL 1.0.3, Wagner et al. 2020, doi 10.1038/s41597-020-0495-6",
+        "folds": list(config.folds),
+        "epochs": state["epoch"],
+        "seed": config.seed,
+        "commit": _commit(),
+        "licence": "CC BY 4.0",
+        "use": "research only, not a medical device",
+    }
+    spec = spec_of(config, about)
+    part = path.with_suffix(".part")
+    torch.onnx.export(
+        network,
+        (torch.zeros(1, 3, spec.window),),
+        str(part),
+        input_names=["bands"],
+        output_names=["leads"],
+        dynamic_shapes=({2: spec.grid * torch.export.Dim("steps", min=2)},),
+        dynamo=True,
+        external_data=False,
+        verbose=False,
+    )
+    model = onnx.load(part)
+    _strip(model)
+    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json()})
+    onnx.save(model, part)
+    worst = disagreement_mv(network, Network(part.read_bytes()))
+    if worst > AGREE_MV:
+        part.unlink()
+        raise RuntimeError(f"ONNX Runtime and PyTorch disagree by {worst:.2g} mV")
+    part.replace(path)
+    print(
+        f"{path}: {path.stat().st_size} bytes, {about['weights']} weights, within {worst:.1g} mV of PyTorch"
+    )
+
+
+def _strip(model: onnx.ModelProto) -> None:
+    """Take out the exporter's notes on where each node came from: half of the file."""
+    for node in model.graph.node:
+        del node.metadata_props[:]
+        node.doc_string = ""
+    del model.graph.value_info[:]
+    del model.graph.metadata_props[:]
+
+
+def disagreement_mv(network: MEcgNet, exported: Network) -> float:
+    """The largest difference over random windows, and over one long stretch."""
+    rng = np.random.default_rng(0)
+
+    def ours(x: NDArray[np.float32]) -> NDArray[np.float32]:
+        with torch.no_grad():
+            out: NDArray[np.float32] = network(torch.from_numpy(x[None]))[0].numpy()
+        return out
+
+    lengths = [exported.spec.window] * 5 + [exported.spec.window * 4]
+    windows = [rng.normal(0, 0.3, (3, n)).astype(np.float32) for n in lengths]
+    return max(float(np.abs(ours(x) - exported.run(x)).max()) for x in windows)
+
+
+def _commit() -> str:
+    done = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
+    )
+    return done.stdout.strip() or "unknown"
+
+
+def main() -> None:
+    """Export as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", type=Path)
+    parser.add_argument("model", type=Path)
+    args = parser.parse_args()
+    export(args.run, args.model)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,194 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trains a network: ``python -m training.train --config FILE --data PTB-XL --out RUN``.
+
+Started again with the same ``--out`` it goes on from the last checkpoint, which is written after
+every epoch and on Ctrl-C.  ``log.csv`` in the run's folder has a line per epoch.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import csv
+import math
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tqdm import tqdm
+
+from streamer.filters import Filters
+from streamer.leads import PREDICTED, SEVEN
+from training import config as configuration
+from training.data import Batches, Records, load, network_input, targets
+from training.filter_design import design
+from training.network import MEcgNet, weights
+
+WARM_UP = 0.1
+TRUTH_BEGINS_S, TRUTH_ENDS_S = 0.5, 0.8
+"""sosfiltfilt's odd extension pins the clinical frame to zero at both ends of a record: so much of
+it is no truth to learn from (0.25 mV RMS off in the last 0.2 s)."""
+SCORED_FROM_S = 3.0
+
+
+class Run:
+    """A training run: everything that a checkpoint holds, and how to go on."""
+
+    def __init__(self, config: configuration.Config, device: torch.device) -> None:
+        torch.manual_seed(config.seed)
+        self.config, self.device = config, device
+        self.network = MEcgNet(config.shape).to(device)
+        self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
+        self.optimiser = torch.optim.AdamW(
+            self.network.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay
+        )
+        self.epoch = 0
+        self.step = 0
+        self._forward = torch.compile(self.network)
+
+    def rate(self, steps: int) -> float:
+        """The learning rate at this step of ``steps``: linear warm-up, then half a cosine."""
+        done = self.step / steps
+        if done < WARM_UP:
+            return self.config.peak_rate * done / WARM_UP
+        return self.config.peak_rate * (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
+
+    def train_epoch(self, batches: Batches) -> float:
+        """One pass over the training records; returns the mean loss, mV."""
+        # The order of an epoch follows from seed and epoch alone, so a resumed run repeats it.
+        rng = np.random.default_rng([self.config.seed, self.epoch])
+        steps = self.config.epochs * len(batches)
+        self.step = self.epoch * len(batches)
+        total = 0.0
+        progress = tqdm(batches.epoch(rng), total=len(batches), desc=f"epoch {self.epoch + 1}", leave=False)
+        for x, truth in progress:
+            for group in self.optimiser.param_groups:
+                group["lr"] = self.rate(steps)
+            loss = self._loss(torch.from_numpy(x[:, :3]), torch.from_numpy(truth))
+            self.optimiser.zero_grad()
+            loss.backward()  # type: ignore[no-untyped-call]
+            torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
+            self.optimiser.step()
+            self._follow()
+            self.step += 1
+            total += loss.item()
+            progress.set_postfix(loss=f"{total / (progress.n + 1):.4f}")
+        self.epoch += 1
+        return total / len(batches)
+
+    def _loss(self, bands: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        out = self._forward(bands.to(self.device))
+        rate_hz = self.config.rate_hz
+        known = slice(round(TRUTH_BEGINS_S * rate_hz), truth.shape[-1] - round(TRUTH_ENDS_S * rate_hz))
+        return (out[..., known] - truth.to(self.device)[..., known]).abs().mean()
+
+    def _follow(self) -> None:
+        keep = min(self.config.average, (1 + self.step) / (10 + self.step))
+        with torch.no_grad():
+            for mine, theirs in zip(self.average.parameters(), self.network.parameters(), strict=True):
+                mine.lerp_(theirs, 1 - keep)
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint; a crash leaves the old one."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "epoch": self.epoch,
+        }
+        torch.save(state, path.with_suffix(".part"))
+        path.with_suffix(".part").replace(path)
+
+    def resume(self, path: Path) -> None:
+        """Take up a checkpoint."""
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.epoch = state["epoch"]
+
+
+def scores(
+    network: MEcgNet, records: Records, truth_uv: NDArray[np.int16], filters: Filters, rate_hz: float
+) -> dict[str, float]:
+    """RMSE (mV) and mean Pearson of the seven leads, and RMSE of I', read densely."""
+    first, rows = round(SCORED_FROM_S * rate_hz), [PREDICTED.index(lead) for lead in SEVEN]
+    device = next(network.parameters()).device
+    squares, one, pearson = [], [], []
+    for i in range(0, len(records.ecg_id), 64):
+        lead = records.leads_uv[i : i + 64, 0].astype(np.float32) / 1e3
+        x = np.stack([network_input(row, filters, rate_hz)[:3] for row in lead])
+        with torch.no_grad():
+            out = network(torch.from_numpy(x).to(device)).cpu().numpy()
+        part = slice(first, out.shape[-1] - network.shape.look_ahead)
+        truth = truth_uv[i : i + 64, :, part].astype(np.float32) / 1e3
+        out = out[..., part]
+        squares.append(((out - truth)[:, rows] ** 2).mean(axis=(1, 2)))
+        one.append(((out - truth)[:, 0] ** 2).mean(axis=1))
+        a = out[:, rows] - out[:, rows].mean(axis=-1, keepdims=True)
+        b = truth[:, rows] - truth[:, rows].mean(axis=-1, keepdims=True)
+        norm = np.sqrt((a * a).sum(-1) * (b * b).sum(-1)) + 1e-9
+        pearson.append(((a * b).sum(-1) / norm).mean(axis=1))
+    return {
+        "rmse_seven_mv": float(np.sqrt(np.concatenate(squares).mean())),
+        "pearson_seven": float(np.concatenate(pearson).mean()),
+        "rmse_one_mv": float(np.sqrt(np.concatenate(one).mean())),
+    }
+
+
+def main() -> None:
+    """Train as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--config", type=Path, required=True)
+    parser.add_argument("--data", type=Path, required=True, help="a PTB-XL directory")
+    parser.add_argument("--out", type=Path, required=True, help="the run's folder: checkpoint and log")
+    parser.add_argument("--cache", type=Path, default=Path("training/cache"))
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
+    args = parser.parse_args()
+
+    config = configuration.read(args.config)
+    automatic = "cuda" if torch.cuda.is_available() else "cpu"
+    run = Run(config, torch.device(automatic if args.device == "auto" else args.device))
+    args.out.mkdir(parents=True, exist_ok=True)
+    shutil.copy(args.config, args.out / "config.toml")
+    checkpoint = args.out / "checkpoint.pt"
+    if checkpoint.exists():
+        run.resume(checkpoint)
+
+    filters = design(config.rate_hz)
+    learn = load(args.data, config.folds, args.cache)
+    choose = load(args.data, [config.choose_fold], args.cache)
+    truth = targets(learn, filters, config.rate_hz)
+    truth_choose = targets(choose, filters, config.rate_hz)
+    batches = Batches(learn, truth, filters, config.rate_hz, config.batch, config.gain_spread)
+    print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
+    try:
+        while run.epoch < config.epochs:
+            began = time.monotonic()
+            loss = run.train_epoch(batches)
+            run.save(checkpoint)
+            score = scores(run.average, choose, truth_choose, filters, config.rate_hz)
+            line = {"epoch": run.epoch, "loss_mv": loss, **score, "seconds": time.monotonic() - began}
+            _log(args.out / "log.csv", line)
+            print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()))
+    except KeyboardInterrupt:
+        run.save(checkpoint)
+        print(f"interrupted after epoch {run.epoch}; run again to go on")
+        raise SystemExit(130) from None
+
+
+def _log(path: Path, line: dict[str, Any]) -> None:
+    new = not path.exists()
+    with path.open("a", newline="") as handle:
+        writer = csv.DictWriter(handle, line.keys())
+        if new:
+            writer.writeheader()
+        writer.writerow(line)
+
+
+if __name__ == "__main__":
+    main()
