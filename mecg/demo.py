@@ -15,6 +15,7 @@ from mecg.__main__ import guarded
 from mecg.compose import BUNDLED_RECORDING, FirstSeconds, network_of, pipeline_of, raise_failure, source_of
 from mecg.files import write_whole
 from mecg.monitor import show
+from streamer.leads import canonical_lead
 from streamer.run.page import Page, render_png
 from streamer.run.session import Session, SessionReport
 from streamer.run.sink import SessionDescription
@@ -64,7 +65,7 @@ class PageSink:
                 rate_hz=about.rate_hz,
                 measured_mv=np.concatenate([frame.measured_mv for frame in self._frames]),
                 source=stream.source,
-                lead=stream.lead,
+                lead=canonical_lead(stream.lead) or stream.lead,
                 is_lead_i=stream.is_lead_i,
                 filters=about.filters,
                 model=f"{about.model} {about.model_version}",

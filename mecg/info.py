@@ -15,7 +15,7 @@ from mecg import __version__
 from mecg.compose import BUNDLED_MODEL, fingerprint, model_bytes, network_of
 from streamer.latency import budget
 from streamer.rate import RateConverter
-from streamer.run.sink import band_in_words
+from streamer.run.sink import algorithmic_ms, band_in_words
 
 RATES_HZ = (1000.0, 500.0, 250.0, 130.0, 100.0)
 """Source rates that the latency budget is shown for."""
@@ -76,7 +76,7 @@ def gather(model: Path | None) -> dict[str, Any]:
             },
         },
         "algorithmic_ms": {
-            f"{rate_hz:g}": budget(spec, RateConverter(rate_hz, spec.rate_hz)).as_dict()
+            f"{rate_hz:g}": algorithmic_ms(budget(spec, RateConverter(rate_hz, spec.rate_hz)))
             for rate_hz in RATES_HZ
         },
     }
@@ -116,8 +116,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         "             look-ahead  overlap    hop  conversion   total   low-pass at 10 Hz (beside it)",
     ]
     lines += [
-        f"  {rate:>6} Hz  {b['look_ahead_ms']:10.1f} {b['overlap_ms']:8.1f} {b['hop_ms']:6.1f}"
-        f" {b['rate_conversion_ms']:11.1f} {b['total_ms']:7.1f}   {b['low_pass_delay_10hz_ms']:17.1f}"
+        f"  {rate:>6} Hz  {b['look_ahead']:10.1f} {b['overlap']:8.1f} {b['hop']:6.1f}"
+        f" {b['rate_conversion']:11.1f} {b['total']:7.1f}   {b['low_pass_delay_10hz']:17.1f}"
         for rate, b in facts["algorithmic_ms"].items()
     ]
     return lines

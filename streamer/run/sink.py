@@ -75,9 +75,16 @@ class SessionDescription:
             "model": self.model,
             "model_version": self.model_version,
             "filters": self.filters,
-            "algorithmic_ms": self.latency.as_dict(),
+            "algorithmic_ms": algorithmic_ms(self.latency),
             "warnings": list(self.warnings),
         }
+
+
+def algorithmic_ms(latency: LatencyBudget) -> dict[str, float]:
+    """The budget as every JSON of this program has it: ``look_ahead, overlap, hop, rate_conversion,
+    total`` and, beside the total, ``low_pass_delay_10hz``; ms.
+    """
+    return {key.removesuffix("_ms"): round(value, 4) for key, value in latency.as_dict().items()}
 
 
 def band_in_words(sos: Sos, rate_hz: float) -> str:
