@@ -155,7 +155,8 @@ class MonitorWindow(QMainWindow):
     def _tell(self) -> None:
         theme, scale = self.paper.look.theme, self.paper.look.scale
         now_s = time.monotonic()
-        lead = f"lead {self._info.lead} measured"
+        # Records name Lead I in many ways ("i", "MDC_ECG_LEAD_I"); a person reads one.
+        lead = f"lead {'I' if self._info.is_lead_i else self._info.lead} measured"
         if self._info.inverted:
             lead += ", inverted"
         if not self._info.is_lead_i:

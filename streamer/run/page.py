@@ -304,7 +304,7 @@ def _draw_header(pen: _Pen, page: Page, leads_mv: Samples) -> None:
     middle = (left + right) / 2 + 10.0
     room = middle - left - 5.0
     pen.text(left, 12.0, page.title, 13.0, bold=True, room_mm=room)
-    measured = f"Measured: lead {page.lead}"
+    measured = f"Measured: lead {_measured_lead(page)}"
     if not page.is_lead_i:
         measured += " (input is not Lead I)"
     missing = int(np.isnan(leads_mv).any(axis=0).sum())
@@ -359,8 +359,13 @@ def _label_panel(pen: _Pen, page: Page, panel: layout.Panel) -> None:
 
 def _label_rhythm(pen: _Pen, page: Page, panel: layout.Panel, as_measured: bool) -> None:
     x, y = panel.label_mm
-    x += pen.text(x, y, page.lead, 10.0, bold=True, halo=True, room_mm=40.0) + 1.5
+    x += pen.text(x, y, _measured_lead(page), 10.0, bold=True, halo=True, room_mm=40.0) + 1.5
     pen.text(x, y, "as measured" if as_measured else "measured", 7.0, halo=True)
+
+
+def _measured_lead(page: Page) -> str:
+    """Records name Lead I in many ways ("i", "MDC_ECG_LEAD_I"); a person reads one."""
+    return "I" if page.is_lead_i else page.lead
 
 
 def _legend(page: Page) -> str:

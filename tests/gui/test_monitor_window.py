@@ -75,7 +75,7 @@ class Monitor:
 
 @pytest.fixture
 def monitor(qtbot: QtBot) -> Monitor:
-    return Monitor(qtbot, StreamInfo("wfdb:s0010_re", RATE_HZ))
+    return Monitor(qtbot, StreamInfo("wfdb:s0010_re", RATE_HZ, lead="i"))
 
 
 @pytest.fixture

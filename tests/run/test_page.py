@@ -191,8 +191,9 @@ def words_of(page: Page, monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_words_say_what_is_measured_and_what_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    words = words_of(a_page(), monkeypatch)
+    words = words_of(replace(a_page(), lead="i"), monkeypatch)
     assert words.count("measured") == 1
+    assert "Measured: lead I" in words
     assert words.count("as measured") == 1
     assert words.count("reconstructed") == 11
     assert words.count("reconstructed from Lead I, not for diagnosis") == 11
