@@ -112,11 +112,12 @@ class SessionReport:
 class _Worker:
     """A sink, its queue and its thread."""
 
-    def __init__(self, session: Session, sink: Sink, overflow: Overflow, vital: bool) -> None:
+    def __init__(self, session: Session, sink: Sink, overflow: Overflow, *, live: bool, vital: bool) -> None:
         self.sink = sink
         self.overflow = overflow
         self.vital = vital
-        self.box: Mailbox[Chunk | Frame | Event] = Mailbox(DEPTH[overflow], overflow)
+        policy = Overflow.DROP_OLDEST if live else overflow
+        self.box: Mailbox[Chunk | Frame | Event] = Mailbox(DEPTH[overflow], policy)
         self.thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
         self.stage = Histogram()
         self.end_to_end = Histogram()
@@ -197,10 +198,8 @@ class Session:
         vital : bool
             Without this sink the session has no purpose: it stops when the sink fails.
         """
-        worker = _Worker(self, sink, overflow, vital)
-        if overflow is Overflow.BLOCK and self._description.stream.live:
-            worker.box = Mailbox(DEPTH[overflow], Overflow.DROP_OLDEST)
-        self._workers.append(worker)
+        live = self._description.stream.live
+        self._workers.append(_Worker(self, sink, overflow, live=live, vital=vital))
 
     def start(self) -> None:
         """Open the sinks and start all threads; returns at once.

@@ -7,6 +7,7 @@ import os
 import re
 from collections import deque
 from collections.abc import Sequence
+from contextlib import suppress
 from io import BufferedWriter
 from pathlib import Path
 
@@ -75,7 +76,13 @@ class WfdbWriter:
         self._sums = np.zeros(12, np.int64)
 
     def append(self, leads_mv: Samples) -> None:
-        """Write ``(12, n)`` samples in mV, in the order of `LEADS`; NaN is "no sample"."""
+        """Write ``(12, n)`` samples in mV, in the order of `LEADS`; NaN is "no sample".
+
+        Raises
+        ------
+        OSError
+            Where the disk is full, say; the record is aborted, since what it holds is torn.
+        """
         if self._file is None:
             raise ValueError("the record is closed")
         lsb = np.rint(leads_mv.astype(np.float64) * GAIN_PER_MV)
@@ -85,7 +92,11 @@ class WfdbWriter:
         if not self.samples and digital.shape[1]:
             self._first = digital[:, 0].astype(np.int64)
         self._sums += digital.sum(axis=1, dtype=np.int64)
-        self._file.write(digital.T.tobytes())
+        try:
+            self._file.write(digital.T.tobytes())
+        except OSError:
+            self.abort()
+            raise
         self.samples += digital.shape[1]
 
     def finish(self, comments: Sequence[str] = ()) -> Path:
@@ -127,10 +138,14 @@ class WfdbWriter:
         """Leave nothing behind.  Does nothing after `finish`."""
         if self._file is not None:
             file, self._file = self._file, None
-            try:
+            with suppress(OSError):  # what could not be flushed is not wanted
                 file.close()
-            finally:
-                self._part.unlink(missing_ok=True)
+            self._part.unlink(missing_ok=True)
+
+    @property
+    def is_open(self) -> bool:
+        """False after `finish`, `abort`, or an append that failed."""
+        return self._file is not None
 
     def _refuse_existing(self) -> None:
         for path in (self.header, self._signal):
@@ -305,7 +320,9 @@ class WfdbSink:
         """Nothing: a record has no place for words with a time."""
 
     def close(self) -> None:
-        """Complete the record and give it its name."""
+        """Complete the record and give it its name; nothing where it was aborted."""
+        if not self._writer.is_open:
+            return
         try:
             self._writer.append(self._resampled.finish())
         except BaseException:

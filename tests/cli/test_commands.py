@@ -19,8 +19,12 @@ with warnings.catch_warnings():
 
 from mecg import demo
 from mecg.__main__ import main
-from mecg.compose import BUNDLED_RECORDING
+from mecg.compose import BUNDLED_RECORDING, network_of, source_of
 from streamer.leads import LEADS
+from streamer.pipeline import Pipeline
+from streamer.run.session import Session
+from streamer.run.sink import SessionDescription
+from streamer.run.wfdb_writer import WfdbSink
 from tests.run.known_network import GAINS
 
 RECORDINGS = BUNDLED_RECORDING.parent.parent
@@ -147,6 +151,22 @@ def test_reconstruct_gives_what_the_live_path_gives(
         live_mv = np.concatenate([frame["leads_mv"][lead] for frame in frames])
         # At 500 Hz every other sample of the file is one of the model's grid, but for the converter.
         assert np.sqrt(np.mean((file_mv[row, ::2] - live_mv) ** 2)) < 0.002
+
+
+def test_reconstruct_and_the_live_path_write_the_same_record(tmp_path: Path) -> None:
+    path = RECORDINGS / "ptb-xl" / "00498_hr"
+    network = network_of(None)
+    source = source_of(str(path), speed=np.inf)
+    info = source.open()
+    pipeline = Pipeline(info, network)
+    session = Session(source, pipeline, SessionDescription.of(info, network.spec, pipeline.latency))
+    session.attach(WfdbSink(tmp_path / "live", path.name))
+    assert session.run().failures == {}
+    assert main(["reconstruct", str(path), "--out", str(tmp_path / "file")]) == 0
+    live = wfdb.rdrecord(str(tmp_path / "live" / path.name), physical=False)
+    file = wfdb.rdrecord(str(tmp_path / "file" / path.name), physical=False)
+    assert np.abs(live.d_signal.astype(int) - file.d_signal.astype(int)).max() <= 1
+    assert live.comments == file.comments
 
 
 def test_reconstruct_overwrites_only_when_forced(

@@ -2,6 +2,7 @@
 """What is written is read back by the `wfdb` package; what fails leaves nothing."""
 
 import errno
+import io
 import warnings
 from pathlib import Path
 
@@ -103,6 +104,26 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.M
     writer.append(np.zeros((12, 100), np.float32))
     with pytest.raises(OSError, match="No space left"):
         writer.finish()
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_disk_that_fills_in_mid_record_leaves_nothing_behind(network: Network, tmp_path: Path) -> None:
+    class Full(io.BytesIO):
+        def write(self, data: object) -> int:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    info = StreamInfo("test:", 500)
+    pipeline = Pipeline(info, network)
+    sink = WfdbSink(tmp_path, "r")
+    sink.open(SessionDescription.of(info, network.spec, pipeline.latency))
+    sink._writer._file.close()
+    sink._writer._file = Full()
+    chunk = Chunk(0, ecg_like(2000, 500))
+    sink.chunk(chunk)
+    with pytest.raises(OSError, match="No space left"):
+        for frame in pipeline.push(chunk):
+            sink.frame(frame)
+    sink.close()
     assert not list(tmp_path.iterdir())
 
 
