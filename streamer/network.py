@@ -34,6 +34,10 @@ class Network:
         options.intra_op_num_threads = 1
         options.inter_op_num_threads = 1
         options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
+        # Weights "in another file" would be read from any path that the model names: there is none.
+        options.add_session_config_entry(
+            "session.model_external_initializers_file_folder_path", "/dev/null/none"
+        )
         try:
             self._session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # ONNX Runtime raises a class of its own per cause

@@ -55,7 +55,7 @@ def rational(rate_hz: float) -> Fraction:
 
 
 def kernel(t_s: NDArray[np.float64], source_hz: float, target_hz: float) -> NDArray[np.float64]:
-    """The converter's continuous impulse response: a Kaiser-windowed sinc.
+    """The converter's continuous impulse response: a Kaiser-windowed sinc, 1 at its peak.
 
     Parameters
     ----------
@@ -73,7 +73,7 @@ def kernel(t_s: NDArray[np.float64], source_hz: float, target_hz: float) -> NDAr
     cutoff_hz = (PASS_HZ + min(source_hz, target_hz) - BAND_HZ) / 2
     beta = 0.5842 * (REJECTION_DB - 21) ** 0.4 + 0.07886 * (REJECTION_DB - 21)
     inside = np.abs(t_s) < half_s
-    taper = np.i0(beta * np.sqrt(np.where(inside, 1 - (t_s / half_s) ** 2, 0.0)))
+    taper = np.i0(beta * np.sqrt(np.where(inside, 1 - (t_s / half_s) ** 2, 0.0))) / np.i0(beta)
     return np.where(inside, np.sinc(2 * cutoff_hz * t_s) * taper, 0.0)
 
 

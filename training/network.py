@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +76,12 @@ class Look(nn.Module):
         self.taps = nn.Parameter(torch.randn(kernel, channels, 1) / kernel**0.5)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(batch, channels, n)`` to the same shape."""
         kernel, n = len(self.taps), x.shape[-1]
-        padded = F.pad(x, ((kernel - 1) * self.dilation, 0))
+        padded = functional.pad(x, ((kernel - 1) * self.dilation, 0))
         if not self.training:
             taps = self.taps.permute(1, 2, 0)
-            return F.conv1d(padded, taps, dilation=self.dilation, groups=len(taps))
+            return functional.conv1d(padded, taps, dilation=self.dilation, groups=len(taps))
         y = self.taps[0] * padded[..., :n]
         for k in range(1, kernel):
             y = y + self.taps[k] * padded[..., k * self.dilation : k * self.dilation + n]
@@ -98,6 +99,7 @@ class GatedBlock(nn.Module):
         self.out = nn.Conv1d(channels, channels, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
+        """``(batch, channels, n)`` to the same shape."""
         value, gate = self.mix(self.look(x)).chunk(2, dim=1)
         return x + self.out(value * torch.sigmoid(gate + self.gate))
 
@@ -115,7 +117,8 @@ class BandModule(nn.Module):
         self.head = nn.Conv1d(shape.channels, leads * shape.stride, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        steps = self.stem(F.pad(x, ((STEM_STEPS - 1) * self.stride, 0)))
+        """``(batch, inputs, n)`` to ``(batch, leads, n)``."""
+        steps = self.stem(functional.pad(x, ((STEM_STEPS - 1) * self.stride, 0)))
         y = self.head(self.blocks(steps))
         batch, _, n = y.shape
         # (batch, leads * stride, n) to (batch, leads, n * stride): each step holds its samples.
@@ -137,15 +140,16 @@ class MEcgNet(nn.Module):
         )
 
     def forward(self, bands: Tensor) -> Tensor:
+        """As the class says."""
         late: Tensor = sum(  # type: ignore[assignment]
             module(bands[:, rows[0] : rows[-1] + 1])
             for module, rows in zip(self.bands, self.shape.inputs, strict=True)
         )
         ahead = self.shape.look_ahead
-        y = F.pad(late[..., ahead:], (0, ahead))
+        y = functional.pad(late[..., ahead:], (0, ahead))
         measured = bands.sum(dim=1, keepdim=True)
-        early, later = MEASURED_DELAY
-        measured = (F.pad(measured[..., early:], (0, early)) + F.pad(measured[..., later:], (0, later))) / 2
+        shifted = [functional.pad(measured[..., by:], (0, by)) for by in MEASURED_DELAY]
+        measured = (shifted[0] + shifted[1]) / 2
         one = measured + I_BOUND_MV * torch.tanh(y[:, :1] / I_BOUND_MV)
         return torch.cat((one, y[:, 1:]), dim=1)
 

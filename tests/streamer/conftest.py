@@ -1,6 +1,7 @@
 """Small networks made by code, so that the path can be tested for what it does around a network."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -125,3 +126,10 @@ def networks() -> dict[str, Network]:
 def make() -> dict[str, Callable[..., Any]]:
     """The makers, for tests that need a model of their own."""
     return {"spec": spec, "identity": identity_model, "mixing": mixing_model, "filters": filters}
+
+
+@pytest.fixture(scope="session")
+def shipped() -> Network:
+    """The default model, as it ships."""
+    path = Path(__file__).parents[2] / "streamer" / "models" / "mecgnet-low.onnx"
+    return Network(path.read_bytes())
