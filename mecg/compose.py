@@ -16,6 +16,7 @@ import numpy as np
 
 from devices.open_source import open_source
 from devices.source import Source
+from mecg.interrupt import deferred
 from streamer.errors import InputError
 from streamer.network import Network
 from streamer.pipeline import Pipeline
@@ -89,9 +90,10 @@ def pipeline_of(info: StreamInfo, network: Network) -> Pipeline:
     InputError
         Where the stream's rate cannot be used.
     """
-    warm_up = Pipeline(info, network)
-    warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
-    warm_up.finish()
+    with deferred():
+        warm_up = Pipeline(info, network)
+        warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
+        warm_up.finish()
     return Pipeline(info, network)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from mecg.compose import model_bytes
 from mecg.evaluate import evaluate
 from mecg.files import refuse_existing, write_whole
+from mecg.interrupt import deferred
 from mecg.progress import Bar
 
 
@@ -20,13 +21,18 @@ def run(args: argparse.Namespace) -> int:
         refuse_existing(args.report, force=args.force)
     bar: Bar | None = None
 
-    def progress(done: int, of: int) -> None:
-        nonlocal bar
-        bar = bar or Bar(sys.stderr, of)
-        bar.show(done)
-
+    model = model_bytes(args.model)
     try:
-        scores = evaluate(args.dataset, args.folds, args.rate, args.jobs, model_bytes(args.model), progress)
+        with deferred() as interrupted:
+
+            def progress(done: int, of: int) -> None:
+                nonlocal bar
+                bar = bar or Bar(sys.stderr, of)
+                bar.show(done)
+                if interrupted():
+                    raise KeyboardInterrupt
+
+            scores = evaluate(args.dataset, args.folds, args.rate, args.jobs, model, progress)
     finally:
         if bar is not None:
             bar.end()

@@ -17,6 +17,7 @@ from typing import Any
 from devices.open_source import parse_source
 from devices.wfdb_replay import WfdbReplay
 from mecg.compose import network_of
+from mecg.interrupt import deferred
 from mecg.progress import Bar
 from streamer.errors import InputError
 from streamer.latency import budget
@@ -54,10 +55,6 @@ class Outcome:
     good: bool
     words: str
     """What a person should know; often nothing where it went well."""
-
-
-class Stopped(Exception):  # noqa: N818 - no error: it was asked for
-    """The run was interrupted; the record under way has been removed."""
 
 
 def run(args: argparse.Namespace) -> int:
@@ -116,8 +113,8 @@ def reconstruct(
     ------
     InputError, OSError
         Where the record cannot be read or the result not be written; nothing is left behind.
-    Stopped
-        As asked; nothing is left behind.
+    KeyboardInterrupt
+        Where ``stopped`` said so; nothing is left behind.
     """
     source = WfdbReplay(
         path,
@@ -139,7 +136,7 @@ def reconstruct(
     try:
         for item in source.items():
             if stopped():
-                raise Stopped
+                raise KeyboardInterrupt
             if isinstance(item, Chunk):
                 sink.chunk(item)
                 for frame in pipeline.push(item):
@@ -161,7 +158,7 @@ def _outcome(
     network: Network,
     job: Job,
     advance: Callable[[float], None],
-    stopped: Callable[[], bool] = lambda: False,
+    stopped: Callable[[], bool],
 ) -> Outcome:
     left = 1.0
 
@@ -183,8 +180,9 @@ def _outcome(
 def _one_by_one(
     paths: Sequence[Path], network: Network, job: Job, each: Callable[[Outcome], None], bar: Bar
 ) -> None:
-    for path in paths:
-        each(_outcome(path, network, job, bar.advance))
+    with deferred() as interrupted:
+        for path in paths:
+            each(_outcome(path, network, job, bar.advance, interrupted))
 
 
 def _at_once(jobs: int, paths: Sequence[Path], job: Job, each: Callable[[Outcome], None], bar: Bar) -> None:
