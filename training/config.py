@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a training run is told, read from a TOML file."""
+"""What a training run is told: a TOML file, and what the command line changes in it."""
 
 from __future__ import annotations
 
+import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from training.network import ModuleShape, NetworkShape
 
@@ -29,15 +32,38 @@ class Config:
     shape: NetworkShape
 
 
-def read(path: Path) -> Config:
-    """Read a configuration; a missing or unknown key is a KeyError or TypeError that names it."""
-    with path.open("rb") as handle:
-        facts = tomllib.load(handle)
-    model, modules = facts.pop("model"), facts.pop("modules")
+def facts(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
+    """Read a TOML file (or the JSON that a run keeps) and change single keys of it.
+
+    Parameters
+    ----------
+    path : Path
+        Such as training/configs/first.toml.
+    changes : sequence of str
+        ``key=value`` with a TOML value, such as ``epochs=4`` or ``model.look_ahead=6``.
+    """
+    text = path.read_text()
+    read: dict[str, Any] = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
+    for change in changes:
+        key, _, value = change.partition("=")
+        *tables, last = key.strip().split(".")
+        table = read
+        for name in tables:
+            table = table[name]
+        if last not in table:
+            raise KeyError(f"{key} is not in {path}")
+        table[last] = tomllib.loads(f"value = {value}")["value"]
+    return read
+
+
+def configured(read: dict[str, Any]) -> Config:
+    """The run that `facts` describe; a missing or unknown key is an error that names it."""
+    model, modules = read["model"], read["modules"]
+    rest = {key: value for key, value in read.items() if key not in ("model", "modules")}
     shape = NetworkShape(
         modules=tuple(ModuleShape(m["stride"], m["channels"], tuple(m["dilations"])) for m in modules),
         inputs=tuple(tuple(m["inputs"]) for m in modules),
         look_ahead=model["look_ahead"],
     )
-    facts["folds"] = tuple(facts["folds"])
-    return Config(name=model["name"], rate_hz=model["rate_hz"], hop=model["hop"], shape=shape, **facts)
+    rest["folds"] = tuple(rest["folds"])
+    return Config(name=model["name"], rate_hz=model["rate_hz"], hop=model["hop"], shape=shape, **rest)

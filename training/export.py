@@ -56,7 +56,7 @@ def export(run: Path, path: Path) -> None:
     RuntimeError
         Where ONNX Runtime and PyTorch disagree by more than `AGREE_MV` in any window.
     """
-    config = configuration.read(run / "config.toml")
+    config = configuration.configured(configuration.facts(run / "config.json"))
     network = MEcgNet(config.shape)
     state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(state["average"])

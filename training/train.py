@@ -10,8 +10,8 @@ from __future__ import annotations
 import argparse
 import copy
 import csv
+import json
 import math
-import shutil
 import time
 from pathlib import Path
 from typing import Any
@@ -146,15 +146,17 @@ def main() -> None:
     parser.add_argument("--config", type=Path, required=True)
     parser.add_argument("--data", type=Path, required=True, help="a PTB-XL directory")
     parser.add_argument("--out", type=Path, required=True, help="the run's folder: checkpoint and log")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", help="change the config")
     parser.add_argument("--cache", type=Path, default=Path("training/cache"))
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda")
     args = parser.parse_args()
 
-    config = configuration.read(args.config)
+    facts = configuration.facts(args.config, args.set)
+    config = configuration.configured(facts)
     automatic = "cuda" if torch.cuda.is_available() else "cpu"
     run = Run(config, torch.device(automatic if args.device == "auto" else args.device))
     args.out.mkdir(parents=True, exist_ok=True)
-    shutil.copy(args.config, args.out / "config.toml")
+    (args.out / "config.json").write_text(json.dumps(facts, indent=1))
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         run.resume(checkpoint)
