@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import csv
 import re
+import signal
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -176,7 +177,9 @@ def _score_all(entries: Sequence[Entry], model: bytes, jobs: int) -> Iterator[Sc
     if jobs == 1:
         yield from map(_score, work)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    # Ctrl-C reaches a terminal's whole process group: the workers leave it to their parent.
+    quiet = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=quiet) as pool:
         yield from pool.map(_score, work, chunksize=16)
 
 
@@ -190,10 +193,9 @@ def _score(work: tuple[Path, bytes]) -> Scored:
     network = _network(model)
     try:
         record = Record(path)
-        rows = [record.row(lead) for lead in LEADS]
-        missing = [lead for lead, row in zip(LEADS, rows, strict=True) if row is None]
-        if missing:
-            return Scored(None, None, f"no lead {missing[0]}")
+        rows = [row for lead in LEADS if (row := record.row(lead)) is not None]
+        if len(rows) < len(LEADS):
+            return Scored(None, None, f"only {len(rows)} of the twelve leads")
         leads_mv = record.read()[rows]
         if not np.isfinite(leads_mv[0]).any():
             return Scored(None, None, "Lead I holds nothing but NaN")

@@ -171,9 +171,8 @@ class Pipeline:
         """Where a window is complete: run the network and take what has become final."""
         if self._ring.stop < self._end:
             return []
-        used = slice(
-            self._window - self.spec.look_ahead - self._stitch.length, self._window - self.spec.look_ahead
-        )
+        newest = self._window - self.spec.look_ahead  # columns of the window, of which only
+        used = slice(newest - self._stitch.length, newest)  # the newest with all they need are used
         start = self._end - self._window + used.start
         segment = None
         if self._ring.valid(start, start + self._stitch.length).any():
