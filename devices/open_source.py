@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Protocol
 
+from devices.pacing import AS_RECORDED, Replay
 from devices.source import Source
 from devices.synthetic import Synthetic
 from devices.wfdb_replay import WfdbReplay
@@ -18,7 +19,7 @@ class Factory(Protocol):
     """Makes a source from what follows its scheme; opens nothing yet."""
 
     def __call__(
-        self, rest: str, /, *, lead: str | None, invert: bool, placement: Placement, speed: float
+        self, rest: str, /, *, lead: str | None, invert: bool, placement: Placement, replay: Replay
     ) -> Source:
         """`rest` may be empty; `lead` None is the source's own choice, Lead I where it can."""
         ...
@@ -73,7 +74,7 @@ def open_source(
     lead: str | None = None,
     invert: bool = False,
     placement: Placement = Placement.UNSTATED,
-    speed: float = 1.0,
+    replay: Replay = AS_RECORDED,
 ) -> Source:
     """Make the source that a SOURCE names; nothing is opened until its `open` is called.
 
@@ -87,8 +88,8 @@ def open_source(
         Turn its polarity.
     placement : Placement
         Where the electrodes sit, as far as the user has said.
-    speed : float
-        Of a replay: 1 is real time, `math.inf` as fast as it goes.
+    replay : Replay
+        How to play what is already there; a live source refuses any but `AS_RECORDED`.
 
     Raises
     ------
@@ -101,7 +102,7 @@ def open_source(
         raise InputError(
             f"{scheme}: is not in this version yet; use {' or '.join(f'{s}:' for s in FACTORIES)}"
         )
-    return factory(rest, lead=lead, invert=invert, placement=placement, speed=speed)
+    return factory(rest, lead=lead, invert=invert, placement=placement, replay=replay)
 
 
 def _listed() -> str:

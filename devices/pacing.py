@@ -4,9 +4,13 @@
 from __future__ import annotations
 
 import math
+import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
 
 from streamer.errors import InputError
 from streamer.stream import Chunk, Event, Samples, State
@@ -17,6 +21,104 @@ Read = Callable[[int, int], tuple[Samples, Samples | None]]
 _CHUNK_S = 0.02
 _BLOCK_S = 4.0
 """How much is read at a time: much more than a chunk, so that a read costs little."""
+_SEED = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Drop:
+    """What a replay leaves out on purpose, to rehearse a bad link; the same at every run."""
+
+    share: float
+    """Of the packets, above 0 and below 1."""
+    burst_s: float = 0.0
+    """Length of the stretches that are left out, seconds; 0 is single packets, each by itself."""
+
+    @classmethod
+    def parse(cls, text: str) -> Drop:
+        """Read ``5%`` (single packets at random) or ``5%:2s`` (stretches of 2 s, 5 % in all).
+
+        Raises
+        ------
+        InputError
+            Any other text, a share that is not above 0 and below 100 %, a stretch over an hour.
+        """
+        match = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*%\s*(?::\s*(\d+(?:\.\d+)?)\s*s)?\s*", text, re.ASCII)
+        share, burst_s = (float(match[1]) / 100, float(match[2] or 0)) if match else (0.0, 0.0)
+        if not (match and 0 < share < 1 and burst_s <= 3600 and (burst_s or match[2] is None)):
+            raise InputError(
+                f"{text!r} says not what to drop: give 5% (single packets) or 5%:2s (stretches of 2 s)"
+            )
+        return cls(share, burst_s)
+
+    def takes(self, packet: int, packet_s: float) -> bool:
+        """Whether packet number ``packet`` of ``packet_s`` seconds is left out; the first never is.
+
+        A stretch is whole packets, once at a random place in each ``burst_s / share`` seconds.
+        """
+        if packet == 0:
+            return False
+        if not self.burst_s:
+            return bool(np.random.default_rng((_SEED, packet)).random() < self.share)
+        burst = max(1, round(self.burst_s / packet_s))
+        slot, place = divmod(packet, max(burst + 1, round(burst / self.share)))
+        room = max(burst + 1, round(burst / self.share)) - burst
+        first = int(np.random.default_rng((_SEED, slot)).integers(room + 1))
+        return first <= place < first + burst
+
+    def __str__(self) -> str:
+        stretches = f"in stretches of {self.burst_s:g} s" if self.burst_s else "singly"
+        return f"{100 * self.share:g} % of the packets, {stretches}"
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """How something that is already there is to be played."""
+
+    speed: float = 1.0
+    """1 is real time, 2 twice as fast; `math.inf` hands over whenever it is asked."""
+    start_s: float = 0.0
+    """Where in the recording to begin, seconds; the stream's own index begins at 0 all the same."""
+    loop: bool = False
+    """From the end on again with ``start_s``; the index goes on rising."""
+    drop: Drop | None = None
+    """What to leave out."""
+
+    def __post_init__(self) -> None:
+        if not self.speed > 0:
+            raise InputError(f"a speed of {self.speed:g} cannot be played; give one above 0, or max")
+        if not 0 <= self.start_s < math.inf:
+            raise InputError(f"a start at {self.start_s:g} s cannot be played; give 0 or more seconds")
+
+    def length(self, rate_hz: float, samples: int | None) -> int | None:
+        """How many of ``samples`` samples are played before the end, or before they come again.
+
+        Raises
+        ------
+        InputError
+            The start lies behind the end.
+        """
+        if samples is None:
+            return None
+        length = samples - round(self.start_s * rate_hz)
+        if length <= 0:
+            raise InputError(
+                f"it ends after {samples / rate_hz:.1f} s, before the start at {self.start_s:g} s; "
+                "choose an earlier one with --start"
+            )
+        return length
+
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user: what is not played as it was recorded."""
+        said = {
+            f"Playing from {self.start_s:g} s on.": self.start_s > 0,
+            "At its end it begins anew; the place where the ends meet is no heartbeat.": self.loop,
+            f"Left out on purpose: {self.drop}.": self.drop is not None,
+        }
+        return tuple(note for note, applies in said.items() if applies)
+
+
+AS_RECORDED = Replay()
+"""From the beginning to the end, at real speed, nothing left out."""
 
 
 class Playback:
@@ -24,31 +126,25 @@ class Playback:
 
     Parameters
     ----------
-    speed : float
-        1 is real time, 2 twice as fast; `math.inf` hands over whenever it is asked.
+    replay : Replay
+        How.
     chunk_samples : int, optional
         Samples to a chunk; 20 ms worth of them if not given.
     clock, sleep : callable
         Monotonic seconds, and what waits for some of them; for tests.
 
-    Raises
-    ------
-    InputError
-        A speed that is not above 0.
     """
 
     def __init__(
         self,
-        speed: float = 1.0,
+        replay: Replay = AS_RECORDED,
         chunk_samples: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
     ) -> None:
-        if not speed > 0:
-            raise InputError(f"a speed of {speed:g} cannot be played; give one above 0, or max")
         if chunk_samples is not None and chunk_samples < 1:
             raise ValueError("a chunk has at least one sample")
-        self._speed = speed
+        self._replay = replay
         self._chunk_samples = chunk_samples
         self._clock = clock
         self._stopped = threading.Event()
@@ -59,7 +155,9 @@ class Playback:
         self._stopped.set()
 
     def play(self, read: Read, rate_hz: float, samples: int | None) -> Iterator[Chunk | Event]:
-        """Chunks, each when the instant of its last sample has passed, and the changes of state.
+        """Chunks, each when the instant of its last sample has passed, and events.
+
+        A chunk that is left out (`Replay.drop`) is a jump of the index and a ``lost`` event.
 
         Parameters
         ----------
@@ -69,35 +167,49 @@ class Playback:
             Their rate.
         samples : int or None
             How many there are; None is no end.
+
+        Raises
+        ------
+        InputError
+            As `Replay.length`, at the first item.
         """
+        replay = self._replay
+        length = replay.length(rate_hz, samples)
+        end = None if replay.loop else length
         yield self._state(State.CONNECTING, "opening the recording")
         chunk = self._chunk_samples or max(1, round(rate_hz * _CHUNK_S))
         block = chunk * max(1, round(rate_hz * _BLOCK_S / chunk))
-        per_second = rate_hz * self._speed
+        per_second = rate_hz * replay.speed
+        origin = round(replay.start_s * rate_hz)
         begun = self._clock()
-        block_start = block_stop = start = 0
-        while samples is None or start < samples:
-            stop = start + chunk if samples is None else min(start + chunk, samples)
+        block_start = block_stop = start = lost = 0
+        while end is None or start < end:
+            stop = start + chunk if end is None else min(start + chunk, end)
             if stop > block_stop:
-                block_start, block_stop = (
-                    start,
-                    start + block if samples is None else min(start + block, samples),
-                )
-                lead_mv, reference_mv = read(block_start, block_stop)
+                block_start, block_stop = start, start + block if end is None else min(start + block, end)
+                lead_mv, reference_mv = _read_round(read, origin, length, block_start, block_stop)
             if not self._wait(begun + (stop - 1) / per_second):
                 break
             if start == 0:
                 yield self._state(State.LIVE, "receiving samples")
-            now = self._clock()
-            here = slice(start - block_start, stop - block_start)
-            yield Chunk(
-                start=start,
-                lead_mv=lead_mv[here],
-                device_s=now if math.isinf(self._speed) else begun + start / per_second,
-                arrival_s=now,
-                reference_mv=None if reference_mv is None else reference_mv[:, here],
-            )
+            if replay.drop is not None and replay.drop.takes(start // chunk, chunk / rate_hz):
+                lost += stop - start
+            else:
+                if lost:
+                    yield self._lost(lost, rate_hz)
+                    lost = 0
+                now = self._clock()
+                here = slice(start - block_start, stop - block_start)
+                yield Chunk(
+                    start=start,
+                    lead_mv=lead_mv[here],
+                    device_s=now if math.isinf(replay.speed) else begun + start / per_second,
+                    arrival_s=now,
+                    reference_mv=None if reference_mv is None else reference_mv[:, here],
+                )
             start = stop
+        if lost:
+            yield self._lost(lost, rate_hz)
         ended = "stopped" if self._stopped.is_set() else "the recording has ended"
         yield self._state(State.ENDED, f"{ended} after {start / rate_hz:.1f} s")
 
@@ -112,3 +224,26 @@ class Playback:
 
     def _state(self, state: State, text: str) -> Event:
         return Event("state", text, self._clock(), state)
+
+    def _lost(self, count: int, rate_hz: float) -> Event:
+        text = f"{count} samples ({count / rate_hz:.2f} s) left out on purpose"
+        return Event("lost", text, self._clock(), count=count)
+
+
+def _read_round(
+    read: Read, origin: int, length: int | None, start: int, stop: int
+) -> tuple[Samples, Samples | None]:
+    """Samples of the playing: ``origin`` is its first, and comes again after ``length`` samples."""
+    if length is None or stop <= length:
+        return read(origin + start, origin + stop)
+    pieces = []
+    while start < stop:
+        place = start % length
+        count = min(stop - start, length - place)
+        pieces.append(read(origin + place, origin + place + count))
+        start += count
+    references = [reference for _, reference in pieces if reference is not None]
+    return (
+        np.concatenate([lead for lead, _ in pieces]),
+        np.concatenate(references, axis=1) if references else None,
+    )

@@ -16,7 +16,7 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
-from devices.pacing import Playback
+from devices.pacing import AS_RECORDED, Playback, Replay
 from streamer.errors import InputError
 from streamer.leads import canonical_lead
 from streamer.rate import SOURCE_HZ
@@ -45,7 +45,7 @@ class Synthetic:
         Turn the polarity.
     placement : Placement
         Travels in the stream's description.
-    speed, chunk_samples, clock, sleep
+    replay, chunk_samples, clock, sleep
         As `devices.pacing.Playback` takes them.
 
     Raises
@@ -61,7 +61,7 @@ class Synthetic:
         lead: str | None = None,
         invert: bool = False,
         placement: Placement = Placement.UNSTATED,
-        speed: float = 1.0,
+        replay: Replay = AS_RECORDED,
         chunk_samples: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
@@ -82,10 +82,18 @@ class Synthetic:
         self._rest = rest
         self._sign = -1.0 if invert else 1.0
         self._placement = placement
-        self._playback = Playback(speed, chunk_samples, clock, sleep)
+        self._replay = replay
+        self._playback = Playback(replay, chunk_samples, clock, sleep)
 
     def open(self) -> StreamInfo:
-        """Describe the stream."""
+        """Describe the stream.
+
+        Raises
+        ------
+        InputError
+            A start behind the end.
+        """
+        length = self._replay.length(self.rate_hz, self._samples)
         return StreamInfo(
             source=f"synthetic:{self._rest}",
             rate_hz=self.rate_hz,
@@ -93,9 +101,10 @@ class Synthetic:
             inverted=self._sign < 0,
             placement=self._placement,
             device="synthetic",
-            samples=self._samples,
+            samples=None if self._replay.loop else length,
             notes=(
                 f"A synthetic ECG of {self._bpm:g} beats a minute at {self.rate_hz:g} Hz, nobody's heart.",
+                *self._replay.notes(),
             ),
         )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devices.pacing import Playback
+from devices.pacing import AS_RECORDED, Playback, Replay
 from devices.wfdb_record import Record, show
 from streamer.errors import InputError
 from streamer.leads import LEADS
@@ -31,7 +31,7 @@ class WfdbReplay:
         Turn the polarity of that lead.
     placement : Placement
         What the user says of the electrodes; travels in the stream's description.
-    speed, chunk_samples, clock, sleep
+    replay, chunk_samples, clock, sleep
         As `devices.pacing.Playback` takes them.
     """
 
@@ -42,7 +42,7 @@ class WfdbReplay:
         lead: str | None = None,
         invert: bool = False,
         placement: Placement = Placement.UNSTATED,
-        speed: float = 1.0,
+        replay: Replay = AS_RECORDED,
         chunk_samples: int | None = None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] | None = None,
@@ -51,7 +51,8 @@ class WfdbReplay:
         self._lead = lead
         self._sign = np.float32(-1 if invert else 1)
         self._placement = placement
-        self._playback = Playback(speed, chunk_samples, clock, sleep)
+        self._replay = replay
+        self._playback = Playback(replay, chunk_samples, clock, sleep)
         self._record: Record | None = None
         self._row = 0
         self._reference: dict[int, int] = {}
@@ -63,7 +64,8 @@ class WfdbReplay:
         ------
         InputError
             No such record or lead, a rate that the core does not take, a lead that is no voltage
-            or holds no valid sample, and all that `devices.wfdb_record.Record` refuses.
+            or holds no valid sample, a start behind the end, and all that
+            `devices.wfdb_record.Record` refuses.
         """
         record = Record(self._path)
         name, rate_hz = show(record.header.name), record.rate_hz
@@ -86,6 +88,7 @@ class WfdbReplay:
             )
         if not _any_valid(record, row):
             raise InputError(f"lead {label} of {name} holds no valid sample; choose another with --lead NAME")
+        length = self._replay.length(rate_hz, record.samples)
         leads = [s.lead if s.steps_per_mv is not None else None for s in record.signals]
         reference = {LEADS.index(lead): i for i, lead in reversed(list(enumerate(leads))) if lead is not None}
         self._record, self._row = record, row
@@ -98,6 +101,7 @@ class WfdbReplay:
             notes.append(f"The polarity of {label} is turned, as asked.")
         if self._reference:
             notes.append(f"The record holds {len(self._reference)} of the twelve leads, for comparison.")
+        notes += self._replay.notes()
         return StreamInfo(
             source=f"wfdb:{self._path}",
             rate_hz=rate_hz,
@@ -105,7 +109,7 @@ class WfdbReplay:
             is_lead_i=signal.lead == "I" and self._placement is not Placement.CHEST,
             inverted=bool(self._sign < 0),
             placement=self._placement,
-            samples=record.samples,
+            samples=None if self._replay.loop else length,
             notes=tuple(notes),
         )
 

@@ -81,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
 
     monitor = commands.add_parser("monitor", help="the window")
     _add_source(monitor)
+    _add_replay(monitor)
     monitor.add_argument(
         "--screenshot", type=Path, metavar="FILE", help="write a picture of it at the end (PNG)"
     )
@@ -90,9 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     stream = commands.add_parser("stream", help="without a window; a status line on stderr")
     _add_source(stream)
     stream.add_argument("--seconds", type=_positive, metavar="N", help="stop after N seconds of signal")
-    stream.add_argument(
-        "--speed", type=_speed, default=1.0, metavar="X|max", help="of a replay; 1 is real time"
-    )
+    _add_replay(stream)
     stream.add_argument("--json", action="store_true", help="the twelve leads as JSON lines on stdout")
 
     reconstruct = commands.add_parser("reconstruct", help="WFDB records in, 12-lead WFDB records out")
@@ -129,6 +128,18 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
 
 
+def _add_replay(parser: argparse.ArgumentParser) -> None:
+    replay = parser.add_argument_group("of what is played back (wfdb:, synthetic:)")
+    replay.add_argument("--speed", type=_speed, default=1.0, metavar="X|max", help="1 is real time (1)")
+    replay.add_argument("--start", type=_from_0, default=0.0, metavar="SECONDS", help="where to begin (0)")
+    replay.add_argument("--loop", action="store_true", help="from the end on again from there")
+    replay.add_argument(
+        "--drop",
+        metavar="SHARE[:LENGTH]",
+        help="leave out 5%% of the packets singly, or 5%%:2s in stretches of 2 s, to rehearse a bad link",
+    )
+
+
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes at a time (1)")
 
@@ -137,6 +148,13 @@ def _positive(text: str) -> float:
     value = float(text)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def _from_0(text: str) -> float:
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
     return value
 
 
@@ -162,7 +180,7 @@ def _folds(text: str) -> tuple[int, ...]:
 
 
 # Argparse names the type in its message.
-_positive.__name__ = _speed.__name__ = "number"
+_positive.__name__ = _from_0.__name__ = _speed.__name__ = "number"
 _count.__name__ = "whole number"
 
 if __name__ == "__main__":

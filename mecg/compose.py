@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from devices.open_source import open_source
+from devices.pacing import AS_RECORDED, Drop, Replay
 from devices.source import Source
 from mecg.interrupt import deferred
 from streamer.errors import InputError
@@ -33,7 +34,7 @@ def source_of(
     lead: str | None = None,
     invert: bool = False,
     placement: str | None = None,
-    speed: float = 1.0,
+    replay: Replay = AS_RECORDED,
 ) -> Source:
     """The source that a user names, or the bundled recording, announced on stderr; not yet open.
 
@@ -48,7 +49,18 @@ def source_of(
         text = f"wfdb:{_from_here(BUNDLED_RECORDING)}"
         print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
     where = Placement(placement) if placement else Placement.UNSTATED
-    return open_source(text, lead=lead, invert=invert, placement=where, speed=speed)
+    return open_source(text, lead=lead, invert=invert, placement=where, replay=replay)
+
+
+def replay_of(speed: float, start_s: float, loop: bool, drop: str | None) -> Replay:
+    """How to play a recording, from what the options say.
+
+    Raises
+    ------
+    InputError
+        Where ``drop`` does not read as ``5%`` or ``5%:2s``.
+    """
+    return Replay(speed, start_s, loop, None if drop is None else Drop.parse(drop))
 
 
 def model_bytes(path: Path | None) -> bytes:

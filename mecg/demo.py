@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
+from devices.pacing import Replay
 from gui.app import why_no_display
 from mecg.__main__ import guarded
 from mecg.compose import BUNDLED_RECORDING, FirstSeconds, network_of, pipeline_of, raise_failure, source_of
@@ -84,7 +85,7 @@ def headless(out: Path = OUT, seconds: float = SECONDS, speed: float = 1.0) -> i
     seconds, speed : float
         How much of the recording, and how fast.
     """
-    source = FirstSeconds(source_of(None, speed=speed), seconds)
+    source = FirstSeconds(source_of(None, replay=Replay(speed=speed)), seconds)
     info = source.open()
     network = network_of(None)
     pipeline = pipeline_of(info, network)

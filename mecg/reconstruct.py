@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from devices.open_source import parse_source
+from devices.pacing import Replay
 from devices.wfdb_replay import WfdbReplay
 from mecg.compose import network_of
 from mecg.interrupt import deferred
@@ -121,7 +122,7 @@ def reconstruct(
         lead=job.lead,
         invert=job.invert,
         placement=job.placement,
-        speed=inf,
+        replay=Replay(speed=inf),
         chunk_samples=CHUNK_SAMPLES,
     )
     info, spec = source.open(), network.spec

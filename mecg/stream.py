@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mecg.compose import FirstSeconds, network_of, pipeline_of, raise_failure, say_notes, source_of
+from mecg.compose import FirstSeconds, network_of, pipeline_of, raise_failure, replay_of, say_notes, source_of
 from streamer.run.json_lines import JsonLines
 from streamer.run.session import Session
 from streamer.run.sink import SessionDescription
@@ -16,7 +16,11 @@ from streamer.run.status import StatusLine
 def run(args: argparse.Namespace) -> int:
     """Stream until the source ends, ``--seconds`` have passed, or Ctrl-C."""
     source = source_of(
-        args.source, lead=args.lead, invert=args.invert, placement=args.placement, speed=args.speed
+        args.source,
+        lead=args.lead,
+        invert=args.invert,
+        placement=args.placement,
+        replay=replay_of(args.speed, args.start, args.loop, args.drop),
     )
     source = FirstSeconds(source, args.seconds)
     info = source.open()

@@ -17,6 +17,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pandas' deprecations are not ours
     import wfdb
 
+from devices.pacing import Replay
 from mecg import demo
 from mecg.__main__ import main
 from mecg.compose import BUNDLED_RECORDING, network_of, source_of
@@ -156,7 +157,7 @@ def test_reconstruct_gives_what_the_live_path_gives(
 def test_reconstruct_and_the_live_path_write_the_same_record(tmp_path: Path) -> None:
     path = RECORDINGS / "ptb-xl" / "00498_hr"
     network = network_of(None)
-    source = source_of(str(path), speed=np.inf)
+    source = source_of(str(path), replay=Replay(speed=np.inf))
     info = source.open()
     pipeline = Pipeline(info, network)
     session = Session(source, pipeline, SessionDescription.of(info, network.spec, pipeline.latency))
@@ -216,3 +217,25 @@ def test_the_headless_demo_leaves_a_record_a_page_and_a_latency_summary(
     summary = json.loads((tmp_path / "demo" / "latency.json").read_text())
     assert summary["samples"] == {"in": 12_000, "out": 3_000, "lost": 0}
     assert summary["end_to_end_ms"]["count"] > 0
+
+
+def test_a_bad_link_can_be_rehearsed(model: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    record = str(RECORDINGS / "ptb-xl" / "00010_hr")
+    how = ["--start", "2", "--loop", "--drop", "20%:1s", "--seconds", "30", "--speed", "max", "--json"]
+    assert main(["stream", record, *how, *model]) == 0
+    out, err = capsys.readouterr()
+    frames = [line for line in map(json.loads, out.splitlines()) if line["type"] == "frame"]
+    valid = [mv is not None for frame in frames for mv in frame["measured_mv"]]
+    assert len(valid) == 30 * 250
+    assert valid.count(False) / len(valid) == pytest.approx(0.2, abs=0.01)
+    assert "20 % of the packets, in stretches of 1 s" in err
+    assert err.count("left out on purpose") == 6
+
+
+@pytest.mark.parametrize("how", [["--drop", "5"], ["--start", "-1"], ["--start", "99"]])
+def test_a_replay_that_makes_no_sense_is_refused(
+    how: list[str], model: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    for command in ("stream", "monitor"):
+        assert main([command, str(RECORDINGS / "ptb-xl" / "00010_hr"), *how, *model]) == 2
+        assert len(capsys.readouterr().err.splitlines()) == 1

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.open_source import FACTORIES, SCHEMES, open_source, parse_source
+from devices.pacing import Replay
 from devices.synthetic import Synthetic
 from devices.wfdb_replay import WfdbReplay
 from streamer.errors import InputError
@@ -90,7 +91,7 @@ def test_sources_get_what_was_asked_for() -> None:
         lead="V5",
         invert=True,
         placement=Placement.ARMS,
-        speed=math.inf,
+        replay=Replay(speed=math.inf),
     )
     assert isinstance(record, WfdbReplay)
     info = record.open()

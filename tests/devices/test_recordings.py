@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from devices.pacing import Replay
 from devices.wfdb_record import Record
 from devices.wfdb_replay import WfdbReplay
 from streamer.leads import LEADS
@@ -52,7 +53,9 @@ def test_no_lead_is_flat_or_out_of_any_range(path: Path) -> None:
 
 @pytest.mark.parametrize("path", HEADERS, ids=lambda path: path.stem)
 def test_it_plays_to_its_end(path: Path) -> None:
-    source = WfdbReplay(path, lead=None if path.parent.name != "mitdb" else "MLII", speed=math.inf)
+    source = WfdbReplay(
+        path, lead=None if path.parent.name != "mitdb" else "MLII", replay=Replay(speed=math.inf)
+    )
     info = source.open()
     assert info.is_lead_i == (path.parent.name != "mitdb")
     assert sum(len(item.lead_mv) for item in source.items() if isinstance(item, Chunk)) == info.samples

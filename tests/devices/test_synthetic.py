@@ -9,13 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devices.pacing import Replay
 from devices.synthetic import Synthetic
 from streamer.errors import InputError
 from streamer.stream import Chunk, Event, Placement, State
 
 
 def played(rest: str, chunk_samples: int | None = None, invert: bool = False) -> np.ndarray:
-    source = Synthetic(rest, speed=math.inf, chunk_samples=chunk_samples, invert=invert)
+    source = Synthetic(rest, replay=Replay(speed=math.inf), chunk_samples=chunk_samples, invert=invert)
     source.open()
     return np.concatenate([item.lead_mv for item in source.items() if isinstance(item, Chunk)])
 
@@ -50,7 +51,7 @@ def test_it_looks_like_lead_i() -> None:
 
 
 def test_it_goes_on_until_it_is_stopped() -> None:
-    source = Synthetic("?rate=250", speed=math.inf)
+    source = Synthetic("?rate=250", replay=Replay(speed=math.inf))
     assert source.open().samples is None
     items = source.items()
     for item in items:

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devices.pacing import Replay
 from devices.source import Source
 from devices.wfdb_record import Record
 from devices.wfdb_replay import WfdbReplay
@@ -71,7 +72,9 @@ def test_the_description_says_what_will_come() -> None:
 @given(chunk=st.integers(1, 9000))
 @settings(max_examples=15, deadline=None)
 def test_chunking_changes_no_sample(chunk: int) -> None:
-    source = WfdbReplay(RECORDINGS / "ptb-xl" / "00010_hr", speed=math.inf, chunk_samples=chunk)
+    source = WfdbReplay(
+        RECORDINGS / "ptb-xl" / "00010_hr", replay=Replay(speed=math.inf), chunk_samples=chunk
+    )
     source.open()
     chunks = chunks_of(source)
     whole = Record(RECORDINGS / "ptb-xl" / "00010_hr").read()
@@ -118,7 +121,7 @@ def test_a_consumer_that_dawdles_gets_the_rest_at_once_and_then_real_time() -> N
 @pytest.mark.parametrize("speed", [0.5, 4.0])
 def test_speed_scales_the_pace_and_the_stamps(speed: float) -> None:
     fake = FakeTime()
-    source = WfdbReplay(PTB, speed=speed, clock=fake.clock, sleep=fake.sleep)
+    source = WfdbReplay(PTB, replay=Replay(speed=speed), clock=fake.clock, sleep=fake.sleep)
     source.open()
     last = chunks_of(source)[-1]
     assert last.device_s == pytest.approx(1000 + last.start / 1000 / speed)
@@ -127,7 +130,7 @@ def test_speed_scales_the_pace_and_the_stamps(speed: float) -> None:
 
 def test_without_a_pace_nothing_waits_and_stamps_are_those_of_the_hand_over() -> None:
     fake = FakeTime()
-    source = WfdbReplay(PTB, speed=math.inf, clock=fake.clock, sleep=fake.sleep)
+    source = WfdbReplay(PTB, replay=Replay(speed=math.inf), clock=fake.clock, sleep=fake.sleep)
     source.open()
     assert {(c.device_s, c.arrival_s) for c in chunks_of(source)} == {(1000.0, 1000.0)}
     assert fake.naps == []
@@ -136,11 +139,11 @@ def test_without_a_pace_nothing_waits_and_stamps_are_those_of_the_hand_over() ->
 @pytest.mark.parametrize("speed", [0, -1, math.nan])
 def test_an_impossible_speed_is_refused(speed: float) -> None:
     with pytest.raises(InputError, match="speed"):
-        WfdbReplay(PTB, speed=speed)
+        WfdbReplay(PTB, replay=Replay(speed=speed))
 
 
 def test_states_are_told_in_order() -> None:
-    source = WfdbReplay(PTB, speed=math.inf)
+    source = WfdbReplay(PTB, replay=Replay(speed=math.inf))
     source.open()
     events = [item for item in source.items() if isinstance(item, Event)]
     assert [event.state for event in events] == [State.CONNECTING, State.LIVE, State.ENDED]
@@ -151,7 +154,7 @@ def test_states_are_told_in_order() -> None:
 def test_stop_wakes_a_waiting_replay_within_50_ms() -> None:
     took = []
     for _ in range(3):  # the best of three, as a busy machine may well pause for that long
-        source = WfdbReplay(PTB, speed=0.001)  # 20 s to a chunk
+        source = WfdbReplay(PTB, replay=Replay(speed=0.001))  # 20 s to a chunk
         source.open()
         stopped_at: list[float] = []
 
@@ -170,7 +173,7 @@ def test_stop_wakes_a_waiting_replay_within_50_ms() -> None:
 
 
 def test_stop_ends_a_replay_without_a_pace_at_the_next_chunk() -> None:
-    source = WfdbReplay(PTB, speed=math.inf)
+    source = WfdbReplay(PTB, replay=Replay(speed=math.inf))
     source.open()
     items = source.items()
     for item in items:
@@ -181,7 +184,7 @@ def test_stop_ends_a_replay_without_a_pace_at_the_next_chunk() -> None:
 
 
 def test_real_time_is_real() -> None:
-    source = WfdbReplay(RECORDINGS / "ptb-xl" / "00010_hr", speed=20)
+    source = WfdbReplay(RECORDINGS / "ptb-xl" / "00010_hr", replay=Replay(speed=20))
     source.open()
     begun = time.monotonic()
     chunks = chunks_of(source)
@@ -191,7 +194,9 @@ def test_real_time_is_real() -> None:
 
 @pytest.mark.parametrize("lead", ["V5", "v5", "Lead V5", "MDC_ECG_LEAD_V5"])
 def test_any_lead_can_be_asked_for_and_others_than_lead_i_are_marked(lead: str) -> None:
-    source = WfdbReplay(RECORDINGS / "mitdb" / "100", lead=lead, speed=math.inf, chunk_samples=10_000)
+    source = WfdbReplay(
+        RECORDINGS / "mitdb" / "100", lead=lead, replay=Replay(speed=math.inf), chunk_samples=10_000
+    )
     info = source.open()
     assert (info.lead, info.is_lead_i) == ("V5", False)
     assert any("not Lead I" in note for note in info.notes)
@@ -214,7 +219,7 @@ def test_a_lead_that_is_not_there_is_refused_with_those_that_are(lead: str | Non
 
 def test_inverting_turns_the_played_lead_and_its_reference_row_only() -> None:
     whole = Record(PTB).read()
-    source = WfdbReplay(PTB, invert=True, speed=math.inf, chunk_samples=40_000)
+    source = WfdbReplay(PTB, invert=True, replay=Replay(speed=math.inf), chunk_samples=40_000)
     info = source.open()
     (chunk,) = chunks_of(source)
     assert info.inverted and any("turned" in note for note in info.notes)
@@ -234,7 +239,7 @@ def test_missing_samples_stay_nan_and_missing_leads_are_nan_rows(tmp_path: Path)
     digital = np.arange(300).reshape(100, 3)
     digital[10:20, 2] = -32768
     header = "r 3 100 100\n" + "".join(f"r.dat 16 100 16 0 0 0 0 {n}\n" for n in ("V2", "resp", "Lead I"))
-    source = WfdbReplay(make(tmp_path, header, digital), speed=math.inf, chunk_samples=7)
+    source = WfdbReplay(make(tmp_path, header, digital), replay=Replay(speed=math.inf), chunk_samples=7)
     assert source.open().lead == "Lead I"
     chunks = chunks_of(source)
     lead = joined(chunks)
@@ -270,7 +275,7 @@ def test_a_day_long_record_opens_at_once_and_is_read_piece_by_piece(tmp_path: Pa
         file.truncate(samples * 2 * 12)  # sparse: half a gigabyte that takes no room
     names = "".join(f"r.dat 16 1000(0)/mV 16 0 0 0 0 {lead}\n" for lead in LEADS)
     (tmp_path / "r.hea").write_text(f"r 12 250 {samples}\n{names}")
-    source = WfdbReplay(tmp_path / "r", speed=math.inf)
+    source = WfdbReplay(tmp_path / "r", replay=Replay(speed=math.inf))
     begun = time.perf_counter()
     assert source.open().samples == samples
     items = source.items()
