@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.wfdb_record import Record
+from mecg.beat_scores import BeatValues, amplitude_summary, find_beats, measure, st_summary
 from mecg.scores import LeadSums, lead_sums, summary
 from streamer.clinical import clinical_frame, to_rate
 from streamer.errors import InputError
@@ -29,6 +30,7 @@ from streamer.pipeline import Pipeline
 from streamer.stream import Chunk, StreamInfo
 
 SCORED_FROM_S = 3.0
+SKIPPED_SHOWN = 20
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 
 
@@ -42,12 +44,29 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
-class Scored:
-    """What one record gave, or why it gave nothing."""
+class Compared:
+    """One way to the twelve leads, compared with the truth of one record."""
 
-    ours: LeadSums | None
-    filter_only: LeadSums | None
-    why_skipped: str = ""
+    sums: LeadSums
+    beats: BeatValues | None
+    """None where the record has too few beats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """What one record gave."""
+
+    ours: Compared
+    filter_only: Compared
+    """The true leads in the causal input band: what is lost before anything is estimated."""
+    truth: BeatValues | None
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """Why a record could not be scored."""
+
+    why: str
 
 
 def evaluate(
@@ -88,24 +107,18 @@ def evaluate(
     entries = read_table(dataset, folds, rate_hz)
     network = Network(model)
     latency = Pipeline(StreamInfo("evaluate", rate_hz), network).latency
-    scored: list[Scored] = []
+    results: list[Scored | Skipped] = []
     for result in _score_all(entries, model, jobs):
-        scored.append(result)
-        progress(len(scored), len(entries))
+        results.append(result)
+        progress(len(results), len(entries))
 
-    good = [
-        (e, s.ours, s.filter_only) for e, s in zip(entries, scored, strict=True) if s.ours and s.filter_only
-    ]
+    good = [(e, s) for e, s in zip(entries, results, strict=True) if isinstance(s, Scored)]
+    why = {e.path.name: s.why for e, s in zip(entries, results, strict=True) if isinstance(s, Skipped)}
     if not good:
-        raise InputError(f"no record of {dataset} could be scored: {scored[0].why_skipped}")
-    patients = [e.patient for e, _, _ in good]
-    ours, filtered = [o for _, o, _ in good], [f for _, _, f in good]
-    superclass = {
-        name: summary([o for _, o in of], [e.patient for e, _ in of], SEVEN) | {"records": len(of)}
-        for name in SUPERCLASSES
-        if (of := [(e, o) for e, o, _ in good if name in e.superclasses])
-    }
-    skipped = [(e.path.name, s.why_skipped) for e, s in zip(entries, scored, strict=True) if s.why_skipped]
+        raise InputError(f"no record of {dataset} could be scored: {next(iter(why.values()))}")
+    patients = [entry.patient for entry, _ in good]
+    ours = [scored.ours.sums for _, scored in good]
+    filtered = [scored.filter_only.sums for _, scored in good]
     return {
         "records": len(good),
         "patients": len(set(patients)),
@@ -114,15 +127,34 @@ def evaluate(
         "model": f"{network.spec.name} {network.spec.version}",
         "latency": "low",
         "latency_ms": latency.total_ms,
-        "skipped": len(skipped),
-        "skipped_why": dict(skipped[:20]),
+        "skipped": len(why),
+        "skipped_why": dict(list(why.items())[:SKIPPED_SHOWN]),
         "seven": summary(ours, patients, SEVEN),
         "eleven": summary(ours, patients, ELEVEN),
         "v1_v6": summary(ours, patients, LEADS[6:]),
-        "filter_only": {"seven": summary(filtered, patients, SEVEN)},
+        "filter_only": {"seven": summary(filtered, patients, SEVEN)} | _beat_scores(good, "filter_only"),
+        **_beat_scores(good, "ours"),
         "leads": {lead: summary(ours, patients, (lead,), intervals=False) for lead in LEADS},
-        "superclass": superclass,
+        "superclass": {
+            name: summary([s.ours.sums for _, s in of], [e.patient for e, _ in of], SEVEN)
+            | {"records": len(of)}
+            for name in SUPERCLASSES
+            if (of := [(e, s) for e, s in good if name in e.superclasses])
+        },
     }
+
+
+def _beat_scores(good: Sequence[tuple[Entry, Scored]], which: str) -> dict[str, Any]:
+    """ST and amplitudes of one way to the leads; empty where no record has enough beats."""
+    pairs = [
+        (scored.truth, compared.beats)
+        for _, scored in good
+        if scored.truth and (compared := getattr(scored, which)).beats
+    ]
+    if not pairs:
+        return {}
+    truth, estimate = [t for t, _ in pairs], [e for _, e in pairs]
+    return {"st": st_summary(truth, estimate), "amplitude": amplitude_summary(truth, estimate)}
 
 
 def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]:
@@ -172,7 +204,7 @@ def _superclasses(dataset: Path) -> Callable[[dict[str, str]], tuple[str, ...]]:
     return classes
 
 
-def _score_all(entries: Sequence[Entry], model: bytes, jobs: int) -> Iterator[Scored]:
+def _score_all(entries: Sequence[Entry], model: bytes, jobs: int) -> Iterator[Scored | Skipped]:
     work: Iterable[tuple[Path, bytes]] = ((entry.path, model) for entry in entries)
     if jobs == 1:
         yield from map(_score, work)
@@ -188,29 +220,33 @@ def _network(model: bytes) -> Network:
     return Network(model)
 
 
-def _score(work: tuple[Path, bytes]) -> Scored:
+def _score(work: tuple[Path, bytes]) -> Scored | Skipped:
     path, model = work
     network = _network(model)
     try:
         record = Record(path)
         rows = [row for lead in LEADS if (row := record.row(lead)) is not None]
         if len(rows) < len(LEADS):
-            return Scored(None, None, f"only {len(rows)} of the twelve leads")
+            return Skipped(f"only {len(rows)} of the twelve leads")
         leads_mv = record.read()[rows]
         if not np.isfinite(leads_mv[0]).any():
-            return Scored(None, None, "Lead I holds nothing but NaN")
+            return Skipped("Lead I holds nothing but NaN")
         estimate = stream(leads_mv[0], record.rate_hz, network)
     except InputError as error:
-        return Scored(None, None, str(error))
-    filters, rate_hz = network.spec.filters, network.spec.rate_hz
-    truth = clinical_frame(leads_mv, record.rate_hz, filters, rate_hz)
+        return Skipped(str(error))
+    rate_hz = network.spec.rate_hz
+    truth = clinical_frame(leads_mv, record.rate_hz, network.spec.filters, rate_hz)
     first = round(SCORED_FROM_S * rate_hz)
     if truth.shape[1] <= first:
-        return Scored(None, None, f"shorter than {SCORED_FROM_S:g} s")
+        return Skipped(f"shorter than {SCORED_FROM_S:g} s")
     filtered = np.stack([_filter_only(row, record.rate_hz, network) for row in leads_mv])
-    return Scored(
-        lead_sums(estimate[:, first:], truth[:, first:]), lead_sums(filtered[:, first:], truth[:, first:])
-    )
+    beats = find_beats(truth, rate_hz, first)
+
+    def compared(leads: NDArray[np.float32]) -> Compared:
+        sums = lead_sums(leads[:, first:], truth[:, first:])
+        return Compared(sums, measure(leads, beats, rate_hz) if beats else None)
+
+    return Scored(compared(estimate), compared(filtered), measure(truth, beats, rate_hz) if beats else None)
 
 
 def stream(lead_mv: NDArray[np.float32], rate_hz: float, network: Network) -> NDArray[np.float32]:

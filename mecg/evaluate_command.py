@@ -59,6 +59,12 @@ def _lines(scores: dict[str, Any]) -> list[str]:
         pearson = "-" if row["pearson_mean"] is None else f"{row['pearson_mean']:.3f}"
         rmse_ci, pearson_ci = _interval(row, "rmse_mv_ci95"), _interval(row, "pearson_mean_ci95")
         lines.append(f"{name:24}{row['rmse_mv']:>9.4f} {rmse_ci:18}{pearson:>13} {pearson_ci}".rstrip())
+    if "st" in scores:
+        ours, filtered = scores["st"], scores["filter_only"]["st"]
+        lines.append(
+            f"ST of the seven off by more than 0.1 mV: {ours['over_0_1_mv']:.1%} of beats "
+            f"(the input filter alone: {filtered['over_0_1_mv']:.1%})"
+        )
     return lines
 
 

@@ -200,6 +200,8 @@ def test_evaluate_scores_a_small_dataset(
     scores = json.loads(report.read_text())
     assert scores["records"] == 3
     assert f"{scores['seven']['rmse_mv']:.4f}" in out
+    assert 0 <= scores["st"]["over_0_1_mv"] <= 1
+    assert set(scores["amplitude"]) == {"V1", "V2", "V3", "V4", "V5", "V6"}
     assert main(command) == 2
     assert "exists" in capsys.readouterr().err
 

@@ -1,0 +1,103 @@
+"""The R-peak detector on annotated and synthetic beats."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.synthetic import Synthetic
+from devices.wfdb_record import BEATS, Record, read_annotations
+from streamer.beats import LEARN_S, BeatDetector
+from streamer.clinical import to_rate
+
+RECORD_100 = Path(__file__).parents[2] / "recordings" / "mitdb" / "100"
+
+
+def matched(found_s: np.ndarray, truth_s: np.ndarray, within_s: float = 0.05) -> int:
+    """How many true beats have a found one of their own."""
+    used: set[int] = set()
+    for t in truth_s:
+        near = [i for i in np.flatnonzero(np.abs(found_s - t) <= within_s) if i not in used]
+        used.update(near[:1])
+    return len(used)
+
+
+@pytest.fixture(scope="module")
+def record_100(make) -> tuple[np.ndarray, np.ndarray]:
+    """Lead MLII at 360 Hz, and the annotated beats in seconds."""
+    record = Record(RECORD_100)
+    samples, symbols = read_annotations(RECORD_100)
+    beats = [s for s, symbol in zip(samples, symbols, strict=True) if symbol in BEATS]
+    return record.read()[record.row("MLII")], np.array(beats) / 360
+
+
+@pytest.mark.parametrize(("noise_db", "least"), [(None, 0.998), (6, 0.98)])
+def test_beats_of_mit_bih_100_are_found_and_no_others(make, record_100, noise_db, least):
+    from streamer.filters import BandSplitter
+
+    lead, truth_s = record_100
+    x = lead.astype(np.float64)
+    if noise_db is not None:
+        rms = np.sqrt(np.var(x) / 10 ** (noise_db / 10))
+        x = x + np.random.default_rng(0).normal(0, rms, len(x))
+    bands = BandSplitter(make["filters"]())
+    x = to_rate(x, 360, 250)
+    bands.restart(x[0])
+    found_s = np.array(BeatDetector(250).push(0, bands.split(x)[3])) / 250
+    hits = matched(found_s, truth_s)
+    assert hits / len(truth_s) >= least
+    assert hits / len(found_s) >= least
+
+
+@pytest.mark.parametrize("bpm", [20, 40, 60, 100, 160, 220, 300])
+@pytest.mark.parametrize("polarity", [1, -1])
+def test_every_rate_of_either_polarity_is_counted(bpm, polarity):
+    source = Synthetic(f"?rate=250&bpm={bpm}")
+    lead = source.lead_mv(0, 250 * 40) * polarity
+    truth_s = np.array(source.beats(0, 250 * 40)) / 250
+    found_s = np.array(BeatDetector(250).push(0, lead)) / 250
+    # While it learns, and for the one before the end that has not fallen yet, nothing is promised.
+    inside = truth_s[(truth_s > LEARN_S + 0.2) & (truth_s < 39.5)]
+    assert matched(found_s, inside) == len(inside)
+    assert matched(truth_s, found_s) == len(found_s)
+
+
+def test_a_tall_t_wave_is_no_beat():
+    """QRS of 1 mV, T of 1.2 mV."""
+    t = np.arange(250 * 30) / 250
+    phase = t % 0.9
+    qrs = np.exp(-((phase - 0.2) ** 2) / (2 * 0.01**2))
+    wave = 1.2 * np.exp(-((phase - 0.48) ** 2) / (2 * 0.045**2))
+    found = np.array(BeatDetector(250).push(0, (qrs + wave).astype(np.float32))) / 250
+    found = found[found > 3]
+    assert np.allclose(found % 0.9, 0.2, atol=0.02)
+    assert len(found) in (29, 30)
+
+
+@settings(max_examples=25, deadline=None)
+@given(cuts=st.lists(st.integers(1, 4999), max_size=60), first=st.integers(0, 10**6))
+def test_any_chunking_finds_the_same_beats(cuts, first):
+    lead = Synthetic("?rate=250&bpm=75").lead_mv(0, 5000)
+    whole = BeatDetector(250).push(first, lead)
+    detector, found, at = BeatDetector(250), [], first
+    for part in np.split(lead, sorted(set(cuts))):
+        found += detector.push(at, part)
+        at += len(part)
+    assert found == whole
+    assert len(whole) > 15
+
+
+def test_after_a_gap_it_learns_anew_and_indices_go_on():
+    source = Synthetic("?rate=250&bpm=75")
+    detector = BeatDetector(250)
+    detector.push(0, source.lead_mv(0, 2500))
+    after = detector.push(10_000, source.lead_mv(10_000, 15_000))
+    truth = [b for b in source.beats(10_000, 15_000) if 10_000 + 250 * (LEARN_S + 0.2) < b < 14_900]
+    assert len(truth) > 15
+    assert all(min(abs(b - a) for a in after) <= 5 for b in truth)
+
+
+def test_silence_has_no_beats():
+    assert BeatDetector(250).push(0, np.zeros(5000, np.float32)) == []
