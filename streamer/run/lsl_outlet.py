@@ -1,0 +1,268 @@
+# SPDX-License-Identifier: MIT
+"""The twelve leads as a Lab Streaming Layer stream, for LabRecorder, MATLAB, MNE and the rest.
+
+LSL has no authentication: whoever reaches this machine's ports 16572 and up can read an open outlet.
+So nothing is opened unless it was asked for.  pylsl, and with it liblsl, is loaded when it is.
+
+The metadata follow the XDF project's pages for EEG and for synchronization; there is none for ECG.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import platform
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from math import isfinite
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.errors import InputError
+from streamer.leads import LEADS
+from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
+from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
+
+OFFSET_S = 0.02
+"""The two clocks are compared for so long: Windows' coarse one ticks every 16 ms."""
+
+LINGER_S = 0.5
+"""An outlet that closes takes what is still on its way with it, so it stays open for this long."""
+
+
+class LslOutlet:
+    """A sink: one float32 stream of type ECG and one of markers.
+
+    The stream is regular, at the model's rate, with a chunk for each frame and a stamp for each
+    sample: the instant of that sample of the ECG, on LSL's clock.  The algorithmic latency is taken
+    out of the stamps; it only says how much later a sample is sent.  A lost sample is NaN in every
+    lead.  Markers are ``KIND: TEXT`` of every event, in the stream ``NAME-events``.
+
+    Parameters
+    ----------
+    name : str
+        Of the stream.
+    """
+
+    name = "LSL outlet"
+
+    def __init__(self, name: str) -> None:
+        if not name.strip():
+            raise InputError("an LSL stream needs a name: --lsl-out NAME")
+        self._stream_name = name
+        self._ecg: Any = None
+        self._events: Any = None
+
+    def open(self, description: SessionDescription) -> None:
+        """Make both streams known on the network.
+
+        Raises
+        ------
+        InputError
+            There is no liblsl on this platform.
+        """
+        lsl = load_pylsl()
+        self._latency_s = description.latency.total_ms / 1e3
+        stream = description.stream
+        source_id = _source_id(self._stream_name, stream, description.rate_hz)
+        channels = [_Channel(lead, description.origins[lead], description.filters) for lead in LEADS]
+        info = _ecg_info(lsl, self._stream_name, description.rate_hz, source_id, channels)
+        _describe(info.desc(), description)
+        events = lsl.StreamInfo(
+            f"{self._stream_name}-events",
+            "Markers",
+            1,
+            lsl.IRREGULAR_RATE,
+            lsl.cf_string,
+            f"{source_id}-events",
+        )
+        _add(events.desc(), "channels", channel={"label": "event", "type": "Markers"})
+        self._clock = _LslClock(lsl.local_clock)
+        self._ecg = lsl.StreamOutlet(info)
+        self._events = lsl.StreamOutlet(events)
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Nothing: the source's samples are the source's to send."""
+
+    def frame(self, frame: Frame) -> None:
+        """Send a frame as one chunk."""
+        first_s = frame.device_s
+        if not isfinite(first_s):  # a source without stamps: the newest sample came when the chunk did
+            known_s = frame.arrival_s if isfinite(frame.arrival_s) else time.monotonic()
+            first_s = known_s - self._latency_s
+        _push(self._ecg, frame.leads_mv.T, self._clock.of(first_s), frame.rate_hz)
+
+    def event(self, event: Event) -> None:
+        """Send an event as a marker, stamped when it happened."""
+        host_s = event.host_s if isfinite(event.host_s) else time.monotonic()
+        text = " ".join(event.text.split())
+        self._events.push_sample([f"{event.kind}: {text}" if text else event.kind], self._clock.of(host_s))
+
+    def close(self) -> None:
+        """Let what was sent arrive, then end both streams."""
+        outlets, self._ecg, self._events = (self._ecg, self._events), None, None
+        _end(outlets)
+
+
+class LslSender:
+    """Sends one measured lead as it comes, every sample with its stamp: what a sensor's bridge does.
+
+    A lost sample is not sent, and so a gap in the stamps.
+
+    Parameters
+    ----------
+    name : str
+        Of the stream.
+    info : StreamInfo
+        Of the source.
+
+    Raises
+    ------
+    InputError
+        There is no liblsl on this platform, or the name is empty.
+    """
+
+    def __init__(self, name: str, info: StreamInfo) -> None:
+        if not name.strip():
+            raise InputError("an LSL stream needs a name: --lsl NAME")
+        lsl = load_pylsl()
+        self._rate_hz = info.rate_hz
+        channel = _Channel(info.lead, "measured", "")
+        description = _ecg_info(lsl, name, info.rate_hz, _source_id(name, info, info.rate_hz), [channel])
+        desc = description.desc()
+        _add(desc, "acquisition", model=info.device or "mecg send", source=info.source)
+        _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")
+        self._clock = _LslClock(lsl.local_clock)
+        self._outlet = lsl.StreamOutlet(description)
+
+    def wait_for_reader(self, timeout_s: float) -> bool:
+        """Wait until somebody reads; False where nobody did in time."""
+        return bool(self._outlet.wait_for_consumers(timeout_s))
+
+    def send(self, chunk: Chunk) -> None:
+        """Send a chunk; a sample without a stamp of its own was measured when it came."""
+        first_s = chunk.device_s
+        if not isfinite(first_s):
+            last_s = chunk.arrival_s if isfinite(chunk.arrival_s) else time.monotonic()
+            first_s = last_s - (len(chunk.lead_mv) - 1) / self._rate_hz
+        _push(self._outlet, chunk.lead_mv[:, None], self._clock.of(first_s), self._rate_hz)
+
+    def close(self) -> None:
+        """Let what was sent arrive, then end the stream."""
+        outlet, self._outlet = self._outlet, None
+        _end([outlet])
+
+
+def load_pylsl() -> Any:
+    """The module `pylsl`.
+
+    Raises
+    ------
+    InputError
+        It is missing, or finds no liblsl.
+    """
+    try:
+        import pylsl
+    except (ImportError, RuntimeError, OSError) as error:  # pylsl raises RuntimeError without liblsl
+        reason = str(error).split(".")[0]
+        raise InputError(
+            f"LSL cannot be used here ({reason}): pip install pylsl, and where its wheel brings no liblsl, "
+            "name one in PYLSL_LIB"
+        ) from error
+    return pylsl
+
+
+class _LslClock:
+    """From the host's monotonic clock to LSL's: on most systems one and the same, but not promised."""
+
+    def __init__(self, local_clock: Callable[[], float]) -> None:
+        self._offset_s = float("inf")
+        end_s = time.perf_counter() + OFFSET_S
+        while time.perf_counter() < end_s:
+            host_s = time.monotonic()
+            # Whatever comes between the two readings makes this larger, never smaller.
+            self._offset_s = min(self._offset_s, local_clock() - host_s)
+
+    def of(self, host_s: float) -> float:
+        """An instant of the monotonic clock on LSL's."""
+        return host_s + self._offset_s
+
+
+@dataclass(frozen=True, slots=True)
+class _Channel:
+    label: str
+    origin: str
+    filters: str
+    """``0.5-40 Hz``, or nothing where the signal is as the source gave it."""
+
+
+def _source_id(name: str, stream: StreamInfo, rate_hz: float) -> str:
+    """The same after a restart, so that readers recover; another for whatever is another stream."""
+    parts = (platform.node(), name, stream.source, stream.lead, f"{rate_hz:.12g}")
+    return f"mecg-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}"
+
+
+def _ecg_info(lsl: Any, name: str, rate_hz: float, source_id: str, channels: Iterable[_Channel]) -> Any:
+    channels = list(channels)
+    info = lsl.StreamInfo(name, "ECG", len(channels), rate_hz, lsl.cf_float32, source_id)
+    tree = info.desc().append_child("channels")
+    for channel in channels:
+        node = tree.append_child("channel")
+        for key, value in (
+            ("label", channel.label),
+            ("unit", "millivolts"),
+            ("type", "ECG"),
+            ("origin", channel.origin),
+        ):
+            node.append_child_value(key, value)
+        if channel.filters:
+            low, high = channel.filters.removesuffix(" Hz").split("-")
+            filtering = node.append_child("filtering")
+            _add(filtering, "highpass", upper=low)  # edges of the pass band, at -3 dB
+            _add(filtering, "lowpass", lower=high)
+    return info
+
+
+def _describe(desc: Any, description: SessionDescription) -> None:
+    stream = description.stream
+    _add(desc, "acquisition", model=stream.device or "unknown", source=stream.source)
+    # "Subtract offset_mean from the stamps": nothing is left to subtract.  Under overload a live
+    # session drops, so readers must not take the samples for gapless.
+    _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")
+    _add(
+        desc,
+        "reconstruction",
+        input_lead=stream.lead,
+        input_is_lead_i=str(stream.is_lead_i).lower(),
+        input_inverted=str(stream.inverted).lower(),
+        placement=stream.placement.value,
+        model=description.model,
+        model_version=description.model_version,
+        input_band=description.filters,
+        latency_subtracted_ms=f"{description.latency.total_ms:.4f}",
+        latency_to_subtract_ms="0",
+        warning="; ".join(description.warnings) or NOT_FOR_DIAGNOSIS,
+    )
+
+
+def _add(parent: Any, name: str, /, **children: str | dict[str, str]) -> None:
+    node = parent.append_child(name)
+    for key, value in children.items():
+        if isinstance(value, dict):
+            _add(node, key, **value)
+        else:
+            node.append_child_value(key, value)
+
+
+def _push(outlet: Any, samples: Samples, first_s: float, rate_hz: float) -> None:
+    """Send ``(n, channels)`` mV, the first of them measured at ``first_s`` of LSL's clock."""
+    stamps: NDArray[np.float64] = first_s + np.arange(len(samples)) / rate_hz
+    outlet.push_chunk(samples, stamps.tolist())
+
+
+def _end(outlets: Iterable[Any]) -> None:
+    """Wait where somebody reads; the outlets end with the last reference to them."""
+    if any(outlet is not None and outlet.have_consumers() for outlet in outlets):
+        time.sleep(LINGER_S)

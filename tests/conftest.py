@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What tests of several folders share."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+LOOPBACK = """\
+[ports]
+IPv6 = disable
+[multicast]
+ResolveScope = machine
+AddressesOverride = {127.0.0.1}
+Interfaces = {127.0.0.1}
+ListenAddress = 127.0.0.1
+[lab]
+KnownPeers = {127.0.0.1}
+"""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def lsl_loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Keep LSL on this machine, in this process and its children: no packet leaves, no peer is heard.
+
+    liblsl reads its configuration once, at first use, so this must come before any test.
+    """
+    path = tmp_path_factory.mktemp("lsl") / "lsl_api.cfg"
+    path.write_text(LOOPBACK, encoding="ascii")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(os.environ, "LSLAPICFG", str(path))
+        yield path
