@@ -25,6 +25,8 @@ class Config:
     weight_decay: float
     average: float
     gain_spread: float
+    square_weight: float
+    scale_weight: float
     folds: tuple[int, ...]
     choose_fold: int
     rate_hz: int
@@ -64,6 +66,7 @@ def configured(read: dict[str, Any]) -> Config:
         modules=tuple(ModuleShape(m["stride"], m["channels"], tuple(m["dilations"])) for m in modules),
         inputs=tuple(tuple(m["inputs"]) for m in modules),
         look_ahead=model["look_ahead"],
+        scale=model["scale"],
     )
     rest["folds"] = tuple(rest["folds"])
     return Config(name=model["name"], rate_hz=model["rate_hz"], hop=model["hop"], shape=shape, **rest)

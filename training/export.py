@@ -42,7 +42,7 @@ def spec_of(config: configuration.Config, about: dict[str, Any]) -> ModelSpec:
         receptive_field=shape.receptive_field,
         channels=("low", "mid", "high"),
         leads=PREDICTED,
-        has_scale=False,
+        has_scale=shape.scale,
         filters=design(config.rate_hz),
         about=about,
     )
@@ -75,11 +75,11 @@ def export(run: Path, path: Path) -> None:
     spec = spec_of(config, about)
     part = path.with_suffix(".part")
     torch.onnx.export(
-        network,
+        _Named(network).eval(),
         (torch.zeros(1, 3, spec.window),),
         str(part),
         input_names=["bands"],
-        output_names=["leads"],
+        output_names=["leads", "scale"] if config.shape.scale else ["leads"],
         dynamic_shapes=({2: spec.grid * torch.export.Dim("steps", min=2)},),
         dynamo=True,
         external_data=False,
@@ -97,6 +97,20 @@ def export(run: Path, path: Path) -> None:
     print(
         f"{path}: {path.stat().st_size} bytes, {about['weights']} weights, within {worst:.1g} mV of PyTorch"
     )
+
+
+class _Named(torch.nn.Module):
+    """The network with leads and scales as outputs of their own."""
+
+    def __init__(self, network: MEcgNet) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, bands: torch.Tensor) -> tuple[torch.Tensor, ...] | torch.Tensor:
+        """As `MEcgNet`."""
+        out: torch.Tensor = self.network(bands)
+        leads = self.network.shape.leads
+        return (out[:, :leads], out[:, leads:]) if self.network.shape.scale else out
 
 
 def _strip(model: onnx.ModelProto) -> None:

@@ -39,6 +39,8 @@ class NetworkShape:
     look_ahead: int
     """Samples that the output lags behind the newest input."""
     leads: int = 8
+    scale: bool = False
+    """A second output: the scale of a Laplace distribution around each sample, mV."""
 
     @property
     def grid(self) -> int:
@@ -58,6 +60,9 @@ STEM_STEPS = 2
 
 I_BOUND_MV = 0.5
 """I' stays within this of the measured lead (its low-pass delay taken out)."""
+
+LEAST_SCALE_MV = 0.003
+"""No sample is surer than this: a few steps of the converter of a common recorder."""
 
 MEASURED_DELAY = (2, 3)
 """The input's low-pass delays 10 Hz by 10 ms: 2.5 samples at 250 Hz, the mean of these two."""
@@ -128,6 +133,7 @@ class BandModule(nn.Module):
 class MEcgNet(nn.Module):
     """Bands ``(batch, 3, n)`` mV to I', II, V1-V6 ``(batch, 8, n)`` mV, in the clinical frame.
 
+    With a scale the leads come first and their scales below them, ``(batch, 16, n)``.
     Column j of the output is the sample of column j of the input; the last ``look_ahead`` columns
     are zero, since they would need input that is not there yet.  n is a multiple of the grid.
     """
@@ -135,9 +141,11 @@ class MEcgNet(nn.Module):
     def __init__(self, shape: NetworkShape) -> None:
         super().__init__()
         self.shape = shape
+        outputs = shape.leads * (2 if shape.scale else 1)
         self.bands = nn.ModuleList(
-            BandModule(m, len(rows), shape.leads) for m, rows in zip(shape.modules, shape.inputs, strict=True)
+            BandModule(m, len(rows), outputs) for m, rows in zip(shape.modules, shape.inputs, strict=True)
         )
+        self.usual_scale = nn.Parameter(torch.full((shape.leads, 1), -3.0)) if shape.scale else None
 
     def forward(self, bands: Tensor) -> Tensor:
         """As the class says."""
@@ -151,7 +159,11 @@ class MEcgNet(nn.Module):
         shifted = [functional.pad(measured[..., by:], (0, by)) for by in MEASURED_DELAY]
         measured = (shifted[0] + shifted[1]) / 2
         one = measured + I_BOUND_MV * torch.tanh(y[:, :1] / I_BOUND_MV)
-        return torch.cat((one, y[:, 1:]), dim=1)
+        leads = torch.cat((one, y[:, 1 : self.shape.leads]), dim=1)
+        if self.usual_scale is None:
+            return leads
+        scale = LEAST_SCALE_MV + functional.softplus(y[:, self.shape.leads :] + self.usual_scale)
+        return torch.cat((leads, scale), dim=1)
 
 
 def weights(network: nn.Module) -> int:

@@ -84,7 +84,15 @@ class Run:
         out = self._forward(bands.to(self.device))
         rate_hz = self.config.rate_hz
         known = slice(round(TRUTH_BEGINS_S * rate_hz), truth.shape[-1] - round(TRUTH_ENDS_S * rate_hz))
-        return (out[..., known] - truth.to(self.device)[..., known]).abs().mean()
+        leads = self.config.shape.leads
+        error = out[:, :leads, known] - truth.to(self.device)[..., known]
+        loss = error.abs().mean() + self.config.square_weight * error.square().mean()
+        if self.config.shape.scale:
+            # A Laplace likelihood of the errors as they are: it must not buy certainty with error.
+            scale = out[:, leads:, known]
+            likelihood = (torch.log(2 * scale) + error.detach().abs() / scale).mean()
+            loss = loss + self.config.scale_weight * likelihood
+        return loss
 
     def _follow(self) -> None:
         keep = min(self.config.average, (1 + self.step) / (10 + self.step))
@@ -126,7 +134,7 @@ def scores(
             out = network(torch.from_numpy(x).to(device)).cpu().numpy()
         part = slice(first, out.shape[-1] - network.shape.look_ahead)
         truth = truth_uv[i : i + 64, :, part].astype(np.float32) / 1e3
-        out = out[..., part]
+        out = out[:, : network.shape.leads, part]
         squares.append(((out - truth)[:, rows] ** 2).mean(axis=(1, 2)))
         one.append(((out - truth)[:, 0] ** 2).mean(axis=1))
         a = out[:, rows] - out[:, rows].mean(axis=-1, keepdims=True)
