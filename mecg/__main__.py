@@ -24,6 +24,7 @@ _COMMANDS = {
     "stream": "mecg.stream",
     "reconstruct": "mecg.reconstruct",
     "evaluate": "mecg.evaluate_command",
+    "send": "mecg.send",
     "info": "mecg.info",
 }
 """Imported only when asked for: `mecg --version` must not wait for a compiler or a window."""
@@ -82,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     monitor = commands.add_parser("monitor", help="the window")
     _add_source(monitor)
     _add_replay(monitor)
+    _add_lsl_out(monitor)
     monitor.add_argument(
         "--screenshot", type=Path, metavar="FILE", help="write a picture of it at the end (PNG)"
     )
@@ -92,6 +94,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_source(stream)
     stream.add_argument("--seconds", type=_positive, metavar="N", help="stop after N seconds of signal")
     _add_replay(stream)
+    _add_lsl_out(stream)
     stream.add_argument("--json", action="store_true", help="the twelve leads as JSON lines on stdout")
 
     reconstruct = commands.add_parser("reconstruct", help="WFDB records in, 12-lead WFDB records out")
@@ -110,6 +113,13 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--force", action="store_true", help="overwrite the report")
     _add_jobs(evaluate)
 
+    send = commands.add_parser("send", help="replay a source as an LSL stream, to rehearse")
+    send.add_argument("source", nargs="?", metavar="SOURCE", help="the bundled recording where left out")
+    send.add_argument("--lsl", required=True, metavar="NAME", help="the stream's name")
+    _add_lead(send)
+    send.add_argument("--seconds", type=_positive, metavar="N", help="stop after N seconds of signal")
+    _add_replay(send)
+
     info = commands.add_parser("info", help="versions, model, filters, latency budget")
     info.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
     info.add_argument("--json", action="store_true", help="as JSON")
@@ -122,10 +132,25 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lead", metavar="NAME", help="measured lead; Lead I where left out")
-    parser.add_argument("--invert", action="store_true", help="turn its polarity")
+    _add_lead(parser)
     parser.add_argument("--placement", choices=("arms", "chest"), help="where the electrodes sit")
     parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
+
+
+def _add_lead(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--lead", metavar="NAME", help="measured lead; Lead I where left out")
+    parser.add_argument("--invert", action="store_true", help="turn its polarity")
+
+
+def _add_lsl_out(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--lsl-out",
+        nargs="?",
+        const="mecg",
+        type=_stream_name,
+        metavar="NAME",
+        help="send the twelve leads as an LSL stream (mecg); anybody who reaches this machine can read it",
+    )
 
 
 def _add_replay(parser: argparse.ArgumentParser) -> None:
@@ -156,6 +181,12 @@ def _from_0(text: str) -> float:
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
     return value
+
+
+def _stream_name(text: str) -> str:
+    if text.partition(":")[0].lower() in ("wfdb", "synthetic", "lsl", "polar", "movesense", "session"):
+        raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --lsl-out")
+    return text
 
 
 def _speed(text: str) -> float:

@@ -21,7 +21,8 @@ from mecg.interrupt import deferred
 from streamer.errors import InputError
 from streamer.network import Network
 from streamer.pipeline import Pipeline
-from streamer.run.session import SessionReport
+from streamer.run.lsl_outlet import LslOutlet
+from streamer.run.session import Session, SessionReport
 from streamer.stream import Chunk, Event, Placement, StreamInfo
 
 BUNDLED_RECORDING = Path(__file__).parent.parent / "recordings" / "ptb" / "s0010_re"
@@ -107,6 +108,25 @@ def pipeline_of(info: StreamInfo, network: Network) -> Pipeline:
         warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
         warm_up.finish()
     return Pipeline(info, network)
+
+
+def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:
+    """Send the twelve leads over LSL under this name, where there is one.
+
+    Raises
+    ------
+    InputError
+        Where the replay does not run in real time.
+    """
+    if name is not None:
+        refuse_other_speeds(replay, "--lsl-out")
+        session.attach(LslOutlet(name))
+
+
+def refuse_other_speeds(replay: Replay, option: str) -> None:
+    """Raise an `InputError` where a replay would have stamps that no clock has."""
+    if replay.speed != 1:
+        raise InputError(f"{option} sends in real time, with the stamps of a real clock: leave --speed out")
 
 
 def fingerprint(model: bytes) -> str:

@@ -12,7 +12,15 @@ from pathlib import Path
 from devices.source import Source
 from gui.app import run_monitor, why_no_display
 from gui.inbox import Inbox
-from mecg.compose import network_of, pipeline_of, raise_failure, replay_of, say_notes, source_of
+from mecg.compose import (
+    attach_outlet,
+    network_of,
+    pipeline_of,
+    raise_failure,
+    replay_of,
+    say_notes,
+    source_of,
+)
 from mecg.files import refuse_existing
 from streamer.errors import InputError
 from streamer.run.session import Session
@@ -29,14 +37,12 @@ def run(args: argparse.Namespace) -> int:
             os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # a picture needs no screen
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(why_no_display)  # takes a second, as loading the model does
+        replay = replay_of(args.speed, args.start, args.loop, args.drop)
         source = source_of(
-            args.source,
-            lead=args.lead,
-            invert=args.invert,
-            placement=args.placement,
-            replay=replay_of(args.speed, args.start, args.loop, args.drop),
+            args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
         )
         session, inbox, description = _prepare(source, args.model)
+        attach_outlet(session, args.lsl_out, replay)
         reason = asked.result()
     if reason is not None:
         raise InputError(f"{reason}; without a window, use: mecg stream")

@@ -137,10 +137,6 @@ class LslSender:
         self._clock = _LslClock(lsl.local_clock)
         self._outlet = lsl.StreamOutlet(description)
 
-    def wait_for_reader(self, timeout_s: float) -> bool:
-        """Wait until somebody reads; False where nobody did in time."""
-        return bool(self._outlet.wait_for_consumers(timeout_s))
-
     def send(self, chunk: Chunk) -> None:
         """Send a chunk; a sample without a stamp of its own was measured when it came."""
         first_s = chunk.device_s
