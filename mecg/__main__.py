@@ -107,7 +107,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate = commands.add_parser("evaluate", help="score the model on a PTB-XL-shaped directory")
     evaluate.add_argument("dataset", type=Path, metavar="DATASET")
     evaluate.add_argument("--folds", type=_folds, default=(9,), metavar="9,10", help="which (9)")
-    evaluate.add_argument("--rate", type=int, choices=(100, 500), default=500, help="of the files (500)")
+    evaluate.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of the files (100)")
     evaluate.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
     evaluate.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
     evaluate.add_argument("--force", action="store_true", help="overwrite the report")

@@ -194,7 +194,7 @@ def test_evaluate_scores_a_small_dataset(
         table.writerow(["ecg_id", "patient_id", "scp_codes", "strat_fold", "filename_lr", "filename_hr"])
         table.writerows([i, i, "{'NORM': 100.0}", 9, "", name] for i, name in enumerate(names))
     report = tmp_path / "scores.json"
-    command = ["evaluate", str(tmp_path), "--report", str(report), *model]
+    command = ["evaluate", str(tmp_path), "--rate", "500", "--report", str(report), *model]
     assert main(command) == 0
     out = capsys.readouterr().out
     scores = json.loads(report.read_text())
