@@ -18,6 +18,8 @@ from streamer.filters import BandSplitter, Filters
 from streamer.leads import PREDICTED, SEVEN
 
 METADATA_KEY = "mecg"
+STEP_KEY = "mecg_step"
+"""Holds, where there is one, the incremental form: another ONNX model, base64."""
 FORMAT = 1
 
 

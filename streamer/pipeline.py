@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from streamer.filters import BandSplitter
 from streamer.latency import LatencyBudget, budget
 from streamer.leads import PREDICTED, scale_of_twelve, twelve_from_eight
-from streamer.network import Network
+from streamer.network import Network, Stepper
 from streamer.rate import RateConverter, Run
 from streamer.stitch import OverlapAdd
 from streamer.stream import Chunk, Frame, StreamInfo
@@ -44,8 +44,9 @@ class Pipeline:
     network : Network
         The model; its metadata sets everything else.
     hop : int, optional
-        Another hop than the model's own, in samples at its rate: longer ones cost less and wait
-        longer.  For networks with a stated receptive field only; the result is the same within
+        Read the network window by window with this hop, in samples at its rate: longer ones cost
+        less and wait longer.  For networks with a stated receptive field only.  Left out, it is the
+        model's own hop, and its incremental form where it has one.  The result is the same within
         1e-4 mV.
 
     Raises
@@ -69,6 +70,8 @@ class Pipeline:
         self._ring = WindowBuffer(len(BandSplitter.ROWS), self._window)
         outputs = len(spec.leads) * (2 if spec.has_scale else 1)
         self._stitch = OverlapAdd(outputs, self._hop, spec.overlap)
+        self._stepper = network.stepper() if hop is None else None
+        self._stepped = 0  # the stepper has seen everything before
 
         self.latency: LatencyBudget = budget(spec, self._converter, self._hop)
         self.lost = 0
@@ -125,6 +128,7 @@ class Pipeline:
         self._begin = self._converter.count(index)
         self._ring.begin(self._begin)
         self._end = (self._begin // self._hop + 1) * self._hop
+        self._stepped = self._end - self._hop
 
     def _take(self, run: Run) -> list[Frame]:
         """Samples at the model's rate, after a gap or not: filter them and cut windows."""
@@ -171,17 +175,32 @@ class Pipeline:
         """Where a window is complete: run the network and take what has become final."""
         if self._ring.stop < self._end:
             return []
-        newest = self._window - self.spec.look_ahead  # columns of the window, of which only
-        used = slice(newest - self._stitch.length, newest)  # the newest with all they need are used
-        start = self._end - self._window + used.start
+        start = self._end - self.spec.look_ahead - self._stitch.length
         segment = None
         if self._ring.valid(start, start + self._stitch.length).any():
-            window = self._ring.rows(self._end - self._window, self._end)[self._channels]
-            segment = self._network.run(window)[:, used]
+            segment = self._read_window() if self._stepper is None else self._step(self._stepper)
         final = self._stitch.add(segment)
         self._end += self._hop
         skip = max(0, self._begin - start)  # the first hop may begin before the stream does
         return [self._frame(start + skip, final[:, skip:])] if skip < self._hop else []
+
+    def _read_window(self) -> NDArray[np.float32]:
+        """The newest columns of the window with all that they need of what follows them."""
+        window = self._ring.rows(self._end - self._window, self._end)[self._channels]
+        newest = self._window - self.spec.look_ahead
+        return self._network.run(window)[:, newest - self._stitch.length : newest]
+
+    def _step(self, stepper: Stepper) -> NDArray[np.float32]:
+        """The same columns from the incremental form, which first sees what it has not seen yet."""
+        if self._stepped < self._end - self._window:  # a window ago is further than it remembers
+            stepper.reset()
+            self._stepped = self._end - self._window
+        while True:
+            hop = self._ring.rows(self._stepped, self._stepped + self._hop)[self._channels]
+            out = stepper.push(hop)
+            self._stepped += self._hop
+            if self._stepped == self._end:
+                return out
 
     def _frame(self, start: int, out: NDArray[np.float32]) -> Frame:
         stop = start + out.shape[1]

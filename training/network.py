@@ -85,12 +85,16 @@ class Look(nn.Module):
         kernel, n = len(self.taps), x.shape[-1]
         padded = functional.pad(x, ((kernel - 1) * self.dilation, 0))
         if not self.training:
-            taps = self.taps.permute(1, 2, 0)
-            return functional.conv1d(padded, taps, dilation=self.dilation, groups=len(taps))
+            return self.sums(padded)
         y = self.taps[0] * padded[..., :n]
         for k in range(1, kernel):
             y = y + self.taps[k] * padded[..., k * self.dilation : k * self.dilation + n]
         return y
+
+    def sums(self, x: Tensor) -> Tensor:
+        """The tap sums ``(batch, channels, n)`` of samples that come with all their past."""
+        taps = self.taps.permute(1, 2, 0)
+        return functional.conv1d(x, taps, dilation=self.dilation, groups=len(taps))
 
 
 class GatedBlock(nn.Module):
@@ -105,8 +109,13 @@ class GatedBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, channels, n)`` to the same shape."""
-        value, gate = self.mix(self.look(x)).chunk(2, dim=1)
-        return x + self.out(value * torch.sigmoid(gate + self.gate))
+        return self.finish(x, self.look(x))
+
+    def finish(self, x: Tensor, looked: Tensor) -> Tensor:
+        """What follows the look back."""
+        value, gate = self.mix(looked).chunk(2, dim=1)
+        result: Tensor = x + self.out(value * torch.sigmoid(gate + self.gate))
+        return result
 
 
 class BandModule(nn.Module):
@@ -124,7 +133,11 @@ class BandModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, inputs, n)`` to ``(batch, leads, n)``."""
         steps = self.stem(functional.pad(x, ((STEM_STEPS - 1) * self.stride, 0)))
-        y = self.head(self.blocks(steps))
+        return self.spread(self.blocks(steps))
+
+    def spread(self, steps: Tensor) -> Tensor:
+        """The last layer, its ``stride`` samples of each step laid out in time."""
+        y = self.head(steps)
         batch, _, n = y.shape
         # (batch, leads * stride, n) to (batch, leads, n * stride): each step holds its samples.
         return y.reshape(batch, -1, self.stride, n).transpose(2, 3).reshape(batch, -1, n * self.stride)
@@ -158,12 +171,64 @@ class MEcgNet(nn.Module):
         measured = bands.sum(dim=1, keepdim=True)
         shifted = [functional.pad(measured[..., by:], (0, by)) for by in MEASURED_DELAY]
         measured = (shifted[0] + shifted[1]) / 2
+        return self.complete(y, measured)
+
+    def complete(self, y: Tensor, measured: Tensor) -> Tensor:
+        """Leads and scales from the modules' sum and the measured lead, its delay taken out."""
         one = measured + I_BOUND_MV * torch.tanh(y[:, :1] / I_BOUND_MV)
         leads = torch.cat((one, y[:, 1 : self.shape.leads]), dim=1)
         if self.usual_scale is None:
             return leads
         scale = LEAST_SCALE_MV + functional.softplus(y[:, self.shape.leads :] + self.usual_scale)
         return torch.cat((leads, scale), dim=1)
+
+
+class MEcgNetStep(nn.Module):
+    """The same network, one hop at a time: what it must remember goes in and comes out.
+
+    ``bands (1, 3, hop)`` and ``state (1, n)`` to the leads (and scales) ``(1, rows, hop)`` of the
+    samples that lie `NetworkShape.look_ahead` before those of the input, and the next state.  A
+    state of zeros is what silence leaves behind.
+    """
+
+    def __init__(self, network: MEcgNet, hop: int) -> None:
+        super().__init__()
+        self.network, self.hop = network, hop
+        shape = network.shape
+        self.sizes = [3 * shape.look_ahead]
+        for m, rows in zip(shape.modules, shape.inputs, strict=True):
+            self.sizes.append(len(rows) * (STEM_STEPS - 1) * m.stride)
+            self.sizes += [m.channels * (m.kernel - 1) * d for d in m.dilations]
+
+    @property
+    def state_size(self) -> int:
+        """Numbers that are remembered."""
+        return sum(self.sizes)
+
+    def forward(self, bands: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
+        """As the class says."""
+        network, shape = self.network, self.network.shape
+        past = iter(torch.split(state, self.sizes, dim=1))
+        kept: list[Tensor] = []
+
+        def with_past(x: Tensor) -> Tensor:
+            before = next(past)
+            longer = torch.cat((before.reshape(1, x.shape[1], -1), x), dim=2)
+            kept.append(longer[:, :, x.shape[2] :].reshape(1, -1))
+            return longer
+
+        recent = with_past(bands)
+        late = torch.zeros(())
+        for module, rows in zip(network.bands, shape.inputs, strict=True):
+            assert isinstance(module, BandModule)
+            x = module.stem(with_past(bands[:, rows[0] : rows[-1] + 1]))
+            for block in module.blocks:
+                assert isinstance(block, GatedBlock)
+                x = block.finish(x, block.look.sums(with_past(x)))
+            late = late + module.spread(x)
+        measured = recent.sum(dim=1, keepdim=True)
+        shifted = [measured[:, :, by : by + self.hop] for by in MEASURED_DELAY]
+        return network.complete(late, (shifted[0] + shifted[1]) / 2), torch.cat(kept, dim=1)
 
 
 def weights(network: nn.Module) -> int:

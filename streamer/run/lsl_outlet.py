@@ -28,8 +28,8 @@ from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
 OFFSET_S = 0.02
 """The two clocks are compared for so long: Windows' coarse one ticks every 16 ms."""
 
-LINGER_S = 0.5
-"""An outlet that closes takes what is still on its way with it, so it stays open for this long."""
+LINGER_S = 0.2
+"""An outlet that closes takes along what is still on its way, so it stays open for this long; on
 
 
 class LslOutlet:

@@ -105,8 +105,8 @@ def whole_window_model(stated: ModelSpec) -> bytes:
 
 
 @pytest.fixture(scope="session")
-def networks() -> dict[str, Network]:
-    """One of each kind: low-latency, classic overlap-add, with state in the window, other rate."""
+def networks(shipped: Network) -> dict[str, Network]:
+    """One of each kind: low-latency, classic overlap-add, incremental, at another rate."""
     low = spec()
     finite = spec(receptive_field=31, window=64)
     return {
@@ -118,6 +118,7 @@ def networks() -> dict[str, Network]:
         "measured in, at 100 Hz": Network(
             identity_model(spec(rate_hz=100.0, channels=("measured",), leads=PREDICTED[1:], hop=2))
         ),
+        "shipped": shipped,
         "with scale": Network(identity_model(spec(has_scale=True))),
     }
 

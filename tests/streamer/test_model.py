@@ -1,5 +1,6 @@
 """A model states its facts, and what does not fit is told in one line."""
 
+import base64
 import json
 from collections.abc import Callable
 from typing import Any
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 from streamer.errors import InputError
 from streamer.leads import SEVEN
-from streamer.model import METADATA_KEY, ModelSpec
+from streamer.model import METADATA_KEY, STEP_KEY, ModelSpec
 from streamer.network import Network
 
 
@@ -118,3 +119,23 @@ def test_the_shipped_model_is_what_it_says(shipped: Network):
     assert spec.rate_hz == 250.0
     silence = shipped.run(np.zeros((len(spec.channels), spec.window), np.float32))
     assert (silence[: len(spec.leads)] == 0).all()
+
+
+@pytest.mark.parametrize("damage", ["not base64!", "AAAA", ""])
+def test_a_damaged_incremental_form_is_refused(make, damage):
+    model = onnx.load_from_string(make["identity"](make["spec"](overlap=0, receptive_field=8)))
+    onnx.helper.set_model_props(
+        model, {METADATA_KEY: make["spec"](overlap=0, receptive_field=8).to_json(), STEP_KEY: damage}
+    )
+    with pytest.raises(InputError, match=r"^[^\n]*$"):
+        Network(model.SerializeToString()).stepper()
+
+
+def test_an_incremental_form_of_other_shapes_is_refused(make):
+    """The windowed model in its place: no state."""
+    stated = make["spec"](overlap=0, receptive_field=8)
+    model = onnx.load_from_string(make["identity"](stated))
+    step = base64.b64encode(make["identity"](stated)).decode()
+    onnx.helper.set_model_props(model, {METADATA_KEY: stated.to_json(), STEP_KEY: step})
+    with pytest.raises(InputError, match="incremental form does not fit"):
+        Network(model.SerializeToString()).stepper()

@@ -21,6 +21,7 @@ KINDS = [
     "no overlap",
     "measured in, at 100 Hz",
     "with scale",
+    "shipped",
 ]
 RATES = [100.0, 128.0, 129.91, 130.0, 200.0, 250.0, 257.3, 360.0, 500.0, 512.0, 1000.0]
 
