@@ -29,7 +29,7 @@ OFFSET_S = 0.02
 """The two clocks are compared for so long: Windows' coarse one ticks every 16 ms."""
 
 LINGER_S = 0.2
-"""An outlet that closes takes along what is still on its way, so it stays open for this long; on
+"""An outlet that closes may take along what is still on its way, so it stays open for this long."""
 
 
 class LslOutlet:

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Our streams, as a reader in another process gets them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import xml.etree.ElementTree as ET
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from devices.pacing import Playback, Replay
+from streamer.errors import InputError
+from streamer.leads import LEADS, ORIGIN
+from streamer.network import Network
+from streamer.pipeline import Pipeline
+from streamer.run import lsl_outlet
+from streamer.run.lsl_outlet import LslOutlet, LslSender
+from streamer.run.session import Session
+from streamer.run.sink import SessionDescription
+from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
+
+HERE = Path(__file__).parent
+RATE_HZ = 500.0
+LOST = (1710, 2390)
+"""Samples that the source of these tests loses."""
+
+
+def a_signal(n: int) -> Samples:
+    """No two stretches of it are alike, so that every sample can be found again."""
+    return np.cumsum(np.random.default_rng(6).normal(0, 0.02, n)).astype(np.float32)
+
+
+class Played:
+    """A source in real time that loses a stretch, as `Session` wants it."""
+
+    def __init__(self, mv: Samples) -> None:
+        self._mv = mv
+        self._playback = Playback(Replay(), chunk_samples=10)
+
+    def items(self) -> Iterator[Chunk | Event]:
+        for item in self._playback.play(lambda a, b: (self._mv[a:b], None), RATE_HZ, len(self._mv)):
+            if not isinstance(item, Chunk) or not LOST[0] <= item.start < LOST[1]:
+                yield item
+
+    def stop(self) -> None:
+        self._playback.stop()
+
+
+class Sender:
+    """The source's own stream, as a sink."""
+
+    name = "sender"
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def open(self, description: SessionDescription) -> None:
+        self._sender = LslSender(self._name, description.stream)
+
+    def chunk(self, chunk: Chunk) -> None:
+        self._sender.send(chunk)
+
+    def frame(self, frame: Frame) -> None: ...
+
+    def event(self, event: Event) -> None: ...
+
+    def close(self) -> None:
+        self._sender.close()
+
+
+@dataclass
+class Received:
+    raw_mv: Samples
+    """What the source played."""
+    x: dict[str, NDArray[Any]]
+    t: dict[str, NDArray[np.float64]]
+    xml: dict[str, ET.Element]
+    latency_ms: float
+
+
+@pytest.fixture(scope="module")
+def received(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Received:
+    """Seven seconds of a source and of what is made of it, both sent, both read elsewhere."""
+    out = tmp_path_factory.mktemp("lsl") / "received.npz"
+    mv = a_signal(3500)
+    info = StreamInfo("test:lsl", RATE_HZ, lead="chest strap", is_lead_i=False)
+    pipeline = Pipeline(info, network)
+    description = SessionDescription.of(info, network.spec, pipeline.latency)
+    session = Session(Played(mv), pipeline, description)
+    session.attach(LslOutlet("t-twelve"))
+    session.attach(Sender("t-raw"))
+    names = ["t-raw", "t-twelve", "t-twelve-events"]
+    command = [sys.executable, str(HERE / "lsl_reader.py"), str(out), *names]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
+        session.start()
+        assert session.wait(30)
+        assert not session.report().failures
+        assert reader.wait(30) == 0
+    with np.load(out) as saved:
+        return Received(
+            mv,
+            {name: saved[f"{name}.x"] for name in names},
+            {name: saved[f"{name}.t"] for name in names},
+            {name: ET.fromstring(str(saved[f"{name}.xml"])) for name in names},
+            pipeline.latency.total_ms,
+        )
+
+
+def frames_of(network: Network, mv: Samples) -> Samples:
+    """What the path makes of the source, ``(12, n)`` from sample 0 on."""
+    pipeline = Pipeline(StreamInfo("test:", RATE_HZ), network)
+    frames = [*pipeline.push(Chunk(0, mv[: LOST[0]])), *pipeline.push(Chunk(LOST[1], mv[LOST[1] :]))]
+    return np.concatenate([frame.leads_mv for frame in [*frames, *pipeline.finish()]], axis=1)
+
+
+def test_every_sample_arrives_with_the_instant_at_which_it_was(received: Received, network: Network) -> None:
+    truth = frames_of(network, received.raw_mv)
+    x, t = received.x["t-twelve"].T, received.t["t-twelve"]
+    assert x.shape[1] > 1000  # the reader came a little late, and stayed to the end
+    first = truth.shape[1] - x.shape[1]
+    assert np.array_equal(x, truth[:, first:], equal_nan=True)
+    raw, raw_t = received.x["t-raw"][:, 0], received.t["t-raw"]
+    index = np.delete(np.arange(len(received.raw_mv)), np.s_[LOST[0] : LOST[1]])[-len(raw) :]
+    assert np.array_equal(raw, received.raw_mv[index])
+    # Sample k of the twelve is the ECG of sample 2 k of the source.
+    instant = np.interp((first + np.arange(x.shape[1])) * 2, index, raw_t, left=nan)
+    assert np.nanmax(np.abs(t - instant)) < 2e-3
+    assert np.isfinite(instant).sum() > 1000
+
+
+def test_lost_samples_are_nan_and_the_stream_stays_regular(received: Received) -> None:
+    x, t = received.x["t-twelve"], received.t["t-twelve"]
+    missing = np.isnan(x).all(axis=1)
+    assert np.array_equal(missing, np.isnan(x).any(axis=1))
+    assert missing.sum() == (LOST[1] - LOST[0]) // 2
+    assert np.allclose(np.diff(t), 1 / 250, atol=1e-3)
+
+
+def test_the_metadata_say_what_is_measured_and_what_is_not(received: Received) -> None:
+    info = received.xml["t-twelve"]
+    assert info.findtext("type") == "ECG"
+    assert info.findtext("channel_format") == "float32"
+    assert float(info.findtext("nominal_srate") or 0) == 250
+    channels = info.findall("desc/channels/channel")
+    assert [channel.findtext("label") for channel in channels] == list(LEADS)
+    assert {channel.findtext("unit") for channel in channels} == {"millivolts"}
+    assert {channel.findtext("type") for channel in channels} == {"ECG"}
+    assert {c.findtext("label"): c.findtext("origin") for c in channels} == ORIGIN
+    assert channels[0].findtext("filtering/highpass/upper") == "0.5"
+    assert channels[0].findtext("filtering/lowpass/lower") == "40"
+    assert info.findtext("desc/synchronization/offset_mean") == "0"
+    assert info.findtext("desc/synchronization/can_drop_samples") == "true"
+    about = info.find("desc/reconstruction")
+    assert about is not None
+    assert about.findtext("model") == "scaled identity"
+    assert float(about.findtext("latency_subtracted_ms") or 0) == pytest.approx(received.latency_ms, abs=1e-3)
+    assert float(about.findtext("latency_to_subtract_ms") or 1) == 0
+    assert "input is not Lead I but chest strap" in (about.findtext("warning") or "")
+    assert about.findtext("input_is_lead_i") == "false"
+
+
+def test_events_are_markers_of_a_second_stream(received: Received) -> None:
+    info = received.xml["t-twelve-events"]
+    assert (info.findtext("type"), info.findtext("channel_format")) == ("Markers", "string")
+    texts = received.x["t-twelve-events"][:, 0].tolist()
+    assert texts[-1].startswith("state: the recording has ended")
+    assert abs(received.t["t-twelve-events"][-1] - received.t["t-raw"][-1]) < 0.1
+
+
+def test_a_restarted_sender_has_the_same_identity_and_another_stream_another() -> None:
+    info = StreamInfo("test:", RATE_HZ)
+    source_id = lsl_outlet._source_id("a", info, 250)
+    assert source_id == lsl_outlet._source_id("a", StreamInfo("test:", RATE_HZ), 250)
+    others = [
+        lsl_outlet._source_id("b", info, 250),
+        lsl_outlet._source_id("a", info, 500),
+        lsl_outlet._source_id("a", StreamInfo("test:", RATE_HZ, lead="II"), 250),
+        lsl_outlet._source_id("a", StreamInfo("another:", RATE_HZ), 250),
+    ]
+    assert len({source_id, *others}) == 5
+
+
+def test_without_liblsl_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pylsl", None)
+    with pytest.raises(InputError, match=r"LSL cannot be used here .*: pip install pylsl"):
+        LslSender("name", StreamInfo("test:", RATE_HZ))
+
+
+def test_a_stream_has_a_name() -> None:
+    with pytest.raises(InputError, match="needs a name"):
+        LslOutlet(" ")
+    with pytest.raises(InputError, match="needs a name"):
+        LslSender("", StreamInfo("test:", RATE_HZ))
+
+
+def test_importing_the_outlet_does_not_load_lsl() -> None:
+    probe = "import sys, streamer.run.lsl_outlet; print('pylsl' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
