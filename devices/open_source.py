@@ -4,9 +4,12 @@
 from __future__ import annotations
 
 import re
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, cast
 
+from devices.lsl import LslStream
 from devices.pacing import AS_RECORDED, Replay
 from devices.source import Source
 from devices.synthetic import Synthetic
@@ -28,8 +31,12 @@ class Factory(Protocol):
 FACTORIES: dict[str, Factory] = {
     "wfdb": WfdbReplay,
     "synthetic": Synthetic,
+    "lsl": LslStream,
 }
 """What each scheme opens.  A new source is one file in this folder and one line here."""
+
+GROUP = "mecg.sources"
+"""Entry points by which installed packages add theirs: the name is the scheme, the object a `Factory`."""
 
 SCHEMES = ("wfdb", "synthetic", "lsl", "polar", "movesense", "session")
 """Every scheme that a SOURCE may begin with, built or planned."""
@@ -57,7 +64,7 @@ def parse_source(text: str) -> tuple[str, str]:
     if not text.strip():
         raise InputError("the source is empty; name a WFDB record, or one of " + _listed())
     scheme, colon, rest = text.partition(":")
-    if colon and scheme.lower() in (*SCHEMES, *FACTORIES):
+    if colon and scheme.lower() in (*SCHEMES, *FACTORIES, *_added()):
         return scheme.lower(), rest
     # One letter before the colon is a drive.
     looks_like_one = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text)
@@ -97,16 +104,45 @@ def open_source(
         An unknown scheme, one that this version lacks, or parameters that the source refuses.
     """
     scheme, rest = parse_source(text)
+    return _factory(scheme)(rest, lead=lead, invert=invert, placement=placement, replay=replay)
+
+
+def _factory(scheme: str) -> Factory:
+    offers = _added().get(scheme, ())
+    if len(offers) + (scheme in SCHEMES) > 1:
+        packages = " and ".join(_package(offer) for offer in offers)
+        raise InputError(f"{scheme}: is claimed more than once, by {packages}; uninstall what is wrong")
+    if offers:
+        try:
+            return cast(Factory, offers[0].load())
+        except Exception as error:
+            raise InputError(
+                f"{scheme}: is of the package {_package(offers[0])}, which cannot be loaded "
+                f"({type(error).__name__}: {error}); update or uninstall it"
+            ) from error
     factory = FACTORIES.get(scheme)
     if factory is None:
         raise InputError(
             f"{scheme}: is not in this version yet; use {' or '.join(f'{s}:' for s in FACTORIES)}"
         )
-    return factory(rest, lead=lead, invert=invert, placement=placement, replay=replay)
+    return factory
+
+
+@cache
+def _added() -> dict[str, tuple[EntryPoint, ...]]:
+    """What installed packages offer, by scheme."""
+    added: dict[str, tuple[EntryPoint, ...]] = {}
+    for offer in entry_points(group=GROUP):
+        added[offer.name.lower()] = (*added.get(offer.name.lower(), ()), offer)
+    return added
+
+
+def _package(offer: EntryPoint) -> str:
+    return offer.dist.name if offer.dist is not None else offer.value
 
 
 def _listed() -> str:
-    return ", ".join(f"{scheme}:" for scheme in SCHEMES)
+    return ", ".join(f"{scheme}:" for scheme in dict.fromkeys((*SCHEMES, *_added())))
 
 
 def _is_file(text: str) -> bool:

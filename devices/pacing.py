@@ -107,6 +107,17 @@ class Replay:
             )
         return length
 
+    def refuse(self, live: str) -> None:
+        """For live sources, which nobody can ask for a sample again.
+
+        Raises
+        ------
+        InputError
+            Anything but as it comes was asked for.
+        """
+        if self != AS_RECORDED:
+            raise InputError(f"{live} is live; leave out --speed, --start, --loop and --drop")
+
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user: what is not played as it was recorded."""
         said = {

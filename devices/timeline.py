@@ -90,13 +90,15 @@ class Timeline:
         What became of every packet.
     clock : ArrivalClock
         The fit of the device's clock, jumps taken out.
+    jitter_s : float
+        As given; may be set to more, where stamps turn out to be worse than they were.
     """
 
     def __init__(self, rate_hz: float, jitter_s: float = 0.0) -> None:
         self.counts = Counts()
         self.clock = ArrivalClock()
         self._nominal_s = 1 / rate_hz
-        self._jitter_s = jitter_s
+        self.jitter_s = jitter_s
         self._period_s = self._nominal_s
         self._fit_s = self._fit_samples = self._evidence_s = 0.0
         self._next = 0
@@ -124,7 +126,7 @@ class Timeline:
             return None
         low, high = min(self._periods), max(self._periods)
         mean = sum(self._periods) / len(self._periods)
-        spread = mean * RATE_TOLERANCE / 2 + 2 * self._jitter_s / self._n
+        spread = mean * RATE_TOLERANCE / 2 + 2 * self.jitter_s / self._n
         if mean <= 0 or high - low > spread or spread > 0.2 * mean:
             return None
         return 1 / mean if abs(mean / self._nominal_s - 1) > 1.2 * RATE_TOLERANCE else None
@@ -170,7 +172,7 @@ class Timeline:
             off = (stamp_s - self._at_s) / self._period_s - span
             step_s = stamp_s - self._stamp_s
             self._periods.append(step_s / span)
-            if abs(off) <= _SURE_SAMPLES + self._uncertainty() * span + self._jitter_s / self._period_s:
+            if abs(off) <= _SURE_SAMPLES + self._uncertainty() * span + self.jitter_s / self._period_s:
                 self._fit(step_s, span)
             elif off < 0 and self._fills_a_gap(round(off), n, arrival_s):
                 self.counts.late += 1
@@ -196,7 +198,7 @@ class Timeline:
         # The grid follows the stamps; where they jitter, their mean.
         at = self._next + anchor
         expected_s = self._at_s + (at - self._at) * self._period_s
-        self._at_s = expected_s + (_SMOOTHING if self._jitter_s else 1.0) * (stamp_s - expected_s)
+        self._at_s = expected_s + (_SMOOTHING if self.jitter_s else 1.0) * (stamp_s - expected_s)
         self._at, self._stamp_s, self._arrival_s, self._n = at, stamp_s, arrival_s, n
         self._packets.append(packet)
         self.clock.observe(self._at_s + (n - 1 - anchor) * self._period_s, arrival_s)
@@ -225,7 +227,7 @@ class Timeline:
         self._fit_s = keep * self._fit_s + step_s
         self._fit_samples = keep * self._fit_samples + span
         self._evidence_s = min(self._evidence_s + span * self._nominal_s, _RATE_WINDOW_S)
-        if self._evidence_s > 50 * self._jitter_s:
+        if self._evidence_s > 50 * self.jitter_s:
             period_s = self._fit_s / self._fit_samples
             # Beyond twice the tolerance it is not this stream's rate, whatever the stamps say.
             low, high = (self._nominal_s * (1 + 2 * sign * RATE_TOLERANCE) for sign in (-1, 1))

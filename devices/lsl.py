@@ -1,0 +1,572 @@
+# SPDX-License-Identifier: MIT
+"""``lsl:`` - one ECG channel of a Lab Streaming Layer stream, live.
+
+What LSL promises and what it does not, and what follows from it here (measured with liblsl 1.18):
+
+- Stamps are the sender's own.  ``proc_clocksync`` alone brings them to this machine's clock and
+  keeps gaps; dejittering would hide them (2.3 s of loss shown as 23 ms), so it is never asked for.
+- ``pull_chunk(timeout)`` waits its timeout out.  So one sample is waited for, and what else is
+  there is taken without waiting.
+- liblsl's own recovery compares neither rate nor labels with what was before, takes 3 s and more,
+  and knows source ids only.  So streams are opened without it, and found again here.
+- There is no authentication, and a sender listens on every interface.  Whoever is on the network
+  can send a stream of any name: text from it is shortened and made printable, numbers are checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import count, pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.found import Found
+from devices.live import Feed, Patience
+from devices.lsl_description import (
+    RATE_TOLERANCE,
+    About,
+    Choice,
+    choose,
+    listed,
+    mv_by_size,
+    rate_of,
+    refuse_rate,
+    show,
+    stamps_are_exact,
+)
+from devices.pacing import AS_RECORDED, Replay
+from devices.timeline import RATE_TOLERANCE as STATED_TOLERANCE
+from devices.timeline import Timeline
+from streamer.errors import InputError
+from streamer.leads import LEADS
+from streamer.run.lsl_outlet import load_pylsl
+from streamer.stream import Chunk, Event, Placement, Samples, State, StreamInfo
+
+RESOLVE_S = 5.0
+"""How long `LslStream.open` looks for a stream, ..."""
+
+SECOND_S = 0.5
+"""... and how much longer for a second one that the same words could mean."""
+
+GONE_S = 5.0
+"""Silence that makes us look for the sender again: a cable pulled gives no other sign."""
+
+LOOK_S = 2.0
+"""How much of a stream is looked at before its first sample is handed on."""
+
+RATE_LOOK_S = 3.0
+"""The same where a rate must be found in the stamps."""
+
+LOOK_TIMEOUT_S = 10.0
+"""How long to wait for something to look at."""
+
+_JITTER_S = 0.1
+"""At least so much unevenness is allowed for where stamps are uneven at all: a busy sender stalls."""
+
+_BACK_S = 0.5
+"""A step back by less is unevenness too; by more, the sender's clock was set."""
+
+_MOST_MV = 1e4
+"""No electrode gives 10 V."""
+
+_SLICE_S = 0.2
+"""No call waits longer than this for a sample, so that `LslStream.stop` is heard."""
+
+_BUFFER_S = 60
+"""What liblsl keeps for us, should this program stall."""
+
+
+# ---- finding streams
+
+
+def predicate_of(query: str) -> str:
+    """The XPath predicate that a query means; empty for an empty one.
+
+    ``NAME``, ``name=NAME``, ``type=TYPE``, ``source_id=ID``, or a predicate such as
+    ``name='NAME' and starts-with(hostname,'lab')``.
+    """
+    query = query.strip()
+    match = re.fullmatch(r"(name|type|source_id)\s*=\s*([^'\"\s].*)", query)
+    if match:
+        return f"{match[1]}={_literal(match[2])}"
+    if re.search(r"[='\"<>]", query):
+        return query
+    return f"name={_literal(query)}" if query else ""
+
+
+def _literal(text: str) -> str:
+    """A string in XPath 1.0, which knows no escapes."""
+    if "'" not in text:
+        return f"'{text}'"
+    if '"' not in text:
+        return f'"{text}"'
+    parts = ', "\'", '.join(f"'{part}'" for part in text.split("'"))
+    return f"concat({parts})"
+
+
+def _source_of(about: About, others: list[About]) -> str:
+    """The SOURCE that opens this stream and none of the others, and still does after a restart."""
+
+    def alone(key: Callable[[About], str]) -> bool:
+        return bool(key(about)) and sum(key(other) == key(about) for other in others) == 1
+
+    if alone(lambda a: a.name):
+        bare = about.name == about.name.strip() and not re.search(r"[='\"<>]", about.name)
+        return f"lsl:{about.name if bare else predicate_of_name(about.name)}"
+    if alone(lambda a: a.source_id):
+        return f"lsl:source_id={_literal(about.source_id)}"
+    return f"lsl:uid={_literal(about.uid)}"
+
+
+def predicate_of_name(name: str) -> str:
+    """The query for a name that would be taken for something else."""
+    return f"name={_literal(name)}"
+
+
+def _resolve(lsl: Any, predicate: str, at_least: int, wait_s: float) -> list[Any]:
+    if predicate:
+        return list(lsl.resolve_bypred(predicate, at_least, wait_s))
+    return list(lsl.resolve_streams(wait_s))
+
+
+def _described(lsl: Any, found: Any, wait_s: float) -> About | None:
+    """The full description; None where the sender does not answer (any more)."""
+    try:
+        inlet = lsl.StreamInlet(found, recover=False)
+        return About.of(inlet.info(wait_s).as_xml())
+    except RuntimeError:  # TimeoutError and LostError of pylsl, and what its constructor raises
+        return None
+
+
+def scan_lsl(seconds: float) -> list[Found]:
+    """All streams that answer within some seconds.
+
+    Raises
+    ------
+    InputError
+        There is no liblsl on this platform.
+    """
+    lsl = load_pylsl()
+    found = _resolve(lsl, "", 1, seconds)
+    abouts = [about for about in (_described(lsl, one, 1.0) for one in found) if about is not None]
+    return [
+        Found(
+            source=_source_of(about, abouts),
+            kind="lsl",
+            name=about.name,
+            address=about.source_id,
+            rate_hz=about.rate_hz or None,
+            ecg=about.has_ecg,
+        )
+        for about in abouts
+    ]
+
+
+# ---- receiving
+
+
+Pulled = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Samples ``(n, channels)`` and their stamps ``(n,)``, s."""
+
+
+class _Link:
+    """An open inlet whose stamps are on this machine's clock.
+
+    Raises
+    ------
+    RuntimeError
+        pylsl's TimeoutError or LostError, from all that is done with it.
+    """
+
+    def __init__(self, lsl: Any, found: Any) -> None:
+        self._inlet = lsl.StreamInlet(
+            found, max_buflen=_BUFFER_S, recover=False, processing_flags=lsl.proc_clocksync, as_numpy=True
+        )
+        self.lost = False
+        self.about = About.of(self._inlet.info(2.0).as_xml())
+        self._inlet.open_stream(2.0)
+        # Takes 0.6 s the first time: the first pull would otherwise.
+        self._inlet.time_correction(2.0)
+        self._kept: Pulled | None = None
+
+    def comes_back(self, wait_s: float) -> bool:
+        """Wait for anything to come; it is kept for `pull`."""
+        self._kept = self.pull(wait_s)
+        return self._kept is not None
+
+    def flush(self) -> None:
+        """Throw away what waits to be pulled."""
+        self._inlet.flush()
+
+    def pull(self, wait_s: float) -> Pulled | None:
+        """What has come: samples ``(n, channels)`` and stamps ``(n,)``; None where nothing did."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            return kept
+        sample, stamp = self._inlet.pull_sample(wait_s)
+        if sample is None:
+            return None
+        more, stamps = self._inlet.pull_chunk(0.0)
+        if not len(stamps):
+            return sample[None].astype(np.float64), np.array([stamp])
+        return np.concatenate((sample[None], more)).astype(np.float64), np.concatenate(([stamp], stamps))
+
+
+class LslStream:
+    """One ECG channel of an LSL stream; follows `devices.source.Source`.
+
+    Parameters
+    ----------
+    query : str
+        What follows ``lsl:``, as `predicate_of` takes it; empty is the only ECG stream there is.
+    lead : str, optional
+        Another channel than Lead I, by its label.
+    invert : bool
+        Turn its polarity.
+    placement : Placement
+        Where the electrodes sit.
+    replay : Replay
+        A live stream is not replayed: anything but `AS_RECORDED` is refused.
+    patience : Patience, optional
+        How long to wait for what; for tests.
+
+    Raises
+    ------
+    InputError
+        Another `replay`.
+    """
+
+    def __init__(
+        self,
+        query: str = "",
+        *,
+        lead: str | None = None,
+        invert: bool = False,
+        placement: Placement = Placement.UNSTATED,
+        replay: Replay = AS_RECORDED,
+        patience: Patience | None = None,
+    ) -> None:
+        replay.refuse("lsl:")
+        self._query = query
+        self._predicate = predicate_of(query)
+        self._lead = lead
+        self._sign = -1.0 if invert else 1.0
+        self._placement = placement
+        self._feed = Feed(patience or Patience(silent_s=GONE_S))
+        self._lsl: Any = None
+        self._link: _Link | None = None
+        self._choice: Choice | None = None
+        self._timeline: Timeline | None = None
+        self._rate_hz = 0.0
+        self._mv = math.nan
+        self._last_s = math.nan
+
+    def open(self) -> StreamInfo:
+        """Find the stream, choose its channel, and see what its numbers and stamps mean.
+
+        Takes a second; three more where the rate or the unit is not stated, for a look at samples.
+
+        Raises
+        ------
+        InputError
+            No such stream or several, no such channel, a rate or a unit that cannot be used or
+            found out, or no liblsl on this platform.
+        """
+        self._lsl = load_pylsl()
+        found, about = self._find()
+        choice = choose(about, self._lead, self._placement)
+        try:
+            link = _Link(self._lsl, found)
+        except RuntimeError as error:
+            raise InputError(
+                f"{about} was found but cannot be read ({str(error).rstrip('.')}); is its sender's TCP port, "
+                "16572 and up, open in its firewall?"
+            ) from None
+        notes = list(choice.notes)
+        rate_hz, mv = about.rate_hz, choice.mv
+        if not rate_hz or math.isnan(mv):
+            rows, stamps = self._look(link, RATE_LOOK_S)
+            if not rate_hz:
+                rate_hz = self._rate_from(about, stamps)
+                notes.append(f"The stream states no rate; its stamps fit {rate_hz:g} Hz.")
+            if math.isnan(mv):
+                mv, note = mv_by_size(rows[:, choice.column], str(about))
+                notes.append(note)
+        if self._sign < 0:
+            notes.append(f"The polarity of {show(choice.label)[1:-1]} is turned, as asked.")
+        self._link, self._choice, self._rate_hz, self._mv = link, choice, rate_hz, mv
+        return StreamInfo(
+            source=f"lsl:{self._query}",
+            rate_hz=rate_hz,
+            lead=choice.label,
+            is_lead_i=choice.is_lead_i,
+            inverted=self._sign < 0,
+            placement=self._placement,
+            device=about.device or about.name,
+            live=True,
+            notes=tuple(notes),
+        )
+
+    def items(self) -> Iterator[Chunk | Event]:
+        """The chunks, and what happens to the stream; call `open` first."""
+        if self._link is None:
+            raise RuntimeError("open() comes before items()")
+        threading.Thread(target=self._run, name="LSL receiver", daemon=True).start()
+        return self._feed.items()
+
+    def stop(self) -> None:
+        """Ask `items` to end; returns at once."""
+        self._feed.stop()
+
+    # ---- before the first sample
+
+    def _find(self) -> tuple[Any, About]:
+        what = f"LSL stream answers to {show(self._predicate)}" if self._predicate else "ECG is sent over LSL"
+        until_s = time.monotonic() + RESOLVE_S
+        found: list[Any] = []
+        while not found and time.monotonic() < until_s:
+            # In short pieces, so that Ctrl-C is heard.
+            found = self._candidates(1, SECOND_S)
+        if found and self._predicate:
+            found = self._candidates(2, SECOND_S) or found
+        abouts = [(one, self._about_of(one)) for one in found]
+        known = [(one, about) for one, about in abouts if about is not None]
+        if not self._predicate:
+            known = [(one, about) for one, about in known if about.has_ecg]
+        if not known:
+            self._refuse_what_is_no_predicate()
+            raise InputError(f"no {what} here; start its sender, and see what there is with: mecg devices")
+        if len(known) > 1:
+            listed = [about for _, about in known]
+            ways = " or ".join(show(_source_of(about, listed))[1:-1] for about in listed[:8])
+            raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
+        return known[0]
+
+    def _candidates(self, at_least: int, wait_s: float) -> list[Any]:
+        return _resolve(self._lsl, self._predicate, at_least, wait_s)
+
+    def _about_of(self, found: Any) -> About | None:
+        return _described(self._lsl, found, 2.0)
+
+    def _refuse_what_is_no_predicate(self) -> None:
+        """Senders, not we, evaluate a predicate, and are silent about a broken one; liblsl can tell."""
+        if self._predicate:
+            try:
+                self._lsl.ContinuousResolver(pred=self._predicate)
+            except RuntimeError:
+                raise InputError(
+                    f"{show(self._query)} is no XPath predicate; write lsl:name=NAME, or a predicate such as "
+                    "lsl:name='NAME' and type='ECG'"
+                ) from None
+
+    def _look(self, link: _Link, seconds: float) -> Pulled:
+        """Take some seconds of a stream, by its stamps; they are not handed on."""
+        batches: list[Pulled] = []
+        until_s = time.monotonic() + LOOK_TIMEOUT_S
+        try:
+            while time.monotonic() < until_s:
+                batch = link.pull(_SLICE_S)
+                if batch is not None:
+                    batches.append(batch)
+                    if batch[1][-1] - batches[0][1][0] >= seconds:
+                        return np.concatenate([b[0] for b in batches]), np.concatenate(
+                            [b[1] for b in batches]
+                        )
+        except RuntimeError as error:
+            raise InputError(f"{link.about} was lost while it was looked at ({error}); try again") from None
+        raise InputError(
+            f"{link.about} states no rate or no unit, and {LOOK_TIMEOUT_S:g} s brought too few samples to "
+            "find it; start its measurement, or have it state both"
+        )
+
+    def _rate_from(self, about: About, stamps: NDArray[np.float64]) -> float:
+        rate_hz = rate_of(stamps)
+        if rate_hz is None:
+            raise InputError(
+                f"{about} states no rate, and its stamps fit none within {RATE_TOLERANCE:.0%}; "
+                "have its sender state one"
+            )
+        refuse_rate(about, rate_hz)
+        return rate_hz
+
+    # ---- the receiving thread
+
+    def _run(self) -> None:
+        link, self._link = self._link, None
+        feed = self._feed
+        try:
+            assert link is not None
+            feed.enter(State.WAITING, f"connected to {link.about}")
+            while link is not None and not feed.stopping.is_set():
+                why = self._receive(link)
+                if why is not None:
+                    link = self._again(link, why)
+            feed.end("stopped")
+        except Exception as error:  # noqa: BLE001 - handed to whoever iterates
+            feed.end(f"failed: {error}", error)
+
+    def _receive(self, link: _Link) -> str | None:
+        """Hand on what comes; returns why nothing more will, or None after a stop."""
+        feed = self._feed
+        looked: list[NDArray[np.float64]] = []
+        while not feed.stopping.is_set():
+            try:
+                batch = link.pull(_SLICE_S)
+            except RuntimeError:  # pylsl's LostError
+                link.lost = True
+                return "the sender is gone"
+            if batch is not None:
+                if self._timeline is None:
+                    looked.append(batch[1])
+                    self._timeline = self._timeline_for(np.concatenate(looked))
+                    if self._timeline is not None:
+                        link.flush()  # what has waited meanwhile would only be late
+                else:
+                    feed.put(self._placed(self._timeline, *batch))
+            why = feed.watch()
+            if why is not None:
+                return why
+        return None
+
+    def _timeline_for(self, stamps: NDArray[np.float64]) -> Timeline | None:
+        """Once there are enough of them, see what kind of stamps these are."""
+        if stamps[-1] - stamps[0] < LOOK_S:
+            return None
+        rate_hz = rate_of(stamps)
+        if rate_hz is not None and abs(rate_hz / self._rate_hz - 1) > STATED_TOLERANCE:
+            raise self._other_rate(rate_hz)
+        if stamps_are_exact(stamps, self._rate_hz):
+            return Timeline(self._rate_hz)
+        self._say_uneven()
+        return Timeline(self._rate_hz, _JITTER_S)
+
+    def _other_rate(self, rate_hz: float) -> InputError:
+        return InputError(
+            f"the stream is one of {self._rate_hz:g} Hz, but its stamps run at {rate_hz:.4g} Hz; "
+            "correct its sender"
+        )
+
+    def _say_uneven(self) -> None:
+        text = f"the stamps are uneven: losses shorter than {_JITTER_S:g} s cannot be told from jitter"
+        self._feed.say("clock", text)
+
+    def _placed(
+        self, timeline: Timeline, rows: NDArray[np.float64], stamps: NDArray[np.float64]
+    ) -> list[Chunk | Event]:
+        """What one pull becomes: chunks, and events where something is amiss."""
+        assert self._choice is not None
+        arrival_s = time.monotonic()
+        stated = np.isfinite(stamps)
+        placed: list[Chunk | Event] = []
+        if not stated.all():
+            count = int((~stated).sum())
+            placed.append(
+                Event("dropped", f"{count} samples had no stamp and were dropped", arrival_s, count=count)
+            )
+            rows, stamps = rows[stated], stamps[stated]
+            if not len(stamps):
+                return placed
+        steps = np.diff(stamps, prepend=self._last_s) * timeline.rate_hz
+        self._last_s = float(stamps[-1])
+        if not timeline.jitter_s and np.any((steps < 0.5) & (steps > -_BACK_S * timeline.rate_hz)):
+            # Nothing overtakes in LSL: stamps that step back were taken by a clock that others disturb.
+            timeline.jitter_s = _JITTER_S
+            self._say_uneven()
+        lead_mv = self._in_mv(rows[:, self._choice.column], self._mv * self._sign)
+        reference_mv = self._reference(rows, lead_mv)
+        slack = 0.5 + timeline.jitter_s * timeline.rate_hz
+        # After a break one sample is placed alone: in its place among packets lies the gap's size.
+        breaks = np.flatnonzero(np.abs(steps - 1) > slack)
+        cuts = sorted(
+            {0, *breaks.tolist(), *(breaks + 1).tolist(), len(stamps)} & set(range(len(stamps) + 1))
+        )
+        for start, stop in pairwise(cuts):
+            for item in timeline.place(lead_mv[start:stop], float(stamps[start]), arrival_s):
+                if isinstance(item, Chunk) and reference_mv is not None:
+                    item = dataclasses.replace(item, reference_mv=reference_mv[:, start:stop])
+                placed.append(item)
+        other_hz = timeline.other_rate_hz
+        if other_hz is not None:
+            raise self._other_rate(other_hz)
+        return placed
+
+    @staticmethod
+    def _in_mv(values: NDArray[np.float64], mv: float) -> Samples:
+        """float32 mV; NaN for what no amplifier puts out."""
+        scaled = values * mv
+        return np.where(np.abs(scaled) <= _MOST_MV, scaled, np.nan).astype(np.float32)
+
+    def _reference(self, rows: NDArray[np.float64], lead_mv: Samples) -> Samples | None:
+        assert self._choice is not None
+        if not self._choice.reference:
+            return None
+        reference_mv = np.full((len(LEADS), len(rows)), np.nan, np.float32)
+        for row, column, mv in self._choice.reference:
+            known = self._mv if math.isnan(mv) else mv
+            same = column == self._choice.column
+            reference_mv[row] = lead_mv if same else self._in_mv(rows[:, column], known)
+        return reference_mv
+
+    @staticmethod
+    def _spoke(link: _Link, wait_s: float) -> bool:
+        """Whether a silent link brought something after all."""
+        try:
+            return link.comes_back(wait_s)
+        except RuntimeError:  # now it is lost, and said so
+            link.lost = True
+            return False
+
+    def _again(self, old: _Link, why: str) -> _Link | None:
+        """Find the sender again; None after a stop, or where what came back is another stream."""
+        feed, was = self._feed, old.about
+        feed.enter(State.RECONNECTING, f"{why}; looking for it again")
+        if self._timeline is not None:
+            self._timeline.reconnected()
+        for attempt in count():
+            wait_s = feed.patience.before_attempt(attempt)
+            if old.lost:
+                feed.stopping.wait(wait_s)
+            elif self._spoke(old, wait_s):
+                return old
+            if feed.stopping.is_set():
+                return None
+            found = [one for one in self._candidates(1, SECOND_S) if one.name() == was.name]
+            # One that kept its source_id is the one; else one that kept its name, if it is alone.
+            found = [one for one in found if was.source_id and one.source_id() == was.source_id] or found
+            if len(found) > 1:
+                feed.enter(State.RECONNECTING, f"{len(found)} senders answer; stop all but one")
+            if len(found) != 1:
+                continue
+            try:
+                link = _Link(self._lsl, found[0])
+            except RuntimeError as error:
+                feed.enter(
+                    State.RECONNECTING, f"the sender answers but cannot be read ({str(error).rstrip('.')})"
+                )
+                continue
+            if link.about.shape != was.shape:
+                feed.end(_difference(was, link.about))
+                return None
+            again = f"connected again to {link.about}"
+            if link.about.source_id != was.source_id:
+                again += ", another source_id than before: see that it is the same person"
+            feed.enter(State.WAITING, again)
+            return link
+        return None
+
+
+def _difference(was: About, now: About) -> str:
+    """Why a sender that came back is another stream."""
+    if was.rate_hz != now.rate_hz:
+        what = f"at {now.rate_hz:g} Hz instead of {was.rate_hz:g} Hz"
+    else:
+        before, after = (listed([c.label for c in about.channels]) for about in (was, now))
+        what = f"with the channels {after} instead of {before}" if before != after else "with other units"
+    return f"the sender came back {what}: this is a new stream; open it anew"
