@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import sys
 import time
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,7 +46,7 @@ def main() -> None:
     for name in names:
         saved[f"{name}.x"] = np.array(samples[name])
         saved[f"{name}.t"] = np.array(stamps[name])
-    with open(out, "wb") as file:
+    with Path(out).open("wb") as file:
         np.savez(file, **saved)
 
 
