@@ -63,8 +63,10 @@ def configured(read: dict[str, Any]) -> Config:
     model, modules = read["model"], read["modules"]
     rest = {key: value for key, value in read.items() if key not in ("model", "modules")}
     shape = NetworkShape(
-        modules=tuple(ModuleShape(m["stride"], m["channels"], tuple(m["dilations"])) for m in modules),
-        inputs=tuple(tuple(m["inputs"]) for m in modules),
+        modules=tuple(
+            ModuleShape(m["stride"], m["channels"], tuple(m["dilations"]), tuple(m["inputs"]), m["split"])
+            for m in modules
+        ),
         look_ahead=model["look_ahead"],
         scale=model["scale"],
     )

@@ -105,7 +105,7 @@ def _step_model(network: MEcgNet, hop: int, scratch: Path) -> bytes:
     """The incremental form: a hop and a state in, a hop and the next state out."""
     step = MEcgNetStep(network, hop).eval()
     torch.onnx.export(
-        _NamedStep(step),
+        _NamedStep(step).eval(),
         (torch.zeros(1, 3, hop), torch.zeros(1, step.state_size)),
         str(scratch),
         input_names=["bands", "state"],

@@ -20,13 +20,28 @@ from torch.nn import functional
 
 @dataclass(frozen=True, slots=True)
 class ModuleShape:
-    """One band's module."""
+    """The module of a band, or of several bands of one time resolution."""
 
     stride: int
     """Samples per step inside."""
     channels: int
+    """For each band, or in all where the bands are not split."""
     dilations: tuple[int, ...]
+    inputs: tuple[int, ...]
+    """The consecutive rows of the input (0 low, 1 mid, 2 high) that it sees."""
+    split: bool = True
+    """Keep the bands apart."""
     kernel: int = 9
+
+    @property
+    def groups(self) -> int:
+        """Bands that are kept apart."""
+        return len(self.inputs) if self.split else 1
+
+    @property
+    def width(self) -> int:
+        """Channels in all."""
+        return self.channels * self.groups
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +49,6 @@ class NetworkShape:
     """The whole network."""
 
     modules: tuple[ModuleShape, ...]
-    inputs: tuple[tuple[int, ...], ...]
-    """For each module, the consecutive rows of the input (0 low, 1 mid, 2 high) that it sees."""
     look_ahead: int
     """Samples that the output lags behind the newest input."""
     leads: int = 8
@@ -100,12 +113,12 @@ class Look(nn.Module):
 class GatedBlock(nn.Module):
     """Residual block: look back through dilated taps, mix channels, gate, mix again."""
 
-    def __init__(self, channels: int, kernel: int, dilation: int) -> None:
+    def __init__(self, channels: int, kernel: int, dilation: int, groups: int) -> None:
         super().__init__()
         self.look = Look(channels, kernel, dilation)
-        self.mix = nn.Conv1d(channels, 2 * channels, 1, bias=False)
-        self.gate = nn.Parameter(torch.zeros(channels, 1))
-        self.out = nn.Conv1d(channels, channels, 1, bias=False)
+        self.value = nn.Conv1d(channels, channels, 1, groups=groups, bias=False)
+        self.gate = nn.Conv1d(channels, channels, 1, groups=groups)  # its bias opens no gate to silence
+        self.out = nn.Conv1d(channels, channels, 1, groups=groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, channels, n)`` to the same shape."""
@@ -113,22 +126,31 @@ class GatedBlock(nn.Module):
 
     def finish(self, x: Tensor, looked: Tensor) -> Tensor:
         """What follows the look back."""
-        value, gate = self.mix(looked).chunk(2, dim=1)
-        result: Tensor = x + self.out(value * torch.sigmoid(gate + self.gate))
+        result: Tensor = x + self.out(self.value(looked) * torch.sigmoid(self.gate(looked)))
         return result
 
 
 class BandModule(nn.Module):
-    """One band to all leads, at the time resolution that the band needs."""
+    """One band to all leads, at the time resolution that the band needs.
 
-    def __init__(self, shape: ModuleShape, inputs: int, leads: int) -> None:
+    Bands of one resolution run side by side, as groups of the same convolutions: three modules for
+    the price of one call.  Only the head, whose sum over bands is the network's output, sees all.
+    """
+
+    def __init__(self, shape: ModuleShape, outputs: int) -> None:
         super().__init__()
         self.stride = shape.stride
+        groups, channels = shape.groups, shape.width
         self.stem = nn.Conv1d(
-            inputs, shape.channels, STEM_STEPS * shape.stride, stride=shape.stride, bias=False
+            len(shape.inputs),
+            channels,
+            STEM_STEPS * shape.stride,
+            stride=shape.stride,
+            groups=groups,
+            bias=False,
         )
-        self.blocks = nn.Sequential(*(GatedBlock(shape.channels, shape.kernel, d) for d in shape.dilations))
-        self.head = nn.Conv1d(shape.channels, leads * shape.stride, 1, bias=False)
+        self.blocks = nn.Sequential(*(GatedBlock(channels, shape.kernel, d, groups) for d in shape.dilations))
+        self.head = nn.Conv1d(channels, outputs * shape.stride, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, inputs, n)`` to ``(batch, leads, n)``."""
@@ -155,16 +177,14 @@ class MEcgNet(nn.Module):
         super().__init__()
         self.shape = shape
         outputs = shape.leads * (2 if shape.scale else 1)
-        self.bands = nn.ModuleList(
-            BandModule(m, len(rows), outputs) for m, rows in zip(shape.modules, shape.inputs, strict=True)
-        )
+        self.bands = nn.ModuleList(BandModule(m, outputs) for m in shape.modules)
         self.usual_scale = nn.Parameter(torch.full((shape.leads, 1), -3.0)) if shape.scale else None
 
     def forward(self, bands: Tensor) -> Tensor:
         """As the class says."""
         late: Tensor = sum(  # type: ignore[assignment]
-            module(bands[:, rows[0] : rows[-1] + 1])
-            for module, rows in zip(self.bands, self.shape.inputs, strict=True)
+            module(bands[:, m.inputs[0] : m.inputs[-1] + 1])
+            for module, m in zip(self.bands, self.shape.modules, strict=True)
         )
         ahead = self.shape.look_ahead
         y = functional.pad(late[..., ahead:], (0, ahead))
@@ -196,9 +216,9 @@ class MEcgNetStep(nn.Module):
         self.network, self.hop = network, hop
         shape = network.shape
         self.sizes = [3 * shape.look_ahead]
-        for m, rows in zip(shape.modules, shape.inputs, strict=True):
-            self.sizes.append(len(rows) * (STEM_STEPS - 1) * m.stride)
-            self.sizes += [m.channels * (m.kernel - 1) * d for d in m.dilations]
+        for m in shape.modules:
+            self.sizes.append(len(m.inputs) * (STEM_STEPS - 1) * m.stride)
+            self.sizes += [m.width * (m.kernel - 1) * d for d in m.dilations]
 
     @property
     def state_size(self) -> int:
@@ -219,9 +239,9 @@ class MEcgNetStep(nn.Module):
 
         recent = with_past(bands)
         late = torch.zeros(())
-        for module, rows in zip(network.bands, shape.inputs, strict=True):
+        for module, m in zip(network.bands, shape.modules, strict=True):
             assert isinstance(module, BandModule)
-            x = module.stem(with_past(bands[:, rows[0] : rows[-1] + 1]))
+            x = module.stem(with_past(bands[:, m.inputs[0] : m.inputs[-1] + 1]))
             for block in module.blocks:
                 assert isinstance(block, GatedBlock)
                 x = block.finish(x, block.look.sums(with_past(x)))
