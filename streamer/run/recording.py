@@ -13,7 +13,7 @@ import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -29,13 +29,16 @@ from streamer.run.session_file import (
     LONGEST_S,
     ROW,
     STREAMS,
+    RawSums,
     Stream,
     built,
     checksum,
     decode,
     encoded_size,
+    finite,
     unpack_description,
     unpack_event,
+    wall_clock,
 )
 from streamer.run.sink import SessionDescription
 from streamer.run.xdf import (
@@ -49,8 +52,6 @@ from streamer.run.xdf import (
     split_text,
 )
 from streamer.stream import Chunk, Event, Frame, Samples
-
-SUFFIX = ".xdf"
 
 _AT_ONCE = 1 << 16
 """Bytes at either end of a file that tell what a complete one holds."""
@@ -213,6 +214,49 @@ class Recording:
     def lost(self) -> int:
         """Raw samples in the gaps; those that the source marked invalid are NaN, and not counted here."""
         return sum(stop - start for start, stop in self.gaps)
+
+    @property
+    def end_host_s(self) -> float:
+        """The newest instant that the file knows of, monotonic seconds."""
+        arrivals_s = self._raw.rows["arrival_s"]
+        return float(
+            max(self.clock[-1].host_s, *arrivals_s[np.isfinite(arrivals_s)][-1:].tolist(), -math.inf)
+        )
+
+    def unix_of(self, host_s: float) -> float:
+        """Unix seconds of an instant in monotonic seconds."""
+        point = next((p for p in reversed(self.clock) if p.host_s <= host_s), self.clock[0])
+        return point.unix_s + (host_s - point.host_s)
+
+    @property
+    def raw_sums(self) -> RawSums:
+        """The raw samples, counted."""
+        delivered = self._raw.counts.sum()
+        return RawSums(self.raw_start, self.raw_stop, int(delivered), len(self.gaps), self.lost)
+
+    def mark(self) -> tuple[Any, ...]:
+        """Where the encoder stood that wrote this file (`Encoder.undo`)."""
+        counts = dict.fromkeys(Stream, 0)
+        stamps: dict[Stream, tuple[float, float]] = {}
+        for table, track, streams in (
+            (Stream.PACKETS, self._raw, (Stream.RAW,)),
+            (Stream.FRAMES, self._frames, (Stream.LEADS, Stream.SCALE)),
+        ):
+            if not len(track.rows):
+                continue
+            first_s, last_s = float(track.rows["stamp"][0]), float(track.rows["stamp"][-1])
+            counts[table], stamps[table] = len(track.rows), (first_s, last_s)
+            for stream in streams:
+                of_it = [b for b in track.blocks if any(place[0] is stream for place in b.places)]
+                counts[stream] = sum(
+                    int(track.counts[b.first_row : b.first_row + b.rows].sum()) for b in of_it
+                )
+                stamps[stream] = (first_s, last_s + float(track.counts[-1] - 1) / track.rate_hz)
+        told_s = [event.host_s for event in self.events if math.isfinite(event.host_s)] or [0.0]
+        counts[Stream.EVENTS], stamps[Stream.EVENTS] = len(self.events), (told_s[0], told_s[-1])
+        counts[Stream.DESCRIPTION] = len(self.clock)
+        stamps[Stream.DESCRIPTION] = (self.clock[0].host_s, self.clock[-1].host_s)
+        return self.raw_sums, counts, stamps
 
     def second_of(self, host_s: float) -> float:
         """Seconds since raw sample 0 of an instant in monotonic seconds, such as `Event.host_s`.
@@ -468,7 +512,7 @@ class _Scan:
         if crc32 != f"{zlib.crc32(text.encode()):08x}":
             raise ValueError("a description that does not fit its checksum")
         facts = unpack_description(text)
-        self.clock.append(ClockPoint(_finite(facts, "host_s"), _finite(facts, "unix_s")))
+        self.clock.append(ClockPoint(finite(facts.get("host_s")), finite(facts.get("unix_s"))))
         if isinstance(facts.get("so_far"), dict):
             self.so_far = facts["so_far"]
         if self.facts is None:
@@ -477,8 +521,8 @@ class _Scan:
                 raise ValueError("a source's rate that cannot be")
             if not 1 <= description.rate_hz <= SOURCE_HZ[1]:
                 raise ValueError("a model's rate that cannot be")
-            self.began = _wall_clock(_finite(facts, "began_unix_s"))
-            self.began_host_s = _finite(facts, "began_host_s")
+            self.began = wall_clock(facts.get("began_unix_s"))
+            self.began_host_s = finite(facts.get("began_host_s"))
             self.description, self.facts = description, facts
 
 
@@ -514,17 +558,3 @@ def _frame(
         device_s=device_s,
         arrival_s=arrival_s,
     )
-
-
-def _finite(facts: Mapping[str, Any], key: str) -> float:
-    value = facts.get(key)
-    if not isinstance(value, int | float) or not abs(value) < 1e15:
-        raise ValueError(f"a description without {key}")
-    return float(value)
-
-
-def _wall_clock(unix_s: float) -> datetime:
-    try:
-        return datetime.fromtimestamp(unix_s, UTC)
-    except (OSError, OverflowError) as error:
-        raise ValueError("a date that cannot be") from error

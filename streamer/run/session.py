@@ -315,7 +315,7 @@ class Session:
             if worker.thread.is_alive():
                 worker.box.cut()
                 self._left_behind.append(worker.sink.name)
-                self._tell(Event("failed", f"{worker.sink.name} did not end in time and was left behind"))
+                self.tell(Event("failed", f"{worker.sink.name} did not end in time and was left behind"))
         self._reader.join(max(self._deadline_s - time.monotonic(), 0.0) if self._deadline_s < inf else None)
         if self._reader.is_alive():
             self._left_behind.append("source")
@@ -336,7 +336,7 @@ class Session:
         with self._lock:
             count = 0 if name in self._failures else worker.untold_drops(now=now)
         if count:
-            self._tell(Event("dropped", f"{name} is too slow: {count} items dropped", count=count))
+            self.tell(Event("dropped", f"{name} is too slow: {count} items dropped", count=count))
 
     def _sink_failed(self, worker: _Worker, error: Exception) -> None:
         self._failed(worker.sink.name, error)
@@ -347,9 +347,10 @@ class Session:
         with self._lock:
             first = self._failures.setdefault(name, error) is error
         if first:
-            self._tell(Event("failed", f"{name} ended: {error or type(error).__name__}"))
+            self.tell(Event("failed", f"{name} ended: {error or type(error).__name__}"))
 
-    def _tell(self, event: Event) -> None:
+    def tell(self, event: Event) -> None:
+        """Let every sink know; also for a sink that has a word for the others."""
         told = Event(event.kind, event.text, time.monotonic(), event.state, event.count)
         for worker in self._workers:
             worker.box.put(told, always=True)

@@ -9,14 +9,20 @@ it begins, how long it is and when it came, and that holds a checksum over all o
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import math
+import os
 import platform
+import sys
+import time
 import types
 import zlib
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from enum import Enum, IntEnum
-from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from io import FileIO
+from typing import Any, BinaryIO, TypeVar, Union, get_args, get_origin, get_type_hints
 from xml.sax.saxutils import escape
 
 import numpy as np
@@ -26,6 +32,11 @@ from streamer.leads import LEADS
 from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.run.xdf import MAGIC, Tag, boundary, chunk, clock_offset, samples, text_sample
 from streamer.stream import Chunk, Event, Frame, Samples
+
+if sys.platform != "win32":
+    import fcntl
+
+SUFFIX = ".xdf"
 
 FORMAT = "mecg-session 1"
 """Stands in every description; files of another format are refused."""
@@ -37,6 +48,30 @@ LARGEST_PACKET = 1 << 16
 """Samples; longer chunks are stored as several packets."""
 
 Bytes = NDArray[np.uint8]
+
+
+NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
+"""How a file is opened that must not be there yet."""
+
+
+def file_name(unix_s: float) -> str:
+    """Of a session that begins then: the UTC to the millisecond, so that names sort by time."""
+    whole, ms = divmod(round(unix_s * 1e3), 1000)
+    return time.strftime("mecg-%Y%m%d-%H%M%S", time.gmtime(whole)) + f"-{ms:03d}{SUFFIX}"
+
+
+def claim(file: FileIO | BinaryIO) -> bool:
+    """Keep others from repairing a file as long as it is open; False where another has it."""
+    if sys.platform == "win32":
+        return True  # an open file cannot be replaced there anyway
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in (errno.ENOTSUP, errno.ENOLCK):  # some network folders have no locks
+            raise
+    return True
 
 
 class Stream(IntEnum):
@@ -132,6 +167,24 @@ def _rows(items: Sequence[Chunk] | Sequence[Frame], lengths: list[int], rate_hz:
     return rows
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class RawSums:
+    """What a session has brought so far."""
+
+    start: int = 0
+    """Index of the first raw sample."""
+    stop: int = 0
+    """Index behind the last."""
+    samples: int = 0
+    """Delivered."""
+    gaps: int = 0
+    """Jumps of the index."""
+    lost: int = 0
+    """Samples in the gaps."""
+    invalid: int = 0
+    """Delivered, but marked invalid by the source."""
+
+
 class Encoder:
     """Turns what a session brings into the bytes of its file.
 
@@ -155,15 +208,17 @@ class Encoder:
         self._description = description
         self._facts = dict(facts)
         self._began = (began_unix_s, began_host_s)
-        self._start = self._stop = 0  # raw indices: of the first sample, behind the last
-        self.samples = 0
-        """Raw samples encoded so far."""
-        self.gaps = 0
-        """Jumps of their index."""
-        self.lost = 0
-        """Samples that the source lost or marked invalid."""
+        self.so_far = RawSums()
         self._counts = dict.fromkeys(Stream, 0)
         self._stamps: dict[Stream, tuple[float, float]] = {}
+
+    def mark(self) -> tuple[Any, ...]:
+        """Where it stands, for `undo`: what could not be written does not count."""
+        return self.so_far, dict(self._counts), dict(self._stamps)
+
+    def undo(self, mark: tuple[Any, ...]) -> None:
+        """Stand where `mark` was taken."""
+        self.so_far, self._counts, self._stamps = mark
 
     def head(self) -> bytes:
         """What a file begins with."""
@@ -190,17 +245,20 @@ class Encoder:
         chunks = [part for chunk in chunks for part in _parts(chunk)]
         if not chunks:
             return b""
-        if not self.samples:
-            self._start = self._stop = chunks[0].start
-        for item in chunks:
-            missing = item.start - self._stop
-            self.gaps += missing > 0
-            self.lost += missing + int(np.count_nonzero(~np.isfinite(item.lead_mv)))
-            self._stop = item.stop
-            self.samples += len(item.lead_mv)
+        before = self.so_far
+        stops = [before.stop if before.samples else chunks[0].start, *(item.stop for item in chunks)]
+        jumps = [item.start - stop for item, stop in zip(chunks, stops, strict=False)]
+        values = np.concatenate([item.lead_mv for item in chunks]).astype(np.float32, copy=False)[:, None]
+        self.so_far = RawSums(
+            start=before.start if before.samples else chunks[0].start,
+            stop=stops[-1],
+            samples=before.samples + len(values),
+            gaps=before.gaps + sum(jump > 0 for jump in jumps),
+            lost=before.lost + sum(jumps),
+            invalid=before.invalid + int(np.count_nonzero(~np.isfinite(values))),
+        )
         rate_hz = self._description.stream.rate_hz
         rows = _rows(chunks, [len(item.lead_mv) for item in chunks], rate_hz, self._began[1])
-        values = np.concatenate([item.lead_mv for item in chunks]).astype(np.float32, copy=False)[:, None]
         return self._with_table(Stream.PACKETS, rows, {Stream.RAW: values}, rate_hz)
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
@@ -250,7 +308,6 @@ class Encoder:
 
     def _about(self, host_s: float, unix_s: float) -> str:
         unix_0, host_0 = self._began
-        sums = {"start": self._start, "stop": self._stop, "gaps": self.gaps, "lost": self.lost}
         return json.dumps(
             {
                 "format": FORMAT,
@@ -259,7 +316,7 @@ class Encoder:
                 "began_host_s": host_0,
                 "unix_s": unix_s,
                 "host_s": host_s,
-                "so_far": sums,
+                "so_far": plain(self.so_far),
                 "description": plain(self._description),
                 "facts": self._facts,
             },
@@ -448,6 +505,21 @@ def unpack_description(text: str) -> dict[str, Any]:
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise ValueError("another format")
     return facts
+
+
+def finite(value: Any) -> float:
+    """A number from a file; raises ValueError where it is none that can be."""
+    if not isinstance(value, int | float) or not abs(value) < 1e15:
+        raise ValueError(f"{value!r:.40} is no number that can be")
+    return float(value)
+
+
+def wall_clock(unix_s: Any) -> datetime:
+    """UTC; raises ValueError where that is no date."""
+    try:
+        return datetime.fromtimestamp(finite(unix_s), UTC)
+    except (OSError, OverflowError) as error:
+        raise ValueError("a date that cannot be") from error
 
 
 def unpack_event(text: str) -> Event:

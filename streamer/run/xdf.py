@@ -145,22 +145,24 @@ class ChunkReader:
         Read up to here; the file may be growing.
     streams : range
         Numbers of the streams that can be.
+    begin : int
+        Where the first chunk begins that is wanted; 0 is before the file's magic.
     """
 
-    def __init__(self, file: BinaryIO, size: int, streams: range) -> None:
+    def __init__(self, file: BinaryIO, size: int, streams: range, begin: int = 0) -> None:
         self._file = file
         self._size = size
         self._streams = streams
-        self._next = 0
+        self._next = begin
         self._last: XdfChunk | None = None
         self.damage: list[Damage] = []
         """Grows while chunks are read, in the order of the file."""
 
     def __iter__(self) -> Iterator[XdfChunk]:
         """The chunks, those that `reject` was called for among them."""
-        if self._read(0, len(MAGIC)) == MAGIC:
+        if self._next == 0 and self._read(0, len(MAGIC)) == MAGIC:
             self._next = len(MAGIC)
-        else:
+        elif self._next == 0:
             self._resume(0, 0, "no XDF file begins like this")
         while self._next < self._size:
             head = self._head(self._next)
