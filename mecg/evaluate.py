@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.wfdb_record import Record
+from mecg.band_scores import BandCounts, band_summary, count, regions
 from mecg.beat_scores import BeatValues, amplitude_summary, find_beats, measure, st_summary
 from mecg.scores import LeadSums, lead_sums, summary
 from streamer.clinical import clinical_frame, to_rate
@@ -50,6 +51,8 @@ class Compared:
     sums: LeadSums
     beats: BeatValues | None
     """None where the record has too few beats."""
+    bands: BandCounts | None = None
+    """None where the model states no scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +137,7 @@ def evaluate(
         "v1_v6": summary(ours, patients, LEADS[6:]),
         "filter_only": {"seven": summary(filtered, patients, SEVEN)} | _beat_scores(good, "filter_only"),
         **_beat_scores(good, "ours"),
+        **_band_scores(good),
         "leads": {lead: summary(ours, patients, (lead,), intervals=False) for lead in LEADS},
         "superclass": {
             name: summary([s.ours.sums for _, s in of], [e.patient for e, _ in of], SEVEN)
@@ -155,6 +159,12 @@ def _beat_scores(good: Sequence[tuple[Entry, Scored]], which: str) -> dict[str, 
         return {}
     truth, estimate = [t for t, _ in pairs], [e for _, e in pairs]
     return {"st": st_summary(truth, estimate), "amplitude": amplitude_summary(truth, estimate)}
+
+
+def _band_scores(good: Sequence[tuple[Entry, Scored]]) -> dict[str, Any]:
+    """Coverage and interval score; empty where the model states no scale."""
+    counted = [(scored.ours.bands, entry.superclasses) for entry, scored in good if scored.ours.bands]
+    return band_summary([c for c, _ in counted], [s for _, s in counted]) if counted else {}
 
 
 def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]:
@@ -231,7 +241,7 @@ def _score(work: tuple[Path, bytes]) -> Scored | Skipped:
         leads_mv = record.read()[rows]
         if not np.isfinite(leads_mv[0]).any():
             return Skipped("Lead I holds nothing but NaN")
-        estimate = stream(leads_mv[0], record.rate_hz, network)
+        estimate, scale = stream(leads_mv[0], record.rate_hz, network)
     except InputError as error:
         return Skipped(str(error))
     rate_hz = network.spec.rate_hz
@@ -242,18 +252,26 @@ def _score(work: tuple[Path, bytes]) -> Scored | Skipped:
     filtered = np.stack([_filter_only(row, record.rate_hz, network) for row in leads_mv])
     beats = find_beats(truth, rate_hz, first)
 
-    def compared(leads: NDArray[np.float32]) -> Compared:
+    def compared(leads: NDArray[np.float32], bands: BandCounts | None = None) -> Compared:
         sums = lead_sums(leads[:, first:], truth[:, first:])
-        return Compared(sums, measure(leads, beats, rate_hz) if beats else None)
+        return Compared(sums, measure(leads, beats, rate_hz) if beats else None, bands)
 
-    return Scored(compared(estimate), compared(filtered), measure(truth, beats, rate_hz) if beats else None)
+    bands = None
+    if network.spec.has_scale:
+        where = regions(beats, truth.shape[1], first, rate_hz) & np.isfinite(estimate[0])
+        bands = count(estimate, scale, truth, network.spec.bands, where)
+    at_beats = measure(truth, beats, rate_hz) if beats else None
+    return Scored(compared(estimate, bands), compared(filtered), at_beats)
 
 
-def stream(lead_mv: NDArray[np.float32], rate_hz: float, network: Network) -> NDArray[np.float32]:
-    """One whole record's Lead I through the live path: twelve leads ``(12, n)`` at the model's rate."""
+def stream(
+    lead_mv: NDArray[np.float32], rate_hz: float, network: Network
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One whole record's Lead I through the live path: leads and scales ``(12, n)``, model's rate."""
     pipeline = Pipeline(StreamInfo("evaluate", rate_hz, samples=len(lead_mv)), network)
     frames = pipeline.push(Chunk(0, lead_mv)) + pipeline.finish()
-    return np.concatenate([frame.leads_mv for frame in frames], axis=1)
+    leads, scales = [frame.leads_mv for frame in frames], [frame.scale_mv for frame in frames]
+    return np.concatenate(leads, axis=1), np.concatenate(scales, axis=1)
 
 
 def _filter_only(lead_mv: NDArray[np.float32], rate_hz: float, network: Network) -> NDArray[np.float32]:

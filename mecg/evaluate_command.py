@@ -65,6 +65,13 @@ def _lines(scores: dict[str, Any]) -> list[str]:
             f"ST of the seven off by more than 0.1 mV: {ours['over_0_1_mv']:.1%} of beats "
             f"(the input filter alone: {filtered['over_0_1_mv']:.1%})"
         )
+    if "coverage" in scores:
+        held, width = scores["coverage"]["0.9"], scores["interval_score"]
+        lines.append(
+            f"90 % band of the seven holds {held['all']:.1%} "
+            f"(QRS {held['qrs']:.1%}, ST-T {held['st_t']:.1%}); "
+            f"interval score {width['ours']:.3f} mV (constant width: {width['constant_width']:.3f} mV)"
+        )
     return lines
 
 

@@ -15,12 +15,14 @@ import numpy as np
 
 from streamer.errors import InputError
 from streamer.filters import BandSplitter, Filters
-from streamer.leads import PREDICTED, SEVEN
+from streamer.leads import LEADS, PREDICTED, SEVEN
 
 METADATA_KEY = "mecg"
 STEP_KEY = "mecg_step"
 """Holds, where there is one, the incremental form: another ONNX model, base64."""
 FORMAT = 1
+LEVELS = ("0.5", "0.8", "0.9")
+"""Of the bands that a model with a scale states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class ModelSpec:
     has_scale: bool
     """A second output of the same shape holds the uncertainty of each sample, mV."""
     filters: Filters
+    bands: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """By level ("0.5", "0.8", "0.9"): the half-width of the band that holds so much of the truth, as
+    a multiple of the scale, for each of the twelve leads.  Empty without a scale."""
     about: dict[str, Any] = field(default_factory=dict)
     """Data set, folds, commit, metrics, licence: for people, shown by `mecg info`."""
 
@@ -76,6 +81,7 @@ class ModelSpec:
             facts[key] = getattr(self, key)
         facts["channels"], facts["leads"] = list(self.channels), list(self.leads)
         facts["filters"] = {name: getattr(self.filters, name).tolist() for name in _FILTERS}
+        facts["bands"] = {level: list(factors) for level, factors in self.bands.items()}
         facts["about"] = self.about
         return json.dumps(facts)
 
@@ -102,9 +108,10 @@ class ModelSpec:
                 channels=tuple(facts["channels"]),
                 leads=tuple(facts["leads"]),
                 filters=filters,
+                bands={level: tuple(factors) for level, factors in facts["bands"].items()},
                 about=dict(facts["about"]),
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
             reason = f"it states no {error}" if isinstance(error, KeyError) else str(error)
@@ -151,6 +158,11 @@ def _check(spec: ModelSpec) -> None:
     must(len(set(leads)) == len(leads) and set(leads) <= set(PREDICTED), f"leads are not out of {PREDICTED}")
     must(set(SEVEN) <= set(leads), f"leads lack some of {SEVEN}")
     must(isinstance(spec.has_scale, bool), "has_scale is not true or false")
+    must(bool(spec.bands) == spec.has_scale, "bands and has_scale do not go together")
+    for level, factors in spec.bands.items():
+        numbers = all(isinstance(f, int | float) and 0 < f < 1000 for f in factors)
+        must(level in LEVELS and len(factors) == len(LEADS) and numbers, f"band {level} is not 12 factors")
+    must(not spec.bands or set(spec.bands) == set(LEVELS), f"bands are not those of {LEVELS}")
     for name in _FILTERS:
         sos = getattr(spec.filters, name)
         must(

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import json
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,9 @@ from training.network import MEcgNet, MEcgNetStep, weights
 AGREE_MV = 1e-4
 
 
-def spec_of(config: configuration.Config, about: dict[str, Any]) -> ModelSpec:
+def spec_of(
+    config: configuration.Config, bands: dict[str, tuple[float, ...]], about: dict[str, Any]
+) -> ModelSpec:
     """The facts of a configured network."""
     shape = config.shape
     hop, grid = config.hop, shape.grid
@@ -45,6 +48,7 @@ def spec_of(config: configuration.Config, about: dict[str, Any]) -> ModelSpec:
         leads=PREDICTED,
         has_scale=shape.scale,
         filters=design(config.rate_hz),
+        bands=bands,
         about=about,
     )
 
@@ -73,7 +77,10 @@ def export(run: Path, path: Path) -> None:
         "licence": "CC BY 4.0",
         "use": "research only, not a medical device",
     }
-    spec = spec_of(config, about)
+    bands = {}
+    if config.shape.scale:  # written by training.scale
+        bands = {k: tuple(v) for k, v in json.loads((run / "bands.json").read_text()).items()}
+    spec = spec_of(config, bands, about)
     part = path.with_suffix(".part")
     torch.onnx.export(
         _Named(network).eval(),

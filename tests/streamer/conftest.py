@@ -44,6 +44,8 @@ def spec(**changes: Any) -> ModelSpec:
         "has_scale": False,
         "filters": filters(changes.get("rate_hz", 250.0)),
     }
+    if changes.get("has_scale"):
+        facts["bands"] = {"0.5": (0.7,) * 12, "0.8": (1.6,) * 12, "0.9": (2.3,) * 12}
     return ModelSpec(**(facts | changes))
 
 

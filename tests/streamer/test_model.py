@@ -41,6 +41,9 @@ def test_facts_survive_the_file(make):
         ({"format": 99}, "format 99"),
         ({"unit": "uV"}, "'uV', not mV"),
         ({"has_scale": 1}, "has_scale is not true or false"),
+        ({"has_scale": True}, "bands and has_scale do not go together"),
+        ({"has_scale": True, "bands": {"0.9": [2.3] * 11}}, "band 0.9 is not 12 factors"),
+        ({"has_scale": True, "bands": {"0.9": [2.3] * 12}}, "bands are not those of"),
     ],
 )
 def test_a_fact_that_cannot_be_is_refused_in_one_line(make, change, told):
