@@ -11,6 +11,7 @@ from typing import Protocol, cast
 
 from devices.lsl import LslStream
 from devices.pacing import AS_RECORDED, Replay
+from devices.session_replay import SessionReplay
 from devices.source import Source
 from devices.synthetic import Synthetic
 from devices.wfdb_replay import WfdbReplay
@@ -32,6 +33,7 @@ FACTORIES: dict[str, Factory] = {
     "wfdb": WfdbReplay,
     "synthetic": Synthetic,
     "lsl": LslStream,
+    "session": SessionReplay,
 }
 """What each scheme opens.  A new source is one file in this folder and one line here."""
 

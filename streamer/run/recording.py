@@ -136,10 +136,13 @@ class Recording:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._decoded: dict[int, tuple[_Block, list[Samples]]] = {}
         try:
+            if not path.is_file():
+                raise InputError(f"there is no session file {self.shown}; list them with mecg sessions")
             self._file: BinaryIO = path.open("rb")
         except OSError as error:
-            raise InputError(f"{path} cannot be read: {error.strerror}") from error
+            raise InputError(f"{self.shown} cannot be read: {error.strerror}") from error
         try:
             self._lock = threading.Lock()
             self._scan(os.fstat(self._file.fileno()).st_size)
@@ -172,6 +175,11 @@ class Recording:
     """What could not be read, in the order of the file."""
     size: int
     """Bytes of the file."""
+
+    @property
+    def shown(self) -> str:
+        """The path, fit for one line."""
+        return "".join(c if c.isprintable() else "?" for c in str(self.path))
 
     @property
     def complete(self) -> bool:
@@ -349,6 +357,9 @@ class Recording:
 
     def _values(self, track: _Track, block: _Block) -> list[Samples]:
         """The samples ``(n, channels)`` of each stream of a block; NaN for a scale that is not there."""
+        kept = self._decoded.get(id(track))  # of small steps through a file, most fall in one block
+        if kept is not None and kept[0] is block:
+            return kept[1]
         counts = track.counts[block.first_row : block.first_row + block.rows]
         values = []
         for stream, offset, size in block.places:
@@ -356,10 +367,11 @@ class Recording:
                 self._file.seek(offset)
                 encoded = self._file.read(size)
             if len(encoded) != size:
-                raise InputError(f"{self.path} became shorter while it was read")
+                raise InputError(f"{self.shown} became shorter while it was read")
             values.append(decode(encoded, counts, CHANNELS[stream]))
         if track is self._frames and len(values) == 1:
             values.append(np.full((len(values[0]), 12), np.nan, np.float32))
+        self._decoded[id(track)] = (block, values)
         return values
 
     def _window(self, track: _Track, start: int, stop: int) -> list[Samples]:
@@ -385,8 +397,8 @@ class Recording:
         scan.finish()
         if scan.facts is None:
             if self._is_ours(size) or not size:
-                raise InputError(f"{self.path} holds nothing yet that can be read")
-            raise InputError(f"{self.path} is no recording of this program")
+                raise InputError(f"{self.shown} holds nothing yet that can be read")
+            raise InputError(f"{self.shown} is no recording of this program")
         self.description, facts = scan.description, scan.facts
         about = facts.get("facts")
         self.facts = about if isinstance(about, dict) else {}
