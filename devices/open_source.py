@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from devices.lsl import LslStream
+from devices.movesense import movesense
 from devices.pacing import AS_RECORDED, Replay
+from devices.polar import polar
 from devices.session_replay import SessionReplay
 from devices.source import Source
 from devices.synthetic import Synthetic
@@ -34,6 +36,8 @@ FACTORIES: dict[str, Factory] = {
     "synthetic": Synthetic,
     "lsl": LslStream,
     "session": SessionReplay,
+    "polar": polar,
+    "movesense": movesense,
 }
 """What each scheme opens.  A new source is one file in this folder and one line here."""
 
