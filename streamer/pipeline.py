@@ -12,6 +12,7 @@ frames' samples are the same to the last bit however the input was cut into chun
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from streamer.leads import PREDICTED, scale_of_twelve, twelve_from_eight
 from streamer.network import Network, Stepper
 from streamer.rate import RateConverter, Run
 from streamer.stitch import OverlapAdd
-from streamer.stream import Chunk, Frame, StreamInfo
+from streamer.stream import Chunk, Frame, Stamps, StreamInfo
 from streamer.windows import WindowBuffer
 
 KEEP_STATE_S = 2.0
@@ -32,6 +33,7 @@ SETTLE_S = 2.0
 """For so long after a (re)start samples are marked as settling."""
 
 _MEASURED = BandSplitter.ROWS.index("measured")
+_CONVERTED, _FILTERED, _BEGUN, _WINDOW, _INFERRED, _STITCHED = range(1, 7)  # fields of Stamps
 
 
 class Pipeline:
@@ -48,6 +50,9 @@ class Pipeline:
         less and wait longer.  For networks with a stated receptive field only.  Left out, it is the
         model's own hop, and its incremental form where it has one.  The result is the same within
         1e-4 mV.
+    clock : callable, optional
+        Monotonic seconds.  With it every frame says in `Frame.stamps` when each step was done; the
+        samples are the same.
 
     Raises
     ------
@@ -55,7 +60,14 @@ class Pipeline:
         Where the rate or the hop cannot be used.
     """
 
-    def __init__(self, info: StreamInfo, network: Network, *, hop: int | None = None) -> None:
+    def __init__(
+        self,
+        info: StreamInfo,
+        network: Network,
+        *,
+        hop: int | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
         spec = network.spec
         self.info = info
         self.spec = spec
@@ -72,6 +84,8 @@ class Pipeline:
         self._stitch = OverlapAdd(outputs, self._hop, spec.overlap)
         self._stepper = network.stepper() if hop is None else None
         self._stepped = 0  # the stepper has seen everything before
+        self._clock = clock
+        self._at = [math.nan] * 7  # the stamps so far, from `taken` to `stitched`
 
         self.latency: LatencyBudget = budget(spec, self._converter, self._hop)
         self.lost = 0
@@ -99,6 +113,7 @@ class Pipeline:
             self.lost += chunk.start - self._expected
         self._expected = chunk.stop
         self._chunk = chunk
+        self._begin_stamps()
         frames: list[Frame] = []
         for start, x in _finite_runs(chunk):
             for run in self._converter.push(start, x):
@@ -110,6 +125,7 @@ class Pipeline:
         """End the stream: hold its last sample until every sample has come out."""
         if self._expected is None:
             return []
+        self._begin_stamps()
         frames: list[Frame] = []
         for run in self._converter.finish():
             frames += self._take(run)
@@ -132,6 +148,8 @@ class Pipeline:
 
     def _take(self, run: Run) -> list[Frame]:
         """Samples at the model's rate, after a gap or not: filter them and cut windows."""
+        if self._clock is not None:
+            self._at[_CONVERTED] = self._at[_FILTERED] = self._clock()
         gap = run.start - self._ring.stop
         frames = self._skip(gap)
         if self._last_mv is None or gap > KEEP_STATE_S * self.spec.rate_hz:
@@ -140,12 +158,17 @@ class Pipeline:
         self._last_mv = run.x[-1]
         settling = np.arange(len(run.x)) < self._settle
         self._settle = max(0, self._settle - len(run.x))
-        return frames + self._write(self._bands.split(run.x), settling)
+        bands = self._bands.split(run.x)
+        if self._clock is not None:
+            self._at[_FILTERED] = self._clock()
+        return frames + self._write(bands, settling)
 
     def _write(self, bands: NDArray[np.float32], settling: NDArray[np.bool_]) -> list[Frame]:
         frames: list[Frame] = []
         done = 0
         while done < bands.shape[1]:
+            if self._clock is not None:
+                self._at[_BEGUN] = self._clock()
             step = min(self._end - self._ring.stop, bands.shape[1] - done)
             self._ring.write(bands[:, done : done + step], settling[done : done + step])
             done += step
@@ -157,6 +180,8 @@ class Pipeline:
         frames: list[Frame] = []
         pending = self.spec.look_ahead + 2 * (self.spec.overlap + self._hop)
         while missing > 0:
+            if self._clock is not None:
+                self._at[_BEGUN] = self._clock()
             if pending <= 0 and missing > self._hop:
                 leap = missing // self._hop * self._hop
                 frames += self._missing_frames(leap)
@@ -177,9 +202,15 @@ class Pipeline:
             return []
         start = self._end - self.spec.look_ahead - self._stitch.length
         segment = None
+        if self._clock is not None:
+            self._at[_WINDOW] = self._clock()
         if self._ring.valid(start, start + self._stitch.length).any():
             segment = self._read_window() if self._stepper is None else self._step(self._stepper)
+        if self._clock is not None:
+            self._at[_INFERRED] = self._clock()
         final = self._stitch.add(segment)
+        if self._clock is not None:
+            self._at[_STITCHED] = self._clock()
         self._end += self._hop
         skip = max(0, self._begin - start)  # the first hop may begin before the stream does
         return [self._frame(start + skip, final[:, skip:])] if skip < self._hop else []
@@ -188,6 +219,8 @@ class Pipeline:
         """The newest columns of the window with all that they need of what follows them."""
         window = self._ring.rows(self._end - self._window, self._end)[self._channels]
         newest = self._window - self.spec.look_ahead
+        if self._clock is not None:
+            self._at[_WINDOW] = self._clock()
         return self._network.run(window)[:, newest - self._stitch.length : newest]
 
     def _step(self, stepper: Stepper) -> NDArray[np.float32]:
@@ -197,6 +230,8 @@ class Pipeline:
             self._stepped = self._end - self._window
         while True:
             hop = self._ring.rows(self._stepped, self._stepped + self._hop)[self._channels]
+            if self._clock is not None and self._stepped + self._hop == self._end:
+                self._at[_WINDOW] = self._clock()
             out = stepper.push(hop)
             self._stepped += self._hop
             if self._stepped == self._end:
@@ -216,24 +251,32 @@ class Pipeline:
             eight_scale = np.zeros_like(eight)
             eight_scale[self._lead_rows] = out[predicted:]
             scale = scale_of_twelve(eight_scale)
+        leads_mv = twelve_from_eight(eight)
+        settling = self._ring.settling(start, stop).copy()
+        device_s, arrival_s, stamps = self._times(start)
         return Frame(
             start=start,
             rate_hz=self.spec.rate_hz,
-            leads_mv=twelve_from_eight(eight),
+            leads_mv=leads_mv,
             measured_mv=measured,
             scale_mv=scale,
             valid=valid,
-            settling=self._ring.settling(start, stop).copy(),
-            **self._stamps(start),
+            settling=settling,
+            device_s=device_s,
+            arrival_s=arrival_s,
+            stamps=stamps,
         )
 
     def _missing_frames(self, leap: int) -> list[Frame]:
         """Frames of NaN, a second each at the most, for the ``leap`` samples that come out next."""
+        if self._clock is not None:
+            self._at[_BEGUN:] = [self._clock()] * 4
         first = self._end - self._hop - self.spec.look_ahead - self.spec.overlap
         size = math.ceil(self.spec.rate_hz)
         frames = []
         for start in range(first, first + leap, size):
             n = min(size, first + leap - start)
+            device_s, arrival_s, stamps = self._times(start)
             frames.append(
                 Frame(
                     start=start,
@@ -243,17 +286,24 @@ class Pipeline:
                     scale_mv=np.full((12, n), np.nan, np.float32),
                     valid=np.zeros(n, np.bool_),
                     settling=np.zeros(n, np.bool_),
-                    **self._stamps(start),
+                    device_s=device_s,
+                    arrival_s=arrival_s,
+                    stamps=stamps,
                 )
             )
         return frames
 
-    def _stamps(self, start: int) -> dict[str, float]:
-        """When output sample ``start`` was, and when the chunk came that completed it."""
+    def _begin_stamps(self) -> None:
+        if self._clock is not None:
+            self._at = [self._clock()] * len(self._at)
+
+    def _times(self, start: int) -> tuple[float, float, Stamps | None]:
+        """When output sample ``start`` was, when the chunk came that completed it, and the stamps."""
         chunk = self._chunk
         assert chunk is not None
         since_s = start / self.spec.rate_hz - chunk.start / self.info.rate_hz
-        return {"device_s": chunk.device_s + since_s, "arrival_s": chunk.arrival_s}
+        stamps = None if self._clock is None else Stamps(*self._at, self._clock(), chunk.stop)
+        return chunk.device_s + since_s, chunk.arrival_s, stamps
 
 
 def _finite_runs(chunk: Chunk) -> list[tuple[int, NDArray[np.float64]]]:
@@ -280,4 +330,5 @@ def _clip(frame: Frame, end: int) -> Frame:
         settling=frame.settling[:n],
         device_s=frame.device_s,
         arrival_s=frame.arrival_s,
+        stamps=frame.stamps,
     )

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,6 +71,32 @@ class Chunk:
         return self.start + len(self.lead_mv)
 
 
+class Stamps(NamedTuple):
+    """When each step towards a frame was done, on the clock that the pipeline was given, seconds.
+
+    In this order none comes before the one above it.
+    """
+
+    taken: float
+    """The core began with the chunk that completed the frame, ..."""
+    converted: float
+    """... had it at the model's rate, ..."""
+    filtered: float
+    """... and in bands."""
+    begun: float
+    """This hop's turn came: a long chunk completes many."""
+    window: float
+    """What the network needs lay ready."""
+    inferred: float
+    """The network was done."""
+    stitched: float
+    """The hop was final."""
+    made: float
+    """The frame was there."""
+    newest: int
+    """Not an instant: index after the newest source sample that had come by then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Consecutive samples of the reconstructed twelve leads, at the model's rate.
@@ -94,6 +121,8 @@ class Frame:
     """Instant of the first sample, as `Chunk.device_s`."""
     arrival_s: float = math.nan
     """`Chunk.arrival_s` of the chunk that completed this frame."""
+    stamps: Stamps | None = None
+    """Where the time went, if the pipeline has a clock."""
 
     @property
     def stop(self) -> int:
