@@ -34,6 +34,12 @@ class Mailbox(Generic[T]):
         self._dropped: Counter[str] = Counter()
         self.dropped_items = 0
         """How many were dropped so far, of any type."""
+        self.deepest = 0
+        """The most items that ever waited at once."""
+
+    def __len__(self) -> int:
+        """How many items wait now."""
+        return len(self._waiting)
 
     def put(self, item: T, *, always: bool = False) -> None:
         """Add an item; drops and counts where there is no room, or waits for some.
@@ -52,6 +58,7 @@ class Mailbox(Generic[T]):
                     self._drop(item)
                 return
             self._waiting.append((time.monotonic(), item))
+            self.deepest = max(self.deepest, len(self._waiting))
             self._changed.notify_all()
 
     def _make_room(self) -> None:

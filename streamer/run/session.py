@@ -69,6 +69,14 @@ class Core(Protocol):
         ...
 
 
+class Watch(Protocol):
+    """Who wants to know where the time of each frame goes; called by each sink's own thread."""
+
+    def __call__(self, sink: str, frame: Frame, put_s: float, taken_s: float, done_s: float) -> None:
+        """The frame was put into the sink's queue, taken out of it, and done with; monotonic seconds."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SessionReport:
     """What became of every sample; taken from a running session, or after its end."""
@@ -139,8 +147,12 @@ class _Worker:
 
     def _hand(self, item: Chunk | Frame | Event, put_s: float) -> None:
         if isinstance(item, Frame):
+            watch = self._session._watch
+            taken_s = put_s if watch is None else time.monotonic()
             self.sink.frame(item)
             now_s = time.monotonic()
+            if watch is not None:
+                watch(self.sink.name, item, put_s, taken_s, now_s)
             self.stage.add(1e3 * (now_s - put_s))
             if isfinite(item.arrival_s):
                 self.end_to_end.add(1e3 * (now_s - item.arrival_s))
@@ -169,12 +181,17 @@ class Session:
         Belongs to this session from here on.
     description : SessionDescription
         Handed to every sink.
+    watch : Watch, optional
+        Told of every frame that a sink has taken.
     """
 
-    def __init__(self, source: Items, core: Core, description: SessionDescription) -> None:
+    def __init__(
+        self, source: Items, core: Core, description: SessionDescription, *, watch: Watch | None = None
+    ) -> None:
         self._source = source
         self._core = core
         self._description = description
+        self._watch = watch
         policy = Overflow.DROP_OLDEST if description.stream.live else Overflow.BLOCK
         self._inbox: Mailbox[Chunk] = Mailbox(DEPTH[Overflow.BLOCK], policy)
         self._workers: list[_Worker] = []
@@ -246,6 +263,12 @@ class Session:
             self.wait()
             raise
         return self.report()
+
+    def queues(self) -> dict[str, tuple[int, int]]:
+        """By sink, and ``core``: how many items wait now, and the most that ever did."""
+        boxes: dict[str, Mailbox[Any]] = {"core": self._inbox}
+        boxes |= {worker.sink.name: worker.box for worker in self._workers}
+        return {name: (len(box), box.deepest) for name, box in boxes.items()}
 
     def report(self) -> SessionReport:
         """What became of everything so far."""
