@@ -25,6 +25,10 @@ _COMMANDS = {
     "reconstruct": "mecg.reconstruct",
     "evaluate": "mecg.evaluate_command",
     "send": "mecg.send",
+    "export": "mecg.export",
+    "sessions": "mecg.sessions",
+    "repair": "mecg.repair",
+    "review": "mecg.monitor",
     "info": "mecg.info",
 }
 """Imported only when asked for: `mecg --version` must not wait for a compiler or a window."""
@@ -84,17 +88,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_source(monitor)
     _add_replay(monitor)
     _add_lsl_out(monitor)
-    monitor.add_argument(
-        "--screenshot", type=Path, metavar="FILE", help="write a picture of it at the end (PNG)"
-    )
-    monitor.add_argument("--seconds", type=_positive, metavar="N", help="close it after N seconds")
-    monitor.add_argument("--force", action="store_true", help="overwrite the picture")
+    _add_record(monitor)
+    _add_window(monitor)
 
     stream = commands.add_parser("stream", help="without a window; a status line on stderr")
     _add_source(stream)
     stream.add_argument("--seconds", type=_positive, metavar="N", help="stop after N seconds of signal")
     _add_replay(stream)
     _add_lsl_out(stream)
+    _add_record(stream)
     stream.add_argument("--json", action="store_true", help="the twelve leads as JSON lines on stdout")
 
     reconstruct = commands.add_parser("reconstruct", help="WFDB records in, 12-lead WFDB records out")
@@ -120,6 +122,38 @@ def _parser() -> argparse.ArgumentParser:
     send.add_argument("--seconds", type=_positive, metavar="N", help="stop after N seconds of signal")
     _add_replay(send)
 
+    export = commands.add_parser("export", help="a recorded session as files for other programs")
+    export.add_argument("session", type=Path, metavar="SESSION", help="a session's file")
+    export.add_argument("--format", choices=("wfdb", "edf", "csv", "pdf", "dicom"), required=True)
+    export.add_argument(
+        "--start", type=_from_0, default=0.0, metavar="T", help="seconds into the session (0)"
+    )
+    export.add_argument("--end", type=_positive, default=math.inf, metavar="T", help="the end, likewise")
+    export.add_argument(
+        "--leads",
+        type=_names,
+        default=(),
+        metavar="I,II,measured",
+        help="these only; measured: I, as measured",
+    )
+    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
+    export.add_argument("--force", action="store_true", help="overwrite what is there")
+
+    sessions = commands.add_parser("sessions", help="list what was recorded")
+    sessions.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="another than the user's own")
+    sessions.add_argument("--json", action="store_true", help="as JSON")
+
+    repair = commands.add_parser("repair", help="close a recording that a crash left open")
+    repair.add_argument("file", type=Path, metavar="FILE", help="a session's file")
+
+    review = commands.add_parser("review", help="a recorded session in the window, as it was")
+    review.add_argument("source", type=_session, metavar="SESSION", help="a session's file")
+    review.add_argument("--speed", type=_speed, default=1.0, metavar="X|max", help="1 is real time (1)")
+    review.add_argument("--start", type=_from_0, default=0.0, metavar="SECONDS", help="where to begin (0)")
+    _add_window(review)
+    review.set_defaults(as_recorded=True, loop=False, drop=None, lead=None, invert=False, placement=None)
+    review.set_defaults(model=None, lsl_out=None, record=None)
+
     info = commands.add_parser("info", help="versions, model, filters, latency budget")
     info.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
     info.add_argument("--json", action="store_true", help="as JSON")
@@ -142,6 +176,28 @@ def _add_lead(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--invert", action="store_true", help="turn its polarity")
 
 
+def _add_window(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--screenshot", type=Path, metavar="FILE", help="write a picture of it at the end (PNG)"
+    )
+    parser.add_argument("--seconds", type=_positive, metavar="N", help="close it after N seconds")
+    parser.add_argument("--force", action="store_true", help="overwrite the picture")
+
+
+def _add_record(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--record",
+        nargs="?",
+        const=True,
+        type=_folder,
+        metavar="DIR",
+        help="record the session in a new file in DIR, or in the user's own folder; see mecg sessions",
+    )
+    parser.add_argument(
+        "--as-recorded", action="store_true", help="of session: the twelve leads as recorded, none made anew"
+    )
+
+
 def _add_lsl_out(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lsl-out",
@@ -154,7 +210,7 @@ def _add_lsl_out(parser: argparse.ArgumentParser) -> None:
 
 
 def _add_replay(parser: argparse.ArgumentParser) -> None:
-    replay = parser.add_argument_group("of what is played back (wfdb:, synthetic:)")
+    replay = parser.add_argument_group("of what is played back (wfdb:, synthetic:, session:)")
     replay.add_argument("--speed", type=_speed, default=1.0, metavar="X|max", help="1 is real time (1)")
     replay.add_argument("--start", type=_from_0, default=0.0, metavar="SECONDS", help="where to begin (0)")
     replay.add_argument("--loop", action="store_true", help="from the end on again from there")
@@ -183,10 +239,28 @@ def _from_0(text: str) -> float:
     return value
 
 
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(text.split(","))
+
+
 def _stream_name(text: str) -> str:
-    if text.partition(":")[0].lower() in ("wfdb", "synthetic", "lsl", "polar", "movesense", "session"):
+    if _is_a_source(text):
         raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --lsl-out")
     return text
+
+
+def _folder(text: str) -> Path:
+    if _is_a_source(text) or Path(text).is_file() or Path(f"{text}.hea").is_file():
+        raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --record")
+    return Path(text)
+
+
+def _is_a_source(text: str) -> bool:
+    return text.partition(":")[0].lower() in ("wfdb", "synthetic", "lsl", "polar", "movesense", "session")
+
+
+def _session(text: str) -> str:
+    return text if text.startswith("session:") else f"session:{text}"
 
 
 def _speed(text: str) -> float:

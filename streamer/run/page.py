@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import io
 from bisect import bisect_right
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,20 +92,21 @@ def render_png(page: Page, dpi: int = PNG_DPI) -> bytes:
 
 def render_pdf(page: Page) -> bytes:
     """Draw a page as PDF of A4's size; raises as `render_png`."""
-    from matplotlib.backends.backend_pdf import FigureCanvasPdf
-
-    figure = _draw(page)
     out = io.BytesIO()
-    # None removes the dates and versions that would make two equal pages differ.
-    about = {
-        "Title": page.title,
-        "Subject": FOOTER,
-        "Creator": "mecg",
-        "Producer": None,
-        "CreationDate": None,
-    }
-    FigureCanvasPdf(figure).print_pdf(out, metadata=about)
+    write_pdf([page], out)
     return out.getvalue()
+
+
+def write_pdf(pages: Iterable[Page], out: BinaryIO) -> None:
+    """Write pages as one PDF of A4's size; holds one at a time, and raises as `render_png`."""
+    from matplotlib.backends.backend_pdf import FigureCanvasPdf, PdfPages
+
+    # None removes the dates and versions that would make two equal files differ.
+    about = {"Subject": FOOTER, "Creator": "mecg", "Producer": None, "CreationDate": None}
+    with PdfPages(out, metadata=about) as file:
+        for page in pages:
+            about.setdefault("Title", page.title)
+            FigureCanvasPdf(_draw(page)).print_pdf(file)
 
 
 def _draw(page: Page) -> Figure:

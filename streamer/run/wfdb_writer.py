@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Twelve leads as a WFDB record: format 16, 1 µV, at the source's own rate and length."""
+"""Leads as a WFDB record: format 16, 1 µV; live, at the source's own rate and length."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from collections import deque
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import datetime
 from io import BufferedWriter
 from pathlib import Path
 
@@ -29,11 +30,14 @@ INVALID = -32768
 LARGEST = 32767
 """Samples beyond this many LSB are clipped, and counted."""
 
+TWELVE = tuple(map(str.upper, LEADS))
+"""How PTB-XL's records name their signals, and programs look for them."""
+
 _EIGHT = [LEADS.index(lead) for lead in PREDICTED]
 
 
 class WfdbWriter:
-    """Writes one record of twelve leads, all of it or nothing.
+    """Writes one record, all of it or nothing.
 
     Samples go to a hidden temporary file in the same folder; `finish` renames it and writes the
     header, `abort` removes it.
@@ -48,6 +52,10 @@ class WfdbWriter:
         Sampling rate that the header states.
     force : bool
         Overwrite a record of this name.
+    signals : sequence of str
+        Their names, one line each; the twelve leads where left out.
+    began : datetime, optional
+        When the first sample was.
 
     Raises
     ------
@@ -57,7 +65,16 @@ class WfdbWriter:
         Where the folder cannot be written.
     """
 
-    def __init__(self, folder: Path, name: str, rate_hz: float, *, force: bool = False) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        name: str,
+        rate_hz: float,
+        *,
+        force: bool = False,
+        signals: Sequence[str] = TWELVE,
+        began: datetime | None = None,
+    ) -> None:
         if not re.fullmatch(r"[A-Za-z0-9_-]+", name):
             raise InputError(f"'{name}' cannot name a WFDB record: use letters, digits, _ and - only")
         self.samples = 0
@@ -68,15 +85,18 @@ class WfdbWriter:
         self._signal = folder / f"{name}.dat"
         self._rate_hz = rate_hz
         self._force = force
+        self._signals = tuple(signals)
+        self._began = began
         self._refuse_existing()
         folder.mkdir(parents=True, exist_ok=True)
         self._part = folder / f".{name}.{os.getpid()}.part"
         self._file: BufferedWriter | None = self._part.open("wb")
-        self._first = np.full(12, INVALID, np.int64)
-        self._sums = np.zeros(12, np.int64)
+        self._first = np.full(len(self._signals), INVALID, np.int64)
+        self._sums = np.zeros(len(self._signals), np.int64)
 
     def append(self, leads_mv: Samples) -> None:
-        """Write ``(12, n)`` samples in mV, in the order of `LEADS`; NaN is "no sample".
+        """Write ``(signals, n)`` samples in mV, such as the leads in the order of `LEADS`; NaN is
+        "no sample".
 
         Raises
         ------
@@ -85,10 +105,8 @@ class WfdbWriter:
         """
         if self._file is None:
             raise ValueError("the record is closed")
-        lsb = np.rint(leads_mv.astype(np.float64) * GAIN_PER_MV)
-        missing = np.isnan(lsb)
-        self.clipped += int(np.count_nonzero(np.abs(lsb) > LARGEST))
-        digital = np.where(missing, INVALID, np.clip(lsb, -LARGEST, LARGEST)).astype("<i2")
+        digital, clipped = sixteen_bits(leads_mv)
+        self.clipped += clipped
         if not self.samples and digital.shape[1]:
             self._first = digital[:, 0].astype(np.int64)
         self._sums += digital.sum(axis=1, dtype=np.int64)
@@ -153,14 +171,29 @@ class WfdbWriter:
                 raise InputError(f"{path} exists: choose another --out, or overwrite it with --force")
 
     def _header_text(self, comments: Sequence[str]) -> str:
-        lines = [f"{self.header.stem} 12 {self._rate_hz:.12g} {self.samples}"]
-        for lead, first, total in zip(LEADS, self._first, self._sums, strict=True):
+        lines = [f"{self.header.stem} {len(self._signals)} {self._rate_hz:.12g} {self.samples}"]
+        if self._began is not None:
+            lines[0] += f" {self._began:%H:%M:%S.%f %d/%m/%Y}"
+        for name, first, total in zip(self._signals, self._first, self._sums, strict=True):
             checksum = int(total + 0x8000) % 0x10000 - 0x8000  # 16 bits, signed
-            lines.append(
-                f"{self._signal.name} 16 {GAIN_PER_MV}(0)/mV 16 0 {first} {checksum} 0 {lead.upper()}"
-            )
+            lines.append(f"{self._signal.name} 16 {GAIN_PER_MV}(0)/mV 16 0 {first} {checksum} 0 {name}")
         lines += [f"# {' '.join(comment.split())}" for comment in comments]
         return "\n".join(lines) + "\n"
+
+
+def sixteen_bits(mv: Samples) -> tuple[NDArray[np.int16], int]:
+    """Samples in mV as whole µV in 16 bits, as format 16, EDF and DICOM have them.
+
+    Returns
+    -------
+    digital : array of the same shape
+        `INVALID` for NaN; clipped to ±`LARGEST`.
+    clipped : int
+        How many did not fit.
+    """
+    lsb = np.rint(mv.astype(np.float64) * GAIN_PER_MV)
+    clipped = int(np.count_nonzero(np.abs(lsb) > LARGEST))
+    return np.where(np.isnan(lsb), INVALID, np.clip(lsb, -LARGEST, LARGEST)).astype("<i2"), clipped
 
 
 class AtSourceRate:

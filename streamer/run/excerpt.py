@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""What of a recorded session goes into a file: which traces, from when to when, and what to note."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from math import ceil, inf, isfinite
+
+import numpy as np
+
+from streamer.errors import InputError
+from streamer.leads import LEADS, canonical_lead
+from streamer.run.recording import Recording
+from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
+from streamer.stream import Event, Samples
+
+AS_MEASURED = "measured"
+"""What a user calls the thirteenth trace: the measured lead in the input band."""
+
+LONGEST_TEXT = 80
+"""Of a mark, letters; in an EDF+ file every data record is as long as the longest one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """One row of an excerpt, and how it came to be."""
+
+    label: str
+    """A name of `streamer.leads.LEADS`, or ``I, as measured``; printable ASCII."""
+    lead: str | None
+    """The lead of the twelve that it is of; None where what was measured is none of them."""
+    origin: str
+    """``measured``, ``predicted`` or ``derived``."""
+    processed: bool
+    """True where a model or a law has made it; False for the input band of what was measured."""
+    words: str
+    """The same for a person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something to note at a place; ``stop`` equals ``start`` where it is an instant."""
+
+    start: int
+    """Index in the excerpt."""
+    stop: int
+    kind: str
+    """``gap``, ``settling``, or that of an event: ``beat``, ``marker``, ``state`` ..."""
+    text: str
+    """One line of ASCII, at most `LONGEST_TEXT` letters; begins with the kind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Excerpt:
+    """A part of a session, at the model's rate, the algorithmic latency taken out."""
+
+    description: SessionDescription
+    traces: tuple[Trace, ...]
+    mv: Samples
+    """``(traces, n)``; NaN where a sample is missing."""
+    first: int
+    """Index of the first sample, counted from the session's sample 0."""
+    began: datetime
+    """When the first sample was, UTC."""
+    marks: tuple[Mark, ...]
+    """In the order of their start."""
+
+    @property
+    def rate_hz(self) -> float:
+        """Of every trace."""
+        return self.description.rate_hz
+
+    @property
+    def samples(self) -> int:
+        """Of each trace."""
+        return int(self.mv.shape[1])
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What every file says of itself, a line each."""
+        about, stream = self.description, self.description.stream
+        by_origin: dict[str, list[str]] = {}
+        for trace in self.traces:
+            by_origin.setdefault(trace.origin, []).append(trace.label)
+        return (
+            f"{NOT_FOR_DIAGNOSIS[0].upper()}{NOT_FOR_DIAGNOSIS[1:]}",
+            *(f"{origin}: {'; '.join(labels)}" for origin, labels in by_origin.items()),
+            *(f"lead {trace.label}: {trace.words}" for trace in self.traces if trace.origin == "measured"),
+            *(warning for warning in about.warnings if warning != NOT_FOR_DIAGNOSIS),
+            f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}",
+            f"model: {about.model} {about.model_version}, input band {about.filters}",
+            f"algorithmic latency removed: {about.latency.total_ms:.1f} ms",
+            f"first sample: {self.first / self.rate_hz:.6f} s into the session; times are UTC",
+        )
+
+    @classmethod
+    def of(
+        cls,
+        recording: Recording,
+        leads: Sequence[str] = (),
+        start_s: float = 0.0,
+        end_s: float = inf,
+    ) -> Excerpt:
+        """Read a part of a session.
+
+        Parameters
+        ----------
+        recording : Recording
+        leads : sequence of str
+            Names of leads, and ``measured``; all thirteen where empty.
+        start_s, end_s : float
+            Seconds since the session's sample 0; the sample at ``end_s`` is not part of it.
+
+        Raises
+        ------
+        InputError
+            No such lead, or nothing of the session in that time.
+        """
+        about = recording.description
+        traces = _traces(about)
+        rows = _rows(leads, traces)
+        first = max(ceil(round(start_s * about.rate_hz, 6)), recording.start)
+        stop = recording.stop
+        if isfinite(end_s):
+            stop = min(ceil(round(end_s * about.rate_hz, 6)), stop)
+        if stop <= first:
+            raise InputError(
+                f"{recording.path} holds nothing there: its leads run from "
+                f"{recording.start / about.rate_hz:.2f} to {recording.stop / about.rate_hz:.2f} s"
+            )
+        frame = recording.twelve(first, stop)
+        since_s = first / about.rate_hz
+        if isfinite(frame.device_s) and isfinite(recording.began_host_s):
+            since_s = frame.device_s - recording.began_host_s
+        marks = [
+            *_stretches(~frame.valid, "gap", "gap: signal lost", about.rate_hz),
+            *_stretches(frame.settling, "settling", "settling: filters", about.rate_hz),
+            *_events(recording, first, stop),
+        ]
+        return cls(
+            description=about,
+            traces=tuple(traces[row] for row in rows),
+            mv=np.concatenate([frame.leads_mv, frame.measured_mv[None]])[rows],
+            first=first,
+            began=recording.began + timedelta(seconds=since_s),
+            marks=tuple(sorted(marks, key=lambda mark: (mark.start, mark.stop))),
+        )
+
+
+def _traces(about: SessionDescription) -> list[Trace]:
+    """All thirteen, in the order of `LEADS` and then the measured one."""
+    stream = about.stream
+    model = f"{about.model} {about.model_version}"
+    name = "I" if stream.is_lead_i else plain_ascii(stream.lead, 24)
+    source = "Lead I" if stream.is_lead_i else f"{name} (input is not Lead I)"
+    # What matters most comes first: some formats have room for 64 letters only.
+    words = {
+        "measured": f"measured {source}, corrected by {model}",
+        "predicted": f"not for diagnosis: predicted from {source} by {model}",
+        "derived": f"not for diagnosis: derived from I and II, predicted from {source}",
+    }
+    traces = [
+        Trace(lead, lead, about.origins[lead], True, plain_ascii(words[about.origins[lead]], 200))
+        for lead in LEADS
+    ]
+    lead = "I" if stream.is_lead_i else None
+    return [*traces, Trace(f"{name}, as measured", lead, "measured", False, f"measured {source}, input band")]
+
+
+def _rows(leads: Sequence[str], traces: Sequence[Trace]) -> list[int]:
+    rows = []
+    for name in leads:
+        lead = canonical_lead(name)
+        if name.strip().lower() == AS_MEASURED:
+            rows.append(len(LEADS))
+        elif lead is not None:
+            rows.append(LEADS.index(lead))
+        else:
+            raise InputError(
+                f"there is no lead {plain_ascii(name, 20)!r}: use {', '.join(LEADS)} or {AS_MEASURED}"
+            )
+    return sorted(set(rows)) or list(range(len(traces)))
+
+
+def _stretches(mask: np.typing.NDArray[np.bool_], kind: str, text: str, rate_hz: float) -> list[Mark]:
+    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False)).tolist()
+    return [
+        Mark(start, stop, kind, f"{text}, {(stop - start) / rate_hz:.3f} s")
+        for start, stop in zip(edges[::2], edges[1::2], strict=True)
+    ]
+
+
+def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
+    """What happened in that time; before the first and after the last sample counts as at it."""
+    marks = []
+    for event in recording.events:
+        if event.kind == "lost" or not isfinite(event.host_s):  # a gap says more
+            continue
+        index = round(recording.second_of(event.host_s) * recording.description.rate_hz)
+        index = min(max(index, recording.start), recording.stop - 1)
+        if first <= index < stop:
+            marks.append(Mark(index - first, index - first, event.kind, _words(event)))
+    return marks
+
+
+def _words(event: Event) -> str:
+    return plain_ascii(f"{event.kind}: {event.text}" if event.text else event.kind, LONGEST_TEXT)
+
+
+def plain_ascii(text: str, longest: int) -> str:
+    """One line of printable ASCII, as the old formats want it."""
+    text = " ".join(text.replace("µ", "u").split())
+    return "".join(c if c.isascii() and c.isprintable() else "?" for c in text)[:longest]
