@@ -19,7 +19,7 @@ from streamer.leads import canonical_lead
 from streamer.run.recording import Recording
 from streamer.stream import Chunk, Event, Placement, Samples, StreamInfo
 
-OF_THE_RUN = ("state", "lost", "dropped", "failed", "disk", "repaired")
+OF_THE_RUN = ("state", "lost", "dropped", "failed", "disk", "recording", "repaired")
 """Kinds of recorded events that were about that run and its files; the others are told again."""
 
 

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import hashlib
 import sys
 import threading
 from collections.abc import Iterator
-from importlib import resources
+from importlib import metadata, resources
 from math import ceil
 from pathlib import Path
 
@@ -16,13 +17,20 @@ import numpy as np
 
 from devices.open_source import open_source
 from devices.pacing import AS_RECORDED, Drop, Replay
+from devices.session_replay import SessionReplay
 from devices.source import Source
+from mecg import __version__
 from mecg.interrupt import deferred
 from streamer.errors import InputError
 from streamer.network import Network
 from streamer.pipeline import Pipeline
+from streamer.run.as_recorded import AsRecorded
 from streamer.run.lsl_outlet import LslOutlet
+from streamer.run.recorder import Recorder
 from streamer.run.session import Session, SessionReport
+from streamer.run.session_file import platform_facts
+from streamer.run.sessions import default_folder
+from streamer.run.sink import SessionDescription
 from streamer.stream import Chunk, Event, Placement, StreamInfo
 
 BUNDLED_RECORDING = Path(__file__).parent.parent / "recordings" / "ptb" / "s0010_re"
@@ -108,6 +116,50 @@ def pipeline_of(info: StreamInfo, network: Network) -> Pipeline:
         warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
         warm_up.finish()
     return Pipeline(info, network)
+
+
+def core_of(
+    source: Source, info: StreamInfo, model: Path | None, *, as_recorded: bool = False
+) -> tuple[Pipeline | AsRecorded, SessionDescription]:
+    """What makes the twelve leads of an open source, and what every sink is told.
+
+    Raises
+    ------
+    InputError
+        Where the model or the stream's rate cannot be used, or what was recorded cannot be shown so.
+    """
+    if not as_recorded:
+        network = network_of(model)
+        pipeline = pipeline_of(info, network)
+        return pipeline, SessionDescription.of(info, network.spec, pipeline.latency)
+    if not isinstance(source, SessionReplay):
+        raise InputError("--as-recorded is for a recorded session: name it as session:FILE")
+    recorded = source.recording.description
+    replay = source.replay
+    if model or replay.loop or replay.drop or info.inverted != recorded.stream.inverted:
+        raise InputError("--as-recorded shows what was recorded: leave out --model, --loop, --drop, --invert")
+    return AsRecorded(source.recording, source.origin), dataclasses.replace(recorded, stream=info)
+
+
+def attach_recorder(session: Session, args: argparse.Namespace) -> None:
+    """Record the session where ``--record`` says so; before the other sinks are attached.
+
+    Raises
+    ------
+    InputError
+        Where what is shown is a recording already.
+    """
+    if args.record is None:
+        return
+    if args.as_recorded:
+        raise InputError("--as-recorded shows what was recorded already: leave out --record")
+    facts = {"mecg": __version__, "onnxruntime": metadata.version("onnxruntime"), **platform_facts()}
+    facts["model_file"] = str(args.model or BUNDLED_MODEL)
+    facts["model_sha256"] = fingerprint(model_bytes(args.model))
+    settings = {key: value for key, value in vars(args).items() if key not in ("command", "source", "record")}
+    facts |= {f"--{key.replace('_', '-')}": str(value) for key, value in settings.items() if value}
+    folder = default_folder() if args.record is True else args.record
+    session.attach(Recorder(folder, facts, session.tell))
 
 
 def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:

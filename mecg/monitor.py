@@ -14,8 +14,8 @@ from gui.app import run_monitor, why_no_display
 from gui.inbox import Inbox
 from mecg.compose import (
     attach_outlet,
-    network_of,
-    pipeline_of,
+    attach_recorder,
+    core_of,
     raise_failure,
     replay_of,
     say_notes,
@@ -41,7 +41,7 @@ def run(args: argparse.Namespace) -> int:
         source = source_of(
             args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
         )
-        session, inbox, description = _prepare(source, args.model)
+        session, inbox, description = _prepare(source, args)
         attach_outlet(session, args.lsl_out, replay)
         reason = asked.result()
     if reason is not None:
@@ -57,16 +57,19 @@ def show(source: Source) -> int:
     InputError
         As the source's `open` does.
     """
-    return _show(*_prepare(source, None), None, None)
+    return _show(*_prepare(source), None, None)
 
 
-def _prepare(source: Source, model: Path | None) -> tuple[Session, Inbox, SessionDescription]:
+def _prepare(
+    source: Source, args: argparse.Namespace | None = None
+) -> tuple[Session, Inbox, SessionDescription]:
     info = source.open()
-    network = network_of(model)
-    pipeline = pipeline_of(info, network)
+    model, as_recorded = (None, False) if args is None else (args.model, args.as_recorded)
+    core, description = core_of(source, info, model, as_recorded=as_recorded)
     say_notes(info)
-    description = SessionDescription.of(info, network.spec, pipeline.latency)
-    session, inbox = Session(source, pipeline, description), Inbox()
+    session, inbox = Session(source, core, description), Inbox()
+    if args is not None:
+        attach_recorder(session, args)
     session.attach(inbox, Overflow.DROP_OLDEST)
     return session, inbox, description
 

@@ -9,8 +9,8 @@ import sys
 from mecg.compose import (
     FirstSeconds,
     attach_outlet,
-    network_of,
-    pipeline_of,
+    attach_recorder,
+    core_of,
     raise_failure,
     replay_of,
     say_notes,
@@ -18,25 +18,24 @@ from mecg.compose import (
 )
 from streamer.run.json_lines import JsonLines
 from streamer.run.session import Session
-from streamer.run.sink import SessionDescription
 from streamer.run.status import StatusLine
 
 
 def run(args: argparse.Namespace) -> int:
     """Stream until the source ends, ``--seconds`` have passed, or Ctrl-C."""
     replay = replay_of(args.speed, args.start, args.loop, args.drop)
-    source = source_of(
+    whole = source_of(
         args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
     )
-    source = FirstSeconds(source, args.seconds)
+    source = FirstSeconds(whole, args.seconds)
     info = source.open()
-    network = network_of(args.model)
-    pipeline = pipeline_of(info, network)
+    core, description = core_of(whole, info, args.model, as_recorded=args.as_recorded)
     say_notes(info)
-    session = Session(source, pipeline, SessionDescription.of(info, network.spec, pipeline.latency))
+    session = Session(source, core, description)
+    attach_recorder(session, args)
     if args.json:
         session.attach(JsonLines(sys.stdout), vital=True)
     attach_outlet(session, args.lsl_out, replay)
-    session.attach(StatusLine(sys.stderr, lambda: pipeline.lost))
+    session.attach(StatusLine(sys.stderr, lambda: core.lost))
     raise_failure(session.run())
     return 0

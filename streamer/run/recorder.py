@@ -58,7 +58,7 @@ class Recorder:
     folder : Path
         Made, for the user alone, where it does not exist.
     facts : mapping
-        What the file is to say besides the session's description, as plain JSON types: settings,
+        What the file is to say besides the session's description, as text or plain numbers: settings,
         the model file's hash, versions.
     tell : callable
         Takes what the other sinks should know (`Session.tell`).
@@ -68,7 +68,7 @@ class Recorder:
 
     def __init__(self, folder: Path, facts: Mapping[str, Any], tell: Callable[[Event], None]) -> None:
         self._folder = folder
-        self._facts = facts
+        self._facts = {key: _hidden(v) if isinstance(v, str) else v for key, v in facts.items()}
         self._tell = tell
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -112,6 +112,7 @@ class Recorder:
             raise self._refusal(error) from error
         self._ticker = threading.Thread(target=self._tick, name="recorder's clock", daemon=True)
         self._ticker.start()
+        self._tell(Event("recording", f"recording into {_hidden(str(self.path))}", host_s))
 
     def chunk(self, chunk: Chunk) -> None:
         """Keep a chunk; raises InputError once the disk is full."""
@@ -273,13 +274,16 @@ class Recorder:
         self._warned = near if left_s < 2 * WARN_S[0] else 0
 
 
+def _hidden(text: str) -> str:
+    """The home folder's name is a person's: files say ``~``."""
+    return text.replace(str(Path.home()), "~")
+
+
 def _without_home(description: SessionDescription) -> SessionDescription:
-    """The home folder's name is a person's: the file says ``~``."""
-    home = str(Path.home())
     stream = description.stream
-    hidden = dataclasses.replace(
-        stream,
-        source=stream.source.replace(home, "~"),
-        notes=tuple(note.replace(home, "~") for note in stream.notes),
+    return dataclasses.replace(
+        description,
+        stream=dataclasses.replace(
+            stream, source=_hidden(stream.source), notes=tuple(_hidden(note) for note in stream.notes)
+        ),
     )
-    return dataclasses.replace(description, stream=hidden)

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 import os
-import threading
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -53,8 +52,8 @@ from streamer.run.xdf import (
 )
 from streamer.stream import Chunk, Event, Frame, Samples
 
-_AT_ONCE = 1 << 16
-"""Bytes at either end of a file that tell what a complete one holds."""
+_FIRST = 1 << 10
+"""Bytes in which a file of ours says that it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +117,7 @@ class _Track:
 
 
 class Recording:
-    """A session file, open for reading; use it as a context, or `close` it.
+    """What is in a session file; the samples are read when they are asked for.
 
     Indices count as everywhere in this program: raw samples at ``description.stream.rate_hz``, the
     twelve leads at ``description.rate_hz``, lost ones included.  Several threads may read at once.
@@ -140,15 +139,12 @@ class Recording:
         try:
             if not path.is_file():
                 raise InputError(f"there is no session file {self.shown}; list them with mecg sessions")
-            self._file: BinaryIO = path.open("rb")
+            with path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                self._identity = (status.st_dev, status.st_ino)
+                self._scan(file, status.st_size)
         except OSError as error:
             raise InputError(f"{self.shown} cannot be read: {error.strerror}") from error
-        try:
-            self._lock = threading.Lock()
-            self._scan(os.fstat(self._file.fileno()).st_size)
-        except BaseException:
-            self._file.close()
-            raise
 
     @classmethod
     def open(cls, path: Path | str) -> Recording:
@@ -341,17 +337,14 @@ class Recording:
             arrival_s = float(self._frames.rows["arrival_s"][row])
         return _frame(start, self.description.rate_hz, leads, scale, device_s, arrival_s)
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
     def __enter__(self) -> Recording:
+        """No file stays open between two reads; at the end of the context its memory is freed."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._decoded.clear()
 
     # ---- reading
 
@@ -363,16 +356,23 @@ class Recording:
         counts = track.counts[block.first_row : block.first_row + block.rows]
         values = []
         for stream, offset, size in block.places:
-            with self._lock:
-                self._file.seek(offset)
-                encoded = self._file.read(size)
-            if len(encoded) != size:
-                raise InputError(f"{self.shown} became shorter while it was read")
-            values.append(decode(encoded, counts, CHANNELS[stream]))
+            values.append(decode(self._encoded(offset, size), counts, CHANNELS[stream]))
         if track is self._frames and len(values) == 1:
             values.append(np.full((len(values[0]), 12), np.nan, np.float32))
         self._decoded[id(track)] = (block, values)
         return values
+
+    def _encoded(self, offset: int, size: int) -> bytes:
+        try:
+            with self.path.open("rb") as file:
+                status = os.fstat(file.fileno())
+                file.seek(offset)
+                encoded = file.read(size)
+        except OSError as error:
+            raise InputError(f"{self.shown} cannot be read any more: {error.strerror}") from error
+        if len(encoded) != size or (status.st_dev, status.st_ino) != self._identity:
+            raise InputError(f"{self.shown} was changed while it was read: open it anew")
+        return encoded
 
     def _window(self, track: _Track, start: int, stop: int) -> list[Samples]:
         widths = [1] if track is self._raw else [14, 12]
@@ -388,15 +388,15 @@ class Recording:
                 to[index[inside] - start] = values[inside]
         return out
 
-    def _scan(self, size: int) -> None:
+    def _scan(self, file: BinaryIO, size: int) -> None:
         self.size = size
-        reader = ChunkReader(self._file, size, STREAMS)
+        reader = ChunkReader(file, size, STREAMS)
         scan = _Scan(reader)
         for xdf_chunk in reader:
             scan.take(xdf_chunk)
         scan.finish()
         if scan.facts is None:
-            if self._is_ours(size) or not size:
+            if not size or _is_ours(file, size):
                 raise InputError(f"{self.shown} holds nothing yet that can be read")
             raise InputError(f"{self.shown} is no recording of this program")
         self.description, facts = scan.description, scan.facts
@@ -409,10 +409,11 @@ class Recording:
         self._raw, self._frames = scan.tracks()
         self.damage = tuple(sorted(reader.damage, key=lambda damage: damage.offset))
 
-    def _is_ours(self, size: int) -> bool:
-        self._file.seek(0)
-        head = self._file.read(min(size, _AT_ONCE))
-        return head[:4] == MAGIC[: len(head[:4])] and (size < _AT_ONCE or b"mecg-session" in head)
+
+def _is_ours(file: BinaryIO, size: int) -> bool:
+    file.seek(0)
+    head = file.read(_FIRST)
+    return head[:4] == MAGIC[: len(head[:4])] and (size < _FIRST or b"mecg-session" in head)
 
 
 class _Pending:

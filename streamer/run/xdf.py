@@ -118,6 +118,9 @@ class Damage:
     reason: str
     """In a few words."""
 
+    def __str__(self) -> str:
+        return f"{self.size} bytes at {self.offset} cannot be read ({self.reason})"
+
 
 @dataclass(frozen=True, slots=True)
 class XdfChunk:
