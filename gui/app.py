@@ -65,6 +65,7 @@ def run_monitor(
     screenshot: Path | None = None,
     seconds: float | None = None,
     px_per_mm: float | None = None,
+    painted: Callable[[int, float], None] | None = None,
 ) -> int:
     """Show the monitor until it is closed; call from the main thread.
 
@@ -82,6 +83,8 @@ def run_monitor(
         Close by itself after so long.
     px_per_mm : float, optional
         Logical pixels to a millimetre, where they are known better than the screen states them.
+    painted : callable, optional
+        As `gui.paper_view.PaperView.painted`.
 
     Returns
     -------
@@ -100,6 +103,7 @@ def run_monitor(
 
     app = QApplication.instance() or QApplication(["mecg"])
     window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm)
+    window.paper.painted = painted
     window.resize(1600, 900)
     outcome: list[BaseException] = []
     interrupted: list[int] = []

@@ -9,6 +9,8 @@ more than once, and the grid and all that stands still are one picture underneat
 from __future__ import annotations
 
 import math
+import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +22,7 @@ from PyQt6.QtGui import (
     QFont,
     QFontMetricsF,
     QPainter,
+    QPaintEvent,
     QPen,
     QPixmap,
     QPolygonF,
@@ -96,6 +99,10 @@ class PaperView(QGraphicsView):
         self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
         self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.painted: Callable[[int, float], None] | None = None
+        """Told after each paint: index after the newest sample on it, and when it was handed over to be
+        drawn, monotonic seconds."""
+        self._drawn = (0, math.nan)
         self._ground = QPixmap()
         self._labels: list[QGraphicsPixmapItem] = []
         self.panels: tuple[Panel, ...] = ()
@@ -122,7 +129,9 @@ class PaperView(QGraphicsView):
             return
         scale, rate_hz = self._look.scale, buffer.rate_hz
         first = max(0, math.ceil((edge_s - shown_s(self.panels[0], scale)) * rate_hz))
-        stretch = buffer.view(first, min(math.floor(edge_s * rate_hz) + 1, buffer.stop))
+        stop = min(math.floor(edge_s * rate_hz) + 1, buffer.stop)
+        self._drawn = stop, time.monotonic()
+        stretch = buffer.view(first, stop)
         group = int(rate_hz / scale.px_per_s)
         index, leads_mv = envelope(stretch.leads_mv, group, stretch.start)
         x = x_of(index, rate_hz, edge_s, scale)
@@ -146,6 +155,12 @@ class PaperView(QGraphicsView):
         """Draw no traces."""
         for trace in (*self.traces.values(), *self.settling.values()):
             trace.setVisible(False)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Paint, and say so to whoever wants to know."""
+        super().paintEvent(event)
+        if self.painted is not None:
+            self.painted(*self._drawn)
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
         """Lay the paper out anew."""

@@ -147,6 +147,10 @@ class RateConverter:
         """How many outputs start before input sample ``samples`` does: ``ceil(samples * ratio)``."""
         return -(-samples * self._up // self._down)
 
+    def needs(self, k: int) -> int:
+        """Index after the newest input sample that output ``k`` waits for."""
+        return -(-(k * self._down + self._wait) // self._up)
+
     def push(self, start: int, x: NDArray[np.float64]) -> list[Run]:
         """Take input samples ``start, start + 1, ...``; return what has become certain.
 
