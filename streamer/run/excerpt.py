@@ -154,19 +154,23 @@ def _traces(about: SessionDescription) -> list[Trace]:
     stream = about.stream
     model = f"{about.model} {about.model_version}"
     name = "I" if stream.is_lead_i else plain_ascii(stream.lead, 24)
-    source = "Lead I" if stream.is_lead_i else f"{name} (input is not Lead I)"
+    source = "Lead I" if stream.is_lead_i else name
     # What matters most comes first: some formats have room for 64 letters only.
+    caution = "" if stream.is_lead_i else "input is not Lead I, "
     words = {
-        "measured": f"measured {source}, corrected by {model}",
-        "predicted": f"not for diagnosis: predicted from {source} by {model}",
-        "derived": f"not for diagnosis: derived from I and II, predicted from {source}",
+        "measured": f"{caution}measured {source}, corrected by {model}",
+        "predicted": f"{caution}not for diagnosis: predicted from {source} by {model}",
+        "derived": f"{caution}not for diagnosis: derived from I and II, predicted from {source}",
     }
     traces = [
         Trace(lead, lead, about.origins[lead], True, plain_ascii(words[about.origins[lead]], 200))
         for lead in LEADS
     ]
     lead = "I" if stream.is_lead_i else None
-    return [*traces, Trace(f"{name}, as measured", lead, "measured", False, f"measured {source}, input band")]
+    return [
+        *traces,
+        Trace(f"{name}, as measured", lead, "measured", False, f"{caution}measured {source}, input band"),
+    ]
 
 
 def _rows(leads: Sequence[str], traces: Sequence[Trace]) -> list[int]:

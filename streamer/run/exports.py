@@ -11,15 +11,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
-from decimal import Decimal
 from fractions import Fraction
-from math import isqrt, log
 from pathlib import Path
 
 import numpy as np
 
 from streamer.errors import InputError
 from streamer.leads import LEADS
+from streamer.run.edf import EdfNote, EdfSignal, write_edf_plus
 from streamer.run.excerpt import Excerpt, plain_ascii
 from streamer.run.page import Page, write_pdf
 from streamer.run.page_layout import PAGE_S
@@ -30,12 +29,6 @@ CSV_DECIMALS = 4
 """Of a mV: 0.1 µV."""
 
 _BLOCK = 4096
-
-_EDF_RECORD_BYTES = 61440
-"""The specification's bound for a data record."""
-
-_EDF_RECORD_S = 10.0
-"""No data record is longer, so that a reader need not take in much at once."""
 
 
 def write_wfdb(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
@@ -61,54 +54,42 @@ def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     """EDF+C with 1 µV to the step; marks are its annotations, a trace's origin is its transducer.
 
     EDF has no code for a missing sample, and of the readers at hand pyedflib refuses the
-    discontinuous EDF+D and edfio and MNE ignore its gaps.  So a gap stays in its place, filled with
-    the digital minimum (-32768 µV, which no real sample has: a flat line would look like asystole),
-    and an annotation that begins with ``BAD`` (what MNE leaves out by itself) covers it.
-
-    A file holds whole data records only; their length is chosen so that nothing is added or cut.
+    discontinuous EDF+D, and edfio joins its pieces.  So a gap stays in its place, filled with the
+    digital minimum (-32768 µV, which no real sample has: a flat line would look like asystole), and
+    an annotation that begins with ``BAD`` (what MNE leaves out by itself) covers it.
 
     Raises
     ------
     InputError
-        The rate is one that EDF cannot state.
+        The rate, with this length, is one that EDF cannot state.
     """
-    from edfio import Edf, EdfAnnotation, EdfSignal, Patient, Recording
-
     digital, clipped = sixteen_bits(excerpt.mv)
     low, high = excerpt.description.filters.removesuffix(" Hz").split("-")
     signals = [
-        EdfSignal.from_digital(
-            row,
-            excerpt.rate_hz,
-            label=f"ECG {trace.label}"[:16] if trace.processed else "ECG measured",
-            transducer_type=plain_ascii(trace.words, 80),
-            physical_dimension="uV",
-            physical_range=(-LARGEST - 1, LARGEST),
-            digital_range=(-LARGEST - 1, LARGEST),
+        EdfSignal(
+            label=f"ECG {trace.label}" if trace.processed else "ECG measured",
+            transducer=plain_ascii(trace.words, 80),
             prefiltering=f"HP:{low}Hz LP:{high}Hz",
         )
-        for trace, row in zip(excerpt.traces, digital, strict=True)
+        for trace in excerpt.traces
     ]
-    noted = [EdfAnnotation(0.0, None, note) for note in (*excerpt.notes, *_clipped(clipped))]
+    rate = Fraction(excerpt.rate_hz).limit_denominator(1000)
+    notes = [EdfNote(Fraction(0), None, note) for note in (*excerpt.notes, *_clipped(clipped))]
     for mark in excerpt.marks:
+        length = (mark.stop - mark.start) / rate
         text = f"BAD {mark.text}" if mark.kind == "gap" else mark.text
-        length = (mark.stop - mark.start) / excerpt.rate_hz
-        noted.append(EdfAnnotation(mark.start / excerpt.rate_hz, length or None, text))
-    edf = Edf(
-        signals,
-        patient=Patient(),
-        recording=Recording(
-            startdate=excerpt.began.date(),
-            equipment_code="mecg",
-            additional=("reconstructed", "not_for_diagnosis", "UTC"),
-        ),
-        starttime=excerpt.began.time(),
-        data_record_duration=_record_s(excerpt.samples, excerpt.rate_hz, len(signals)),
-        annotations=noted,
-    )
+        notes.append(EdfNote(mark.start / rate, length or None, text))
     path = folder / f"{name}.edf"
     with path.open("xb") as file:
-        edf.write(file)
+        write_edf_plus(
+            file,
+            signals,
+            digital,
+            excerpt.rate_hz,
+            excerpt.began,
+            notes,
+            ("mecg", "reconstructed", "not_for_diagnosis", "UTC"),
+        )
     return [path]
 
 
@@ -202,31 +183,6 @@ def _csv_rows(excerpt: Excerpt) -> Iterator[str]:
             else:
                 texts = [f"{value:.{CSV_DECIMALS}f}" if value == value else "" for value in values]
                 yield f"{time_s:.6f},{','.join(texts)}\r\n"
-
-
-def _record_s(samples: int, rate_hz: float, signals: int) -> float:
-    """Seconds to a data record: near to one, a whole part of the file, and exact in EDF's 8 letters."""
-    rate = Fraction(rate_hz).limit_denominator(1000)
-    most = min(_EDF_RECORD_BYTES // (2 * signals + 2), round(_EDF_RECORD_S * rate_hz))
-    fitting = [n for n in _divisors(samples) if n <= most and _exact(n / rate) is not None]
-    if not fitting:
-        raise InputError(
-            f"EDF cannot hold {samples} samples at {rate_hz:g} Hz exactly: choose another --end or --format"
-        )
-    best = min(fitting, key=lambda n: abs(log(n / rate_hz)))
-    return float(best / rate)
-
-
-def _divisors(n: int) -> set[int]:
-    small = [i for i in range(1, isqrt(n) + 1) if n % i == 0]
-    return {*small, *(n // i for i in small)}
-
-
-def _exact(seconds: Fraction) -> str | None:
-    """A number in at most 8 letters, or None where it has more."""
-    value = Decimal(seconds.numerator) / Decimal(seconds.denominator)
-    text = f"{value:f}"
-    return text if len(text) <= 8 and Fraction(text) == seconds else None
 
 
 def _clipped(samples: int) -> Sequence[str]:

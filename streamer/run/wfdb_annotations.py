@@ -33,7 +33,8 @@ def annotation_bytes(marks: Iterable[Mark], samples: int) -> bytes:
             if mark.stop < samples:
                 entries.append((mark.stop, _NOISE, _CLEAN, ""))
         else:
-            entries.append((mark.start, _NOTE, 0, mark.text))
+            # wfdb-python takes any note at sample 0 for a definition, and leaves it out.
+            entries.append((max(mark.start, 1), _NOTE, 0, mark.text))
     parts = []
     before = 0
     for at, code, subtype, text in sorted(entries, key=lambda entry: entry[0]):

@@ -27,7 +27,7 @@ def a_session(
     is_lead_i: bool = True,
     amplitude_mv: float = 0.4,
 ) -> Path:
-    """Record ``samples`` at 500 Hz, less the stretches ``lost``, with a marker at second 1 and a beat at 2."""
+    """Record ``samples`` at 500 Hz less the stretches ``lost``; a marker at second 1, a beat at 2."""
     info = StreamInfo("test:session", RATE_HZ, lead=lead, is_lead_i=is_lead_i)
     pipeline = Pipeline(info, network)
     recorder = Recorder(folder, {"settings": {}}, lambda event: None)
@@ -48,7 +48,7 @@ def a_session(
         start = stop
     for frame in pipeline.finish():
         recorder.frame(frame)
-    recorder.event(Event("marker", "said µ twice, \"quoted\"", begun_s + 1))
+    recorder.event(Event("marker", 'said µ twice, "quoted"', begun_s + 1))
     recorder.event(Event("beat", "", begun_s + 2))
     recorder.close()
     return recorder.path
