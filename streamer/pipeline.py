@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """The way of a sample, from the measured lead to the twelve: chunks in, frames out.
 
-    chunk -> [finite runs] -> rate conversion -> bands -> ring -> (each hop) window -> network
-          -> overlap-add -> limb-lead laws -> frame
+    chunk -> front end (rate, bands) -> ring -> (each hop) network -> overlap-add
+          -> limb-lead laws -> frame
 
 Pure and deterministic: no thread, clock or file.  Every grid (converter phase, hops, output) is a
 function of the absolute sample index, and all recursive state is carried sample by sample, so the
@@ -18,22 +18,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.filters import BandSplitter
+from streamer.front import FrontEnd, Stretch
 from streamer.latency import LatencyBudget, budget
 from streamer.leads import PREDICTED, scale_of_twelve, twelve_from_eight
 from streamer.network import Network, Stepper
-from streamer.rate import RateConverter, Run
 from streamer.stitch import OverlapAdd
+from streamer.stopwatch import Stopwatch
 from streamer.stream import Chunk, Frame, Stamps, StreamInfo
 from streamer.windows import WindowBuffer
 
-KEEP_STATE_S = 2.0
-"""A gap up to this long keeps the filters' state; after a longer one they start anew."""
-
-SETTLE_S = 2.0
-"""For so long after a (re)start samples are marked as settling."""
-
 _MEASURED = BandSplitter.ROWS.index("measured")
-_CONVERTED, _FILTERED, _BEGUN, _WINDOW, _INFERRED, _STITCHED = range(1, 7)  # fields of Stamps
 
 
 class Pipeline:
@@ -77,25 +71,22 @@ class Pipeline:
         self._channels = [BandSplitter.ROWS.index(name) for name in spec.channels]
         self._lead_rows = [PREDICTED.index(lead) for lead in spec.leads]
 
-        self._converter = RateConverter(info.rate_hz, spec.rate_hz)
-        self._bands = BandSplitter(spec.filters)
+        self._watch = Stopwatch(clock)
+        self._front = FrontEnd(info.rate_hz, spec.filters, spec.rate_hz, self._watch.converted)
         self._ring = WindowBuffer(len(BandSplitter.ROWS), self._window)
         outputs = len(spec.leads) * (2 if spec.has_scale else 1)
         self._stitch = OverlapAdd(outputs, self._hop, spec.overlap)
         self._stepper = network.stepper() if hop is None else None
         self._stepped = 0  # the stepper has seen everything before
-        self._clock = clock
-        self._at = [math.nan] * 7  # the stamps so far, from `taken` to `stitched`
 
-        self.latency: LatencyBudget = budget(spec, self._converter, self._hop)
-        self.lost = 0
-        """Samples that the source lost or marked invalid so far, at its rate."""
-        self._expected: int | None = None  # index of the next input sample
-        self._begin = 0  # first output sample
+        self.latency: LatencyBudget = budget(spec, self._front.converter, self._hop)
         self._end = 0  # where the next window ends
-        self._settle = 0  # samples still to be marked as settling
-        self._last_mv: float | None = None  # newest converted sample; None before the first
         self._chunk: Chunk | None = None  # newest chunk, for the stamps
+
+    @property
+    def lost(self) -> int:
+        """Samples that the source lost or marked invalid so far, at its rate."""
+        return self._front.lost
 
     def push(self, chunk: Chunk) -> list[Frame]:
         """Take a chunk; return the frames that it completes.
@@ -105,70 +96,45 @@ class Pipeline:
         ValueError
             Where the index goes back: sources drop what is late or double.
         """
-        if self._expected is None:
-            self._start(chunk.start)
-        elif chunk.start < self._expected:
-            raise ValueError(f"chunk starts at {chunk.start}, but {self._expected} was expected")
-        else:
-            self.lost += chunk.start - self._expected
-        self._expected = chunk.stop
+        self._watch.begin()
+        first = not self._front.started
+        stretches = self._front.push(chunk)
         self._chunk = chunk
-        self._begin_stamps()
-        frames: list[Frame] = []
-        for start, x in _finite_runs(chunk):
-            for run in self._converter.push(start, x):
-                frames += self._take(run)
-        self.lost += int(np.count_nonzero(~np.isfinite(chunk.lead_mv)))
-        return frames
+        if first:
+            begin = self._front.begin
+            self._ring.begin(begin)
+            self._end = (begin // self._hop + 1) * self._hop
+            self._stepped = self._end - self._hop
+        return [frame for stretch in stretches for frame in self._take(stretch)]
 
     def finish(self) -> list[Frame]:
         """End the stream: hold its last sample until every sample has come out."""
-        if self._expected is None:
+        if not self._front.started:
             return []
-        self._begin_stamps()
-        frames: list[Frame] = []
-        for run in self._converter.finish():
-            frames += self._take(run)
-        end = self._converter.count(self._expected)
+        self._watch.begin()
+        frames = [frame for stretch in self._front.finish() for frame in self._take(stretch)]
+        end = self._front.end
         frames += self._skip(end - self._ring.stop)
         hold = end + self.spec.look_ahead + self.spec.overlap
         hold += -hold % self._hop - end  # up to the hop that completes the last sample
-        if self._last_mv is not None and self._ring.valid(end - 1, end).all():
-            bands = self._bands.split(np.full(hold, self._last_mv))
-            frames += self._write(bands, np.zeros(hold, np.bool_))
-        else:
+        bands = self._front.hold(hold)
+        if bands is None:
             frames += self._skip(hold)
+        else:
+            frames += self._write(bands, np.zeros(hold, np.bool_))
         return [_clip(frame, end) for frame in frames if frame.start < end]
 
-    def _start(self, index: int) -> None:
-        self._begin = self._converter.count(index)
-        self._ring.begin(self._begin)
-        self._end = (self._begin // self._hop + 1) * self._hop
-        self._stepped = self._end - self._hop
-
-    def _take(self, run: Run) -> list[Frame]:
-        """Samples at the model's rate, after a gap or not: filter them and cut windows."""
-        if self._clock is not None:
-            self._at[_CONVERTED] = self._at[_FILTERED] = self._clock()
-        gap = run.start - self._ring.stop
-        frames = self._skip(gap)
-        if self._last_mv is None or gap > KEEP_STATE_S * self.spec.rate_hz:
-            self._bands.restart(run.x[0])
-            self._settle = round(SETTLE_S * self.spec.rate_hz)
-        self._last_mv = run.x[-1]
-        settling = np.arange(len(run.x)) < self._settle
-        self._settle = max(0, self._settle - len(run.x))
-        bands = self._bands.split(run.x)
-        if self._clock is not None:
-            self._at[_FILTERED] = self._clock()
-        return frames + self._write(bands, settling)
+    def _take(self, stretch: Stretch) -> list[Frame]:
+        """Samples in bands, after a gap or not: cut windows."""
+        self._watch.mark("filtered")
+        missing = self._skip(stretch.start - self._ring.stop)
+        return missing + self._write(stretch.bands, stretch.settling)
 
     def _write(self, bands: NDArray[np.float32], settling: NDArray[np.bool_]) -> list[Frame]:
         frames: list[Frame] = []
         done = 0
         while done < bands.shape[1]:
-            if self._clock is not None:
-                self._at[_BEGUN] = self._clock()
+            self._watch.mark("begun")
             step = min(self._end - self._ring.stop, bands.shape[1] - done)
             self._ring.write(bands[:, done : done + step], settling[done : done + step])
             done += step
@@ -180,8 +146,7 @@ class Pipeline:
         frames: list[Frame] = []
         pending = self.spec.look_ahead + 2 * (self.spec.overlap + self._hop)
         while missing > 0:
-            if self._clock is not None:
-                self._at[_BEGUN] = self._clock()
+            self._watch.mark("begun")
             if pending <= 0 and missing > self._hop:
                 leap = missing // self._hop * self._hop
                 frames += self._missing_frames(leap)
@@ -202,25 +167,21 @@ class Pipeline:
             return []
         start = self._end - self.spec.look_ahead - self._stitch.length
         segment = None
-        if self._clock is not None:
-            self._at[_WINDOW] = self._clock()
+        self._watch.mark("window")
         if self._ring.valid(start, start + self._stitch.length).any():
             segment = self._read_window() if self._stepper is None else self._step(self._stepper)
-        if self._clock is not None:
-            self._at[_INFERRED] = self._clock()
+        self._watch.mark("inferred")
         final = self._stitch.add(segment)
-        if self._clock is not None:
-            self._at[_STITCHED] = self._clock()
+        self._watch.mark("stitched")
         self._end += self._hop
-        skip = max(0, self._begin - start)  # the first hop may begin before the stream does
+        skip = max(0, self._front.begin - start)  # the first hop may begin before the stream does
         return [self._frame(start + skip, final[:, skip:])] if skip < self._hop else []
 
     def _read_window(self) -> NDArray[np.float32]:
         """The newest columns of the window with all that they need of what follows them."""
         window = self._ring.rows(self._end - self._window, self._end)[self._channels]
         newest = self._window - self.spec.look_ahead
-        if self._clock is not None:
-            self._at[_WINDOW] = self._clock()
+        self._watch.mark("window")
         return self._network.run(window)[:, newest - self._stitch.length : newest]
 
     def _step(self, stepper: Stepper) -> NDArray[np.float32]:
@@ -230,10 +191,9 @@ class Pipeline:
             self._stepped = self._end - self._window
         while True:
             hop = self._ring.rows(self._stepped, self._stepped + self._hop)[self._channels]
-            if self._clock is not None and self._stepped + self._hop == self._end:
-                self._at[_WINDOW] = self._clock()
-            out = stepper.push(hop)
             self._stepped += self._hop
+            self._watch.mark("window")
+            out = stepper.push(hop)
             if self._stepped == self._end:
                 return out
 
@@ -269,8 +229,7 @@ class Pipeline:
 
     def _missing_frames(self, leap: int) -> list[Frame]:
         """Frames of NaN, a second each at the most, for the ``leap`` samples that come out next."""
-        if self._clock is not None:
-            self._at[_BEGUN:] = [self._clock()] * 4
+        self._watch.mark("begun", "window", "inferred", "stitched")
         first = self._end - self._hop - self.spec.look_ahead - self.spec.overlap
         size = math.ceil(self.spec.rate_hz)
         frames = []
@@ -293,27 +252,12 @@ class Pipeline:
             )
         return frames
 
-    def _begin_stamps(self) -> None:
-        if self._clock is not None:
-            self._at = [self._clock()] * len(self._at)
-
     def _times(self, start: int) -> tuple[float, float, Stamps | None]:
         """When output sample ``start`` was, when the chunk came that completed it, and the stamps."""
         chunk = self._chunk
         assert chunk is not None
         since_s = start / self.spec.rate_hz - chunk.start / self.info.rate_hz
-        stamps = None if self._clock is None else Stamps(*self._at, self._clock(), chunk.stop)
-        return chunk.device_s + since_s, chunk.arrival_s, stamps
-
-
-def _finite_runs(chunk: Chunk) -> list[tuple[int, NDArray[np.float64]]]:
-    """The stretches of a chunk without NaN or infinity, with their absolute start."""
-    x = chunk.lead_mv.astype(np.float64)
-    finite = np.isfinite(x)
-    if finite.all():
-        return [(chunk.start, x)]
-    edges = np.flatnonzero(np.diff(finite, prepend=False, append=False))
-    return [(chunk.start + int(a), x[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+        return chunk.device_s + since_s, chunk.arrival_s, self._watch.stamps(chunk.stop)
 
 
 def _clip(frame: Frame, end: int) -> Frame:

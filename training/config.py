@@ -25,6 +25,7 @@ class Config:
     weight_decay: float
     average: float
     gain_spread: float
+    gap_share: float
     square_weight: float
     scale_weight: float
     folds: tuple[int, ...]

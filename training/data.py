@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from devices.wfdb_record import Record
 from streamer.clinical import clinical_frame
 from streamer.filters import BandSplitter, Filters
+from streamer.front import FrontEnd
 from streamer.leads import PREDICTED
-from streamer.rate import RateConverter
+from streamer.stream import Chunk
 
 RATE_HZ = 100
+LONGEST_GAP_S = 3.0
 LIMB_LAW_UV = 20
 """A record whose limb leads break Einthoven's law by more is left out of training."""
 
@@ -71,13 +73,13 @@ def _load_fold(data: Path, fold: int, cache: Path) -> Records:
 def network_input(
     lead_mv: NDArray[np.float32], filters: Filters, rate_hz: float, source_hz: float = RATE_HZ
 ) -> NDArray[np.float32]:
-    """A whole record through the live core's own converter and filters: ``(4, n)`` mV."""
-    converter = RateConverter(source_hz, rate_hz)
-    runs = converter.push(0, lead_mv.astype(np.float64)) + converter.finish()
-    x = np.concatenate([run.x for run in runs])
-    bands = BandSplitter(filters)
-    bands.restart(x[0])
-    return bands.split(x)
+    """A whole record through the live core's own front end: ``(4, n)`` mV; zeros where NaN was."""
+    front = FrontEnd(source_hz, filters, rate_hz)
+    stretches = [*front.push(Chunk(0, lead_mv)), *front.finish()]
+    bands = np.zeros((len(BandSplitter.ROWS), front.end), np.float32)
+    for stretch in stretches:
+        bands[:, stretch.start : stretch.stop] = stretch.bands
+    return bands
 
 
 def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.int16]:
@@ -103,6 +105,8 @@ class Batches:
     batch: int
     gain_spread: float
     """Each record is scaled by a factor drawn evenly from 1 - this to 1 + this, before the filters."""
+    gap_share: float
+    """So many of the records lose a stretch of up to `LONGEST_GAP_S`."""
 
     def __len__(self) -> int:
         return len(self.records.ecg_id) // self.batch
@@ -110,9 +114,13 @@ class Batches:
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Batches of input ``(batch, 4, n)`` and truth ``(batch, 8, n)``, mV."""
         order = rng.permutation(len(self.records.ecg_id))
-        for i in range(len(self)):
-            chosen = order[i * self.batch : (i + 1) * self.batch]
+        for b in range(len(self)):
+            chosen = order[b * self.batch : (b + 1) * self.batch]
             gain = rng.uniform(1 - self.gain_spread, 1 + self.gain_spread, len(chosen)).astype(np.float32)
             lead = self.records.leads_uv[chosen, 0].astype(np.float32) / 1e3 * gain[:, None]
+            for i in np.flatnonzero(rng.random(len(lead)) < self.gap_share):
+                length = rng.integers(1, round(LONGEST_GAP_S * RATE_HZ))
+                at = rng.integers(0, lead.shape[1] - length)
+                lead[i, at : at + length] = np.nan
             x = np.stack([network_input(row, self.filters, self.rate_hz) for row in lead])
             yield x, self.truth_uv[chosen].astype(np.float32) / 1e3 * gain[:, None, None]

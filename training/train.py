@@ -85,12 +85,14 @@ class Run:
         rate_hz = self.config.rate_hz
         known = slice(round(TRUTH_BEGINS_S * rate_hz), truth.shape[-1] - round(TRUTH_ENDS_S * rate_hz))
         leads = self.config.shape.leads
-        error = out[:, :leads, known] - truth.to(self.device)[..., known]
+        # A lost sample has no output; nothing is asked of the network there.
+        there = (bands.to(self.device) != 0).any(dim=1, keepdim=True)[..., known].float()
+        error = (out[:, :leads, known] - truth.to(self.device)[..., known]) * there
         loss = error.abs().mean() + self.config.square_weight * error.square().mean()
         if self.config.shape.scale:
             # A Laplace likelihood of the errors as they are: it must not buy certainty with error.
             scale = out[:, leads:, known]
-            likelihood = (torch.log(2 * scale) + error.detach().abs() / scale).mean()
+            likelihood = (there * torch.log(2 * scale) + error.detach().abs() / scale).mean()
             loss = loss + self.config.scale_weight * likelihood
         return loss
 
@@ -174,7 +176,9 @@ def main() -> None:
     choose = load(args.data, [config.choose_fold], args.cache)
     truth = targets(learn, filters, config.rate_hz)
     truth_choose = targets(choose, filters, config.rate_hz)
-    batches = Batches(learn, truth, filters, config.rate_hz, config.batch, config.gain_spread)
+    batches = Batches(
+        learn, truth, filters, config.rate_hz, config.batch, config.gain_spread, config.gap_share
+    )
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
     try:
         while run.epoch < config.epochs:

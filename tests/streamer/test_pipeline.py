@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.front import KEEP_STATE_S, SETTLE_S
 from streamer.leads import LEADS
 from streamer.network import Network
-from streamer.pipeline import KEEP_STATE_S, SETTLE_S, Pipeline
+from streamer.pipeline import Pipeline
 from streamer.rate import SOURCE_HZ, RateConverter
 from streamer.stream import Chunk, Frame, StreamInfo
 
