@@ -21,7 +21,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
-from itertools import count, pairwise
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,7 @@ from devices.lsl_description import (
     About,
     Choice,
     choose,
+    grid_rate_of,
     listed,
     mv_by_size,
     rate_of,
@@ -52,8 +53,14 @@ from streamer.stream import Chunk, Event, Placement, Samples, State, StreamInfo
 RESOLVE_S = 5.0
 """How long `LslStream.open` looks for a stream, ..."""
 
-SECOND_S = 0.5
-"""... and how much longer for a second one that the same words could mean."""
+SECOND_S = 1.0
+"""... and how much longer for a second one that could be meant: not all answer the first question."""
+
+_POLL_S = 0.05
+"""How often the answers are looked at."""
+
+_FORGET_S = 2.0
+"""Who has not answered for so long is gone; liblsl asks twice a second."""
 
 GONE_S = 5.0
 """Silence that makes us look for the sender again: a cable pulled gives no other sign."""
@@ -69,6 +76,9 @@ LOOK_TIMEOUT_S = 10.0
 
 _JITTER_S = 0.1
 """At least so much unevenness is allowed for where stamps are uneven at all: a busy sender stalls."""
+
+_BUNCHED_TOLERANCE = 0.2
+"""How far off a rate may seem where samples come in bunches, stamped as they come."""
 
 _BACK_S = 0.5
 """A step back by less is unevenness too; by more, the sender's clock was set."""
@@ -130,10 +140,21 @@ def predicate_of_name(name: str) -> str:
     return f"name={_literal(name)}"
 
 
-def _resolve(lsl: Any, predicate: str, at_least: int, wait_s: float) -> list[Any]:
-    if predicate:
-        return list(lsl.resolve_bypred(predicate, at_least, wait_s))
-    return list(lsl.resolve_streams(wait_s))
+def _search(lsl: Any, predicate: str) -> Any:
+    """Asks on and on, beside us; ``results()`` are the streams that answer.
+
+    Raises
+    ------
+    InputError
+        It is no predicate.
+    """
+    try:
+        return lsl.ContinuousResolver(pred=predicate or None, forget_after=_FORGET_S)
+    except RuntimeError:
+        raise InputError(
+            f"{show(predicate)} is no XPath predicate; write lsl:name=NAME, or a predicate such as "
+            "lsl:name='NAME' and type='ECG'"
+        ) from None
 
 
 def _described(lsl: Any, found: Any, wait_s: float) -> About | None:
@@ -154,7 +175,7 @@ def scan_lsl(seconds: float) -> list[Found]:
         There is no liblsl on this platform.
     """
     lsl = load_pylsl()
-    found = _resolve(lsl, "", 1, seconds)
+    found = lsl.resolve_streams(seconds)
     abouts = [about for about in (_described(lsl, one, 1.0) for one in found) if about is not None]
     return [
         Found(
@@ -235,7 +256,9 @@ class LslStream:
     replay : Replay
         A live stream is not replayed: anything but `AS_RECORDED` is refused.
     patience : Patience, optional
-        How long to wait for what; for tests.
+        How long to wait for what.
+    clock : callable
+        Monotonic seconds.  Both are for tests.
 
     Raises
     ------
@@ -252,6 +275,7 @@ class LslStream:
         placement: Placement = Placement.UNSTATED,
         replay: Replay = AS_RECORDED,
         patience: Patience | None = None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         replay.refuse("lsl:")
         self._query = query
@@ -259,7 +283,8 @@ class LslStream:
         self._lead = lead
         self._sign = -1.0 if invert else 1.0
         self._placement = placement
-        self._feed = Feed(patience or Patience(silent_s=GONE_S))
+        self._clock = clock
+        self._feed = Feed(patience or Patience(silent_s=GONE_S), clock)
         self._lsl: Any = None
         self._link: _Link | None = None
         self._choice: Choice | None = None
@@ -328,43 +353,24 @@ class LslStream:
     # ---- before the first sample
 
     def _find(self) -> tuple[Any, About]:
-        what = f"LSL stream answers to {show(self._predicate)}" if self._predicate else "ECG is sent over LSL"
+        search = _search(self._lsl, self._predicate)
         until_s = time.monotonic() + RESOLVE_S
-        found: list[Any] = []
-        while not found and time.monotonic() < until_s:
-            # In short pieces, so that Ctrl-C is heard.
-            found = self._candidates(1, SECOND_S)
-        if found and self._predicate:
-            found = self._candidates(2, SECOND_S) or found
-        abouts = [(one, self._about_of(one)) for one in found]
-        known = [(one, about) for one, about in abouts if about is not None]
+        while not search.results() and time.monotonic() < until_s:
+            time.sleep(_POLL_S)
+        if search.results():
+            time.sleep(SECOND_S)
+        described = ((one, _described(self._lsl, one, 2.0)) for one in search.results())
+        known = [(one, about) for one, about in described if about is not None]
         if not self._predicate:
             known = [(one, about) for one, about in known if about.has_ecg]
         if not known:
-            self._refuse_what_is_no_predicate()
-            raise InputError(f"no {what} here; start its sender, and see what there is with: mecg devices")
+            what = "LSL stream with an ECG" if not self._query else f"LSL stream {show(self._query)}"
+            raise InputError(f"there is no {what}; start its sender, or see what there is with: mecg devices")
         if len(known) > 1:
-            listed = [about for _, about in known]
-            ways = " or ".join(show(_source_of(about, listed))[1:-1] for about in listed[:8])
+            abouts = [about for _, about in known]
+            ways = " or ".join(show(_source_of(about, abouts))[1:-1] for about in abouts[:8])
             raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
         return known[0]
-
-    def _candidates(self, at_least: int, wait_s: float) -> list[Any]:
-        return _resolve(self._lsl, self._predicate, at_least, wait_s)
-
-    def _about_of(self, found: Any) -> About | None:
-        return _described(self._lsl, found, 2.0)
-
-    def _refuse_what_is_no_predicate(self) -> None:
-        """Senders, not we, evaluate a predicate, and are silent about a broken one; liblsl can tell."""
-        if self._predicate:
-            try:
-                self._lsl.ContinuousResolver(pred=self._predicate)
-            except RuntimeError:
-                raise InputError(
-                    f"{show(self._query)} is no XPath predicate; write lsl:name=NAME, or a predicate such as "
-                    "lsl:name='NAME' and type='ECG'"
-                ) from None
 
     def _look(self, link: _Link, seconds: float) -> Pulled:
         """Take some seconds of a stream, by its stamps; they are not handed on."""
@@ -439,9 +445,10 @@ class LslStream:
         """Once there are enough of them, see what kind of stamps these are."""
         if stamps[-1] - stamps[0] < LOOK_S:
             return None
-        rate_hz = rate_of(stamps)
-        if rate_hz is not None and abs(rate_hz / self._rate_hz - 1) > STATED_TOLERANCE:
-            raise self._other_rate(rate_hz)
+        on_grid_hz, on_average_hz = grid_rate_of(stamps), rate_of(stamps)
+        for rate_hz, tolerance in ((on_grid_hz, STATED_TOLERANCE), (on_average_hz, _BUNCHED_TOLERANCE)):
+            if rate_hz is not None and abs(rate_hz / self._rate_hz - 1) > tolerance:
+                raise self._other_rate(rate_hz)
         if stamps_are_exact(stamps, self._rate_hz):
             return Timeline(self._rate_hz)
         self._say_uneven()
@@ -462,7 +469,7 @@ class LslStream:
     ) -> list[Chunk | Event]:
         """What one pull becomes: chunks, and events where something is amiss."""
         assert self._choice is not None
-        arrival_s = time.monotonic()
+        arrival_s = self._clock()
         stated = np.isfinite(stamps)
         placed: list[Chunk | Event] = []
         if not stated.all():
@@ -515,10 +522,10 @@ class LslStream:
         return reference_mv
 
     @staticmethod
-    def _spoke(link: _Link, wait_s: float) -> bool:
+    def _spoke(link: _Link) -> bool:
         """Whether a silent link brought something after all."""
         try:
-            return link.comes_back(wait_s)
+            return link.comes_back(_POLL_S)
         except RuntimeError:  # now it is lost, and said so
             link.lost = True
             return False
@@ -529,27 +536,32 @@ class LslStream:
         feed.enter(State.RECONNECTING, f"{why}; looking for it again")
         if self._timeline is not None:
             self._timeline.reconnected()
-        for attempt in count():
-            wait_s = feed.patience.before_attempt(attempt)
+        search = _search(self._lsl, self._predicate)
+        attempt, alone_since_s = 0, math.inf
+        while not feed.stopping.is_set():
             if old.lost:
-                feed.stopping.wait(wait_s)
-            elif self._spoke(old, wait_s):
+                feed.stopping.wait(_POLL_S)
+            elif self._spoke(old):
                 return old
-            if feed.stopping.is_set():
-                return None
-            found = [one for one in self._candidates(1, SECOND_S) if one.name() == was.name]
-            # One that kept its source_id is the one; else one that kept its name, if it is alone.
-            found = [one for one in found if was.source_id and one.source_id() == was.source_id] or found
+            found = [one for one in search.results() if one.name() == was.name]
+            same = [one for one in found if was.source_id and one.source_id() == was.source_id]
+            found = same or found
             if len(found) > 1:
                 feed.enter(State.RECONNECTING, f"{len(found)} senders answer; stop all but one")
             if len(found) != 1:
+                alone_since_s = math.inf
                 continue
+            # The same source_id is enough; the name alone may be another's, who is first to answer.
+            alone_since_s = min(alone_since_s, time.monotonic())
+            if not same and time.monotonic() < alone_since_s + SECOND_S:
+                continue
+            feed.stopping.wait(feed.patience.before_attempt(attempt) if attempt else 0.0)
+            attempt += 1
             try:
                 link = _Link(self._lsl, found[0])
             except RuntimeError as error:
-                feed.enter(
-                    State.RECONNECTING, f"the sender answers but cannot be read ({str(error).rstrip('.')})"
-                )
+                why = str(error).rstrip(".")
+                feed.enter(State.RECONNECTING, f"the sender answers but cannot be read ({why})")
                 continue
             if link.about.shape != was.shape:
                 feed.end(_difference(was, link.about))

@@ -25,6 +25,9 @@ from streamer.stream import Placement
 RATE_TOLERANCE = 0.02
 """Pieces of a second of an irregular stream fit one rate within this share, or are refused."""
 
+_LEAST = 50
+"""So few stamps show no rate."""
+
 _EXACT_S = 20e-6
 """Stamps whose median step is off a whole number of samples by less were computed, not taken."""
 
@@ -94,6 +97,8 @@ class About:
         try:
             root = ElementTree.fromstring(xml)
             count = int(root.findtext("channel_count") or "")
+            if count < 0:
+                raise ValueError(count)
             rate_hz = float(root.findtext("nominal_srate") or "")
         except (ElementTree.ParseError, ValueError):
             raise InputError(
@@ -356,29 +361,36 @@ def mv_by_size(values: NDArray[np.float64], what: str) -> tuple[float, str]:
 def rate_of(stamps: NDArray[np.float64]) -> float | None:
     """The rate that stamps fit, Hz; None where no rate fits within `RATE_TOLERANCE`.
 
-    Missing samples are steps of several periods, and spoil nothing.
+    Missing samples are steps of several periods, and spoil nothing; where stamps are too uneven to
+    see them, what counts is how many come in how long.
     """
-    if len(stamps) < 100 or stamps[-1] <= stamps[0]:
-        return None
-    steps = np.diff(stamps)
-    period_s = float(np.median(steps))
-    if period_s > 0:
-        # Refined by counting in ever longer stretches: an early error would miscount later steps.
-        for _ in range(3):
-            whole = np.maximum(np.rint(steps / period_s), 0)
-            if not whole.sum():
-                break
-            period_s = float(steps[whole > 0].sum() / whole.sum())
-        if _fits(stamps, period_s):
-            return _tidy(1 / period_s)
-    # Uneven stamps: what counts is how many come in how long.
+    rate_hz = grid_rate_of(stamps)
+    if rate_hz is not None or len(stamps) < _LEAST or stamps[-1] <= stamps[0]:
+        return rate_hz
     period_s = float(stamps[-1] - stamps[0]) / (len(stamps) - 1)
     return _tidy(1 / period_s) if _even(stamps, period_s) else None
 
 
+def grid_rate_of(stamps: NDArray[np.float64]) -> float | None:
+    """The rate of the grid that stamps lie on, Hz; None where they lie on none."""
+    if len(stamps) < _LEAST:
+        return None
+    steps = np.diff(stamps)
+    period_s = float(np.median(steps))
+    if not 1e-6 < period_s < 1:
+        return None
+    for _ in range(3):  # each makes the next one's counting surer
+        whole = np.maximum(np.rint(steps / period_s), 0)
+        if whole.sum():
+            period_s = float(steps[whole > 0].sum() / whole.sum())
+    return _tidy(1 / period_s) if _fits(stamps, period_s) else None
+
+
 def _fits(stamps: NDArray[np.float64], period_s: float) -> bool:
-    """Nearly all steps are whole numbers of periods."""
+    """Nearly all steps are whole numbers of periods, and more is there than missing."""
     steps = np.diff(stamps) / period_s
+    if steps.sum() > 2 * len(steps):
+        return False
     off = np.abs(steps - np.rint(steps))
     return bool(np.mean((off <= 10 * RATE_TOLERANCE) & (np.rint(steps) >= 1)) > 0.98)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -19,18 +20,34 @@ SENDER = Path(__file__).with_name("lsl_sender.py")
 
 
 class Sender:
-    """An outlet in a process of its own; `how` as `lsl_sender.DEFAULTS`."""
+    """An outlet in a process of its own, which waits to be told what to send."""
 
-    def __init__(self, **how: object) -> None:
+    def __init__(self) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(SENDER), json.dumps(how)],
+            [sys.executable, str(SENDER)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             text=True,
         )
+
+    def begin(self, **how: object) -> None:
+        """Send, as in `lsl_sender.DEFAULTS` but for `how`."""
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps(how) + "\n")
+        self._process.stdin.flush()
+
+    def ready(self) -> Sender:
+        """Wait until it can be found."""
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
+        return self
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        self._process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
         """As a crash does it: SIGKILL."""

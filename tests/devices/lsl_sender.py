@@ -1,7 +1,7 @@
 """A sender in a process of its own: sample k is the number k, so that a receiver can prove every index.
 
-Run with one argument, a JSON object with any of the keys of `DEFAULTS`.  It prints ``ready``, then,
-once its standard input is closed, how many samples it has sent.
+The first line of its standard input is a JSON object with any of the keys of `DEFAULTS`.  It prints
+``ready``, then, once its input is closed, how many samples it has sent.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ DEFAULTS: dict[str, Any] = {
     "origin": None,  # local_clock() at which sample 0 was taken; now where left out
     "packet": 1,  # samples to a push
     "stamps": "each",  # "last": only that of a packet's last sample is given; "push": none is
-    "jitter_s": 0.0,  # of the stamps given
+    "jitter_s": 0.0,  # of the stamps given, the same for a whole packet
+    "shift_s": 0.0,  # of the sender's clock against LSL's
     "drop": [],  # [first, stop): samples that never leave
     "every": 0,  # of the samples, drop each n-th
     "seconds": math.inf,
@@ -39,7 +40,7 @@ DEFAULTS: dict[str, Any] = {
 
 
 def main() -> None:
-    how = DEFAULTS | json.loads(sys.argv[1])
+    how = DEFAULTS | json.loads(sys.stdin.readline())
     channels, rate = how["channels"], how["rate"]
     nominal = rate if how["nominal"] is None else how["nominal"]
     count = max(len(channels), 1)
@@ -86,7 +87,7 @@ def main() -> None:
         whole = how["format"].startswith("int")
         samples = rows.astype(np.int64).tolist() if whole else rows.tolist()
         noise = rng.uniform(-how["jitter_s"], how["jitter_s"])
-        stamps = (origin + index / rate + noise).tolist()
+        stamps = (origin + index / rate + noise + how["shift_s"]).tolist()
         if how["stamps"] == "each":
             outlet.push_chunk(samples, stamps)
         elif how["stamps"] == "last":
