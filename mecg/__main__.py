@@ -24,6 +24,7 @@ _COMMANDS = {
     "stream": "mecg.stream",
     "reconstruct": "mecg.reconstruct",
     "evaluate": "mecg.evaluate_command",
+    "devices": "mecg.devices",
     "send": "mecg.send",
     "export": "mecg.export",
     "sessions": "mecg.sessions",
@@ -153,6 +154,10 @@ def _parser() -> argparse.ArgumentParser:
     _add_window(review)
     review.set_defaults(as_recorded=True, loop=False, drop=None, lead=None, invert=False, placement=None)
     review.set_defaults(model=None, lsl_out=None, record=None)
+
+    devices = commands.add_parser("devices", help="what can be connected to, over Bluetooth and LSL")
+    devices.add_argument("--seconds", type=_positive, default=5.0, metavar="N", help="how long to look (5)")
+    devices.add_argument("--json", action="store_true", help="as JSON")
 
     info = commands.add_parser("info", help="versions, model, filters, latency budget")
     info.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
