@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from math import ceil, inf, isfinite
+from math import ceil, inf, isfinite, nan
 
 import numpy as np
 
@@ -14,10 +14,16 @@ from streamer.errors import InputError
 from streamer.leads import LEADS, canonical_lead
 from streamer.run.recording import Recording
 from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
-from streamer.stream import Event, Samples
+from streamer.stream import Event, Frame, Samples
 
 AS_MEASURED = "measured"
 """What a user calls the thirteenth trace: the measured lead in the input band."""
+
+TELL_RATE = 1e-4
+"""A clock that is off by this share is told of: by 0.36 s in an hour ..."""
+
+BELIEVE_RATE = 0.05
+"""... but not one by this share: that was no sampling clock, but a recording played at another speed."""
 
 LONGEST_TEXT = 80
 """Of a mark, letters; in an EDF+ file every data record is as long as the longest one."""
@@ -66,6 +72,8 @@ class Excerpt:
     """When the first sample was, UTC."""
     marks: tuple[Mark, ...]
     """In the order of their start."""
+    stamped_hz: float = nan
+    """The rate by the source's stamps.  Files state the nominal one, and count from their start."""
 
     @property
     def rate_hz(self) -> float:
@@ -93,6 +101,11 @@ class Excerpt:
             f"model: {about.model} {about.model_version}, input band {about.filters}",
             f"algorithmic latency removed: {about.latency.total_ms:.1f} ms",
             f"first sample: {self.first / self.rate_hz:.6f} s into the session; times are UTC",
+            *(
+                (f"nominal {self.rate_hz:g} Hz; by the source's stamps {self.stamped_hz:.2f} Hz",)
+                if TELL_RATE < abs(self.stamped_hz / self.rate_hz - 1) < BELIEVE_RATE
+                else ()
+            ),
         )
 
     @classmethod
@@ -146,7 +159,13 @@ class Excerpt:
             first=first,
             began=recording.began + timedelta(seconds=since_s),
             marks=tuple(sorted(marks, key=lambda mark: (mark.start, mark.stop))),
+            stamped_hz=_stamped_hz(recording, frame, stop),
         )
+
+
+def _stamped_hz(recording: Recording, frame: Frame, stop: int) -> float:
+    took_s = recording.twelve(stop - 1, stop).device_s - frame.device_s
+    return (stop - 1 - frame.start) / took_s if took_s > 0 else nan
 
 
 def _traces(about: SessionDescription) -> list[Trace]:

