@@ -25,6 +25,7 @@ _COMMANDS = {
     "reconstruct": "mecg.reconstruct",
     "evaluate": "mecg.evaluate_command",
     "devices": "mecg.devices",
+    "profile": "mecg.profile",
     "send": "mecg.send",
     "export": "mecg.export",
     "sessions": "mecg.sessions",
@@ -115,6 +116,23 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
     evaluate.add_argument("--force", action="store_true", help="overwrite the report")
     _add_jobs(evaluate)
+
+    profile = commands.add_parser("profile", help="measure where each millisecond goes")
+    _add_source(profile)
+    profile.add_argument("--seconds", type=_positive, default=60.0, metavar="N", help="for so long (60)")
+    profile.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
+    profile.add_argument("--with-monitor", action="store_true", help="up to the paint of the window")
+    profile.add_argument(
+        "--compare",
+        type=Path,
+        metavar="SUMMARY.json",
+        help="with an earlier session; exit code 1 where worse",
+    )
+    profile.add_argument(
+        "--reference", metavar="SOURCE", help="a second measurement of the same signal with stamps to trust"
+    )
+    profile.add_argument("--force", action="store_true", help="overwrite what is there")
+    _add_replay(profile)
 
     send = commands.add_parser("send", help="replay a source as an LSL stream, to rehearse")
     send.add_argument("source", nargs="?", metavar="SOURCE", help="the bundled recording where left out")

@@ -8,6 +8,7 @@ import dataclasses
 import hashlib
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from importlib import metadata, resources
 from math import ceil
@@ -25,6 +26,7 @@ from streamer.errors import InputError
 from streamer.network import Network
 from streamer.pipeline import Pipeline
 from streamer.run.as_recorded import AsRecorded
+from streamer.run.compiling import without_linear_algebra
 from streamer.run.lsl_outlet import LslOutlet
 from streamer.run.recorder import Recorder
 from streamer.run.session import Session, SessionReport
@@ -111,11 +113,11 @@ def pipeline_of(info: StreamInfo, network: Network) -> Pipeline:
     InputError
         Where the stream's rate cannot be used.
     """
-    with deferred():
-        warm_up = Pipeline(info, network)
+    with deferred(), without_linear_algebra():
+        warm_up = Pipeline(info, network, clock=time.monotonic)
         warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
         warm_up.finish()
-    return Pipeline(info, network)
+    return Pipeline(info, network, clock=time.monotonic)
 
 
 def core_of(
