@@ -297,7 +297,7 @@ def _over_time(blocks: Sequence[Mapping[str, Any]], worst: Sequence[Hop], sink: 
     span_s = max(blocks[-1]["at_s"] + blocks[-1]["seconds"], 1e-9)
 
     def x(s: float) -> float:
-        return left + s / span_s * (WIDTH - left - 16)
+        return float(left + s / span_s * (WIDTH - left - 16))
 
     def y(ms: float) -> float:
         return float(height - (math.log10(ms) - low) / max(high - low, 1e-9) * (height - 12))
