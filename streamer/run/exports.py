@@ -8,6 +8,7 @@ what was measured from what was reconstructed in the field that its format has f
 
 from __future__ import annotations
 
+import csv
 import json
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -100,19 +101,18 @@ def write_csv(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     missing sample is an empty field.
     """
     data, events, about = (folder / f"{name}{end}" for end in (".csv", "_events.csv", ".json"))
+    # Readers that split at commas are many.
     heads = [f"{trace.label.replace(',', '')} [mV] ({trace.origin})" for trace in excerpt.traces]
     with data.open("x", encoding="utf-8", newline="") as file:
-        file.write(f"time [s],{','.join(heads)}\r\n")
+        csv.writer(file).writerow(["time [s]", *heads])
         file.writelines(_csv_rows(excerpt))
     with events.open("x", encoding="utf-8", newline="") as file:
-        file.write("time [s],duration [s],kind,text\r\n")
+        rows = csv.writer(file)
+        rows.writerow(["time [s]", "duration [s]", "kind", "text"])
         for mark in excerpt.marks:
-            quoted = mark.text.replace('"', '""')
-            begin_s, length_s = (excerpt.first + mark.start), mark.stop - mark.start
-            file.write(
-                f"{begin_s / excerpt.rate_hz:.6f},{length_s / excerpt.rate_hz:.6f},"
-                f'{plain_ascii(mark.kind, 40).replace(",", " ")},"{quoted}"\r\n'
-            )
+            begin_s = (excerpt.first + mark.start) / excerpt.rate_hz
+            length_s = (mark.stop - mark.start) / excerpt.rate_hz
+            rows.writerow([f"{begin_s:.6f}", f"{length_s:.6f}", mark.kind, mark.text])
     facts = excerpt.description.as_dict() | {
         "began": excerpt.began.isoformat(),
         "samples": excerpt.samples,
