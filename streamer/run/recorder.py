@@ -29,11 +29,12 @@ TICK_S = 0.1
 SYNC_S = 2.0
 """What was written is on the disk after so long: a power cut loses no more."""
 
-BOUNDARY_S = 10.0
-"""Of signal, or of time: damage costs at most the stretch to the next boundary."""
+BOUNDARY_S = 9.5
+"""Of signal, or of time, so that with what waits there is a boundary every 10 s: damage costs at most
+the stretch to the next one."""
 
-WAITING_BYTES = 1 << 18
-"""Of samples: as much is written at once, however soon it has come."""
+WAITING_BYTES = 1 << 14
+"""Of samples, about half a second: as much is written at once, however soon it has come."""
 
 DISK_S = 5.0
 """The free space is looked at this often, ..."""
@@ -168,15 +169,21 @@ class Recorder:
         frames, self._frames = self._frames, []
         events, self._events = self._events, []
         self._waiting, self._waits_since_s = 0, math.inf
-        before = self._encoder.mark()
-        parts = [self._encoder.raw(chunks), self._encoder.frames(frames), self._encoder.events(events, now_s)]
+        encoder = self._encoder
+        self._write(lambda: encoder.raw(chunks))
+        self._write(lambda: encoder.frames(frames))
+        self._write(lambda: encoder.events(events, now_s))
         newest = chunks[-1].stop if chunks else self._boundary_index
         signal_s = (newest - self._boundary_index) / self._rate_hz
         if now_s >= self._boundary_s + BOUNDARY_S or signal_s >= BOUNDARY_S:
-            parts.append(self._encoder.boundary(now_s, time.time()))
+            self._write(lambda: encoder.boundary(now_s, time.time()))
             self._boundary_s, self._boundary_index = now_s, newest
+
+    def _write(self, encode: Callable[[], bytes]) -> None:
+        """Encode and append, whole or not at all; raises InputError where the recording ends here."""
+        before = self._encoder.mark()
         try:
-            self._append(b"".join(parts))
+            self._append(encode())
         except OSError as error:
             self._encoder.undo(before)
             self._fail(error)

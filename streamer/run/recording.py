@@ -86,6 +86,7 @@ class _Track:
     rows: NDArray[Any] = field(default_factory=lambda: np.zeros(0, ROW))
     starts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     counts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    firsts: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     row_total: int = 0
     stop: int = 0
 
@@ -101,6 +102,7 @@ class _Track:
             self.parts = []
         self.starts = self.rows["start"].astype(np.int64)
         self.counts = self.rows["samples"].astype(np.int64)
+        self.firsts = np.array([block.first_row for block in self.blocks], np.int64)
 
     @property
     def start(self) -> int:
@@ -108,11 +110,10 @@ class _Track:
 
     def blocks_of(self, start: int, stop: int) -> Sequence[_Block]:
         """The blocks that hold samples ``start`` to ``stop``."""
-        firsts = [block.first_row for block in self.blocks]
         begin = int(np.searchsorted(self.starts, start, "right")) - 1
         end = int(np.searchsorted(self.starts, stop, "left"))
-        low = max(int(np.searchsorted(firsts, max(begin, 0), "right")) - 1, 0)
-        high = int(np.searchsorted(firsts, end, "left"))
+        low = max(int(np.searchsorted(self.firsts, max(begin, 0), "right")) - 1, 0)
+        high = int(np.searchsorted(self.firsts, end, "left"))
         return self.blocks[low:high]
 
 
@@ -474,9 +475,9 @@ class _Scan:
             track = raw if found.chunk.stream == Stream.PACKETS else frames
             ends = found.rows["start"] + found.rows["samples"]
             if found.rows["start"][0] < track.stop:
-                self._reader.lost(found.chunk.offset, found.stop - found.chunk.offset, "its index goes back")
+                self._reader.lost(found.chunk.offset, found.stop, "its index goes back")
             elif ends[-1] > LONGEST_S * track.rate_hz:
-                self._reader.lost(found.chunk.offset, found.stop - found.chunk.offset, "its index cannot be")
+                self._reader.lost(found.chunk.offset, found.stop, "its index cannot be")
             else:
                 track.add(found.rows, tuple(found.places))
         raw.finish()
@@ -488,7 +489,7 @@ class _Scan:
         pending, self._pending = self._pending, None
         if pending is not None:
             offset = pending.chunk.offset
-            self._reader.lost(offset, pending.stop - offset, "samples that do not fit their checksum")
+            self._reader.lost(offset, pending.stop, "samples that do not fit their checksum")
 
     def _samples(self, chunk: XdfChunk) -> None:
         count, encoded = split_samples(chunk.content)

@@ -181,8 +181,6 @@ class RawSums:
     """Jumps of the index."""
     lost: int = 0
     """Samples in the gaps."""
-    invalid: int = 0
-    """Delivered, but marked invalid by the source."""
 
 
 class Encoder:
@@ -255,7 +253,6 @@ class Encoder:
             samples=before.samples + len(values),
             gaps=before.gaps + sum(jump > 0 for jump in jumps),
             lost=before.lost + sum(jumps),
-            invalid=before.invalid + int(np.count_nonzero(~np.isfinite(values))),
         )
         rate_hz = self._description.stream.rate_hz
         rows = _rows(chunks, [len(item.lead_mv) for item in chunks], rate_hz, self._began[1])
