@@ -237,12 +237,17 @@ class FirstSeconds:
             timer.daemon = True
             timer.start()
         try:
+            enough = False
             for item in self._source.items():
-                if isinstance(item, Chunk) and self._samples is not None and item.stop >= self._samples:
+                if not isinstance(item, Chunk):
+                    yield item
+                elif enough:
+                    continue  # what a live source had received before it heard of the stop
+                elif self._samples is not None and item.stop >= self._samples:
                     yield _cut(item, self._samples)
-                    self._samples = 0  # whatever the source still has comes after
+                    enough = True
                     self._source.stop()
-                elif not (isinstance(item, Chunk) and self._samples == 0):
+                else:
                     yield item
         finally:
             if timer is not None:

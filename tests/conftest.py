@@ -17,17 +17,19 @@ Interfaces = {127.0.0.1}
 ListenAddress = 127.0.0.1
 [lab]
 KnownPeers = {127.0.0.1}
+SessionID = test-%d
 """
 
 
 @pytest.fixture(scope="session", autouse=True)
 def lsl_loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """Keep LSL on this machine, in this process and its children: no packet leaves, no peer is heard.
+    """Keep LSL on this machine, in this process and its children: no packet leaves, no peer is heard,
+    not even another test run beside this one.
 
     liblsl reads its configuration once, at first use, so this must come before any test.
     """
     path = tmp_path_factory.mktemp("lsl") / "lsl_api.cfg"
-    path.write_text(LOOPBACK, encoding="ascii")
+    path.write_text(LOOPBACK % os.getpid(), encoding="ascii")
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "LSLAPICFG", str(path))
         yield path
