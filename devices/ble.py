@@ -17,7 +17,7 @@ import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
 from concurrent.futures import Future
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from math import inf
 from typing import Protocol
@@ -420,13 +420,16 @@ class BleSource:
         found: dict[str, tuple[BLEDevice, AdvertisementData]] = {}
         others: set[str] = set()
         named = bool(self._address or self._wanted)
-        async with BleakScanner(backend=self._radio.scanner) as scanner:
+        seen: asyncio.Queue[tuple[BLEDevice, AdvertisementData]] = asyncio.Queue()
+        # Not the scanner's own generator: it would miss what comes while the scan begins.
+        scanner = BleakScanner(
+            lambda device, data: seen.put_nowait((device, data)), backend=self._radio.scanner
+        )
+        async with scanner:
             try:
-                async with (
-                    asyncio.timeout(SCAN_S) as deadline,
-                    aclosing(scanner.advertisement_data()) as seen,
-                ):
-                    async for device, advertised in seen:
+                async with asyncio.timeout(SCAN_S) as deadline:
+                    while True:
+                        device, advertised = await seen.get()
                         name = advertised.local_name or device.name or ""
                         if self._is_wanted(device.address, name):
                             return device, advertised
