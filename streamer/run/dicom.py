@@ -23,10 +23,10 @@ from streamer.run.sink import NOT_FOR_DIAGNOSIS
 from streamer.run.wfdb_writer import GAIN_PER_MV, INVALID, sixteen_bits
 
 LONGEST = 16384
-"""Samples of a channel in one object (A.34.3.4.5)."""
+"""Samples of a channel in one object (PS3.3 A.34.3.4)."""
 
 RATES_HZ = (200.0, 1000.0)
-"""What a 12-lead ECG may have (A.34.3.4.6)."""
+"""What a 12-lead ECG may have (PS3.3 A.34.3.4)."""
 
 _LEAD_CODES = {
     "I": "2:1",

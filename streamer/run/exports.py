@@ -54,10 +54,10 @@ def write_wfdb(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
 def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     """EDF+C with 1 µV to the step; marks are its annotations, a trace's origin is its transducer.
 
-    EDF has no code for a missing sample, and of the readers at hand pyedflib refuses the
-    discontinuous EDF+D, and edfio joins its pieces.  So a gap stays in its place, filled with the
-    digital minimum (-32768 µV, which no real sample has: a flat line would look like asystole), and
-    an annotation that begins with ``BAD`` (what MNE leaves out by itself) covers it.
+    EDF has no code for a missing sample, and of the readers at hand pyedflib 0.1 refuses the
+    discontinuous EDF+D, while edfio 0.4 and MNE 1.13 join its pieces.  So a gap stays in its place,
+    filled with the digital minimum (-32768 µV, which no real sample has: a flat line would look like
+    asystole), and an annotation that begins with ``BAD`` (what MNE leaves out by itself) covers it.
 
     Raises
     ------
