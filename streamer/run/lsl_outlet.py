@@ -10,9 +10,11 @@ The metadata follow the XDF project's pages for EEG and for synchronization; the
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -168,7 +170,22 @@ def load_pylsl() -> Any:
             f"LSL cannot be used here ({reason}): pip install pylsl, and where its wheel brings no liblsl, "
             "name one in PYLSL_LIB"
         ) from error
+    _quieten(pylsl)
     return pylsl
+
+
+def _quieten(lsl: Any) -> None:
+    """Keep liblsl's log off stderr, where this program says itself what happens.
+
+    Whoever has a configuration of liblsl's has a say in its log too, and nothing is touched.  The
+    first use of liblsl reads it; later calls of this change nothing.
+    """
+    named = os.environ.get("LSLAPICFG", "")
+    places = [Path(named) if named else None, Path("lsl_api.cfg"), Path("/etc/lsl_api/lsl_api.cfg")]
+    places.append(Path(os.path.expanduser("~/lsl_api/lsl_api.cfg")))  # noqa: PTH111 - never raises
+    if not any(place is not None and place.is_file() for place in places):
+        with suppress(NotImplementedError):  # liblsl before 1.17.7
+            lsl.set_config_content("[log]\nlevel = -3\n")
 
 
 class _LslClock:

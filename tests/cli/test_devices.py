@@ -8,12 +8,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 
 from devices.found import Found
 from mecg import devices
 from mecg.__main__ import main
+from mecg.compose import FirstSeconds
 from streamer.errors import InputError
+from streamer.stream import Chunk, Event, State, StreamInfo
 from tests.devices.lsl_rig import Sender
 
 STRAP = Found("polar:24:AC:AC:01:02:03", "ble", "Polar H10 12345678", "24:AC:AC:01:02:03", -61, 130.0, True)
@@ -140,3 +143,23 @@ def test_ctrl_c_ends_a_live_stream_within_2_s(send: Callable[..., Sender], model
         assert stream.wait(10) == 130
         assert time.monotonic() - begun < 2.5, said
         assert "Traceback" not in said
+
+
+def test_the_first_seconds_of_a_live_source_end_once_whatever_it_had_still_received() -> None:
+    class Live:
+        def open(self) -> StreamInfo:
+            return StreamInfo("x:", 250.0, live=True)
+
+        def items(self) -> Iterator[Chunk | Event]:
+            for start in range(0, 100, 10):
+                yield Chunk(start, np.zeros(10, np.float32))
+            yield Event("state", "stopped", state=State.ENDED)
+
+        def stop(self) -> None:
+            pass
+
+    source = FirstSeconds(Live(), 0.1)
+    assert source.open().samples == 25
+    *chunks, last = source.items()
+    assert [(c.start, len(c.lead_mv)) for c in chunks if isinstance(c, Chunk)] == [(0, 10), (10, 10), (20, 5)]
+    assert isinstance(last, Event) and len(chunks) == 3
