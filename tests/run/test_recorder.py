@@ -224,11 +224,11 @@ def test_what_has_come_is_written_half_a_second_later_and_synced_after_two(
     time.sleep(0.5)  # and nothing more comes
     with Recording.open(recorder.path) as recording:
         assert [c.start for c in recording.chunks()] == [0]
-    while time.monotonic() < begun_s + 4.5:
+    while time.monotonic() < begun_s + 2.5:
         time.sleep(0.1)
     recorder.close()
     times = [begun_s, *(at_s for at_s in synced if at_s > begun_s + 0.5)]
-    assert len(times) >= 3 and max(np.diff(times)) < 2.4
+    assert 0.5 < times[1] - begun_s < 2.4
 
 
 def test_a_boundary_stands_at_least_every_10_s(tmp_path: Path) -> None:
