@@ -65,7 +65,7 @@ def configured(read: dict[str, Any]) -> Config:
     rest = {key: value for key, value in read.items() if key not in ("model", "modules")}
     shape = NetworkShape(
         modules=tuple(
-            ModuleShape(m["stride"], m["channels"], tuple(m["dilations"]), tuple(m["inputs"]), m["split"])
+            ModuleShape(**{key: tuple(v) if isinstance(v, list) else v for key, v in m.items()})
             for m in modules
         ),
         look_ahead=model["look_ahead"],

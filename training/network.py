@@ -31,6 +31,8 @@ class ModuleShape:
     """The consecutive rows of the input (0 low, 1 mid, 2 high) that it sees."""
     split: bool = True
     """Keep the bands apart."""
+    lateral: bool = False
+    """Bands that are kept apart hear of each other at the end of every block."""
     kernel: int = 9
 
     @property
@@ -113,12 +115,12 @@ class Look(nn.Module):
 class GatedBlock(nn.Module):
     """Residual block: look back through dilated taps, mix channels, gate, mix again."""
 
-    def __init__(self, channels: int, kernel: int, dilation: int, groups: int) -> None:
+    def __init__(self, channels: int, kernel: int, dilation: int, groups: int, lateral: bool) -> None:
         super().__init__()
         self.look = Look(channels, kernel, dilation)
         self.value = nn.Conv1d(channels, channels, 1, groups=groups, bias=False)
         self.gate = nn.Conv1d(channels, channels, 1, groups=groups)  # its bias opens no gate to silence
-        self.out = nn.Conv1d(channels, channels, 1, groups=groups, bias=False)
+        self.out = nn.Conv1d(channels, channels, 1, groups=1 if lateral else groups, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, channels, n)`` to the same shape."""
@@ -149,7 +151,9 @@ class BandModule(nn.Module):
             groups=groups,
             bias=False,
         )
-        self.blocks = nn.Sequential(*(GatedBlock(channels, shape.kernel, d, groups) for d in shape.dilations))
+        self.blocks = nn.Sequential(
+            *(GatedBlock(channels, shape.kernel, d, groups, shape.lateral) for d in shape.dilations)
+        )
         self.head = nn.Conv1d(channels, outputs * shape.stride, 1, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
