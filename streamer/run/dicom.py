@@ -20,7 +20,7 @@ import numpy as np
 from streamer.errors import InputError
 from streamer.run.excerpt import Excerpt, Mark, Trace, plain_ascii
 from streamer.run.sink import NOT_FOR_DIAGNOSIS
-from streamer.run.wfdb_writer import GAIN_PER_MV, INVALID, sixteen_bits
+from streamer.run.wfdb_writer import GAIN_PER_MV, INVALID, clipped_note, sixteen_bits
 
 LONGEST = 16384
 """Samples of a channel in one object (PS3.3 A.34.3.4)."""
@@ -59,7 +59,7 @@ def write_dicom(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
             f"a DICOM ECG runs at {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz, this session at "
             f"{excerpt.rate_hz:g}: choose another --format"
         )
-    digital, _ = sixteen_bits(excerpt.mv)
+    digital, clipped = sixteen_bits(excerpt.mv)
     # The same excerpt has the same identity, another one another.
     key = hashlib.sha256(digital.tobytes())
     key.update(repr((excerpt.began, excerpt.first, excerpt.traces)).encode())
@@ -68,6 +68,8 @@ def write_dicom(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     for number, start in enumerate(starts, 1):
         path = folder / (f"{name}.dcm" if len(starts) == 1 else f"{name}_{number:03d}.dcm")
         data = _dataset(pydicom, excerpt, digital[:, start : start + LONGEST], start, number, key.hexdigest())
+        notes = "\n".join((*excerpt.notes, *clipped_note(clipped)))
+        data.CommentsOnThePerformedProcedureStep = notes[:1024]  # as much as its field holds
         with path.open("xb") as file:
             pydicom.dcmwrite(file, data, enforce_file_format=True)
         paths.append(path)
@@ -96,7 +98,6 @@ def _dataset(pydicom: Any, excerpt: Excerpt, digital: Any, start: int, number: i
     data.SeriesNumber = 1
     data.Modality = "ECG"
     data.SeriesDescription = "12-lead ECG reconstructed from one lead, research"  # 64 letters at most
-    data.CommentsOnThePerformedProcedureStep = "\n".join(excerpt.notes)[:1024]
     data.Manufacturer = "mECG streamer"
     data.ManufacturerModelName = _short(about.model)
     data.SoftwareVersions = _short(about.model_version)
@@ -139,7 +140,6 @@ def _group(pydicom: Any, excerpt: Excerpt, originality: str, traces: Sequence[Tr
     group.NumberOfWaveformSamples = digital.shape[1]
     group.SamplingFrequency = f"{excerpt.rate_hz:.10g}"
     group.MultiplexGroupLabel = "measured" if originality == "ORIGINAL" else "reconstructed"
-    low, high = excerpt.description.filters.removesuffix(" Hz").split("-")
     group.ChannelDefinitionSequence = []
     for trace in traces:
         channel = pydicom.Dataset()
@@ -156,8 +156,8 @@ def _group(pydicom: Any, excerpt: Excerpt, originality: str, traces: Sequence[Tr
         channel.ChannelBaseline = "0"
         channel.ChannelSampleSkew = "0"
         channel.WaveformBitsStored = 16
-        channel.FilterLowFrequency = low
-        channel.FilterHighFrequency = high
+        if excerpt.description.band is not None:
+            channel.FilterLowFrequency, channel.FilterHighFrequency = excerpt.description.band
         group.ChannelDefinitionSequence.append(channel)
     group.WaveformBitsAllocated = 16
     group.WaveformSampleInterpretation = "SS"

@@ -29,6 +29,14 @@ LONGEST_TEXT = 80
 """Of a mark, letters; in an EDF+ file every data record is as long as the longest one."""
 
 
+LONGEST_NOTE = 240
+
+LONGEST = 1 << 25
+"""Samples of a trace, 37 h at 250 Hz: an excerpt is held in memory."""
+
+_AT_ONCE = 1 << 16
+
+
 @dataclass(frozen=True, slots=True)
 class Trace:
     """One row of an excerpt, and how it came to be."""
@@ -87,12 +95,12 @@ class Excerpt:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What every file says of itself, a line each."""
+        """What every file says of itself, a line of ASCII each."""
         about, stream = self.description, self.description.stream
         by_origin: dict[str, list[str]] = {}
         for trace in self.traces:
             by_origin.setdefault(trace.origin, []).append(trace.label)
-        return (
+        notes = (
             f"{NOT_FOR_DIAGNOSIS[0].upper()}{NOT_FOR_DIAGNOSIS[1:]}",
             *(f"{origin}: {'; '.join(labels)}" for origin, labels in by_origin.items()),
             *(f"lead {trace.label}: {trace.words}" for trace in self.traces if trace.origin == "measured"),
@@ -107,6 +115,7 @@ class Excerpt:
                 else ()
             ),
         )
+        return tuple(plain_ascii(note, LONGEST_NOTE) for note in notes)
 
     @classmethod
     def of(
@@ -129,7 +138,7 @@ class Excerpt:
         Raises
         ------
         InputError
-            No such lead, or nothing of the session in that time.
+            No such lead, nothing of the session in that time, or too much.
         """
         about = recording.description
         traces = _traces(about)
@@ -143,19 +152,31 @@ class Excerpt:
                 f"{recording.path} holds nothing there: its leads run from "
                 f"{recording.start / about.rate_hz:.2f} to {recording.stop / about.rate_hz:.2f} s"
             )
-        frame = recording.twelve(first, stop)
+        if stop - first > LONGEST:
+            raise InputError(
+                f"{(stop - first) / about.rate_hz / 3600:.0f} h are too long for one file: "
+                f"choose --start and --end with at most {LONGEST / about.rate_hz / 3600:.0f} h between them"
+            )
+        mv = np.empty((len(rows), stop - first), np.float32)
+        missing, settling = np.empty(stop - first, np.bool_), np.empty(stop - first, np.bool_)
+        for start in range(first, stop, _AT_ONCE):
+            part = recording.twelve(start, min(start + _AT_ONCE, stop))
+            here = slice(start - first, part.stop - first)
+            mv[:, here] = np.concatenate([part.leads_mv, part.measured_mv[None]])[rows]
+            missing[here], settling[here] = ~part.valid, part.settling
         since_s = first / about.rate_hz
+        frame = recording.twelve(first, first + 1)
         if isfinite(frame.device_s) and isfinite(recording.began_host_s):
             since_s = frame.device_s - recording.began_host_s
         marks = [
-            *_stretches(~frame.valid, "gap", "gap: signal lost", about.rate_hz),
-            *_stretches(frame.settling, "settling", "settling: filters", about.rate_hz),
+            *_stretches(missing, "gap", "gap: signal lost", about.rate_hz),
+            *_stretches(settling, "settling", "settling: filters", about.rate_hz),
             *_events(recording, first, stop),
         ]
         return cls(
             description=about,
             traces=tuple(traces[row] for row in rows),
-            mv=np.concatenate([frame.leads_mv, frame.measured_mv[None]])[rows],
+            mv=mv,
             first=first,
             began=recording.began + timedelta(seconds=since_s),
             marks=tuple(sorted(marks, key=lambda mark: (mark.start, mark.stop))),
@@ -181,9 +202,11 @@ def _traces(about: SessionDescription) -> list[Trace]:
         "predicted": f"{caution}not for diagnosis: predicted from {source} by {model}",
         "derived": f"{caution}not for diagnosis: derived from I and II, predicted from {source}",
     }
+    # A file may hold anything: what is not known for measured or derived is an estimate.
+    origins = {lead: about.origins.get(lead, "predicted") for lead in LEADS}
+    origins = {lead: origin if origin in words else "predicted" for lead, origin in origins.items()}
     traces = [
-        Trace(lead, lead, about.origins[lead], True, plain_ascii(words[about.origins[lead]], 200))
-        for lead in LEADS
+        Trace(lead, lead, origin, True, plain_ascii(words[origin], 200)) for lead, origin in origins.items()
     ]
     lead = "I" if stream.is_lead_i else None
     return [

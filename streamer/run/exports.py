@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -24,7 +24,7 @@ from streamer.run.excerpt import Excerpt, plain_ascii
 from streamer.run.page import Page, write_pdf
 from streamer.run.page_layout import PAGE_S
 from streamer.run.wfdb_annotations import annotation_bytes
-from streamer.run.wfdb_writer import LARGEST, WfdbWriter, sixteen_bits
+from streamer.run.wfdb_writer import WfdbWriter, clipped_note, sixteen_bits
 
 CSV_DECIMALS = 4
 """Of a mV: 0.1 µV."""
@@ -42,7 +42,7 @@ def write_wfdb(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     writer = WfdbWriter(folder, name, excerpt.rate_hz, signals=signals, began=excerpt.began)
     try:
         writer.append(excerpt.mv)
-        notes = [*excerpt.notes, *_clipped(writer.clipped)]
+        notes = [*excerpt.notes, *clipped_note(writer.clipped)]
         header = writer.finish(notes)
     finally:
         writer.abort()
@@ -65,17 +65,17 @@ def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
         The rate, with this length, is one that EDF cannot state.
     """
     digital, clipped = sixteen_bits(excerpt.mv)
-    low, high = excerpt.description.filters.removesuffix(" Hz").split("-")
+    band = excerpt.description.band
     signals = [
         EdfSignal(
             label=f"ECG {trace.label}" if trace.processed else "ECG measured",
             transducer=plain_ascii(trace.words, 80),
-            prefiltering=f"HP:{low}Hz LP:{high}Hz",
+            prefiltering=f"HP:{band[0]}Hz LP:{band[1]}Hz" if band else "",
         )
         for trace in excerpt.traces
     ]
     rate = Fraction(excerpt.rate_hz).limit_denominator(1000)
-    notes = [EdfNote(Fraction(0), None, note) for note in (*excerpt.notes, *_clipped(clipped))]
+    notes = [EdfNote(Fraction(0), None, note) for note in (*excerpt.notes, *clipped_note(clipped))]
     for mark in excerpt.marks:
         length = (mark.stop - mark.start) / rate
         text = f"BAD {mark.text}" if mark.kind == "gap" else mark.text
@@ -175,7 +175,3 @@ def _csv_rows(excerpt: Excerpt) -> Iterator[str]:
             else:
                 texts = [f"{value:.{CSV_DECIMALS}f}" if value == value else "" for value in values]
                 yield f"{time_s:.6f},{','.join(texts)}\r\n"
-
-
-def _clipped(samples: int) -> Sequence[str]:
-    return [f"{samples} samples clipped to +-{LARGEST / 1000} mV"] if samples else []

@@ -70,7 +70,7 @@ class LslOutlet:
         self._latency_s = description.latency.total_ms / 1e3
         stream = description.stream
         source_id = _source_id(self._stream_name, stream, description.rate_hz)
-        channels = [_Channel(lead, description.origins[lead], description.filters) for lead in LEADS]
+        channels = [_Channel(lead, description.origins[lead], description.band) for lead in LEADS]
         info = _ecg_info(lsl, self._stream_name, description.rate_hz, source_id, channels)
         _describe(info.desc(), description)
         events = lsl.StreamInfo(
@@ -132,7 +132,7 @@ class LslSender:
             raise InputError("an LSL stream needs a name: --lsl NAME")
         lsl = load_pylsl()
         self._rate_hz = info.rate_hz
-        channel = _Channel(info.lead, "measured", "")
+        channel = _Channel(info.lead, "measured")
         description = _ecg_info(lsl, name, info.rate_hz, _source_id(name, info, info.rate_hz), [channel])
         desc = description.desc()
         _add(desc, "acquisition", model=info.device or "mecg send", source=_without_home(info.source))
@@ -208,8 +208,8 @@ class _LslClock:
 class _Channel:
     label: str
     origin: str
-    filters: str
-    """``0.5-40 Hz``, or nothing where the signal is as the source gave it."""
+    band: tuple[str, str] | None = None
+    """The input band's ends, Hz; None where the signal is as the source gave it."""
 
 
 def _source_id(name: str, stream: StreamInfo, rate_hz: float) -> str:
@@ -236,8 +236,8 @@ def _ecg_info(lsl: Any, name: str, rate_hz: float, source_id: str, channels: Ite
             ("origin", channel.origin),
         ):
             node.append_child_value(key, value)
-        if channel.filters:
-            low, high = channel.filters.removesuffix(" Hz").split("-")
+        if channel.band is not None:
+            low, high = channel.band
             filtering = node.append_child("filtering")
             _add(filtering, "highpass", upper=low)  # edges of the pass band, at -3 dB
             _add(filtering, "lowpass", lower=high)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -50,6 +51,14 @@ class SessionDescription:
             latency=latency,
             filters=band_in_words(spec.filters.input, spec.rate_hz),
         )
+
+    @property
+    def band(self) -> tuple[str, str] | None:
+        """Both ends of the input band in Hz, such as ``("0.5", "40")``, for formats with a field for
+        each; None where ``filters`` (of another version's file) does not read so.
+        """
+        found = re.fullmatch(r"([\d.]+)-([\d.]+) Hz", self.filters)
+        return (found[1], found[2]) if found else None
 
     @property
     def warnings(self) -> tuple[str, ...]:

@@ -30,6 +30,8 @@ INVALID = -32768
 LARGEST = 32767
 """Samples beyond this many LSB are clipped, and counted."""
 
+_AT_ONCE = 1 << 16
+
 TWELVE = tuple(map(str.upper, LEADS))
 """How PTB-XL's records name their signals, and programs look for them."""
 
@@ -182,7 +184,7 @@ class WfdbWriter:
 
 
 def sixteen_bits(mv: Samples) -> tuple[NDArray[np.int16], int]:
-    """Samples in mV as whole µV in 16 bits, as format 16, EDF and DICOM have them.
+    """Samples ``(rows, n)`` in mV as whole µV in 16 bits, as format 16, EDF and DICOM have them.
 
     Returns
     -------
@@ -191,9 +193,18 @@ def sixteen_bits(mv: Samples) -> tuple[NDArray[np.int16], int]:
     clipped : int
         How many did not fit.
     """
-    lsb = np.rint(mv.astype(np.float64) * GAIN_PER_MV)
-    clipped = int(np.count_nonzero(np.abs(lsb) > LARGEST))
-    return np.where(np.isnan(lsb), INVALID, np.clip(lsb, -LARGEST, LARGEST)).astype("<i2"), clipped
+    digital, clipped = np.empty(mv.shape, "<i2"), 0
+    for start in range(0, mv.shape[1], _AT_ONCE):  # a day's worth is large enough without the float64
+        here = slice(start, start + _AT_ONCE)
+        lsb = np.rint(mv[:, here].astype(np.float64) * GAIN_PER_MV)
+        clipped += int(np.count_nonzero(np.abs(lsb) > LARGEST))
+        digital[:, here] = np.where(np.isnan(lsb), INVALID, np.clip(lsb, -LARGEST, LARGEST))
+    return digital, clipped
+
+
+def clipped_note(samples: int) -> list[str]:
+    """What a file says where samples did not fit; nothing where all did."""
+    return [f"{samples} samples clipped to +-{LARGEST / GAIN_PER_MV} mV"] if samples else []
 
 
 class AtSourceRate:
@@ -385,6 +396,4 @@ def record_comments(description: SessionDescription, clipped: int = 0) -> list[s
     lines.append(f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
     lines.append(f"model: {description.model} {description.model_version}, input band {description.filters}")
     lines.append(f"algorithmic latency removed: {description.latency.total_ms:.1f} ms")
-    if clipped:
-        lines.append(f"{clipped} samples clipped to +-{LARGEST / GAIN_PER_MV} mV")
-    return lines
+    return [*lines, *clipped_note(clipped)]

@@ -106,6 +106,35 @@ def test_start_and_end_are_seconds_of_the_session(session_file: Path, excerpt: E
             Excerpt.of(recording, (), 16.4, math.inf)
 
 
+def test_what_is_too_long_for_memory_is_refused(session_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("streamer.run.excerpt.LONGEST", 1000)
+    with Recording.open(session_file) as recording:
+        with pytest.raises(InputError, match="too long for one file: choose --start and --end"):
+            Excerpt.of(recording)
+        assert Excerpt.of(recording, (), 2, 6).samples == 1000
+
+
+def test_a_file_that_says_strange_things_of_itself_is_exported_all_the_same(
+    excerpt: Excerpt, tmp_path: Path
+) -> None:
+    about = replace(
+        excerpt.description,
+        filters="-- Hz",
+        model="m\x14\x00\n\\" * 50,
+        model_version="\x1b[2J",
+        stream=replace(excerpt.description.stream, source="s\x14\x15\n# measured: all" * 30, lead="\r\n\x14"),
+    )
+    strange = replace(excerpt, description=about)
+    (header,) = [path for path in write_wfdb(strange, tmp_path, "r") if path.suffix == ".hea"]
+    assert "measured: all" not in read_wfdb(header).comments
+    edf = edfio.read_edf(write_edf(strange, tmp_path, "r")[0])
+    assert len(edf.annotations) == len(strange.notes) + len(strange.marks)
+    data = pydicom.dcmread(write_dicom(strange, tmp_path, "r")[0])
+    assert data.WaveformSequence[0].WaveformOriginality == "ORIGINAL"
+    assert write_csv(strange, tmp_path, "r")
+    assert write_pages(replace(strange, mv=strange.mv[:, :500]), tmp_path, "r")
+
+
 def test_leads_are_chosen_by_any_of_their_names(session_file: Path, excerpt: Excerpt) -> None:
     with Recording.open(session_file) as recording:
         part = Excerpt.of(recording, ["v2", "Lead I", "MEASURED", "V2"])
@@ -404,6 +433,8 @@ def test_clipping_is_told(excerpt: Excerpt, tmp_path: Path) -> None:
     record = read_wfdb(write_wfdb(loud, tmp_path, "r")[-1])
     assert "1 samples clipped to +-32.767 mV" in record.comments
     assert record.p_signal[5, 3] == pytest.approx(-32.767)
+    data = pydicom.dcmread(write_dicom(loud, tmp_path, "r")[0])
+    assert "1 samples clipped" in data.CommentsOnThePerformedProcedureStep
     edf = edfio.read_edf(write_edf(loud, tmp_path, "r")[0])
     assert any("clipped" in note.text for note in edf.annotations)
     assert edf.signals[3].data[5] == -32767
