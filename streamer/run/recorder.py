@@ -74,6 +74,7 @@ class Recorder:
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._failure: InputError | None = None
+        self._untold = False  # it happened in the clock's thread, and nobody has raised it yet
         self._chunks: list[Chunk] = []
         self._frames: list[Frame] = []
         self._events: list[Event] = []
@@ -146,6 +147,8 @@ class Recorder:
                         os.fsync(self._file.fileno())
                     except OSError as error:
                         self._fail(error)
+            if self._failure is not None and self._untold:
+                raise self._failure
         finally:
             self._file.close()
             if not self._encoder.so_far.samples:
@@ -155,6 +158,7 @@ class Recorder:
 
     def _wait_for(self, size: int) -> None:
         if self._failure is not None:
+            self._untold = False
             raise self._failure
         now_s = time.monotonic()
         self._waiting += size
@@ -245,7 +249,8 @@ class Recorder:
                 if now_s >= synced_s + SYNC_S:
                     synced_s = now_s
                     self._sync()  # without the lock: a slow disk holds up no write
-            except InputError:  # kept as the failure: whoever calls next raises it
+            except InputError:
+                self._untold = True  # whoever calls next raises it
                 return
             if now_s >= looked_s + DISK_S:
                 looked_s = now_s
@@ -283,7 +288,8 @@ class Recorder:
 
 def _hidden(text: str) -> str:
     """The home folder's name is a person's: files say ``~``."""
-    return text.replace(str(Path.home()), "~")
+    home = os.path.expanduser("~")  # noqa: PTH111 - never raises
+    return text.replace(home, "~") if len(Path(home).parts) > 1 else text
 
 
 def _without_home(description: SessionDescription) -> SessionDescription:

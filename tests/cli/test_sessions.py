@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import pyxdf
 
+from devices.synthetic import Synthetic
 from mecg.__main__ import main
 from streamer.run.recording import Recording
 from streamer.run.sessions import repair, summary
@@ -198,3 +199,23 @@ def test_kill_9_fifty_times(tmp_path: Path, model_file: Path) -> None:
     for turn in range(10):
         moments = np.random.default_rng().uniform(0.05, 14, 5).tolist()
         kill_while_recording(tmp_path / str(turn), model_file, moments)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_an_hour_through_the_whole_path_is_recorded_bit_for_bit(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cpu_s = time.process_time()
+    path = recorded(tmp_path, "synthetic:?rate=500&seconds=3600")
+    cpu_s = time.process_time() - cpu_s
+    source = Synthetic("?rate=500")
+    with Recording.open(path) as recording:
+        assert recording.complete and recording.raw_stop == 3600 * 500 and recording.stop == 3600 * 250
+        for start in range(0, recording.raw_stop, 100_000):
+            assert recording.raw_mv(start, start + 100_000).tobytes() == (
+                source.lead_mv(start, start + 100_000).tobytes()
+            )
+    assert path.stat().st_size < 100e6
+    with capsys.disabled():
+        print(f"an hour: {path.stat().st_size / 1e6:.1f} MB, {cpu_s:.0f} s of CPU for all of it")

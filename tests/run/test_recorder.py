@@ -321,6 +321,23 @@ def test_a_disk_that_is_full_at_any_write_leaves_a_valid_file(
         assert summary(recorder.path).state == "complete"
 
 
+def test_a_disk_that_is_full_while_nothing_comes_is_told_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "WRITE_S", 0.01)
+    monkeypatch.setattr(recorder_module, "TICK_S", 0.01)
+    new_file = Recorder._new_file
+    monkeypatch.setattr(
+        Recorder, "_new_file", lambda self, unix_s: FullDisk(new_file(self, unix_s), 9000, errno.ENOSPC)
+    )
+    recorder = Recorder(tmp_path, {}, silent)
+    recorder.open(description())
+    recorder.chunk(Chunk(0, np.zeros(1500, np.float32), 1.0))
+    time.sleep(0.3)
+    with pytest.raises(InputError, match="the disk is full"):
+        recorder.close()
+
+
 def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None:
     # A real limit on the file's size, in a process of its own; the whole would be 1 MB.
     script = f"""
