@@ -322,10 +322,10 @@ class BleSource:
             atexit.unregister(self._close)
 
     def _notice(self) -> None:
-        if self._feed.begun.is_set():
-            self._begin.set()
         if self._feed.stopping.is_set():
             self._stop.set()
+        elif self._feed.begun.is_set():
+            self._begin.set()
 
     async def _until_stopped(self) -> None:
         self._notice()
