@@ -1,102 +1,192 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Times the signal path and prints the table of docs/performance.md: ``python -m benchmarks.path``.
-
-All in one process and one run, medians of many repeats, so that the ratios mean something on a
-noisy machine.
-"""
+"""What the signal path costs by itself, in one thread."""
 
 from __future__ import annotations
 
-import platform
+import gc
 import time
-from collections.abc import Callable, Iterator
-from importlib.resources import files
+import tracemalloc
+from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import signal
 
+from benchmarks.measure import MODEL, RATE_HZ, Effort, Row, one_core, ratio
 from devices.synthetic import Synthetic
-from streamer.filters import BandSplitter, steady_state
+from streamer.filters import BandSplitter
 from streamer.network import Network
 from streamer.pipeline import Pipeline
-from streamer.stream import Chunk, StreamInfo
+from streamer.stream import Chunk, Frame, StreamInfo
 
-RATE_HZ = 500.0
-SECONDS = 60
-
-
-def median_us(run: Callable[[], object], repeats: int = 500) -> float:
-    """Median duration of a call, microseconds."""
-    run()
-    took = []
-    for _ in range(repeats):
-        began = time.perf_counter_ns()
-        run()
-        took.append(time.perf_counter_ns() - began)
-    return float(np.median(took)) / 1e3
+INFO = StreamInfo("benchmark", RATE_HZ)
 
 
-def bands(network: Network) -> Iterator[tuple[str, str]]:
-    """Our bank against scipy's for the same three cascades, by chunk length."""
+def rows(effort: Effort) -> Iterator[Row]:
+    """Every row of this part."""
+    network = Network(MODEL.read_bytes())
+    lead_mv = Synthetic(f"?rate={RATE_HZ:g}").lead_mv(0, int(RATE_HZ * 60))
+    with one_core():
+        yield bands(network)
+        yield from hops(network, lead_mv, effort)
+        yield stamping(network, lead_mv)
+        yield from forms(network, lead_mv)
+        yield allocations(network, lead_mv)
+
+
+def bands(network: Network) -> Row:
+    """Our bank against scipy's for the same cascades, by chunk length; the same bits."""
     filters = network.spec.filters
-    splitter = BandSplitter(filters)
     cascades = (filters.input, filters.low, filters.mid)
-    for n in (1, 18, 73, 250):
+    said, least = [], np.inf
+    for n in (1, 18, 73):
         x = np.random.default_rng(0).normal(size=n)
-        states = [steady_state(sos) for sos in cascades]
+        splitter = BandSplitter(filters)
+        splitter.restart(x[0])
+        states = _begun(splitter)
 
-        def scipys(x: NDArray[np.float64] = x, states: list[NDArray[np.float64]] = states) -> None:
-            for sos, zi in zip(cascades, states, strict=True):
-                signal.sosfilt(sos, x, zi=zi)
+        def scipys(
+            x: NDArray[np.float64] = x, states: list[NDArray[np.float64]] = states
+        ) -> list[NDArray[np.float64]]:
+            measured, states[0] = signal.sosfilt(cascades[0], x, zi=states[0])
+            low, states[1] = signal.sosfilt(cascades[1], measured, zi=states[1])
+            rest = measured - low
+            mid, states[2] = signal.sosfilt(cascades[2], rest, zi=states[2])
+            return [low, mid, rest - mid, measured]
 
-        ours, theirs = median_us(lambda x=x: splitter.split(x)), median_us(scipys)
-        yield f"bands, chunk of {n}", f"{ours:.1f} us (scipy {theirs:.0f} us, {theirs / ours:.0f}x)"
+        if not all(
+            np.array_equal(row, other.astype(np.float32))
+            for row, other in zip(splitter.split(x), scipys(), strict=True)
+        ):
+            raise AssertionError("the bands are not scipy's, to the bit")
+        theirs, ours, times = ratio(scipys, lambda x=x, splitter=splitter: splitter.split(x))
+        said.append(f"{n}: {times:.0f}x ({ours:.1f} against {theirs:.0f} µs)")
+        least = min(least, times)
+    return Row(
+        "bands, chunks of 1 to 73 samples, against scipy.signal.sosfilt with state",
+        ">= 25x, bit-identical",
+        f"chunks of {'; '.join(said)}; bit-identical",
+        least >= 25,
+    )
 
 
-def hops(network: Network, lead_mv: NDArray[np.float32]) -> Iterator[tuple[str, str]]:
-    """What one hop of a live stream costs, and how much of it is the network."""
+def _begun(splitter: BandSplitter) -> list[NDArray[np.float64]]:
+    return [getattr(splitter, f"_zi_{name}").copy() for name in ("input", "low", "mid")]
+
+
+def run_hops(
+    network: Network, lead_mv: NDArray[np.float32], *, windowed: bool = False
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Milliseconds of every hop: all but the network, and the network; chunks of a hop each."""
     spec = network.spec
-    window = np.random.default_rng(0).normal(0, 0.3, (len(spec.channels), spec.window)).astype(np.float32)
-    inference = median_us(lambda: network.run(window))
-    pipeline = Pipeline(StreamInfo("benchmark", RATE_HZ), network)
+    pipeline = Pipeline(INFO, network, hop=spec.hop if windowed else None, clock=time.perf_counter)
     step = round(spec.hop / spec.rate_hz * RATE_HZ)
-    took = []
+    frames: list[Frame] = []
     for start in range(0, len(lead_mv) - step, step):
-        chunk = Chunk(start, lead_mv[start : start + step])
-        began = time.perf_counter_ns()
-        pipeline.push(chunk)
-        took.append((time.perf_counter_ns() - began) / 1e3)
-    p50, p99 = np.percentile(took[100:], [50, 99])
-    load = p50 / 1e6 * spec.rate_hz / spec.hop
-    yield "network, one window", f"{inference:.0f} us ({spec.window} samples)"
-    yield "a hop in all", f"p50 {p50:.0f} us, p99 {p99:.0f} us"
-    yield "a hop but the network", f"p50 {p50 - inference:.0f} us"
-    yield "a live stream, of one core", f"{load:.1%}"
+        frames += pipeline.push(Chunk(start, lead_mv[start : start + step]))
+    at = np.array([frame.stamps[:8] for frame in frames[100:] if frame.stamps is not None])
+    spent = np.diff(at, axis=1) * 1e3
+    inference = spent[:, 4]
+    return spent.sum(axis=1) - inference, inference
 
 
-def whole_records(network: Network, lead_mv: NDArray[np.float32]) -> Iterator[tuple[str, str]]:
-    """How much faster than real time a recording goes through, by the live hop and by a long one."""
-    for name, hop in (("live windows", None), ("dense", network.spec.grid * 1000)):
-        pipeline = Pipeline(StreamInfo("benchmark", RATE_HZ), network, hop=hop)
-        began = time.perf_counter()
-        pipeline.push(Chunk(0, lead_mv))
-        pipeline.finish()
-        took_s = time.perf_counter() - began
-        yield f"a recording, {name}", f"{len(lead_mv) / RATE_HZ / took_s:,.0f}x real time"
+def hops(network: Network, lead_mv: NDArray[np.float32], effort: Effort) -> Iterator[Row]:
+    """Everything per hop but inference, and inference, incremental and windowed."""
+    runs = [run_hops(network, lead_mv) for _ in range(max(effort.repeats, 1))]
+    p50, p99 = (float(np.median([np.quantile(rest, q) for rest, _ in runs])) for q in (0.5, 0.99))
+    yield Row(
+        "everything per hop but inference (convert, bands, window, stitch, leads), one core",
+        "p50 <= 0.1 ms, p99 <= 0.5 ms",
+        f"p50 {p50:.3f} ms, p99 {p99:.3f} ms",
+        p50 <= 0.1 and p99 <= 0.5,
+    )
+    step = float(np.median([np.median(inference) for _, inference in runs]))
+    window = float(np.median(run_hops(network, lead_mv, windowed=True)[1]))
+    has = network.stepper() is not None
+    yield Row(
+        "inference per hop: incremental against windowed",
+        "",
+        f"{step * 1e3:.0f} against {window * 1e3:.0f} µs: {window / step:.1f}x"
+        if has
+        else f"windowed {window * 1e3:.0f} µs; this model has no incremental form",
+    )
 
 
-def main() -> None:
-    """Print the table."""
-    network = Network((files("streamer") / "models" / "mecgnet-low.onnx").read_bytes())
-    lead_mv = Synthetic(f"?rate={RATE_HZ:g}").lead_mv(0, int(RATE_HZ * SECONDS))
+def stamping(network: Network, lead_mv: NDArray[np.float32]) -> Row:
+    """What the stamps add to a hop, as the median of differences between neighbours in time."""
     spec = network.spec
-    print(f"{spec.name} {spec.version}, {RATE_HZ:g} Hz source, one thread, {platform.machine()}\n")
-    print("| what | measured |\n|---|---|")
-    for part in (bands(network), hops(network, lead_mv), whole_records(network, lead_mv)):
-        for name, figure in part:
-            print(f"| {name} | {figure} |")
+    step = round(spec.hop / spec.rate_hz * RATE_HZ)
+    plain, stamped = Pipeline(INFO, network), Pipeline(INFO, network, clock=time.monotonic)
+    added, base = [], []
+    for k, start in enumerate(range(0, len(lead_mv) - step, step)):
+        chunk = Chunk(start, lead_mv[start : start + step])
+        took = {}
+        for pipeline in (plain, stamped) if k % 2 else (stamped, plain):
+            began = time.perf_counter_ns()
+            pipeline.push(chunk)
+            took[id(pipeline)] = time.perf_counter_ns() - began
+        added.append(took[id(stamped)] - took[id(plain)])
+        base.append(took[id(plain)])
+    us, whole = float(np.median(added)) / 1e3, float(np.median(base)) / 1e3
+    return Row(
+        "stamping, of a hop in all",
+        "<= 1 %",
+        f"{us:.2f} µs of {whole:.0f}: {us / whole:.2%}",
+        us <= 0.01 * whole,
+    )
 
 
-if __name__ == "__main__":
-    main()
+def forms(network: Network, lead_mv: NDArray[np.float32]) -> Iterator[Row]:
+    """A whole recording, by long windows as `mecg reconstruct` does it, by live windows, by steps."""
+    spec = network.spec
+    results = {}
+    times = {}
+    for name, hop in (
+        ("dense", spec.grid * (1000 // spec.grid)),
+        ("windowed", spec.hop),
+        ("incremental", None),
+    ):
+        took = []
+        for _ in range(3):
+            pipeline = Pipeline(INFO, network, hop=hop)
+            began = time.perf_counter()
+            frames = pipeline.push(Chunk(0, lead_mv)) + pipeline.finish()
+            took.append(time.perf_counter() - began)
+        results[name] = np.concatenate([frame.leads_mv for frame in frames], axis=1)
+        times[name] = len(lead_mv) / RATE_HZ / float(np.median(took))
+    apart = float(np.abs(results["dense"] - results["incremental"]).max())
+    yield Row(
+        "the path of `mecg reconstruct`, one core, within 1e-4 mV of live",
+        ">= 300x real time",
+        f"dense {times['dense']:,.0f}x; windowed {times['windowed']:.0f}x, incremental "
+        f"{times['incremental']:.0f}x; {apart:.1g} mV apart",
+        times["dense"] >= 300 and apart <= 1e-4,
+    )
+
+
+def allocations(network: Network, lead_mv: NDArray[np.float32]) -> Row:
+    """What the core holds on to after thousands of hops."""
+    spec = network.spec
+    step = round(spec.hop / spec.rate_hz * RATE_HZ)
+    pipeline = Pipeline(INFO, network, clock=time.monotonic)
+    starts = list(range(0, len(lead_mv) - step, step))
+    for start in starts[:500]:
+        pipeline.push(Chunk(start, lead_mv[start : start + step]))
+    tracemalloc.start()
+    gc.collect()
+    before = tracemalloc.get_traced_memory()[0]
+    most = 0
+    for start in starts[500:2500]:
+        tracemalloc.reset_peak()
+        here = tracemalloc.get_traced_memory()[0]
+        pipeline.push(Chunk(start, lead_mv[start : start + step]))
+        most = max(most, tracemalloc.get_traced_memory()[1] - here)
+    gc.collect()
+    grown = (tracemalloc.get_traced_memory()[0] - before) / len(starts[500:2500])
+    tracemalloc.stop()
+    return Row(
+        "allocation per hop in the core, over 2,000 hops",
+        "no growth",
+        f"{grown:+.2f} bytes kept per hop; {most / 1024:.0f} kB at most while one is made",
+        grown < 16,  # one object kept per hop would be more
+    )

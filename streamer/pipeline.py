@@ -23,7 +23,7 @@ from streamer.latency import LatencyBudget, budget
 from streamer.leads import PREDICTED, scale_of_twelve, twelve_from_eight
 from streamer.network import Network, Stepper
 from streamer.stitch import OverlapAdd
-from streamer.stopwatch import Stopwatch
+from streamer.stopwatch import BEGUN, FILTERED, INFERRED, STITCHED, WINDOW, Stopwatch
 from streamer.stream import Chunk, Frame, Stamps, StreamInfo
 from streamer.windows import WindowBuffer
 
@@ -126,7 +126,7 @@ class Pipeline:
 
     def _take(self, stretch: Stretch) -> list[Frame]:
         """Samples in bands, after a gap or not: cut windows."""
-        self._watch.mark("filtered")
+        self._watch.mark(FILTERED)
         missing = self._skip(stretch.start - self._ring.stop)
         return missing + self._write(stretch.bands, stretch.settling)
 
@@ -134,7 +134,7 @@ class Pipeline:
         frames: list[Frame] = []
         done = 0
         while done < bands.shape[1]:
-            self._watch.mark("begun")
+            self._watch.mark(BEGUN)
             step = min(self._end - self._ring.stop, bands.shape[1] - done)
             self._ring.write(bands[:, done : done + step], settling[done : done + step])
             done += step
@@ -146,7 +146,7 @@ class Pipeline:
         frames: list[Frame] = []
         pending = self.spec.look_ahead + 2 * (self.spec.overlap + self._hop)
         while missing > 0:
-            self._watch.mark("begun")
+            self._watch.mark(BEGUN)
             if pending <= 0 and missing > self._hop:
                 leap = missing // self._hop * self._hop
                 frames += self._missing_frames(leap)
@@ -167,12 +167,12 @@ class Pipeline:
             return []
         start = self._end - self.spec.look_ahead - self._stitch.length
         segment = None
-        self._watch.mark("window")
+        self._watch.mark(WINDOW)
         if self._ring.valid(start, start + self._stitch.length).any():
             segment = self._read_window() if self._stepper is None else self._step(self._stepper)
-        self._watch.mark("inferred")
+        self._watch.mark(INFERRED)
         final = self._stitch.add(segment)
-        self._watch.mark("stitched")
+        self._watch.mark(STITCHED)
         self._end += self._hop
         skip = max(0, self._front.begin - start)  # the first hop may begin before the stream does
         return [self._frame(start + skip, final[:, skip:])] if skip < self._hop else []
@@ -181,7 +181,7 @@ class Pipeline:
         """The newest columns of the window with all that they need of what follows them."""
         window = self._ring.rows(self._end - self._window, self._end)[self._channels]
         newest = self._window - self.spec.look_ahead
-        self._watch.mark("window")
+        self._watch.mark(WINDOW)
         return self._network.run(window)[:, newest - self._stitch.length : newest]
 
     def _step(self, stepper: Stepper) -> NDArray[np.float32]:
@@ -192,7 +192,7 @@ class Pipeline:
         while True:
             hop = self._ring.rows(self._stepped, self._stepped + self._hop)[self._channels]
             self._stepped += self._hop
-            self._watch.mark("window")
+            self._watch.mark(WINDOW)
             out = stepper.push(hop)
             if self._stepped == self._end:
                 return out
@@ -229,7 +229,7 @@ class Pipeline:
 
     def _missing_frames(self, leap: int) -> list[Frame]:
         """Frames of NaN, a second each at the most, for the ``leap`` samples that come out next."""
-        self._watch.mark("begun", "window", "inferred", "stitched")
+        self._watch.skipped()
         first = self._end - self._hop - self.spec.look_ahead - self.spec.overlap
         size = math.ceil(self.spec.rate_hz)
         frames = []

@@ -8,29 +8,42 @@ from collections.abc import Callable
 
 from streamer.stream import Stamps
 
+TAKEN, CONVERTED, FILTERED, BEGUN, WINDOW, INFERRED, STITCHED = range(7)
+"""The steps, as `Stamps` has them."""
+
 
 class Stopwatch:
-    """Notes the instants of `Stamps`; without a clock it does nothing."""
+    """Notes the instants of `Stamps`; without a clock it does nothing.
+
+    It is asked ten times a hop and may cost a hundredth of it, so it knows its steps by number.
+    """
+
+    __slots__ = ("_at", "_clock")
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
         self._clock = clock
-        self._at = dict.fromkeys(Stamps._fields[:-2], math.nan)
+        self._at = [math.nan] * 7
 
     def begin(self) -> None:
         """A chunk was taken: no step is done yet."""
-        self.mark(*self._at)
+        if self._clock is not None:
+            self._at = [self._clock()] * 7
 
     def converted(self) -> None:
         """Samples have got the model's rate."""
-        self.mark("converted", "filtered")
-
-    def mark(self, *steps: str) -> None:
-        """These steps are done now."""
         if self._clock is not None:
-            now_s = self._clock()
-            for step in steps:
-                self._at[step] = now_s
+            self._at[CONVERTED] = self._at[FILTERED] = self._clock()
+
+    def mark(self, step: int) -> None:
+        """This step is done now."""
+        if self._clock is not None:
+            self._at[step] = self._clock()
+
+    def skipped(self) -> None:
+        """There was nothing to do from here on."""
+        if self._clock is not None:
+            self._at[BEGUN:] = [self._clock()] * (len(self._at) - BEGUN)
 
     def stamps(self, newest: int) -> Stamps | None:
         """The stamps of a frame that is made now, ``newest`` as `Stamps.newest`; None without a clock."""
-        return None if self._clock is None else Stamps(**self._at, made=self._clock(), newest=newest)
+        return None if self._clock is None else Stamps(*self._at, self._clock(), newest)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How long the monitor takes to paint: 12 leads, 10 s and more, 1920x1080, fed at 30 fps.
 
-    QT_QPA_PLATFORM=offscreen python benchmarks/monitor_paint.py --seconds 20
+    QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --seconds 20
 
 Prints JSON: the paper's paint time, the interval between paints, the whole tick, and the share of a core
 of the whole process (the feeding thread included).
@@ -11,19 +11,18 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import resource
+import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 
 import numpy as np
-from PyQt6.QtCore import QObject, QTimer
-from PyQt6.QtGui import QPaintEvent
-from PyQt6.QtWidgets import QApplication
 
+from benchmarks.measure import ROOT, Effort, Row
 from gui.inbox import Inbox
-from gui.monitor_window import MonitorWindow
-from gui.paper import shown_s
-from gui.paper_view import PaperView
 from streamer.stream import Event, Frame, State, StreamInfo
 
 RATE_HZ = 250.0
@@ -71,8 +70,40 @@ def feed(inbox: Inbox, stop: threading.Event) -> None:
         stop.wait(1 / FEED_FPS)
 
 
+def rows(effort: Effort) -> Iterator[Row]:
+    """Every row of this part."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.screen", "--seconds", str(min(effort.seconds, 20.0))],
+        cwd=ROOT,
+        env=os.environ | {"QT_QPA_PLATFORM": "offscreen"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    what = "the monitor, 12 leads on 1920x1080 at 30 frames a second, painted by the processor"
+    if done.returncode:
+        yield Row(what, "", f"not measured: {done.stderr.strip().splitlines()[-1]}")
+        return
+    found = json.loads(done.stdout)
+    paint, between = found["paint_ms"], found["interval_ms"]
+    yield Row(
+        what,
+        "",
+        f"paint p50 {paint['p50']:.1f}, p99 {paint['p99']:.1f} ms; between paints p50 {between['p50']:.1f}, "
+        f"p99 {between['p99']:.1f} ms; {found['share_of_a_core']:.0%} of a core",
+    )
+
+
 def main() -> None:
     """Run, print, end."""
+    from PyQt6.QtCore import QObject, QTimer
+    from PyQt6.QtGui import QPaintEvent
+    from PyQt6.QtWidgets import QApplication
+
+    from gui.monitor_window import MonitorWindow
+    from gui.paper import shown_s
+    from gui.paper_view import PaperView
+
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
