@@ -86,6 +86,9 @@ _BACK_S = 0.5
 _MOST_MV = 1e4
 """No electrode gives 10 V."""
 
+_MOST_S = 1e11
+"""Three thousand years: no clock says so, and microseconds no longer fit into a float."""
+
 _SLICE_S = 0.2
 """No call waits longer than this for a sample, so that `LslStream.stop` is heard."""
 
@@ -103,7 +106,7 @@ def predicate_of(query: str) -> str:
     ``name='NAME' and starts-with(hostname,'lab')``.
     """
     query = query.strip()
-    match = re.fullmatch(r"(name|type|source_id)\s*=\s*([^'\"\s].*)", query)
+    match = re.fullmatch(r"(name|type|source_id)\s*=\s*(?!concat\()([^'\"\s].*)", query)
     if match:
         return f"{match[1]}={_literal(match[2])}"
     if re.search(r"[='\"<>]", query):
@@ -129,15 +132,10 @@ def _source_of(about: About, others: list[About]) -> str:
 
     if alone(lambda a: a.name):
         bare = about.name == about.name.strip() and not re.search(r"[='\"<>]", about.name)
-        return f"lsl:{about.name if bare else predicate_of_name(about.name)}"
+        return f"lsl:{about.name if bare else f'name={_literal(about.name)}'}"
     if alone(lambda a: a.source_id):
         return f"lsl:source_id={_literal(about.source_id)}"
     return f"lsl:uid={_literal(about.uid)}"
-
-
-def predicate_of_name(name: str) -> str:
-    """The query for a name that would be taken for something else."""
-    return f"name={_literal(name)}"
 
 
 def _search(lsl: Any, predicate: str) -> Any:
@@ -179,7 +177,7 @@ def scan_lsl(seconds: float) -> list[Found]:
     abouts = [about for about in (_described(lsl, one, 1.0) for one in found) if about is not None]
     return [
         Found(
-            source=_source_of(about, abouts),
+            source="" if about.format == "string" else _source_of(about, abouts),
             kind="lsl",
             name=about.name,
             address=about.source_id,
@@ -311,8 +309,8 @@ class LslStream:
             link = _Link(self._lsl, found)
         except RuntimeError as error:
             raise InputError(
-                f"{about} was found but cannot be read ({str(error).rstrip('.')}); is its sender's TCP port, "
-                "16572 and up, open in its firewall?"
+                f"{about} was found but cannot be read ({str(error).rstrip('.')}); are ports 16572 and "
+                "up, TCP and UDP, open in its sender's firewall?"
             ) from None
         notes = list(choice.notes)
         rate_hz, mv = about.rate_hz, choice.mv
@@ -470,12 +468,17 @@ class LslStream:
         """What one pull becomes: chunks, and events where something is amiss."""
         assert self._choice is not None
         arrival_s = self._clock()
-        stated = np.isfinite(stamps)
+        stated = np.abs(stamps) <= _MOST_S  # NaN is not
         placed: list[Chunk | Event] = []
         if not stated.all():
             count = int((~stated).sum())
             placed.append(
-                Event("dropped", f"{count} samples had no stamp and were dropped", arrival_s, count=count)
+                Event(
+                    "dropped",
+                    f"{count} samples had an impossible stamp and were dropped",
+                    arrival_s,
+                    count=count,
+                )
             )
             rows, stamps = rows[stated], stamps[stated]
             if not len(stamps):

@@ -9,11 +9,13 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from devices.live import Patience
 from devices.lsl import LslStream, scan_lsl
@@ -366,7 +368,7 @@ class FakeLsl:
         self.last_s = self.now_s + seconds
         self.sent = 0
         self.rng = np.random.default_rng(7)
-        self.pulls = 0
+        self.at_end: Callable[[], None] = lambda: None
 
     def clock(self) -> float:
         return self.now_s
@@ -425,7 +427,6 @@ class FakeInlet:
 
     def pull_sample(self, wait_s: float) -> tuple[np.ndarray, float] | tuple[None, None]:
         lsl = self.lsl
-        lsl.pulls += 1
         if lsl.now_s > lsl.last_s:
             return None, None
         if lsl.rng.random() < 8 / lsl.RATE / 20:
@@ -481,6 +482,93 @@ def test_losses_and_crashes_are_accounted_for_to_the_sample(
     assert stop == pytest.approx(seconds * lsl.RATE, rel=0.01)
     settled = np.array(off_s[len(off_s) // 10 :])
     assert np.ptp(settled) < 0.002
+
+
+# ---- whatever a network may bring
+
+
+class Script(FakeInlet):
+    """Two good seconds, then what a test has written."""
+
+    batches: Sequence[tuple[list[float], list[float]]] = ()
+
+    def __init__(self, lsl: FakeLsl) -> None:
+        super().__init__(lsl)
+        self.good = [([0.5] * 50, (1000 + (k * 50 + np.arange(50)) / 500).tolist()) for k in range(20)]
+        self.left = list(self.good) + list(self.batches)
+        lsl.now_s = 1002.0
+
+    def pull_sample(self, wait_s: float) -> tuple[np.ndarray, float] | tuple[None, None]:
+        self.lsl.now_s += 0.1
+        if not self.left:
+            self.lsl.at_end()
+            return None, None
+        self.batch = self.left.pop(0)
+        return np.array(self.batch[0][:1], np.float32), self.batch[1][0]
+
+    def pull_chunk(self, wait_s: float) -> tuple[np.ndarray, np.ndarray]:
+        return np.array(self.batch[0][1:], np.float32)[:, None], np.array(self.batch[1][1:], float)
+
+
+STAMPS = st.floats(999, 1010) | st.floats() | st.sampled_from([0.0, -1.0, 1002.0, 1e300, -1e300, math.inf])
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> list[tuple[list[float], list[float]]]:
+    drawn = []
+    for _ in range(draw(st.integers(1, 50))):
+        n = draw(st.integers(1, 6))
+        values = draw(st.lists(st.floats(width=32), min_size=n, max_size=n))
+        if draw(st.booleans()):
+            first = draw(STAMPS)
+            stamps = [first + i / 500 for i in range(n)]
+        else:
+            stamps = draw(st.lists(STAMPS, min_size=n, max_size=n))
+        drawn.append((values, stamps))
+    return drawn
+
+
+def fuzz(script: list[tuple[list[float], list[float]]]) -> None:
+    lsl = FakeLsl(1e9)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("devices.lsl.load_pylsl", lambda: lsl)
+        patch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Script(self))
+        patch.setattr(Script, "batches", script)
+        patch.setattr("devices.lsl.SECOND_S", 0.0)
+        source = LslStream("fake", clock=lsl.clock, patience=Patience(stale_s=1e6, first_s=1e6))
+        lsl.at_end = source.stop
+        source.open()
+        sent = [v for values, _ in script for v in values]
+        usable = {np.float32(v).tobytes() for v in sent if abs(v) <= 1e4} | {np.float32(0.5).tobytes()}
+        stop, delivered = 0, 0
+        try:
+            for item in source.items():
+                if isinstance(item, Chunk):
+                    assert item.start >= stop and len(item.lead_mv)
+                    stop = item.stop
+                    delivered += len(item.lead_mv)
+                    known = item.lead_mv[np.isfinite(item.lead_mv)]
+                    assert {np.float32(v).tobytes() for v in known} <= usable, "nothing is invented"
+        except InputError as error:
+            assert "but its stamps run at" in str(error)
+        assert delivered <= len(sent) + 1000
+
+
+@given(script=batches())
+@settings(max_examples=150, deadline=None)
+def test_no_stamp_and_no_number_breaks_the_reception_or_invents_a_sample(
+    script: list[tuple[list[float], list[float]]],
+) -> None:
+    fuzz(script)
+
+
+@pytest.mark.long
+@given(script=batches())
+@settings(max_examples=6000, deadline=None)
+def test_no_stamp_and_no_number_breaks_it_in_a_hundred_thousand(
+    script: list[tuple[list[float], list[float]]],
+) -> None:
+    fuzz(script)
 
 
 # ---- five real minutes

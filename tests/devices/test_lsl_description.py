@@ -217,6 +217,7 @@ def test_a_choice_is_sound_or_refused(
         ("name=Bob's", 'name="Bob\'s"'),
         ("name=B\"o'b", "name=concat('B\"o', \"'\", 'b')"),
         ("name='X' and type='ECG'", "name='X' and type='ECG'"),
+        ("name=concat('B\"o', \"'\", 'b')", "name=concat('B\"o', \"'\", 'b')"),
         ("starts-with(name,'X')", "starts-with(name,'X')"),
         ("channel_count>2", "channel_count>2"),
         ("ECG (left)", "name='ECG (left)'"),
