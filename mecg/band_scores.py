@@ -97,10 +97,10 @@ def band_summary(records: Sequence[BandCounts], superclasses: Sequence[Sequence[
         90 % of these very records: it could do no better.
     """
     rows = [LEADS.index(lead) for lead in SEVEN]
-    total = sum(record.count for record in records)
+    total = np.sum([record.count for record in records], axis=0)
     coverage: dict[str, Any] = {}
     for level in records[0].inside:
-        inside = sum(record.inside[level] for record in records)
+        inside = np.sum([record.inside[level] for record in records], axis=0)
         shares: dict[str, Any] = {
             name: float(inside[i, rows].sum() / total[i, rows].sum())
             for i, name in enumerate(REGIONS)
@@ -113,8 +113,8 @@ def band_summary(records: Sequence[BandCounts], superclasses: Sequence[Sequence[
             shares[name] = hits / sum(int(r.count[0, rows].sum()) for r in of)
         coverage[level] = shares
     samples = total[0]
-    ours = sum(record.interval_mv for record in records) / samples
-    constant = [_constant_band_score(sum(record.errors for record in records)[i]) for i in range(12)]
+    ours = np.sum([record.interval_mv for record in records], axis=0) / samples
+    constant = [_constant_band_score(row) for row in np.sum([r.errors for r in records], axis=0)]
     return {
         "coverage": coverage,
         "interval_score": {

@@ -46,4 +46,4 @@ class Stopwatch:
 
     def stamps(self, newest: int) -> Stamps | None:
         """The stamps of a frame that is made now, ``newest`` as `Stamps.newest`; None without a clock."""
-        return None if self._clock is None else Stamps(*self._at, self._clock(), newest)
+        return None if self._clock is None else Stamps._make((*self._at, self._clock(), newest))
