@@ -31,7 +31,7 @@ MATTERS = 0.10
 FLOOR = {"ms": 0.05, "% of a core": 0.5, "MB": 5.0, "% of the samples": 0.05}
 """... and more than this: another run of the same program differs as much."""
 
-RESAMPLES = 2000
+RESAMPLES = 1000
 LEAST_BLOCKS = 8
 
 _KEYS = ("algorithmic_ms", "stages_ms", "end_to_end_ms", "samples", "blocks", "cpu", "memory_mb")
@@ -119,12 +119,14 @@ def _rows(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Row]:
     exact = totals[1] - totals[0]
     rows = [Row("algorithmic", "ms", totals[0], totals[1], exact, exact)]
     for whole in WHOLES:
-        counts = [_counts(summary, whole) for summary in (old, new)]
-        if any(not matrix.size or not matrix.sum() for matrix in counts):
+        counts, least = _counts((old, new), whole)
+        if any(not matrix.sum() for matrix in counts):
             continue
+        pooled = [matrix.sum(axis=0)[None].cumsum(axis=1) for matrix in counts]
+        drawn = [_resampled(matrix).cumsum(axis=1) for matrix in counts]
         for name, q in (("p50", 0.5), ("p99", 0.99)):
-            values = [float(_quantiles(matrix.sum(axis=0)[None], q)[0]) for matrix in counts]
-            spread = [_quantiles(_resampled(matrix), q) for matrix in counts]
+            values = [float(_quantiles(summed, q, least)[0]) for summed in pooled]
+            spread = [_quantiles(summed, q, least) for summed in drawn]
             rows.append(_row(f"{whole.replace('_', ' ')}, {name}", "ms", values, spread))
     for name, unit, value in (("CPU", "% of a core", _cpu_share), ("memory", "MB", _memory_mb)):
         each = [_per_block(summary, value) for summary in (old, new)]
@@ -144,15 +146,19 @@ def _row(name: str, unit: str, values: Sequence[float], spread: Sequence[NDArray
     return Row(name, unit, values[0], values[1], float(low), float(high))
 
 
-def _counts(summary: Mapping[str, Any], whole: str) -> NDArray[np.float64]:
-    """``(blocks, bins)``."""
-    blocks = [block["counts"].get(whole, []) for block in summary["blocks"]]
-    most = max((int(b) for pairs in blocks for b, _ in pairs), default=-1)
-    matrix = np.zeros((len(blocks), most + 1))
-    for row, pairs in zip(matrix, blocks, strict=True):
-        for b, n in pairs:
-            row[int(b)] = n
-    return matrix
+def _counts(summaries: Sequence[Mapping[str, Any]], whole: str) -> tuple[list[NDArray[np.float64]], int]:
+    """``(blocks, bins)`` for each session, and the first bin of both."""
+    sessions = [[block["counts"].get(whole, []) for block in summary["blocks"]] for summary in summaries]
+    bins = [int(b) for blocks in sessions for pairs in blocks for b, _ in pairs] or [0]
+    least = min(bins)
+    matrices = []
+    for blocks in sessions:
+        matrix = np.zeros((len(blocks), max(bins) - least + 1))
+        for row, pairs in zip(matrix, blocks, strict=True):
+            for b, n in pairs:
+                row[int(b) - least] = n
+        matrices.append(matrix)
+    return matrices, least
 
 
 def _per_block(summary: Mapping[str, Any], value: Callable[[Any], float]) -> NDArray[np.float64]:
@@ -176,8 +182,7 @@ def _resampled(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(draws @ matrix)
 
 
-def _quantiles(counts: NDArray[np.float64], q: float) -> NDArray[np.float64]:
-    """The quantile of each row of counts, ms."""
-    summed = counts.cumsum(axis=1)
+def _quantiles(summed: NDArray[np.float64], q: float, least: int) -> NDArray[np.float64]:
+    """The quantile of each row of cumulated counts, the first of which is of bin ``least``; ms."""
     bins = (summed < np.ceil(q * summed[:, -1:])).sum(axis=1)
-    return middle_ms(bins)
+    return middle_ms(bins + least)
