@@ -455,7 +455,7 @@ class LslStream:
     def _other_rate(self, rate_hz: float) -> InputError:
         return InputError(
             f"the stream is one of {self._rate_hz:g} Hz, but its stamps run at {rate_hz:.4g} Hz; "
-            "correct its sender"
+            "correct its sender, or open the stream anew where it was changed"
         )
 
     def _say_uneven(self) -> None:
