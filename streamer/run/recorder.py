@@ -12,6 +12,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -203,8 +204,9 @@ class Recorder:
         """Leave the file as it was before the write that failed, and closed if there is room for that."""
         self._file.truncate(self._size)
         why = "the disk is full" if error.errno in _FULL else f"{error.strerror}"
+        path = _hidden(str(self.path))  # it goes to every sink
         self._failure = InputError(
-            f"{why}: the recording ends here; {self.path} stays valid, so free some space and begin a new one"
+            f"{why}: the recording ends here; {path} stays valid, so free some space and begin a new one"
         )
         try:
             self._append(self._encoder.tail(time.monotonic(), time.time()))
@@ -254,14 +256,16 @@ class Recorder:
                 return
             if now_s >= looked_s + DISK_S:
                 looked_s = now_s
-                self._watch_disk(now_s, shutil.disk_usage(self._folder).free)
+                with suppress(OSError):  # a folder that is gone: the next write says so
+                    self._watch_disk(now_s, shutil.disk_usage(self._folder).free)
 
     def _sync(self) -> None:
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
             with self._lock:
-                self._fail(error)
+                if self._failure is None:
+                    self._fail(error)
 
     def _watch_disk(self, now_s: float, free: int) -> None:
         """Tell when the space will be used up soon: by us, or by everybody as of late."""
