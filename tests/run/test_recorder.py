@@ -243,31 +243,50 @@ def test_a_boundary_stands_at_least_every_10_s(tmp_path: Path) -> None:
             assert recording.description == description()
 
 
-def test_a_disk_that_fills_is_told_of_10_minutes_ahead(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    free = [10**12]
-    monkeypatch.setattr(recorder_module, "DISK_S", 0.1)
-    monkeypatch.setattr(recorder_module, "TICK_S", 0.02)
-    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=free[0]))
+def test_a_disk_that_fills_is_told_of_10_minutes_ahead(tmp_path: Path) -> None:
     told: list[Event] = []
     recorder = Recorder(tmp_path, {}, told.append)
     recorder.open(description())
 
-    def after_a_while(left_s: float) -> list[str]:
-        rate = 1e6  # of somebody else, bytes a second
-        begun_s, until_s = time.monotonic(), time.monotonic() + 0.8
-        while time.monotonic() < until_s:
-            free[0] = int(rate * (left_s - (time.monotonic() - begun_s)))
-            time.sleep(0.01)
+    def watched(left_s: float) -> list[str]:
+        """What is said while 1 MB goes each second, somebody else's, and so much time is left."""
+        told.clear()
+        recorder._space.clear()
+        for second in range(0, 30, 5):
+            recorder._watch_disk(1000.0 + second, int(1e6 * (left_s - second)))
         return [event.text for event in told if event.kind == "disk"]
 
-    assert after_a_while(3600) == []
-    recorder._space.clear()
-    (warning,) = after_a_while(500)
-    assert "full in 8 minutes" in warning
-    recorder._space.clear()
-    assert len(after_a_while(40)) == 2
+    assert watched(3600) == []
+    (warning,) = watched(612)
+    assert "full in 10 minutes" in warning
+    assert watched(500) == []  # said already
+    (last,) = watched(80)
+    assert "full in 60 s" in last or "full in 55 s" in last
+    assert watched(1e7) == []  # room was made
+    assert len(watched(300)) == 1
+    recorder.close()
+
+
+def test_our_own_growth_is_reckoned_with_where_free_space_does_not_show_it(tmp_path: Path) -> None:
+    told: list[Event] = []
+    recorder = Recorder(tmp_path, {}, told.append)
+    recorder.open(description())
+    for second in range(0, 30, 5):
+        recorder._size += 5 * 40_000
+        recorder._watch_disk(1000.0 + second, 20_000_000)  # a quota, say
+    assert [event.kind for event in told] == ["recording", "disk"]
+    recorder._size -= 30 * 40_000
+    recorder.close()
+
+
+def test_the_clock_s_thread_watches_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recorder_module, "DISK_S", 0.1)
+    free = iter(range(10**9, 0, -(10**7)))
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=next(free, 0)))
+    warned = threading.Event()
+    recorder = Recorder(tmp_path, {}, lambda event: warned.set() if event.kind == "disk" else None)
+    recorder.open(description())
+    assert warned.wait(20)
     recorder.close()
 
 
