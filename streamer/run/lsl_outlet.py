@@ -25,6 +25,7 @@ from numpy.typing import NDArray
 
 from streamer.errors import InputError
 from streamer.leads import LEADS
+from streamer.run.privacy import without_home
 from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
 
@@ -135,7 +136,7 @@ class LslSender:
         channel = _Channel(info.lead, "measured")
         description = _ecg_info(lsl, name, info.rate_hz, _source_id(name, info, info.rate_hz), [channel])
         desc = description.desc()
-        _add(desc, "acquisition", model=info.device or "mecg send", source=_without_home(info.source))
+        _add(desc, "acquisition", model=info.device or "mecg send", source=without_home(info.source))
         _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")
         self._clock = _LslClock(lsl.local_clock)
         self._outlet = lsl.StreamOutlet(description)
@@ -218,11 +219,6 @@ def _source_id(name: str, stream: StreamInfo, rate_hz: float) -> str:
     return f"mecg-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}"
 
 
-def _without_home(source: str) -> str:
-    """The home folder's name is a person's, and everybody can read this."""
-    return source.replace(str(Path.home()), "~")
-
-
 def _ecg_info(lsl: Any, name: str, rate_hz: float, source_id: str, channels: Iterable[_Channel]) -> Any:
     channels = list(channels)
     info = lsl.StreamInfo(name, "ECG", len(channels), rate_hz, lsl.cf_float32, source_id)
@@ -246,7 +242,7 @@ def _ecg_info(lsl: Any, name: str, rate_hz: float, source_id: str, channels: Ite
 
 def _describe(desc: Any, description: SessionDescription) -> None:
     stream = description.stream
-    _add(desc, "acquisition", model=stream.device or "unknown", source=_without_home(stream.source))
+    _add(desc, "acquisition", model=stream.device or "unknown", source=without_home(stream.source))
     # "Subtract offset_mean from the stamps": nothing is left to subtract.  Under overload a live
     # session drops, so readers must not take the samples for gapless.
     _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")

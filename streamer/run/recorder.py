@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import errno
 import math
 import os
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.errors import InputError
+from streamer.run.privacy import description_without_home, without_home
 from streamer.run.session_file import NEW_FILE, Encoder, claim, file_name
 from streamer.run.sink import SessionDescription
 from streamer.stream import Chunk, Event, Frame
@@ -70,7 +70,7 @@ class Recorder:
 
     def __init__(self, folder: Path, facts: Mapping[str, Any], tell: Callable[[Event], None]) -> None:
         self._folder = folder
-        self._facts = {key: _hidden(v) if isinstance(v, str) else v for key, v in facts.items()}
+        self._facts = {key: without_home(v) if isinstance(v, str) else v for key, v in facts.items()}
         self._tell = tell
         self._lock = threading.Lock()
         self._ended = threading.Event()
@@ -98,7 +98,7 @@ class Recorder:
         """
         self._rate_hz = description.stream.rate_hz
         unix_s, host_s = time.time(), time.monotonic()
-        self._encoder = Encoder(_without_home(description), self._facts, unix_s, host_s)
+        self._encoder = Encoder(description_without_home(description), self._facts, unix_s, host_s)
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._file = self._new_file(unix_s)
@@ -115,7 +115,7 @@ class Recorder:
             raise self._refusal(error) from error
         self._ticker = threading.Thread(target=self._tick, name="recorder's clock", daemon=True)
         self._ticker.start()
-        self._tell(Event("recording", f"recording into {_hidden(str(self.path))}", host_s))
+        self._tell(Event("recording", f"recording into {without_home(str(self.path))}", host_s))
 
     def chunk(self, chunk: Chunk) -> None:
         """Keep a chunk; raises InputError once the disk is full."""
@@ -204,7 +204,7 @@ class Recorder:
         """Leave the file as it was before the write that failed, and closed if there is room for that."""
         self._file.truncate(self._size)
         why = "the disk is full" if error.errno in _FULL else f"{error.strerror}"
-        path = _hidden(str(self.path))  # it goes to every sink
+        path = without_home(str(self.path))  # it goes to every sink
         self._failure = InputError(
             f"{why}: the recording ends here; {path} stays valid, so free some space and begin a new one"
         )
@@ -288,19 +288,3 @@ class Recorder:
                 )
             )
         self._warned = near if left_s < 2 * WARN_S[0] else 0
-
-
-def _hidden(text: str) -> str:
-    """The home folder's name is a person's: files say ``~``."""
-    home = os.path.expanduser("~")  # noqa: PTH111 - never raises
-    return text.replace(home, "~") if len(Path(home).parts) > 1 else text
-
-
-def _without_home(description: SessionDescription) -> SessionDescription:
-    stream = description.stream
-    return dataclasses.replace(
-        description,
-        stream=dataclasses.replace(
-            stream, source=_hidden(stream.source), notes=tuple(_hidden(note) for note in stream.notes)
-        ),
-    )
