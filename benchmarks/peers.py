@@ -109,7 +109,8 @@ print(json.dumps([share, 1e3 * float(np.median(delays)), 1e3 * float(np.quantile
 _OURS = """
 import json, sys, time
 import numpy as np
-from mecg.compose import network_of, pipeline_of, source_of, FirstSeconds
+from mecg.compose import pipeline_of, source_of, FirstSeconds
+from mecg.model_file import network_of
 from streamer.run.session import Session
 from streamer.run.sink import SessionDescription
 name, seconds = sys.argv[1], float(sys.argv[2])

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import hashlib
 import sys
 import threading
 import time
 from collections.abc import Iterator
-from importlib import metadata, resources
+from importlib import metadata
 from math import ceil
 from pathlib import Path
 
@@ -22,6 +21,7 @@ from devices.session_replay import SessionReplay
 from devices.source import Source
 from mecg import __version__
 from mecg.interrupt import deferred
+from mecg.model_file import BUNDLED_MODEL, fingerprint, model_bytes, network_of
 from streamer.errors import InputError
 from streamer.network import Network
 from streamer.pipeline import Pipeline
@@ -36,7 +36,6 @@ from streamer.run.sink import SessionDescription
 from streamer.stream import Chunk, Event, Placement, StreamInfo
 
 BUNDLED_RECORDING = Path(__file__).parent.parent / "recordings" / "ptb" / "s0010_re"
-BUNDLED_MODEL = "mecgnet-low.onnx"
 
 
 def source_of(
@@ -72,37 +71,6 @@ def replay_of(speed: float, start_s: float, loop: bool, drop: str | None) -> Rep
         Where ``drop`` does not read as ``5%`` or ``5%:2s``.
     """
     return Replay(speed, start_s, loop, None if drop is None else Drop.parse(drop))
-
-
-def model_bytes(path: Path | None) -> bytes:
-    """The model's file, or the bundled one.
-
-    Raises
-    ------
-    InputError
-        Where it cannot be read.
-    """
-    if path is None:
-        return resources.files("streamer").joinpath("models", BUNDLED_MODEL).read_bytes()
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"the model {path} cannot be read: {error.strerror}") from error
-
-
-def network_of(path: Path | None) -> Network:
-    """The model, loaded and warm.
-
-    Raises
-    ------
-    InputError
-        Where the file cannot be read, or is not a model that fits.
-    """
-    model = model_bytes(path)
-    try:
-        return Network(model)
-    except InputError as error:
-        raise InputError(f"{path or BUNDLED_MODEL}: {error}") from error
 
 
 def pipeline_of(info: StreamInfo, network: Network) -> Pipeline:
@@ -181,11 +149,6 @@ def refuse_other_speeds(replay: Replay, option: str) -> None:
     """Raise an `InputError` where a replay would have stamps that no clock has."""
     if replay.speed != 1:
         raise InputError(f"{option} sends in real time, with the stamps of a real clock: leave --speed out")
-
-
-def fingerprint(model: bytes) -> str:
-    """SHA-256 of a model file."""
-    return hashlib.sha256(model).hexdigest()
 
 
 def say_notes(info: StreamInfo) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 from devices.pacing import Replay
 from gui.app import why_no_display
 from mecg.__main__ import guarded
-from mecg.compose import BUNDLED_RECORDING, FirstSeconds, network_of, pipeline_of, raise_failure, source_of
+from mecg.compose import BUNDLED_RECORDING, FirstSeconds, pipeline_of, raise_failure, source_of
 from mecg.files import write_whole
+from mecg.model_file import network_of
 from mecg.monitor import show
 from streamer.leads import canonical_lead
 from streamer.run.page import Page, render_png

@@ -8,10 +8,10 @@ import json
 import sys
 from typing import Any
 
-from mecg.compose import model_bytes
 from mecg.evaluate import evaluate
 from mecg.files import refuse_existing, write_whole
 from mecg.interrupt import deferred
+from mecg.model_file import model_bytes
 from mecg.progress import Bar
 
 

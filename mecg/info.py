@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mecg import __version__
-from mecg.compose import BUNDLED_MODEL, fingerprint, model_bytes, network_of
+from mecg.model_file import BUNDLED_MODEL, fingerprint, model_bytes, network_of
 from streamer.latency import budget
 from streamer.rate import RateConverter
 from streamer.run.sink import algorithmic_ms, band_in_words

@@ -26,7 +26,6 @@ from mecg import __version__
 from mecg.absolute_delay import Beside, Delay, Kept, measure
 from mecg.compose import (
     FirstSeconds,
-    network_of,
     pipeline_of,
     raise_failure,
     refuse_other_speeds,
@@ -36,6 +35,7 @@ from mecg.compose import (
 )
 from mecg.files import refuse_existing, write_whole
 from mecg.hops import CORE, Blocks, Hops
+from mecg.model_file import network_of
 from mecg.profile_compare import FORMAT, check_length, compare, read_summary, remarks, table
 from mecg.profile_report import report_html
 from streamer.errors import InputError

@@ -77,7 +77,7 @@ table { border-collapse: collapse; width: 100%; font-size: 13.5px; font-variant-
 th, td { padding: 4px 10px; text-align: right; border-bottom: 1px solid var(--line); }
 th:first-child, td:first-child { text-align: left; } th { color: var(--soft); font-weight: 600; }
 td.worse { color: var(--bad); font-weight: 600; } td.better { color: var(--good); font-weight: 600; }
-figure, .tile, tr { break-inside: avoid; } figure { margin: 0; } h2 { break-after: avoid; }
+figure, .tile, tr { break-inside: avoid; } figure { margin: 0; } h2, p, .key { break-after: avoid; }
 @media print { :root { --paper: #fff; --ink: #000; --soft: #444; --line: #ccc; --card: #fff;
   --algorithm: #4c6fb1; --source: #c98a1b; --program: #1f9d8a; --screen: #9a63b8; }
   body { padding: 0; max-width: none; font-size: 12px; } @page { margin: 14mm; }
@@ -269,6 +269,7 @@ def _histogram(name: str, counts: Mapping[int, int]) -> str:
     for tick in _log_ticks(low, high):
         x = 6 + (math.log10(tick) - low) / (high - low) * (width - 12)
         out.append(f'<line class="axis" x1="{x:.1f}" x2="{x:.1f}" y1="{height}" y2="{height + 4}"/>')
+        x = min(max(x, 14), width - 16)
         out.append(f'<text class="soft" x="{x:.1f}" y="{height + 17}" text-anchor="middle">{tick:g}</text>')
     cumulative = weights.cumsum()
     said = []

@@ -17,8 +17,8 @@ from typing import Any
 from devices.open_source import parse_source
 from devices.pacing import Replay
 from devices.wfdb_replay import WfdbReplay
-from mecg.compose import network_of
 from mecg.interrupt import deferred
+from mecg.model_file import network_of
 from mecg.progress import Bar
 from streamer.errors import InputError
 from streamer.latency import budget

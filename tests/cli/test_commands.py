@@ -20,7 +20,8 @@ with warnings.catch_warnings():
 from devices.pacing import Replay
 from mecg import demo
 from mecg.__main__ import main
-from mecg.compose import BUNDLED_RECORDING, network_of, source_of
+from mecg.compose import BUNDLED_RECORDING, source_of
+from mecg.model_file import network_of
 from streamer.leads import LEADS
 from streamer.pipeline import Pipeline
 from streamer.run.session import Session
@@ -209,7 +210,7 @@ def test_evaluate_scores_a_small_dataset(
 def test_the_headless_demo_leaves_a_record_a_page_and_a_latency_summary(
     model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mecg.compose.model_bytes", lambda path: model_file.read_bytes())
+    monkeypatch.setattr("mecg.model_file.model_bytes", lambda path: model_file.read_bytes())
     assert demo.headless(tmp_path / "demo", seconds=12, speed=10) == 0
     said = capsys.readouterr().out
     for name in ("s0010_re.hea", "page.png", "latency.json"):
