@@ -50,11 +50,15 @@ CHOOSE_S = 1.5
 """Where no strap is named, others than the first are waited for so long, to take the nearest."""
 
 CONNECT_S = 12.0
+OPEN_ATTEMPTS = 3
 LINK_S = 45.0
 """From the scan until the sensor is asked to measure, however many answers each take their time."""
 
 DISCONNECT_S = 3.0
 """BlueZ takes 2.0 to 2.7 s to disconnect."""
+
+LAST_DISCONNECT_S = 2.1
+"""At a stop it is asked no less, but not waited for to the last: it finishes by itself."""
 
 _CLOSE_S = 4.0
 """At the program's exit the link has so long to end."""
@@ -356,10 +360,12 @@ class BleSource:
             try:
                 await self._link()
             except (RefusedError, LinkLostError) as end:
-                if not self._opened.done():
+                # Who was never seen is not there; a first attempt to connect fails often enough.
+                hopeless = not self._opened.done() and (not self._address or attempt >= OPEN_ATTEMPTS - 1)
+                # What it has refused before any sample, it will refuse again.
+                refused = isinstance(end, RefusedError) and not self.timeline.counts.packets
+                if hopeless or refused:
                     raise InputError(str(end)) from end
-                if isinstance(end, RefusedError) and not self.timeline.counts.packets:
-                    raise InputError(str(end)) from end  # it will not be asked another time
                 attempt = 0 if self.timeline.counts.packets > before else attempt + 1
                 self._feed.enter(State.RECONNECTING, f"{end}; trying again")
             await asyncio.sleep(self._feed.patience.before_attempt(attempt))
@@ -385,16 +391,16 @@ class BleSource:
                 )
                 await client.connect()
                 link = Link(client, inbox, self._radio.clock)
-                await self._sensor.prepare(link)
-                await self._prepare_extras(link)
+                await _unless(gone, self._sensor.prepare(link))
+                await _unless(gone, self._prepare_extras(link))
                 self._tell_link(link, seen.rssi)
                 if not self._opened.done():
                     self._opened.set_result(await self._describe(link))
-            await _first_of(self._begin, gone)
+            await _unless(gone, self._begin.wait())
             async with self._explained():
                 self.timeline.reconnected()
                 self._feed.enter(State.WAITING, f"connected to {self._name}; waiting for its first sample")
-                await self._sensor.start(link)
+                await _unless(gone, self._sensor.start(link))
             await self._receive(inbox)
         finally:
             if client is not None:
@@ -571,9 +577,11 @@ class BleSource:
         """Stop the measurement, then let go of the client, whatever state it is in."""
         if link is not None and client.is_connected:
             await self._try(self._sensor.stop(link), GOODBYE_S, "could not be told to stop measuring")
+        patience_s = DISCONNECT_S
         if self._stop.is_set():
-            self._end("stopped")  # whoever iterates need not wait for the two seconds of BlueZ
-        await self._try(client.disconnect(), DISCONNECT_S, "could not be disconnected")
+            patience_s = LAST_DISCONNECT_S
+            self._end("stopped")  # whoever iterates need not wait for it
+        await self._try(client.disconnect(), patience_s, "could not be disconnected")
 
     async def _try(self, action: Coroutine[object, object, None], patience_s: float, failure: str) -> None:
         try:
@@ -583,10 +591,14 @@ class BleSource:
             self._feed.say("link", f"{self._name} {failure}: {explain(error)}")
 
 
-async def _first_of(*events: asyncio.Event) -> None:
-    tasks = [asyncio.create_task(event.wait()) for event in events]
+async def _unless(gone: asyncio.Event, action: Coroutine[object, object, object]) -> None:
+    """Do something, but do not wait for an answer over a link that is gone."""
+    tasks = [asyncio.ensure_future(action), asyncio.ensure_future(gone.wait())]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not tasks[0].done():
+            raise LinkLostError("the link is lost")
+        tasks[0].result()
     finally:
         for task in tasks:
             task.cancel()

@@ -274,6 +274,18 @@ def test_stopped_while_it_still_scans(bluetoothd: Callable[..., Bluetoothd]) -> 
     assert time.monotonic() - begun < 1.0
 
 
+def test_a_first_attempt_to_connect_may_fail(bluetoothd: Callable[..., Bluetoothd]) -> None:
+    air = bluetoothd(H10())
+    air.failures = 2
+    source = polar(patience=QUICK)
+    source.open()
+    air.failures = 0
+    assert Listener(source).stop() < 1.0
+    air.failures = 3
+    with pytest.raises(InputError, match="le-connection-abort"):
+        polar(patience=QUICK).open()
+
+
 def test_what_is_in_sight(bluetoothd: Callable[..., Bluetoothd]) -> None:
     other = H10(name="Polar H9 1234", address="E4:AC:AC:09:09:09")
     bluetoothd(Movesense(), other, H10())
