@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -39,13 +40,15 @@ def a_signal(n: int) -> Samples:
 
 
 class Played:
-    """A source in real time that loses a stretch, as `Session` wants it."""
+    """A source in real time that loses a stretch, as `Session` wants it; it begins on ``go``."""
 
-    def __init__(self, mv: Samples) -> None:
+    def __init__(self, mv: Samples, go: threading.Event) -> None:
         self._mv = mv
+        self._go = go
         self._playback = Playback(Replay(), chunk_samples=10)
 
     def items(self) -> Iterator[Chunk | Event]:
+        assert self._go.wait(60)
         for item in self._playback.play(lambda a, b: (self._mv[a:b], None), RATE_HZ, len(self._mv)):
             if not isinstance(item, Chunk) or not LOST[0] <= item.start < LOST[1]:
                 yield item
@@ -86,11 +89,11 @@ class Received:
     latency_ms: float
 
 
-def a_session(mv: Samples, network: Network, name: str) -> Session:
+def a_session(mv: Samples, network: Network, name: str, go: threading.Event) -> Session:
     """A source and what is made of it, both to be sent."""
     info = StreamInfo("test:lsl", RATE_HZ, lead="chest strap", is_lead_i=False)
     pipeline = Pipeline(info, network)
-    session = Session(Played(mv), pipeline, SessionDescription.of(info, network.spec, pipeline.latency))
+    session = Session(Played(mv, go), pipeline, SessionDescription.of(info, network.spec, pipeline.latency))
     session.attach(LslOutlet(f"{name}-twelve"))
     session.attach(Sender(f"{name}-raw"))
     return session
@@ -101,11 +104,15 @@ def received(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Rece
     """Seven seconds of a source and of what is made of it, both read in another process."""
     out = tmp_path_factory.mktemp("lsl") / "received.npz"
     mv = a_signal(3500)
-    session = a_session(mv, network, "t")
+    go = threading.Event()
+    session = a_session(mv, network, "t", go)
     names = ["t-raw", "t-twelve", "t-twelve-events"]
     command = [sys.executable, str(HERE / "lsl_reader.py"), str(out), *names]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
         session.start()
+        assert reader.stdout is not None
+        assert reader.stdout.readline() == b"ready\n"
+        go.set()
         assert session.wait(30)
         assert not session.report().failures
         assert reader.wait(30) == 0
@@ -150,7 +157,7 @@ def stamp_errors_s(
 
 def test_every_sample_arrives_with_the_instant_at_which_it_was(received: Received, network: Network) -> None:
     names = ("t-raw", "t-twelve")
-    assert len(received.x["t-twelve"]) > 1000  # the reader came a little late, and stayed to the end
+    assert len(received.x["t-twelve"]) > 1000
     error_s = stamp_errors_s(
         network, received.raw_mv, *(received.x[name] for name in names), *(received.t[name] for name in names)
     )
@@ -236,7 +243,9 @@ def test_labrecorder_records_our_stream_beside_its_source(network: Network, tmp_
     pyxdf = pytest.importorskip("pyxdf")
     cli = next((Path(recorders.__file__).parent / "lib").glob("LabRecorderCLI*"))
     mv = a_signal(20_000)
-    session = a_session(mv, network, "lab")
+    go = threading.Event()
+    go.set()
+    session = a_session(mv, network, "lab", go)
     session.start()
     out = tmp_path / "lab.xdf"
     names = ("lab-raw", "lab-twelve", "lab-twelve-events")
