@@ -61,8 +61,10 @@ class PageSink:
         """The page, once something has come."""
         about = self._description
         stream = about.stream
+        scale_mv = np.concatenate([frame.scale_mv for frame in self._frames], axis=1)
         return render_png(
             Page(
+                band_mv=about.half_width_mv(scale_mv, "0.9"),
                 leads_mv=np.concatenate([frame.leads_mv for frame in self._frames], axis=1),
                 rate_hz=about.rate_hz,
                 measured_mv=np.concatenate([frame.measured_mv for frame in self._frames]),

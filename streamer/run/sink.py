@@ -16,7 +16,7 @@ from streamer.filters import Sos
 from streamer.latency import LatencyBudget
 from streamer.leads import ORIGIN
 from streamer.model import ModelSpec
-from streamer.stream import Chunk, Event, Frame, StreamInfo
+from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
 
 NOT_FOR_DIAGNOSIS = "reconstructed from one lead; research use, not for diagnosis"
 """Goes with everything that leaves the program."""
@@ -39,6 +39,9 @@ class SessionDescription:
     """The input band in words, such as ``0.5-40 Hz``."""
     origins: Mapping[str, str] = field(default_factory=lambda: MappingProxyType(ORIGIN))
     """``measured``, ``predicted`` or ``derived`` for each of the twelve leads."""
+    bands: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
+    """By level, such as "0.9": the half-width of the band that holds so much of the truth, as a multiple
+    of `Frame.scale_mv`, for each of the twelve leads.  Empty where the model states no scale."""
 
     @classmethod
     def of(cls, stream: StreamInfo, spec: ModelSpec, latency: LatencyBudget) -> SessionDescription:
@@ -50,7 +53,14 @@ class SessionDescription:
             rate_hz=spec.rate_hz,
             latency=latency,
             filters=band_in_words(spec.filters.input, spec.rate_hz),
+            bands=MappingProxyType(dict(spec.bands)),
         )
+
+    def half_width_mv(self, scale_mv: Samples, level: str) -> Samples | None:
+        """Half-width of a level's band ``(12, n)`` from scales of that shape; None without bands."""
+        if level not in self.bands:
+            return None
+        return scale_mv * np.asarray(self.bands[level], np.float32)[:, None]
 
     @property
     def band(self) -> tuple[str, str] | None:
@@ -81,6 +91,7 @@ class SessionDescription:
             "units": "mV",
             "leads": list(self.origins),
             "origins": dict(self.origins),
+            "bands": {level: list(factors) for level, factors in self.bands.items()},
             "model": self.model,
             "model_version": self.model_version,
             "filters": self.filters,
