@@ -40,7 +40,6 @@ BAD_RECORDS: dict[str, Callable[[Path], str]] = {
     "a folder": str,
     "an empty name": lambda d: "",
     "an unknown scheme": lambda d: "serial:/dev/ttyUSB0",
-    "a scheme of a later version": lambda d: "polar:",
     "a web address": lambda d: "https://example.org/r.hea",
     "no lead I": lambda d: record(d, one_lead().replace(" I\n", " V5\n"), ZEROS),
     "nothing but NaN": lambda d: record(d, one_lead(), np.full(1000, -32768, "<i2").tobytes()),
