@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint clean
+.PHONY: help demo test test-long lint benchmarks clean
 
 BIN := .venv/bin
 
@@ -13,6 +13,7 @@ help:
 	@echo "make test       all tests, style and types"
 	@echo "make test-long  the tests that take minutes"
 	@echo "make lint       style and types only"
+	@echo "make benchmarks measures every row of docs/performance.md anew (6 minutes; leave the machine alone)"
 	@echo "make clean      remove .venv and what the tests and the demo left"
 
 demo: .venv/.gui
@@ -27,12 +28,15 @@ test-long: .venv/.test
 lint: .venv/.test
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
+benchmarks: .venv/.bench
+	@$(BIN)/python -m benchmarks
+
 clean:
 	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
 
-.venv/.gui .venv/.test: .venv/.%: pyproject.toml | .venv/pyvenv.cfg
+.venv/.gui .venv/.test .venv/.bench: .venv/.%: pyproject.toml | .venv/pyvenv.cfg
 	@echo "installing what '$*' needs into .venv (once; a minute or two, some 100 MB):"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[$(if $(filter test,$*),gui$(comma)test,$*)]' \
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[$(if $(filter test bench,$*),gui$(comma)$*,$*)]' \
 	  | sed -u -n -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' -e 's/^Installing collected.*/  installing .../p'
 	@touch $@
 

@@ -111,11 +111,12 @@ def many(effort: Effort) -> Row:
     each = all_of_them["share"] / MANY
     return Row(
         f"{MANY} live streams in one process",
-        "no lost sample; cost per stream below that of one alone",
+        "no lost sample, none 1 s late; cost per stream below that of one alone",
         f"{all_of_them['lost']} lost; {each:.2%} of a core each against {one['share']:.2%} alone; "
         f"{all_of_them['memory_mb']:.0f} MB; arrival to sink p50 {all_of_them['p50_ms']:.1f}, "
         f"p99 {all_of_them['p99_ms']:.0f} ms",
-        all_of_them["lost"] == 0 and each < one["share"],
+        # Nothing is lost from queues that are deep enough, but who is a second behind is not live.
+        all_of_them["lost"] == 0 and each < one["share"] and all_of_them["p99_ms"] < 1000,
     )
 
 

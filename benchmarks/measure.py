@@ -44,7 +44,7 @@ class Effort:
 
 
 QUICK = Effort(1, 6.0)
-FULL = Effort(5, 40.0)
+FULL = Effort(3, 20.0)
 
 
 def median_us(run: Callable[[], object], repeats: int = 1000) -> float:

@@ -72,6 +72,7 @@ class Pipeline:
         self._lead_rows = [PREDICTED.index(lead) for lead in spec.leads]
 
         self._watch = Stopwatch(clock)
+        self._mark = self._watch.mark
         self._front = FrontEnd(info.rate_hz, spec.filters, spec.rate_hz, self._watch.converted)
         self._ring = WindowBuffer(len(BandSplitter.ROWS), self._window)
         outputs = len(spec.leads) * (2 if spec.has_scale else 1)
@@ -126,7 +127,7 @@ class Pipeline:
 
     def _take(self, stretch: Stretch) -> list[Frame]:
         """Samples in bands, after a gap or not: cut windows."""
-        self._watch.mark(FILTERED)
+        self._mark(FILTERED)
         missing = self._skip(stretch.start - self._ring.stop)
         return missing + self._write(stretch.bands, stretch.settling)
 
@@ -134,7 +135,7 @@ class Pipeline:
         frames: list[Frame] = []
         done = 0
         while done < bands.shape[1]:
-            self._watch.mark(BEGUN)
+            self._mark(BEGUN)
             step = min(self._end - self._ring.stop, bands.shape[1] - done)
             self._ring.write(bands[:, done : done + step], settling[done : done + step])
             done += step
@@ -146,7 +147,7 @@ class Pipeline:
         frames: list[Frame] = []
         pending = self.spec.look_ahead + 2 * (self.spec.overlap + self._hop)
         while missing > 0:
-            self._watch.mark(BEGUN)
+            self._mark(BEGUN)
             if pending <= 0 and missing > self._hop:
                 leap = missing // self._hop * self._hop
                 frames += self._missing_frames(leap)
@@ -167,12 +168,13 @@ class Pipeline:
             return []
         start = self._end - self.spec.look_ahead - self._stitch.length
         segment = None
-        self._watch.mark(WINDOW)
         if self._ring.valid(start, start + self._stitch.length).any():
             segment = self._read_window() if self._stepper is None else self._step(self._stepper)
-        self._watch.mark(INFERRED)
+        else:
+            self._mark(WINDOW)
+        self._mark(INFERRED)
         final = self._stitch.add(segment)
-        self._watch.mark(STITCHED)
+        self._mark(STITCHED)
         self._end += self._hop
         skip = max(0, self._front.begin - start)  # the first hop may begin before the stream does
         return [self._frame(start + skip, final[:, skip:])] if skip < self._hop else []
@@ -181,7 +183,7 @@ class Pipeline:
         """The newest columns of the window with all that they need of what follows them."""
         window = self._ring.rows(self._end - self._window, self._end)[self._channels]
         newest = self._window - self.spec.look_ahead
-        self._watch.mark(WINDOW)
+        self._mark(WINDOW)
         return self._network.run(window)[:, newest - self._stitch.length : newest]
 
     def _step(self, stepper: Stepper) -> NDArray[np.float32]:
@@ -192,7 +194,7 @@ class Pipeline:
         while True:
             hop = self._ring.rows(self._stepped, self._stepped + self._hop)[self._channels]
             self._stepped += self._hop
-            self._watch.mark(WINDOW)
+            self._mark(WINDOW)
             out = stepper.push(hop)
             if self._stepped == self._end:
                 return out

@@ -15,29 +15,33 @@ TAKEN, CONVERTED, FILTERED, BEGUN, WINDOW, INFERRED, STITCHED = range(7)
 class Stopwatch:
     """Notes the instants of `Stamps`; without a clock it does nothing.
 
-    It is asked ten times a hop and may cost a hundredth of it, so it knows its steps by number.
+    It is asked nine times a hop and may cost a hundredth of it: steps are numbers, and `mark` is a
+    plain function.
     """
 
-    __slots__ = ("_at", "_clock")
+    __slots__ = ("_at", "_clock", "mark")
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
         self._clock = clock
-        self._at = [math.nan] * 7
+        self._at = at = [math.nan] * 7
+        self.mark: Callable[[int], None] = _ignore
+        """This step is done now."""
+        if clock is not None:
+
+            def mark(step: int) -> None:
+                at[step] = clock()
+
+            self.mark = mark
 
     def begin(self) -> None:
         """A chunk was taken: no step is done yet."""
         if self._clock is not None:
-            self._at = [self._clock()] * 7
+            self._at[:] = [self._clock()] * 7
 
     def converted(self) -> None:
         """Samples have got the model's rate."""
         if self._clock is not None:
             self._at[CONVERTED] = self._at[FILTERED] = self._clock()
-
-    def mark(self, step: int) -> None:
-        """This step is done now."""
-        if self._clock is not None:
-            self._at[step] = self._clock()
 
     def skipped(self) -> None:
         """There was nothing to do from here on."""
@@ -47,3 +51,7 @@ class Stopwatch:
     def stamps(self, newest: int) -> Stamps | None:
         """The stamps of a frame that is made now, ``newest`` as `Stamps.newest`; None without a clock."""
         return None if self._clock is None else Stamps._make((*self._at, self._clock(), newest))
+
+
+def _ignore(step: int) -> None:
+    pass
