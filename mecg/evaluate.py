@@ -207,7 +207,7 @@ def _superclasses(dataset: Path) -> Callable[[dict[str, str]], tuple[str, ...]]:
 
     def classes(row: dict[str, str]) -> tuple[str, ...]:
         if "super_class" in row:
-            return tuple(row["super_class"].split(","))
+            return tuple(re.findall(r"\w+", row["super_class"]))  # joined by "|" where there are several
         codes = re.findall(r"'(\w+)':", row.get("scp_codes", ""))
         return tuple({of_code.get(code, "") for code in codes})
 
