@@ -26,6 +26,7 @@ class Config:
     average: float
     gain_spread: float
     gap_share: float
+    noise_share: float
     square_weight: float
     scale_weight: float
     folds: tuple[int, ...]

@@ -20,6 +20,9 @@ from streamer.stream import Chunk
 
 RATE_HZ = 100
 LONGEST_GAP_S = 3.0
+NOISE_DB = (0.0, 24.0)
+"""How far a record's own standard deviation lies above the noise that is added to it."""
+
 LIMB_LAW_UV = 20
 """A record whose limb leads break Einthoven's law by more is left out of training."""
 
@@ -94,6 +97,22 @@ def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.in
     )
 
 
+def disturbance(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """``n`` samples of baseline wander, muscle noise and mains hum in random shares, 1 RMS in all."""
+    t = np.arange(n) / rate_hz
+    wander = sum(
+        rng.normal() * np.sin(2 * np.pi * (rng.uniform(0.05, 0.6) * t + rng.random())) for _ in range(4)
+    )
+    # Muscle noise comes in bursts.
+    muscle = rng.normal(size=n) * (1 + np.sin(2 * np.pi * (rng.uniform(0.05, 0.5) * t + rng.random())))
+    mains_hz = rng.choice([50.0, 60.0]) * rng.uniform(0.995, 1.005)
+    hum = np.sin(2 * np.pi * (mains_hz * t + rng.random()))
+    kinds = np.stack([wander, muscle, hum])
+    share = rng.dirichlet([0.5, 0.5, 0.5])
+    mixed: NDArray[np.float64] = np.sqrt(share) @ (kinds / kinds.std(axis=1, keepdims=True))
+    return mixed / mixed.std()
+
+
 @dataclass(slots=True)
 class Batches:
     """Shuffled batches of whole records, their input made anew by the live core each time."""
@@ -107,6 +126,8 @@ class Batches:
     """Each record is scaled by a factor drawn evenly from 1 - this to 1 + this, before the filters."""
     gap_share: float
     """So many of the records lose a stretch of up to `LONGEST_GAP_S`."""
+    noise_share: float
+    """So many of the records are measured through wander, muscle noise and hum."""
 
     def __len__(self) -> int:
         return len(self.records.ecg_id) // self.batch
@@ -123,4 +144,10 @@ class Batches:
                 at = rng.integers(0, lead.shape[1] - length)
                 lead[i, at : at + length] = np.nan
             x = np.stack([network_input(row, self.filters, self.rate_hz) for row in lead])
+            for i in np.flatnonzero(rng.random(len(lead)) < self.noise_share):
+                level_mv = np.nanstd(lead[i]) * 10 ** (-rng.uniform(*NOISE_DB) / 20)
+                noise = (level_mv * disturbance(x.shape[-1], self.rate_hz, rng)).astype(np.float32)
+                # The filters are linear, so what the noise adds to the bands can be added to them;
+                # hum has no place in records of 100 Hz. A lost sample stays lost.
+                x[i] += network_input(noise, self.filters, self.rate_hz, self.rate_hz) * (x[i] != 0)
             yield x, self.truth_uv[chosen].astype(np.float32) / 1e3 * gain[:, None, None]

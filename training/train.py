@@ -177,7 +177,14 @@ def main() -> None:
     truth = targets(learn, filters, config.rate_hz)
     truth_choose = targets(choose, filters, config.rate_hz)
     batches = Batches(
-        learn, truth, filters, config.rate_hz, config.batch, config.gain_spread, config.gap_share
+        learn,
+        truth,
+        filters,
+        config.rate_hz,
+        config.batch,
+        config.gain_spread,
+        config.gap_share,
+        config.noise_share,
     )
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
     try:

@@ -1,0 +1,65 @@
+"""What a network learns from."""
+
+import numpy as np
+import pytest
+
+from streamer.filters import BandSplitter
+from training.data import Batches, Records, disturbance, network_input, targets
+from training.filter_design import design
+
+RATE_HZ = 250.0
+FILTERS = design(RATE_HZ)
+
+
+@pytest.fixture(scope="module")
+def records() -> Records:
+    rng = np.random.default_rng(3)
+    walk = np.cumsum(rng.normal(0, 20, (6, 8, 1000)), axis=2)
+    ids = np.arange(6)
+    return Records(ids, ids, (walk - walk.mean(axis=2, keepdims=True)).astype(np.int16))
+
+
+def batches(records: Records, *, gain_spread: float = 0.0, gaps: float = 0.0, noise: float = 0.0) -> Batches:
+    truth = targets(records, FILTERS, RATE_HZ)
+    return Batches(records, truth, FILTERS, RATE_HZ, 3, gain_spread, gaps, noise)
+
+
+def test_a_disturbance_has_the_level_that_it_says() -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(20):
+        assert disturbance(2500, RATE_HZ, rng).std() == pytest.approx(1)
+
+
+def test_the_same_seed_gives_the_same_epoch(records: Records) -> None:
+    made = batches(records, gain_spread=0.2, gaps=0.5, noise=0.5)
+    first, second = (list(made.epoch(np.random.default_rng(7))) for _ in range(2))
+    for (x, truth), (again, truth_again) in zip(first, second, strict=True):
+        np.testing.assert_array_equal(x, again)
+        np.testing.assert_array_equal(truth, truth_again)
+
+
+def test_noise_is_in_the_input_as_if_it_had_been_measured_and_not_in_the_truth(records: Records) -> None:
+    (clean, truth), *_ = batches(records).epoch(np.random.default_rng(7))
+    (noisy, same), *_ = batches(records, noise=1.0).epoch(np.random.default_rng(7))
+    np.testing.assert_array_equal(truth, same)
+    measured = BandSplitter.ROWS.index("measured")
+    for x, y in zip(clean, noisy, strict=True):
+        added = (y - x)[measured]
+        assert added.std() > 0.01 * x[measured].std()
+        np.testing.assert_allclose((y - x)[:3].sum(axis=0), added, atol=1e-5)
+
+
+def test_filtering_noise_apart_is_filtering_it_with_the_signal() -> None:
+    rng = np.random.default_rng(5)
+    lead, noise = (rng.normal(size=2500).astype(np.float32) for _ in range(2))
+    apart = sum(network_input(part, FILTERS, RATE_HZ, RATE_HZ) for part in (lead, noise))
+    together = network_input(lead + noise, FILTERS, RATE_HZ, RATE_HZ)
+    np.testing.assert_allclose(apart, together, atol=1e-5)
+
+
+def test_a_lost_sample_stays_silent_under_noise(records: Records) -> None:
+    (gappy, _), *_ = batches(records, gaps=1.0).epoch(np.random.default_rng(7))
+    lost = (gappy == 0).all(axis=1)
+    assert lost.any()
+    (noisy, _), *_ = batches(records, gaps=1.0, noise=1.0).epoch(np.random.default_rng(7))
+    assert (noisy == 0).all(axis=1)[lost].all()
