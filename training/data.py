@@ -74,14 +74,25 @@ def _load_fold(data: Path, fold: int, cache: Path) -> Records:
 
 
 def network_input(
-    lead_mv: NDArray[np.float32], filters: Filters, rate_hz: float, source_hz: float = RATE_HZ
+    lead_mv: NDArray[np.float32],
+    filters: Filters,
+    rate_hz: float,
+    source_hz: float = RATE_HZ,
+    *,
+    hold: int = 0,
 ) -> NDArray[np.float32]:
-    """A whole record through the live core's own front end: ``(4, n)`` mV; zeros where NaN was."""
+    """A whole record through the live core's own front end: ``(4, n + hold)`` mV; zeros where NaN was.
+
+    The live path ends a stream by holding its last sample: ``hold`` samples of that come last.
+    """
     front = FrontEnd(source_hz, filters, rate_hz)
     stretches = [*front.push(Chunk(0, lead_mv)), *front.finish()]
-    bands = np.zeros((len(BandSplitter.ROWS), front.end), np.float32)
+    bands = np.zeros((len(BandSplitter.ROWS), front.end + hold), np.float32)
     for stretch in stretches:
         bands[:, stretch.start : stretch.stop] = stretch.bands
+    held = front.hold(hold)
+    if held is not None:
+        bands[:, front.end :] = held
     return bands
 
 
@@ -128,12 +139,14 @@ class Batches:
     """So many of the records lose a stretch of up to `LONGEST_GAP_S`."""
     noise_share: float
     """So many of the records are measured through wander, muscle noise and hum."""
+    hold: int = 0
+    """So many samples of the last one held end each record's input, as `network_input` says."""
 
     def __len__(self) -> int:
         return len(self.records.ecg_id) // self.batch
 
     def epoch(self, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Batches of input ``(batch, 4, n)`` and truth ``(batch, 8, n)``, mV."""
+        """Batches of input ``(batch, 4, n + hold)`` and truth ``(batch, 8, n)``, mV."""
         order = rng.permutation(len(self.records.ecg_id))
         for b in range(len(self)):
             chosen = order[b * self.batch : (b + 1) * self.batch]
@@ -143,11 +156,12 @@ class Batches:
                 length = rng.integers(1, round(LONGEST_GAP_S * RATE_HZ))
                 at = rng.integers(0, lead.shape[1] - length)
                 lead[i, at : at + length] = np.nan
-            x = np.stack([network_input(row, self.filters, self.rate_hz) for row in lead])
+            x = np.stack([network_input(row, self.filters, self.rate_hz, hold=self.hold) for row in lead])
             for i in np.flatnonzero(rng.random(len(lead)) < self.noise_share):
                 level_mv = np.nanstd(lead[i]) * 10 ** (-rng.uniform(*NOISE_DB) / 20)
-                noise = (level_mv * disturbance(x.shape[-1], self.rate_hz, rng)).astype(np.float32)
+                noise = (level_mv * disturbance(x.shape[-1] - self.hold, self.rate_hz, rng)).astype(np.float32)
                 # The filters are linear, so what the noise adds to the bands can be added to them;
                 # hum has no place in records of 100 Hz. A lost sample stays lost.
-                x[i] += network_input(noise, self.filters, self.rate_hz, self.rate_hz) * (x[i] != 0)
+                added = network_input(noise, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
+                x[i] += added * (x[i] != 0)
             yield x, self.truth_uv[chosen].astype(np.float32) / 1e3 * gain[:, None, None]

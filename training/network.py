@@ -63,6 +63,11 @@ class NetworkShape:
         return max(m.stride for m in self.modules)
 
     @property
+    def hold(self) -> int:
+        """Samples of input after a record's last that its last output needs, in whole steps."""
+        return -(-self.look_ahead // self.grid) * self.grid
+
+    @property
     def receptive_field(self) -> int:
         """Samples of input that one output can depend on."""
         return max(

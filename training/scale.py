@@ -33,10 +33,11 @@ def fit(run: Path, data: Path, cache: Path) -> dict[str, list[float]]:
     filters = design(config.rate_hz)
     records = load(data, [config.choose_fold], cache)
     truth_uv = targets(records, filters, config.rate_hz)
-    part = slice(round(SCORED_FROM_S * config.rate_hz), truth_uv.shape[2] - config.shape.look_ahead)
+    part = slice(round(SCORED_FROM_S * config.rate_hz), truth_uv.shape[2])
+    hold = config.shape.hold
     ratios: list[NDArray[np.float32]] = []
     for lead_uv, eight_uv in zip(records.leads_uv[:, 0], truth_uv, strict=True):
-        x = network_input(lead_uv.astype(np.float32) / 1e3, filters, config.rate_hz)[:3]
+        x = network_input(lead_uv.astype(np.float32) / 1e3, filters, config.rate_hz, hold=hold)[:3]
         with torch.no_grad():
             out = network(torch.from_numpy(x[None]))[0].numpy()[:, part]
         leads = config.shape.leads

@@ -30,8 +30,9 @@ from training.network import MEcgNet, weights
 
 WARM_UP = 0.1
 TRUTH_BEGINS_S, TRUTH_ENDS_S = 0.5, 0.8
-"""sosfiltfilt's odd extension pins the clinical frame to zero at both ends of a record: so much of
-it is no truth to learn from (0.25 mV RMS off in the last 0.2 s)."""
+"""sosfiltfilt's odd extension pins the clinical frame to zero at both ends of a record (0.25 mV RMS
+off in the last 0.2 s).  Before the network can see that a record ends there is nothing in it to
+learn; the last samples, which it puts out while the live path holds the last one, are learnt."""
 SCORED_FROM_S = 3.0
 
 
@@ -81,17 +82,18 @@ class Run:
         return total / len(batches)
 
     def _loss(self, bands: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        out = self._forward(bands.to(self.device))
-        rate_hz = self.config.rate_hz
-        known = slice(round(TRUTH_BEGINS_S * rate_hz), truth.shape[-1] - round(TRUTH_ENDS_S * rate_hz))
-        leads = self.config.shape.leads
+        n = truth.shape[-1]
+        out = self._forward(bands.to(self.device))[..., :n]
+        rate_hz, leads = self.config.rate_hz, self.config.shape.leads
         # A lost sample has no output; nothing is asked of the network there.
-        there = (bands.to(self.device) != 0).any(dim=1, keepdim=True)[..., known].float()
-        error = (out[:, :leads, known] - truth.to(self.device)[..., known]) * there
+        there = (bands.to(self.device)[..., :n] != 0).any(dim=1, keepdim=True).float()
+        there[..., : round(TRUTH_BEGINS_S * rate_hz)] = 0
+        there[..., n - round(TRUTH_ENDS_S * rate_hz) : n - self.config.shape.look_ahead] = 0
+        error = (out[:, :leads] - truth.to(self.device)) * there
         loss = error.abs().mean() + self.config.square_weight * error.square().mean()
         if self.config.shape.scale:
             # A Laplace likelihood of the errors as they are: it must not buy certainty with error.
-            scale = out[:, leads:, known]
+            scale = out[:, leads:]
             likelihood = (there * torch.log(2 * scale) + error.detach().abs() / scale).mean()
             loss = loss + self.config.scale_weight * likelihood
         return loss
@@ -131,10 +133,10 @@ def scores(
     squares, one, pearson = [], [], []
     for i in range(0, len(records.ecg_id), 64):
         lead = records.leads_uv[i : i + 64, 0].astype(np.float32) / 1e3
-        x = np.stack([network_input(row, filters, rate_hz)[:3] for row in lead])
+        x = np.stack([network_input(row, filters, rate_hz, hold=network.shape.hold)[:3] for row in lead])
         with torch.no_grad():
             out = network(torch.from_numpy(x).to(device)).cpu().numpy()
-        part = slice(first, out.shape[-1] - network.shape.look_ahead)
+        part = slice(first, truth_uv.shape[-1])
         truth = truth_uv[i : i + 64, :, part].astype(np.float32) / 1e3
         out = out[:, : network.shape.leads, part]
         squares.append(((out - truth)[:, rows] ** 2).mean(axis=(1, 2)))
@@ -185,6 +187,7 @@ def main() -> None:
         config.gain_spread,
         config.gap_share,
         config.noise_share,
+        config.shape.hold,
     )
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
     try:

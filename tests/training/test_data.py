@@ -63,3 +63,10 @@ def test_a_lost_sample_stays_silent_under_noise(records: Records) -> None:
     assert lost.any()
     (noisy, _), *_ = batches(records, gaps=1.0, noise=1.0).epoch(np.random.default_rng(7))
     assert (noisy == 0).all(axis=1)[lost].all()
+
+
+def test_a_record_ends_as_the_live_path_ends_it_with_its_last_sample_held() -> None:
+    lead = np.random.default_rng(5).normal(size=1000).astype(np.float32)
+    held = np.concatenate([lead, np.full(16, lead[-1])])
+    longer = network_input(held, FILTERS, RATE_HZ, RATE_HZ)
+    np.testing.assert_array_equal(network_input(lead, FILTERS, RATE_HZ, RATE_HZ, hold=16), longer)
