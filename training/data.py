@@ -159,9 +159,10 @@ class Batches:
             x = np.stack([network_input(row, self.filters, self.rate_hz, hold=self.hold) for row in lead])
             for i in np.flatnonzero(rng.random(len(lead)) < self.noise_share):
                 level_mv = np.nanstd(lead[i]) * 10 ** (-rng.uniform(*NOISE_DB) / 20)
-                noise = (level_mv * disturbance(x.shape[-1] - self.hold, self.rate_hz, rng)).astype(np.float32)
+                noise = level_mv * disturbance(x.shape[-1] - self.hold, self.rate_hz, rng)
                 # The filters are linear, so what the noise adds to the bands can be added to them;
                 # hum has no place in records of 100 Hz. A lost sample stays lost.
-                added = network_input(noise, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
+                noise_mv = noise.astype(np.float32)
+                added = network_input(noise_mv, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
                 x[i] += added * (x[i] != 0)
             yield x, self.truth_uv[chosen].astype(np.float32) / 1e3 * gain[:, None, None]
