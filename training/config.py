@@ -34,6 +34,8 @@ class Config:
     rate_hz: int
     hop: int
     shape: NetworkShape
+    start: str = ""
+    """Another run, in the folder beside, whose weights it begins with."""
 
 
 def facts(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:

@@ -104,6 +104,15 @@ class Run:
             for mine, theirs in zip(self.average.parameters(), self.network.parameters(), strict=True):
                 mine.lerp_(theirs, 1 - keep)
 
+    def start_from(self, run: Path) -> None:
+        """Begin with the averaged weights of another run of the same shape, such as one with
+        another look-ahead.
+        """
+        path = run / "checkpoint.pt"
+        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
+        self.network.load_state_dict(state["average"])
+        self.average.load_state_dict(state["average"])
+
     def save(self, path: Path) -> None:
         """Write a checkpoint; a crash leaves the old one."""
         state = {
@@ -172,6 +181,8 @@ def main() -> None:
     checkpoint = args.out / "checkpoint.pt"
     if checkpoint.exists():
         run.resume(checkpoint)
+    elif config.start:
+        run.start_from(args.out.parent / config.start)
 
     filters = design(config.rate_hz)
     learn = load(args.data, config.folds, args.cache)
