@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import re
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -135,6 +137,9 @@ AS_RECORDED = Replay()
 class Playback:
     """Plays samples against one absolute start, so that waiting times never add up to a drift.
 
+    While it plays, any thread may pause it and change its speed (`devices.source.Player`); what is
+    played goes on at the next sample, with nothing lost: the index has no gap, the stamps have one.
+
     Parameters
     ----------
     replay : Replay
@@ -160,15 +165,90 @@ class Playback:
         self._clock = clock
         self._stopped = threading.Event()
         self._sleep = sleep or self._stopped.wait
+        self._lock = threading.Lock()
+        self._speed = replay.speed
+        self._paused = False
+        self._rate_hz = math.nan
+        self._duration_s: float | None = None
+        self._length: int | None = None
+        self._next = 0
+        # Sample number `_anchor` was, or would have been, due at `_anchor_s`.
+        self._anchor, self._anchor_s = 0.0, math.nan
+        self._news: deque[str] = deque()
 
     def stop(self) -> None:
         """End `play`, within 50 ms if it is waiting."""
         self._stopped.set()
 
+    # ---- `devices.source.Player`
+
+    @property
+    def speed(self) -> float:
+        """1 is real time; raises an `InputError` where it is set to what is not above 0."""
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        dataclasses.replace(self._replay, speed=speed)  # refuses what cannot be played
+        with self._lock:
+            if speed != self._speed:
+                self._let_go()
+                self._speed = speed
+                self._news.append(f"playing at {speed:g} times the real speed")
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is held; setting it holds it, or lets it go on."""
+        return self._paused
+
+    @paused.setter
+    def paused(self, paused: bool) -> None:
+        with self._lock:
+            if paused != self._paused:
+                self._let_go()
+                self._paused = paused
+                self._news.append(f"{'paused' if paused else 'played on'} at {self._place_s():.1f} s")
+
+    @property
+    def position_s(self) -> float:
+        """How far into the recording it has played, seconds."""
+        return self._place_s()
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length of the whole recording, seconds; None where there is no end, or before `play`."""
+        return self._duration_s
+
+    def _place_s(self) -> float:
+        if not self._rate_hz > 0:
+            return self._replay.start_s
+        played = self._next % self._length if self._replay.loop and self._length else self._next
+        return (round(self._replay.start_s * self._rate_hz) + played) / self._rate_hz
+
+    def _let_go(self) -> None:
+        """From here on the clock counts anew; the lock is held."""
+        now_s = self._clock()
+        if not self._paused and math.isfinite(self._speed):
+            played = self._anchor + (now_s - self._anchor_s) * self._rate_hz * self._speed
+            self._anchor = min(max(played, self._next - 1.0), float(self._next))
+        else:
+            self._anchor = max(self._anchor, self._next - 1.0)
+        self._anchor_s = now_s
+
+    def _due_s(self, sample: int) -> float:
+        """When a sample's turn comes, monotonic seconds; never while paused."""
+        with self._lock:
+            if self._paused:
+                return math.inf
+            return self._anchor_s + (sample - self._anchor) / (self._rate_hz * self._speed)
+
+    # ---- the iterating thread
+
     def play(self, read: Read, rate_hz: float, samples: int | None) -> Iterator[Chunk | Event]:
         """Chunks, each when the instant of its last sample has passed, and events.
 
-        A chunk that is left out (`Replay.drop`) is a jump of the index and a ``lost`` event.
+        A chunk that is left out (`Replay.drop`) is a jump of the index and a ``lost`` event; a pause
+        and another speed are ``replay`` events.
 
         Parameters
         ----------
@@ -190,17 +270,23 @@ class Playback:
         yield self._state(State.CONNECTING, "opening the recording")
         chunk = self._chunk_samples or max(1, round(rate_hz * _CHUNK_S))
         block = chunk * max(1, round(rate_hz * _BLOCK_S / chunk))
-        per_second = rate_hz * replay.speed
         origin = round(replay.start_s * rate_hz)
-        begun = self._clock()
+        with self._lock:
+            self._rate_hz, self._length = rate_hz, length
+            self._duration_s = None if samples is None else samples / rate_hz
+            self._anchor_s = self._clock()
         block_start = block_stop = start = lost = 0
         while end is None or start < end:
             stop = start + chunk if end is None else min(start + chunk, end)
             if stop > block_stop:
                 block_start, block_stop = start, start + block if end is None else min(start + block, end)
                 lead_mv, reference_mv = _read_round(read, origin, length, block_start, block_stop)
-            if not self._wait(begun + (stop - 1) / per_second):
+            while not self._wait(stop - 1) and self._news:
+                yield from self._tell_news()
+            if self._stopped.is_set():
                 break
+            yield from self._tell_news()
+            self._next = stop
             if start == 0:
                 yield self._state(State.LIVE, "receiving samples")
             if replay.drop is not None and replay.drop.takes(start // chunk, chunk / rate_hz):
@@ -211,10 +297,11 @@ class Playback:
                     lost = 0
                 now = self._clock()
                 here = slice(start - block_start, stop - block_start)
+                taken_s = min(self._due_s(start), now)
                 yield Chunk(
                     start=start,
                     lead_mv=lead_mv[here],
-                    device_s=now if math.isinf(replay.speed) else begun + start / per_second,
+                    device_s=taken_s if math.isfinite(self._speed) else now,
                     arrival_s=now,
                     reference_mv=None if reference_mv is None else reference_mv[:, here],
                 )
@@ -224,14 +311,18 @@ class Playback:
         ended = "stopped" if self._stopped.is_set() else "the recording has ended"
         yield self._state(State.ENDED, f"{ended} after {start / rate_hz:.1f} s")
 
-    def _wait(self, until: float) -> bool:
-        """Wait for an instant; False if stopped instead."""
-        while not self._stopped.is_set():
-            left = until - self._clock()
+    def _wait(self, sample: int) -> bool:
+        """Wait for a sample's turn; False if stopped instead, or if there is something to tell."""
+        while not self._stopped.is_set() and not self._news:
+            left = self._due_s(sample) - self._clock()
             if left <= 0:
                 return True
             self._sleep(min(left, 0.05))
         return False
+
+    def _tell_news(self) -> Iterator[Event]:
+        while self._news:
+            yield Event("replay", self._news.popleft(), self._clock())
 
     def _state(self, state: State, text: str) -> Event:
         return Event("state", text, self._clock(), state)

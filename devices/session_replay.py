@@ -19,7 +19,7 @@ from streamer.leads import canonical_lead
 from streamer.run.recording import Recording
 from streamer.stream import Chunk, Event, Placement, Samples, StreamInfo
 
-OF_THE_RUN = ("state", "lost", "dropped", "failed", "disk", "recording", "repaired")
+OF_THE_RUN = ("state", "lost", "dropped", "failed", "disk", "recording", "repaired", "replay")
 """Kinds of recorded events that were about that run and its files; the others are told again."""
 
 
@@ -62,7 +62,8 @@ class SessionReplay:
         self._clock = clock
         self.replay = replay
         """How it is played."""
-        self._playback = Playback(replay, chunk_samples, clock, sleep)
+        self.player = Playback(replay, chunk_samples, clock, sleep)
+        """Pauses it and sets its speed."""
         self._recording: Recording | None = None
 
     @property
@@ -133,7 +134,7 @@ class SessionReplay:
             if event.kind not in OF_THE_RUN and math.isfinite(event.host_s)
         )
         expected: int | None = None
-        for item in self._playback.play(self._read, rate_hz, recording.raw_stop):
+        for item in self.player.play(self._read, rate_hz, recording.raw_stop):
             if isinstance(item, Event):
                 yield item
                 continue
@@ -155,7 +156,7 @@ class SessionReplay:
 
     def stop(self) -> None:
         """Ask `items` to end; returns at once."""
-        self._playback.stop()
+        self.player.stop()
 
     def _read(self, start: int, stop: int) -> tuple[Samples, None]:
         return self.recording.raw_mv(start, stop) * self._sign, None

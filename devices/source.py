@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from streamer.stream import Chunk, Event, StreamInfo
 
@@ -35,4 +35,36 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """Ask `items` to end.  May be called from any thread, more than once; returns at once."""
+        ...
+
+
+class Player(Protocol):
+    """How something that is already there is being played; any thread may ask and set.
+
+    A seek is no part of it: it begins a new stream at another place (`devices.pacing.Replay.start_s`).
+    """
+
+    paused: bool
+    """Held where it is: no sample is lost by it, and the index goes on without a gap."""
+    speed: float
+    """1 is real time, `math.inf` as fast as it is asked; raises an `InputError` where it cannot be played."""
+
+    @property
+    def position_s(self) -> float:
+        """How far it has come, seconds from the beginning of what was recorded."""
+        ...
+
+    @property
+    def duration_s(self) -> float | None:
+        """Length of what was recorded, seconds; None where there is no end, or before it is known."""
+        ...
+
+
+@runtime_checkable
+class Played(Source, Protocol):
+    """A source that is already there, whole or as fast as it is asked for."""
+
+    @property
+    def player(self) -> Player:
+        """What pauses it and sets its speed."""
         ...

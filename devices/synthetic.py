@@ -83,7 +83,8 @@ class Synthetic:
         self._sign = -1.0 if invert else 1.0
         self._placement = placement
         self._replay = replay
-        self._playback = Playback(replay, chunk_samples, clock, sleep)
+        self.player = Playback(replay, chunk_samples, clock, sleep)
+        """Pauses it and sets its speed."""
 
     def open(self) -> StreamInfo:
         """Describe the stream.
@@ -110,11 +111,11 @@ class Synthetic:
 
     def items(self) -> Iterator[Chunk | Event]:
         """The chunks and the changes of state."""
-        return self._playback.play(self._read, self.rate_hz, self._samples)
+        return self.player.play(self._read, self.rate_hz, self._samples)
 
     def stop(self) -> None:
         """Ask `items` to end; returns at once."""
-        self._playback.stop()
+        self.player.stop()
 
     def beats(self, start: int, stop: int) -> NDArray[np.int64]:
         """The samples nearest to the R peaks of the beats in ``[start, stop)``; the first R peak

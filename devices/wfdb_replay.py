@@ -52,7 +52,8 @@ class WfdbReplay:
         self._sign = np.float32(-1 if invert else 1)
         self._placement = placement
         self._replay = replay
-        self._playback = Playback(replay, chunk_samples, clock, sleep)
+        self.player = Playback(replay, chunk_samples, clock, sleep)
+        """Pauses it and sets its speed."""
         self._record: Record | None = None
         self._row = 0
         self._reference: dict[int, int] = {}
@@ -129,11 +130,11 @@ class WfdbReplay:
         """
         if self._record is None:
             raise RuntimeError("open() comes before items()")
-        return self._playback.play(self._read, self._record.rate_hz, self._record.samples)
+        return self.player.play(self._read, self._record.rate_hz, self._record.samples)
 
     def stop(self) -> None:
         """Ask `items` to end; returns at once."""
-        self._playback.stop()
+        self.player.stop()
 
     def _read(self, start: int, stop: int) -> tuple[Samples, Samples | None]:
         assert self._record is not None
