@@ -13,7 +13,7 @@ from types import FrameType, TracebackType
 
 from gui.inbox import Inbox
 from streamer.errors import InputError
-from streamer.stream import StreamInfo
+from streamer.stream import Event, StreamInfo
 
 _PROBE = "from PyQt6.QtWidgets import QApplication; import pyqtgraph; QApplication([])"
 
@@ -66,6 +66,7 @@ def run_monitor(
     seconds: float | None = None,
     px_per_mm: float | None = None,
     painted: Callable[[int, float], None] | None = None,
+    tell: Callable[[Event], None] = lambda event: None,
 ) -> int:
     """Show the monitor until it is closed; call from the main thread.
 
@@ -85,6 +86,8 @@ def run_monitor(
         Logical pixels to a millimetre, where they are known better than the screen states them.
     painted : callable, optional
         As `gui.paper_view.PaperView.painted`.
+    tell : callable, optional
+        `Session.tell`, for what a person does in the window.
 
     Returns
     -------
@@ -102,7 +105,7 @@ def run_monitor(
     from gui.monitor_window import MonitorWindow
 
     app = QApplication.instance() or QApplication(["mecg"])
-    window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm)
+    window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm, tell)
     window.paper.painted = painted
     window.resize(1600, 900)
     outcome: list[BaseException] = []

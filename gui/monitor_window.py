@@ -10,11 +10,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QKeyEvent
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QVBoxLayout, QWidget
+from PyQt6.QtGui import QCloseEvent, QContextMenuEvent, QKeyEvent, QKeySequence
+from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QVBoxLayout, QWidget
 
+from gui.actions import Action, Actions
 from gui.hold_back import HoldBack
 from gui.inbox import Inbox
+from gui.listener import Listener
 from gui.paper import GAINS_MM_PER_MV, LAYOUTS, SPEEDS_MM_PER_S, Scale, screen_px_per_mm, step
 from gui.paper_view import Look, PaperView
 from gui.theme import DARK, LIGHT
@@ -27,23 +29,16 @@ KEPT_S = 60.0
 
 RESEARCH_USE = "Research use, not for diagnosis. Eleven of the twelve leads are estimates."
 
-KEYS = (
-    ("Space", "freeze the picture, and let it go; data still flow"),
-    ("+  −", "gain: 2.5, 5, 10, 20 mm/mV"),
-    ("[  ]", "paper speed: 12.5, 25, 50 mm/s"),
-    ("L", "layout: 6x2, 12x1"),
-    ("D", "dark, light"),
-    ("Ctrl+Up  Ctrl+Down", "size of a millimetre, by 1 %: hold a ruler to the grid"),
-    ("?  F1", "these keys"),
-    ("Q  Ctrl+W", "close"),
-)
-
 _QUIET_S = 2.0
 """After so long without a sample the header says so."""
 
 
 class MonitorWindow(QMainWindow):
     """Twelve traces and what there is to say about them.
+
+    Whoever adds a part to it puts a widget into `banner` (above the paper), `column` (to its right) or
+    `below`, hears the stream with `listen`, and adds what can be done to `table`.  ``follow`` shows
+    another stream in the same window.
 
     Parameters
     ----------
@@ -59,6 +54,8 @@ class MonitorWindow(QMainWindow):
         Called once, when the window closes.
     px_per_mm : float, optional
         Logical pixels to a millimetre, where they are known better than the screen states them.
+    tell : callable, optional
+        Takes what a person did in the window to every sink of the session: `Session.tell`.
     """
 
     def __init__(
@@ -69,19 +66,15 @@ class MonitorWindow(QMainWindow):
         algorithmic_latency_ms: float,
         on_close: Callable[[], None],
         px_per_mm: float | None = None,
+        tell: Callable[[Event], None] = lambda event: None,
     ) -> None:
         super().__init__()
-        self._inbox = inbox
-        self._info = info
-        self._algorithmic_latency_ms = algorithmic_latency_ms
+        self.tell = tell
+        self.table = Actions()
+        """What a person can do; add to it."""
         self._on_close: Callable[[], None] | None = on_close
-        self._buffer: TraceBuffer | None = None
-        self._hold_back: HoldBack | None = None
-        self._newest: tuple[float, Frame] | None = None
-        self._frozen: tuple[TraceBuffer, float, float] | None = None
-        self._state = State.WAITING
-        self._news = " · ".join(info.notes)
         self._ticks = 0
+        self._listeners: list[Listener] = []
 
         if px_per_mm is None:
             px_per_mm, known = self._ask_screen()
@@ -90,20 +83,21 @@ class MonitorWindow(QMainWindow):
             self._scale_from = "as set"
         self.paper = PaperView(info, Look(Scale(px_per_mm), LAYOUTS["6x2"], LIGHT))
 
-        self.source_label = QLabel(f"{info.source}   {info.device}".strip())
+        self.source_label = QLabel()
         self.lead_label = QLabel()
         self.state_label = QLabel()
         self.scale_label = QLabel()
-        self.model_label = QLabel(model_text)
+        self.model_label = QLabel()
         self.health_label = QLabel()
         self.research_label = QLabel(RESEARCH_USE)
         self.news_label = QLabel()
         self.frozen_label = QLabel()
-        self.help_label = QLabel(_keys_as_table(), self.paper)
+        self.help_label = QLabel(self.paper)
+        self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._assemble()
-        self.setWindowTitle(f"mecg monitor: {info.source}")
+        self._add_actions()
+        self.follow(inbox, info, model_text, algorithmic_latency_ms)
         self._dress()
-        self._tell()
 
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -111,6 +105,33 @@ class MonitorWindow(QMainWindow):
         self._timer.start(1000 // FRAMES_PER_S)
 
     # ---- what flows
+
+    def follow(self, inbox: Inbox, info: StreamInfo, model_text: str, algorithmic_latency_ms: float) -> None:
+        """Show this stream from now on, and nothing more of the one before."""
+        self._inbox = inbox
+        self._info = info
+        self._algorithmic_latency_ms = algorithmic_latency_ms
+        self._buffer: TraceBuffer | None = None
+        self._hold_back: HoldBack | None = None
+        self._newest: tuple[float, Frame] | None = None
+        self._frozen: tuple[TraceBuffer, float, float] | None = None
+        self._state = State.WAITING
+        self._news = " · ".join(info.notes)
+        self.source_label.setText(f"{info.source}   {info.device}".strip())
+        self.model_label.setText(model_text)
+        self.setWindowTitle(f"mecg monitor: {info.source}")
+        self.frozen_label.hide()
+        self.lead_label.setProperty("warning", not info.is_lead_i)
+        self.paper.follow(info)
+        for listener in self._listeners:
+            listener.begin(info, inbox.description)
+        self._tell()
+
+    def listen(self, listener: Listener) -> None:
+        """Let a part of the window hear what comes from now on."""
+        self._listeners.append(listener)
+        listener.begin(self._info, self._inbox.description)
+        listener.dress(self.paper.look.theme)
 
     def tick(self) -> None:
         """Take what came and show it; the timer calls this."""
@@ -127,6 +148,8 @@ class MonitorWindow(QMainWindow):
         self._ticks += 1
         if self._ticks % (FRAMES_PER_S // 5) == 0:
             self._tell()
+            for listener in self._listeners:
+                listener.tell(now_s)
 
     def _take(self, at_s: float, frame: Frame) -> None:
         if self._buffer is None or self._hold_back is None or frame.rate_hz != self._buffer.rate_hz:
@@ -137,8 +160,12 @@ class MonitorWindow(QMainWindow):
         if self._newest is None and self._state is State.WAITING:
             self._state = State.LIVE
         self._newest = at_s, frame
+        for listener in self._listeners:
+            listener.frame(at_s, frame)
 
     def _hear(self, event: Event) -> None:
+        for listener in self._listeners:
+            listener.event(event)
         if event.state is not None:
             self._state = event.state
         self._news = event.text
@@ -203,46 +230,100 @@ class MonitorWindow(QMainWindow):
 
     # ---- what a person does
 
+    def _add_actions(self) -> None:
+        self.table.add(
+            Action(
+                ("Space",),
+                "Time",
+                "Freeze",
+                "freeze the picture, and let it go; data still flow",
+                lambda: self.freeze(not self.frozen),
+            ),
+            Action(("+", "="), "Paper", "Larger", "gain up: 2.5, 5, 10, 20 mm/mV", lambda: self._gain(1)),
+            Action(("-",), "Paper", "Smaller", "gain down", lambda: self._gain(-1)),
+            Action(("]",), "Paper", "Faster", "paper speed up: 12.5, 25, 50 mm/s", lambda: self._speed(1)),
+            Action(("[",), "Paper", "Slower", "paper speed down", lambda: self._speed(-1)),
+            Action(("L",), "Paper", "Next layout", "layout: 6x2, 12x1", self._next_layout),
+            Action(("D",), "Paper", "Dark or light", "dark, light", self._next_theme),
+            Action(
+                ("Ctrl+Up",),
+                "Paper",
+                "Longer millimetre",
+                "size of a millimetre, up by 1 %: hold a ruler to the grid",
+                lambda: self._resize_mm(1.01),
+            ),
+            Action(
+                ("Ctrl+Down",),
+                "Paper",
+                "Shorter millimetre",
+                "size of a millimetre, down by 1 %",
+                lambda: self._resize_mm(1 / 1.01),
+            ),
+            Action(("?", "F1"), "Window", "Keys", "these keys", self.show_help),
+            Action(("Esc",), "Window", "Back", "close what is open", self.back),
+            Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Close", "close the window", self.close),
+        )
+
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Every action has a key: `KEYS`."""
+        """Do what the table of actions says."""
         if event is None:
             return
-        key, text = event.key(), event.text().lower()
-        control = bool(event.modifiers() & Qt.KeyboardModifier.ControlModifier)
-        scale = self.paper.look.scale
-        if text == "q" or (control and key in (Qt.Key.Key_W, Qt.Key.Key_Q)):
-            self.close()
-        elif key == Qt.Key.Key_Space:
-            self.freeze(self._frozen is None)
-        elif text in ("+", "=", "-"):
-            gain = step(GAINS_MM_PER_MV, scale.mm_per_mv, -1 if text == "-" else 1)
-            self._rescale(replace(scale, mm_per_mv=gain))
-        elif text in ("[", "]"):
-            speed = step(SPEEDS_MM_PER_S, scale.mm_per_s, -1 if text == "[" else 1)
-            self._rescale(replace(scale, mm_per_s=speed))
-        elif control and key in (Qt.Key.Key_Up, Qt.Key.Key_Down):
-            self._scale_from = "as set"
-            self._rescale(
-                replace(scale, px_per_mm=scale.px_per_mm * (1.01 if key == Qt.Key.Key_Up else 1 / 1.01))
-            )
-        elif text == "l":
-            names = list(LAYOUTS)
-            now = next(name for name in names if LAYOUTS[name] == self.paper.look.layout)
-            layout = LAYOUTS[names[(names.index(now) + 1) % len(names)]]
-            self.paper.look = replace(self.paper.look, layout=layout)
-            self._redraw()
-        elif text == "d":
-            theme = LIGHT if self.paper.look.theme is DARK else DARK
-            self.paper.look = replace(self.paper.look, theme=theme)
-            self._dress()
-            self._redraw()
-        elif text == "?" or key == Qt.Key.Key_F1:
-            self.help_label.setVisible(not self.help_label.isVisible())
-        elif key == Qt.Key.Key_Escape:
-            self.help_label.hide()
-        else:
+        action = self.table.for_key(*_spellings(event))
+        if action is None:
             super().keyPressEvent(event)
+            return
+        action.do()
         self._tell()
+
+    def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: N802 - Qt's name
+        """The same table, for the mouse."""
+        if event is None:
+            return
+        menu, group = QMenu(self), ""
+        for action in self.table:
+            if action.group != group:
+                group = action.group
+                menu.addSection(group)
+            item = menu.addAction(f"{action.name}\t{action.keys[0]}")
+            if item is not None:
+                item.triggered.connect(lambda _, do=action.do: do())
+        menu.exec(event.globalPos())
+
+    def show_help(self) -> None:
+        """Show the keys, or hide them."""
+        self.help_label.setText(self.table.as_html())
+        self.help_label.adjustSize()
+        self.help_label.setVisible(not self.help_label.isVisible())
+
+    def back(self) -> None:
+        """Close what is open."""
+        self.help_label.hide()
+
+    def _gain(self, by: int) -> None:
+        scale = self.paper.look.scale
+        self._rescale(replace(scale, mm_per_mv=step(GAINS_MM_PER_MV, scale.mm_per_mv, by)))
+
+    def _speed(self, by: int) -> None:
+        scale = self.paper.look.scale
+        self._rescale(replace(scale, mm_per_s=step(SPEEDS_MM_PER_S, scale.mm_per_s, by)))
+
+    def _resize_mm(self, factor: float) -> None:
+        self._scale_from = "as set"
+        scale = self.paper.look.scale
+        self._rescale(replace(scale, px_per_mm=scale.px_per_mm * factor))
+
+    def _next_layout(self) -> None:
+        names = list(LAYOUTS)
+        now = next(name for name in names if LAYOUTS[name] == self.paper.look.layout)
+        layout = LAYOUTS[names[(names.index(now) + 1) % len(names)]]
+        self.paper.look = replace(self.paper.look, layout=layout)
+        self._redraw()
+
+    def _next_theme(self) -> None:
+        theme = LIGHT if self.paper.look.theme is DARK else DARK
+        self.paper.look = replace(self.paper.look, theme=theme)
+        self._dress()
+        self._redraw()
 
     def freeze(self, frozen: bool) -> None:
         """Hold the picture still, or let it go; data are taken all the same."""
@@ -292,8 +373,6 @@ class MonitorWindow(QMainWindow):
             label.setProperty("heavy", True)
         for label in (self.model_label, self.health_label, self.news_label):
             label.setProperty("soft", True)
-        if not self._info.is_lead_i:
-            self.lead_label.setProperty("warning", True)
         # Words of the source's making must neither push the window wide nor be taken for markup.
         for label in (self.source_label, self.lead_label, self.model_label, self.news_label):
             label.setTextFormat(Qt.TextFormat.PlainText)
@@ -310,7 +389,13 @@ class MonitorWindow(QMainWindow):
         rows.setSpacing(4)
         rows.addLayout(top)
         rows.addLayout(second)
-        rows.addWidget(self.paper, 1)
+        rows.addLayout(self.banner)
+        across = QHBoxLayout()
+        across.setSpacing(0)
+        across.addWidget(self.paper, 1)
+        across.addLayout(self.column)
+        rows.addLayout(across, 1)
+        rows.addLayout(self.below)
         rows.addLayout(foot)
         self.setCentralWidget(whole)
         self.frozen_label.setObjectName("frozen")
@@ -335,6 +420,8 @@ class MonitorWindow(QMainWindow):
             """
         )
         self.help_label.adjustSize()
+        for listener in self._listeners:
+            listener.dress(theme)
 
 
 def _bar(*labels: QLabel | None) -> QHBoxLayout:
@@ -350,8 +437,7 @@ def _bar(*labels: QLabel | None) -> QHBoxLayout:
     return row
 
 
-def _keys_as_table() -> str:
-    rows = "".join(
-        f"<tr><td style='padding-right: 24px'><b>{key}</b></td><td>{what}</td></tr>" for key, what in KEYS
-    )
-    return f"<table cellpadding='3'>{rows}</table>"
+def _spellings(event: QKeyEvent) -> tuple[str, ...]:
+    """What a key stroke is called: by what it writes ("+"), and by Qt's name ("Shift+=")."""
+    name = QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText)
+    return event.text().upper(), name

@@ -123,6 +123,12 @@ class PaperView(QGraphicsView):
         self._look = look
         self._arrange()
 
+    def follow(self, info: StreamInfo) -> None:
+        """Another stream comes from now on."""
+        self._info = info
+        self.clear_signal()
+        self._arrange()
+
     def show_signal(self, buffer: TraceBuffer, edge_s: float) -> None:
         """Draw what ``buffer`` holds up to ``edge_s``, the stream's time at the right edge."""
         if not self.panels:

@@ -91,6 +91,7 @@ def _show(
             on_close=session.stop,
             screenshot=screenshot,
             seconds=seconds,
+            tell=session.tell,
         )
     finally:
         session.stop()

@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What a person can do in the window: one table, of which keys, menu and help are made; no Qt."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One thing that can be done.
+
+    To add one: ``window.table.add(Action(("N",), "Paper", "note", "what it does", self.do_it))``.
+    """
+
+    keys: tuple[str, ...]
+    """As printed on the key ("L", "+", "?") or as Qt spells it ("Space", "Ctrl+Up", "Esc"); the first is
+    the one that the help shows first.  A letter means both cases."""
+    group: str
+    """Under which heading of the help and the menu it stands."""
+    name: str
+    """A few words, for the menu."""
+    what: str
+    """What it does, for the help."""
+    do: Callable[[], object]
+
+
+class Actions:
+    """All actions, in the order in which they were added within their groups."""
+
+    def __init__(self) -> None:
+        self._all: list[Action] = []
+
+    def add(self, *actions: Action) -> None:
+        """Add some.
+
+        Raises
+        ------
+        ValueError
+            A key is taken.
+        """
+        for action in actions:
+            taken = {key for known in self._all for key in known.keys} & set(action.keys)
+            if taken:
+                raise ValueError(f"{action.name}: {', '.join(sorted(taken))} does something else already")
+            self._all.append(action)
+
+    def __iter__(self) -> Iterator[Action]:
+        groups = list(dict.fromkeys(action.group for action in self._all))
+        return iter(sorted(self._all, key=lambda action: groups.index(action.group)))
+
+    def for_key(self, *spellings: str) -> Action | None:
+        """The action of a key stroke, of which Qt knows more than one spelling ("Shift+=" and "+")."""
+        return next((action for action in self._all if set(spellings) & set(action.keys)), None)
+
+    def as_html(self) -> str:
+        """A table of keys and what they do, in two columns of groups, for a label."""
+        groups = [(name, list(some)) for name, some in groupby(self, key=lambda action: action.group)]
+        half, columns, rows = sum(len(some) + 2 for _, some in groups) / 2, ["", ""], 0
+        for name, some in groups:
+            column = 0 if rows < half else 1
+            rows += len(some) + 2
+            columns[column] += f"<tr><td colspan=2><b>{html.escape(name)}</b></td></tr>"
+            for action in some:
+                keys = "&nbsp; ".join(html.escape(key) for key in action.keys)
+                columns[column] += (
+                    f"<tr><td style='padding-right: 16px'><b>{keys}</b></td>"
+                    f"<td>{html.escape(action.what)}</td></tr>"
+                )
+        cells = "".join(
+            f"<td style='padding-right: 24px'><table cellpadding=2>{rows}</table></td>"
+            for rows in columns
+            if rows
+        )
+        return f"<table><tr>{cells}</tr></table>"
