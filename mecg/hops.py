@@ -14,31 +14,18 @@ import time
 from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.model import ModelSpec
-from streamer.rate import RateConverter
 from streamer.run.histogram import Histogram
 from streamer.stream import Frame, Stamps
-
-ALGORITHM = ("look-ahead", "overlap", "rate conversion", "hop")
-"""What an average sample waits for by the algorithm alone: computed, not measured."""
-
-SOURCE = ("packet", "transport")
-"""Until the packet that brings what is needed is full, and until it has arrived."""
-
-CORE = ("convert", "bands", "turn", "window", "inference", "stitch", "leads")
-"""In the core's thread; ``turn`` is the wait behind earlier hops of the same packet."""
+from streamer.waterfall import ALGORITHM, CORE, KINDS, SCREEN, SOURCE, Waterfall
 
 PROGRAM = ("queue", *CORE, "release")
 """From arrival until the frame was put into the sinks' queues."""
-
-SCREEN = ("hold-back", "paint")
-"""What the monitor waits on purpose for smooth motion, and until the paint was done."""
 
 WHOLES = ("felt", "end_to_end", "source", "queue", "path", "inference", "delivery", "screen")
 """What is counted second by second, for a comparison: ``path`` is the core but for inference,
@@ -159,8 +146,7 @@ class Hops:
     def __init__(self, spec: ModelSpec, rate_hz: float, end: str, *, screen: bool = False) -> None:
         self.end = end
         self._spec = spec
-        self._rate_hz = rate_hz
-        self._converter = RateConverter(rate_hz, spec.rate_hz)
+        self._waterfall = Waterfall(rate_hz, spec.rate_hz, spec.look_ahead, spec.overlap)
         self._screen = screen
         self._notes: deque[_Row] = deque()
         self._paints: deque[tuple[int, float, float]] = deque()
@@ -224,11 +210,7 @@ class Hops:
 
     def _add(self, notes: Sequence[_Row], ends: Sequence[tuple[float, float]], block: Block) -> None:
         # A frame that only the end of the stream completed waited for no sample.
-        kept = [
-            (note, end)
-            for note, end in zip(notes, ends, strict=True)
-            if note[1].stamps is not None and note[1].stamps.newest >= self._needed(note[1]) + 1
-        ]
+        kept = [(note, end) for note, end in zip(notes, ends, strict=True) if self._waterfall.waited(note[1])]
         if not kept:
             return
         parts = np.array([self._parts_ms(note, end) for note, end in kept])
@@ -266,30 +248,10 @@ class Hops:
         while self.latest[-1].done_s - self.latest[0].done_s > TRACED_S:
             self.latest.popleft()
 
-    def _needed(self, frame: Frame) -> int:
-        """The newest source sample that a frame waits for."""
-        newest = frame.stop - 1 + self._spec.look_ahead + self._spec.overlap
-        return self._converter.needs(newest) - 1
-
     def _parts_ms(self, note: _Row, end: tuple[float, float]) -> list[float]:
         """Durations along `way`, ms."""
         _, frame, put_s, taken_s, done_s = note
-        stamps = frame.stamps
-        assert stamps is not None
-        spec, rate_hz = self._spec, frame.rate_hz
-        within_s = (frame.stop - 1 - frame.start) / 2 / rate_hz
-        newest = frame.stop - 1 + spec.look_ahead + spec.overlap
-        needed = self._needed(frame)
-        conversion_s = needed / self._rate_hz - newest / rate_hz
-        needed_s = frame.device_s + needed / self._rate_hz - frame.start / rate_hz
-        packet_s = (stamps.newest - 1 - needed) / self._rate_hz
-        transport_s = frame.arrival_s - needed_s - packet_s
-        instants = [frame.arrival_s, *stamps[:8], put_s, taken_s, done_s]
-        if self._screen:
-            instants += end
-        algorithm = [spec.look_ahead / rate_hz, spec.overlap / rate_hz, conversion_s, within_s]
-        program = [later - earlier for earlier, later in pairwise(instants)]
-        return [1e3 * value for value in (*algorithm, packet_s, transport_s, *program)]
+        return self._waterfall.parts_ms(frame, (put_s, taken_s, done_s, *(end if self._screen else ())))
 
     def _wholes_ms(self, parts: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
         def total(names: Iterable[str]) -> NDArray[np.float64]:
@@ -319,12 +281,10 @@ class Hops:
 
     def waterfall_ms(self) -> list[dict[str, Any]]:
         """The average sample's way, stage by stage: the means add up to the mean of ``felt``."""
-        kinds = dict.fromkeys(ALGORITHM, "algorithm") | dict.fromkeys(SOURCE, "source")
-        kinds |= {"hold-back": "screen", "paint": "screen"}
         return [
             {
                 "stage": name,
-                "kind": kinds.get(name, "program"),
+                "kind": KINDS.get(name, "program"),
                 "mean": round(self.sums_ms[name] / self.whole, 6) if self.whole else None,
             }
             for name in self.way

@@ -34,7 +34,7 @@ from mecg.compose import (
     source_of,
 )
 from mecg.files import refuse_existing, write_whole
-from mecg.hops import CORE, Blocks, Hops
+from mecg.hops import Blocks, Hops
 from mecg.model_file import network_of
 from mecg.profile_compare import FORMAT, check_length, compare, read_summary, remarks, table
 from mecg.profile_report import report_html
@@ -43,6 +43,7 @@ from streamer.run.session import Session, SessionReport
 from streamer.run.sink import Overflow, SessionDescription, algorithmic_ms
 from streamer.run.status import StatusLine
 from streamer.stream import Event
+from streamer.waterfall import CORE
 
 LOOK_S = 0.25
 """How often memory and queues are looked at."""

@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from mecg.hops import ALGORITHM, WHOLES, Hop, Hops, middle_ms
+from mecg.hops import WHOLES, Hop, Hops, middle_ms
 from mecg.profile_compare import Row
+from streamer.waterfall import ALGORITHM
 
 WIDTH = 940
 WORST_SHOWN = 12
