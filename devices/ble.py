@@ -533,7 +533,8 @@ class BleSource:
                 self._hear_pulse(gatt.decode_heart_rate(data))
                 return
             if tag == "battery":
-                self._feed.say("battery", f"battery of the sensor at {gatt.decode_battery(data)} %")
+                percent = gatt.decode_battery(data)
+                self._feed.say("battery", f"battery of the sensor at {percent} %", percent)
                 return
             packets = self._sensor.receive(tag, data)
         except BadFrameError as bad:
@@ -554,7 +555,8 @@ class BleSource:
     def _hear_pulse(self, pulse: gatt.HeartRate) -> None:
         if pulse.contact is not None and pulse.contact != self._contact:
             self._contact = pulse.contact
-            self._feed.say("contact", "the strap feels skin" if pulse.contact else "the strap feels no skin")
+            text = "the strap feels skin" if pulse.contact else "the strap feels no skin"
+            self._feed.say("contact", text, float(pulse.contact))
         now_s = self._radio.clock()
         if pulse.bpm and now_s - self._pulse_s >= _PULSE_S:
             self._pulse_s = now_s

@@ -14,6 +14,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from math import nan
 
 from streamer.stream import Chunk, Event, State
 
@@ -100,9 +101,9 @@ class Feed:
             self._enter(state, text)
         self._since_s = self.clock()
 
-    def say(self, kind: str, text: str) -> None:
-        """Tell something beside the samples."""
-        self._send(Event(kind, text, self.clock()))
+    def say(self, kind: str, text: str, value: float = nan) -> None:
+        """Tell something beside the samples; ``value`` as `Event.value` has it."""
+        self._send(Event(kind, text, self.clock(), value=value))
 
     def put(self, items: Iterable[Chunk | Event]) -> None:
         """Hand on what a packet became; a chunk makes the stream live."""

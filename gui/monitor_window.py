@@ -168,7 +168,8 @@ class MonitorWindow(QMainWindow):
             listener.event(event)
         if event.state is not None:
             self._state = event.state
-        self._news = event.text
+        if event.kind != "beat":
+            self._news = event.text
 
     def _show(self, now_s: float) -> None:
         if self._hold_back is None or self._buffer is None:

@@ -25,6 +25,7 @@ from mecg.files import refuse_existing
 from streamer.errors import InputError
 from streamer.run.session import Session
 from streamer.run.sink import Overflow, SessionDescription
+from streamer.vitals import Vitals
 
 
 def run(args: argparse.Namespace) -> int:
@@ -67,7 +68,8 @@ def _prepare(
     model, as_recorded = (None, False) if args is None else (args.model, args.as_recorded)
     core, description = core_of(source, info, model, as_recorded=as_recorded)
     say_notes(info)
-    session, inbox = Session(source, core, description), Inbox()
+    vitals = Vitals(description.rate_hz, info)
+    session, inbox = Session(source, core, description, vitals=vitals), Inbox()
     if args is not None:
         attach_recorder(session, args)
     session.attach(inbox, Overflow.DROP_OLDEST)

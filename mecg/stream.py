@@ -19,6 +19,7 @@ from mecg.compose import (
 from streamer.run.json_lines import JsonLines
 from streamer.run.session import Session
 from streamer.run.status import StatusLine
+from streamer.vitals import Vitals
 
 
 def run(args: argparse.Namespace) -> int:
@@ -31,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     info = source.open()
     core, description = core_of(whole, info, args.model, as_recorded=args.as_recorded)
     say_notes(info)
-    session = Session(source, core, description)
+    session = Session(source, core, description, vitals=Vitals(description.rate_hz, info))
     attach_recorder(session, args)
     if args.json:
         session.attach(JsonLines(sys.stdout), vital=True)

@@ -141,12 +141,30 @@ class State(Enum):
     ENDED = "ended"
 
 
+class Quality(Enum):
+    """What can be wrong with the measured lead."""
+
+    NO_CONTACT = "no contact"
+    """The source says that an electrode is off."""
+    FLAT = "flat"
+    """Nothing moves."""
+    SATURATED = "saturated"
+    """Cut off at a rail of the amplifier."""
+    NOISY = "noisy"
+    """More noise than the reconstruction bears well."""
+    REVERSED = "reversed"
+    """Both arms exchanged, or the polarity turned."""
+    OUT_OF_RANGE = "out of range"
+    """Something that the model was not made for: its twelve leads are not to be relied on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened beside the samples; one stream of them serves monitor and log."""
 
     kind: str
-    """``state``, ``lost``, ``dropped``, ``contact``, ``battery``, ``marker`` ..."""
+    """``state``, ``lost``, ``dropped``, ``contact``, ``battery``, ``marker``, ``beat``, ``quality``,
+    ``alarm`` ..."""
     text: str
     """One sentence for a person."""
     host_s: float = math.nan
@@ -155,3 +173,11 @@ class Event:
     """Set on ``state`` events."""
     count: int = 0
     """How many samples or packets, on ``lost`` and ``dropped`` events."""
+    at_s: float = math.nan
+    """Instant on the stream's own axis, seconds after sample 0 of the source, where it has one: of a
+    ``beat`` the R peak."""
+    value: float = math.nan
+    """Of a ``beat`` the heart rate in bpm (nan while unknown), of an ``alarm`` 1 as it rises and 0 as it
+    ends, of ``contact`` 1 or 0, of ``battery`` percent."""
+    quality: frozenset[Quality] | None = None
+    """On ``quality`` events: all that is wrong now, empty where nothing is."""

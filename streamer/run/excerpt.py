@@ -242,9 +242,12 @@ def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
     """What happened in that time; before the first and after the last sample counts as at it."""
     marks = []
     for event in recording.events:
-        if event.kind == "lost" or not isfinite(event.host_s):  # a gap says more
+        if event.kind == "lost":  # a gap says more
             continue
-        index = round(recording.second_of(event.host_s) * recording.description.rate_hz)
+        second = event.at_s if isfinite(event.at_s) else recording.second_of(event.host_s)
+        if not isfinite(second):
+            continue
+        index = round(second * recording.description.rate_hz)
         index = min(max(index, recording.start), recording.stop - 1)
         if first <= index < stop:
             marks.append(Mark(index - first, index - first, event.kind, _words(event)))

@@ -26,7 +26,8 @@ class JsonLines:
     as time since sample 0), ``device_s`` and ``arrival_s`` (the host's monotonic clock), ``settling``
     (the filters have just started), ``leads_mv`` (lead to list), ``measured_mv`` ("I, as measured")
     and ``scale_mv`` (uncertainty, lead to list; null where the model states none).  A sample that
-    was lost is null.  Between them objects of type ``event``.
+    was lost is null.  Between them objects of type ``event``: a ``beat`` has ``at_s`` (of the R peak,
+    seconds since sample 0) and the heart rate as ``value``.
 
     Parameters
     ----------
@@ -73,6 +74,9 @@ class JsonLines:
                 "host_s": _number(event.host_s),
                 "state": event.state.name.lower() if event.state else None,
                 "count": event.count,
+                "at_s": _number(event.at_s),
+                "value": _number(event.value),
+                "quality": None if event.quality is None else sorted(q.name.lower() for q in event.quality),
             }
         )
 

@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Any, Protocol
 
@@ -23,6 +23,7 @@ from streamer.run.histogram import Histogram
 from streamer.run.mailbox import Mailbox
 from streamer.run.sink import Overflow, SessionDescription, Sink, algorithmic_ms
 from streamer.stream import Chunk, Event, Frame
+from streamer.vitals import Vitals
 
 DEPTH = {Overflow.BLOCK: 8192, Overflow.DROP_OLDEST: 1024}
 """Items that wait for a sink: a minute and more of what an ECG strap and a 20 ms hop make."""
@@ -183,17 +184,26 @@ class Session:
         Handed to every sink.
     watch : Watch, optional
         Told of every frame that a sink has taken.
+    vitals : Vitals, optional
+        Watches the frames; what it tells goes to every sink, behind the frame that it is about.
     """
 
     def __init__(
-        self, source: Items, core: Core, description: SessionDescription, *, watch: Watch | None = None
+        self,
+        source: Items,
+        core: Core,
+        description: SessionDescription,
+        *,
+        watch: Watch | None = None,
+        vitals: Vitals | None = None,
     ) -> None:
         self._source = source
         self._core = core
+        self._vitals = vitals
         self._description = description
         self._watch = watch
         policy = Overflow.DROP_OLDEST if description.stream.live else Overflow.BLOCK
-        self._inbox: Mailbox[Chunk] = Mailbox(DEPTH[Overflow.BLOCK], policy)
+        self._inbox: Mailbox[Chunk | Event] = Mailbox(DEPTH[Overflow.BLOCK], policy)
         self._workers: list[_Worker] = []
         self._lock = threading.Lock()
         self._deadline_s = inf
@@ -299,6 +309,8 @@ class Session:
                 if isinstance(item, Chunk):
                     self._samples_in += len(item.lead_mv)
                     self._inbox.put(item)
+                elif self._vitals is not None:
+                    self._inbox.put(item, always=True)
                 if time.monotonic() > self._deadline_s:
                     break
         except Exception as error:  # noqa: BLE001 - told, and in the report for the caller to raise
@@ -309,8 +321,11 @@ class Session:
 
     def _reconstruct(self) -> None:
         try:
-            for _, chunk in self._inbox:
-                self._deliver(self._core.push(chunk))
+            for _, item in self._inbox:
+                if isinstance(item, Chunk):
+                    self._deliver(self._core.push(item))
+                elif self._vitals is not None:
+                    self._tell_vitals(self._vitals.hear(item))
             self._deliver(self._core.finish())
         except Exception as error:  # noqa: BLE001 - told, and in the report for the caller to raise
             self._failed("core", error)
@@ -325,6 +340,15 @@ class Session:
             if isfinite(frame.arrival_s):
                 self._core_stage.add(1e3 * (time.monotonic() - frame.arrival_s))
             self._to_sinks(frame)
+            if self._vitals is not None:
+                self._tell_vitals(self._vitals.push(frame))
+
+    def _tell_vitals(self, events: list[Event]) -> None:
+        for event in events:
+            if not isfinite(event.host_s):
+                event = replace(event, host_s=time.monotonic())
+            for worker in self._workers:
+                worker.box.put(event, always=True)
 
     def _close(self) -> None:
         """Let the sinks finish, in order, so that the later ones hear how the earlier ones fared."""
@@ -374,6 +398,6 @@ class Session:
 
     def tell(self, event: Event) -> None:
         """Let every sink know; also for a sink that has a word for the others."""
-        told = Event(event.kind, event.text, time.monotonic(), event.state, event.count)
+        told = replace(event, host_s=time.monotonic())
         for worker in self._workers:
             worker.box.put(told, always=True)

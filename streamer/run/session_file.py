@@ -439,6 +439,8 @@ def plain(value: Any) -> Any:
         return value.value
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(plain(item) for item in value)
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, float):
@@ -477,6 +479,8 @@ def _fit(hint: Any, value: Any) -> Any:
         return None if value is None else _fit(next(a for a in get_args(hint) if a is not type(None)), value)
     if origin is tuple and isinstance(value, list):
         return tuple(_fit(get_args(hint)[0], item) for item in value)
+    if origin is frozenset and isinstance(value, list):
+        return frozenset(_fit(get_args(hint)[0], item) for item in value)
     if origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
         return types.MappingProxyType({key: _fit(get_args(hint)[1], item) for key, item in value.items()})
     if isinstance(hint, type):

@@ -12,7 +12,7 @@ from typing import TextIO
 
 from streamer.run.histogram import Histogram
 from streamer.run.sink import SessionDescription
-from streamer.stream import Chunk, Event, Frame, State
+from streamer.stream import Chunk, Event, Frame, Quality, State
 
 LIVE_S = 0.2
 """Between two rewritings of the line on a terminal ..."""
@@ -20,12 +20,16 @@ LIVE_S = 0.2
 PLAIN_S = 1.0
 """... and between two lines in a log."""
 
+BEAT_S = 4.5
+"""After so long without a beat the heart rate is unknown."""
+
 
 class StatusLine:
     """Rewrites one line in place on a terminal; writes a plain line each second elsewhere.
 
-    Events get lines of their own.  All writing is done by a thread of its own: the age of the newest
-    sample goes on growing when nothing comes, and a terminal that is held costs nobody anything.
+    Events but beats get lines of their own.  All writing is done by a thread of its own: the age of
+    the newest sample goes on growing when nothing comes, and a terminal that is held costs nobody
+    anything.
 
     Parameters
     ----------
@@ -48,7 +52,10 @@ class StatusLine:
         self._said: list[str] = []
         self._state = State.WAITING
         self._stop = 0
+        self._beat: Event | None = None
+        self._wrong: frozenset[Quality] | None = None
         self._newest_s = nan
+        self._frame_s = 0.0
         self._latency_ms = nan
         self._latencies = Histogram()
 
@@ -69,6 +76,7 @@ class StatusLine:
 
     def frame(self, frame: Frame) -> None:
         """Take the time since the newest sample that this frame needed arrived."""
+        self._frame_s = frame.stop / frame.rate_hz
         if isfinite(frame.arrival_s):
             with self._changed:
                 self._latency_ms = 1e3 * (time.monotonic() - frame.arrival_s)
@@ -85,6 +93,11 @@ class StatusLine:
         with self._changed:
             if event.state is not None:
                 self._state = event.state
+            if event.kind == "beat":
+                self._beat = event
+                return
+            if event.quality is not None:
+                self._wrong = event.quality
             self._said.append(event.text)
             self._changed.notify()
             if self._failure is not None:
@@ -104,6 +117,8 @@ class StatusLine:
         """The line as it is now."""
         with self._changed:
             parts = [self._state.value, f"{self._rate_hz:g} Hz", f"{self._stop / self._rate_hz:.1f} s"]
+            parts.append(f"HR {self._rate_words()}")
+            parts.append(f"quality {self._quality_words()}")
             parts.append(f"lost {self._lost()}")
             if self._latencies.count:
                 now_ms, p99_ms = self._latency_ms, self._latencies.quantile(0.99)
@@ -114,6 +129,18 @@ class StatusLine:
                 age_s = max(time.monotonic() - self._newest_s, 0.0)
                 parts.append(f"newest sample {age_s:.2f} s old")
             return " | ".join(parts)
+
+    def _rate_words(self) -> str:
+        """The heart rate of a beat that is not long ago."""
+        beat = self._beat
+        if beat is None or not isfinite(beat.value) or self._frame_s - beat.at_s > BEAT_S:
+            return "--"
+        return f"{beat.value:.0f}"
+
+    def _quality_words(self) -> str:
+        if self._wrong is None:
+            return "--"
+        return ", ".join(sorted(flag.value for flag in self._wrong)) or "good"
 
     def _paint_on(self) -> None:
         closing = False
