@@ -73,7 +73,7 @@ def export(run: Path, path: Path) -> None:
         "folds": list(config.folds),
         "epochs": state["epoch"],
         "seed": config.seed,
-        "commit": _commit(),
+        "commit": commit(),
         "licence": "CC BY 4.0",
         "use": "research only, not a medical device",
     }
@@ -94,7 +94,7 @@ def export(run: Path, path: Path) -> None:
         verbose=False,
     )
     model = onnx.load(part)
-    _strip(model)
+    strip(model)
     step = base64.b64encode(_step_model(network, spec.hop, part)).decode()
     onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json(), STEP_KEY: step})
     onnx.save(model, part)
@@ -122,7 +122,7 @@ def _step_model(network: MEcgNet, hop: int, scratch: Path) -> bytes:
         verbose=False,
     )
     model = onnx.load(scratch)
-    _strip(model)
+    strip(model)
     return bytes(model.SerializeToString())
 
 
@@ -154,7 +154,7 @@ class _NamedStep(torch.nn.Module):
         return (out[:, :leads], out[:, leads:], after) if self.step.network.shape.scale else (out, after)
 
 
-def _strip(model: onnx.ModelProto) -> None:
+def strip(model: onnx.ModelProto) -> None:
     """Take out the exporter's notes on where each node came from: half of the file."""
     for node in model.graph.node:
         del node.metadata_props[:]
@@ -183,7 +183,8 @@ def disagreement_mv(network: MEcgNet, exported: Network) -> float:
     return max(worst, float(np.abs(ours(x)[:, : -spec.look_ahead] - stepped).max()))
 
 
-def _commit() -> str:
+def commit() -> str:
+    """The version of this checkout, as git has it."""
     done = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False
     )

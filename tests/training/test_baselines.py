@@ -1,0 +1,180 @@
+"""The predecessors: their published sizes, and that they run live as any model does."""
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from streamer.filters import BandSplitter  # noqa: E402
+from streamer.leads import PREDICTED  # noqa: E402
+from streamer.network import Network  # noqa: E402
+from streamer.pipeline import Pipeline  # noqa: E402
+from streamer.stream import Chunk, StreamInfo  # noqa: E402
+from training.baselines import ridge, run  # noqa: E402
+from training.baselines.export import export, lagged, windowed  # noqa: E402
+from training.baselines.networks import EKGanGenerator, Lags, Mcma, UNet, picture_of  # noqa: E402
+from training.baselines.recipe import RECIPES, Recipe, Regression  # noqa: E402
+from training.data import Records  # noqa: E402
+from training.network import weights  # noqa: E402
+
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+
+def small() -> Recipe:
+    return Recipe(
+        paper="small",
+        rate_hz=250,
+        window=256,
+        batch=4,
+        rate=1e-3,
+        network=lambda: UNet(widths=(4, 6), kernel=5),
+        learner=lambda recipe: Regression(recipe, lambda error: error.abs().mean()),
+    )
+
+
+def records(n: int, seed: int = 0) -> Records:
+    """Whole 10 s records whose leads are multiples of a filtered noise, so that a network can learn."""
+    noise = np.random.default_rng(seed).normal(size=(n, 1, 1000)).cumsum(axis=2)
+    noise -= np.apply_along_axis(lambda x: np.convolve(x, np.ones(50) / 50, "same"), 2, noise)
+    gains = np.linspace(1.0, -0.5, len(PREDICTED))[None, :, None]
+    return Records(np.arange(n), np.arange(n), (200 * gains * noise).astype(np.int16))
+
+
+def curve(out: Path) -> list[dict[str, str]]:
+    with (out / "log.csv").open(newline="") as handle:
+        return list(csv.DictReader(handle))
+
+
+def test_the_generator_of_ekgan_has_the_published_number_of_weights() -> None:
+    assert weights(EKGanGenerator()) == 12_524_672
+
+
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_every_network_takes_its_own_window_and_puts_out_eight_leads(name: str) -> None:
+    recipe = RECIPES[name]
+    network = recipe.network().eval()
+    with torch.no_grad():
+        assert network(torch.randn(2, 1, recipe.window)).shape == (2, 8, recipe.window)
+
+
+def test_a_picture_holds_twelve_rows_between_silent_ones() -> None:
+    lead = torch.randn(3, 1, 64)
+    picture = picture_of(lead)
+    assert picture.shape == (3, 1, 16, 64)
+    assert (picture[:, :, [0, 1, 14, 15]] == 0).all()
+    assert (picture[:, :, 2:14] == lead[:, :, None]).all()
+
+
+def test_mcma_halves_time_five_times() -> None:
+    """As its paper: 16 to 512 filters, a kernel of 13, stride 2."""
+    levels, x = [], torch.randn(1, 1, 1024)
+    for block in Mcma().encoder:
+        x = block(x)
+        levels.append(tuple(x.shape[1:]))
+    assert levels == [(16, 1024), (32, 512), (64, 256), (128, 128), (256, 64), (512, 32)]
+
+
+def test_ridge_finds_the_filter_that_made_the_leads() -> None:
+    rng = np.random.default_rng(0)
+    sums = ridge.Sums.none()
+    lead = rng.normal(size=6000).astype(np.float32)
+    truth = np.stack([g * np.roll(lead, 40) for g in np.linspace(-1, 1, 8)]).astype(np.float32)
+    sums.add(lead, truth, 4.0)
+    taps = sums.solve(125, 1e-8)
+    network = Lags(125, ridge.STEP, ridge.LOOK_AHEAD)
+    network.taps.copy_(torch.from_numpy(taps[-125:].T[:, None].astype(np.float32)))
+    made = network(torch.from_numpy(lead[None, None]))[0].numpy()
+    part = slice(1000, -100)
+    assert np.abs(made[:, part] - truth[:, part]).max() < 1e-3
+    assert sums.rmse_mv(taps).max() < 1e-3
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[torch.nn.Module, Network]]:
+    """A baseline of each kind and its file; `export` refuses one that differs from PyTorch."""
+    ridge_network = Lags(63, ridge.STEP, ridge.LOOK_AHEAD)
+    ridge_network.taps.copy_(torch.randn(8, 1, 63) / 63)
+    unet = small().network().eval()
+    made = {}
+    for network, spec in (
+        (ridge_network, lagged(ridge_network, {})),
+        (unet, windowed("small", small(), {"weights": weights(unet)})),
+    ):
+        path = tmp_path_factory.mktemp("baseline") / f"{spec.name}.onnx"
+        export(network, spec, path)
+        made[spec.name] = network, Network(path.read_bytes())
+    return made
+
+
+@pytest.mark.parametrize("name", ["ridge", "small"])
+def test_an_exported_baseline_runs_live_and_leaves_no_sample_out(
+    name: str, exported: dict[str, tuple[torch.nn.Module, Network]]
+) -> None:
+    loaded = exported[name][1]
+    spec = loaded.spec
+    assert spec.leads == PREDICTED
+    assert spec.channels == (BandSplitter.ROWS[run.MEASURED],)
+    lead = np.random.default_rng(0).normal(size=5000).astype(np.float32)
+    pipeline = Pipeline(StreamInfo("test", 500.0), loaded)
+    frames = [f for i in range(0, 5000, 73) for f in pipeline.push(Chunk(i, lead[i : i + 73]))]
+    frames += pipeline.finish()
+    assert sum(f.leads_mv.shape[1] for f in frames) == 2500
+    assert np.isfinite(np.concatenate([f.leads_mv for f in frames], axis=1)).all()
+    budget = pipeline.latency
+    expected = (spec.look_ahead + spec.overlap + spec.hop) * 1000 / spec.rate_hz
+    assert budget.total_ms - budget.rate_conversion_ms == pytest.approx(expected)
+
+
+def test_the_curve_is_scored_as_the_windows_are_served(
+    exported: dict[str, tuple[torch.nn.Module, Network]],
+) -> None:
+    network, loaded = exported["small"]
+    lead = np.random.default_rng(1).normal(size=2500).astype(np.float32)
+    pipeline = Pipeline(StreamInfo("test", 250.0), loaded)
+    frames = pipeline.push(Chunk(0, lead)) + pipeline.finish()
+    live = np.concatenate([f.leads_mv for f in frames], axis=1)
+    measured = np.concatenate([f.measured_mv for f in frames])
+    ours = run.overlap_add(network, measured[None], 256)[0]
+    part = slice(256, -256)
+    # The curve runs the network in half precision.
+    assert np.abs(ours[1] - live[1])[part].max() < 0.02 * np.abs(live[1]).max()
+
+
+def test_training_goes_on_from_its_checkpoint_and_stops_at_its_budget(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setattr(run, "ROUNDS", 2)
+    learn, choose = records(16), records(4, seed=1)
+    run.train(small(), learn, choose, tmp_path, 0.6)
+    assert len(curve(tmp_path)) == 2
+    run.train(small(), learn, choose, tmp_path, 0.6)  # nothing is left to do
+    first = curve(tmp_path)
+    assert len(first) == 2
+    run.train(small(), learn, choose, tmp_path, 1.2)
+    lines = curve(tmp_path)
+    assert int(lines[-1]["windows"]) > int(first[-1]["windows"])
+    assert [int(line["round"]) for line in lines] == [*range(1, len(lines) + 1)]
+
+
+@pytest.mark.parametrize(
+    ("errors", "passes", "converged"),
+    [
+        ([0.3, 0.2, 0.19, 0.1899, 0.1898, 0.1898, 0.1898, 0.1898], 5, True),
+        ([0.3, 0.25, 0.22, 0.2, 0.19, 0.18, 0.17, 0.16], 5, False),
+        ([0.3, 0.2, 0.19, 0.1899, 0.1898, 0.1898, 0.1898, 0.1898], 1, False),
+    ],
+)
+def test_only_a_flat_curve_that_saw_the_records_often_counts_as_converged(
+    errors: list[float], passes: int, converged: bool, tmp_path: Path
+) -> None:
+    for i, error in enumerate(errors):
+        seen = passes * (i + 1) / len(errors)
+        run.log(tmp_path / "log.csv", {"rmse_seven_mv": error, "passes": seen, "cpu_s": 60.0 * i})
+    assert run.verdict(tmp_path / "log.csv")["converged"] is converged

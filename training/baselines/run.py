@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Trains a predecessor's network within a budget of CPU time, resumably."""
+
+from __future__ import annotations
+
+import csv
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+from tqdm import tqdm
+
+from streamer.filters import Filters
+from streamer.leads import PREDICTED, SEVEN
+from streamer.stitch import taper
+from training.baselines.recipe import Learner, Recipe, half_precision
+from training.data import Batches, Records, network_input, targets
+from training.filter_design import design
+from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S
+
+SEED = 1
+MEASURED = 3
+"""The row of `network_input` that holds the whole input band."""
+ROUNDS = 8
+"""Points of a learning curve, so far apart in CPU time."""
+CHOOSE_RECORDS = 100
+"""Of the fold that chooses, for the learning curve."""
+GAIN_SPREAD, GAP_SHARE, NOISE_SHARE = 0.2, 0.15, 0.25
+"""As our own network is trained (training/configs/low.toml)."""
+
+FLAT = 0.005
+FEWEST_PASSES = 3
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far a run is: written beside every checkpoint."""
+
+    cpu_s: float = 0.0
+    round: int = 0
+    windows: int = 0
+
+
+def subset(records: Records, which: NDArray[np.int64]) -> Records:
+    """Some of the records."""
+    return Records(records.ecg_id[which], records.patient_id[which], records.leads_uv[which])
+
+
+def train(recipe: Recipe, learn: Records, choose: Records, out: Path, budget_s: float) -> Learner:
+    """Train until the budget of CPU seconds is spent, or go on where a run was left.
+
+    ``log.csv`` gets a line for each point of the learning curve, ``checkpoint.pt`` holds the rest.
+    The budget counts training only: preparing the truth and scoring come on top.
+    """
+    torch.manual_seed(SEED)
+    learner = recipe.learner(recipe)
+    done = Progress()
+    checkpoint = out / "checkpoint.pt"
+    if checkpoint.exists():
+        state = torch.load(checkpoint, weights_only=True)
+        learner.resume(state["learner"])
+        done = Progress(**state["progress"])
+    filters = design(recipe.rate_hz)
+    choose = subset(choose, np.arange(len(choose.ecg_id))[:: max(1, len(choose.ecg_id) // CHOOSE_RECORDS)])
+    truth_choose = targets(choose, filters, recipe.rate_hz)
+    truth = targets(learn, filters, recipe.rate_hz) if done.cpu_s < budget_s else None
+    while truth is not None and done.cpu_s < budget_s:
+        began = time.monotonic()
+        loss = _round(recipe, learner, learn, truth, filters, done, budget_s)
+        save(checkpoint, learner, done)
+        scores = score(learner.average, recipe, choose, truth_choose, filters)
+        line = {
+            "round": done.round,
+            "cpu_s": round(done.cpu_s, 1),
+            "windows": done.windows,
+            "passes": done.windows / len(learn.ecg_id),
+            "loss_mv": loss,
+            **scores,
+            "seconds": round(time.monotonic() - began, 1),
+        }
+        log(out / "log.csv", line)
+        print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()))
+    return learner
+
+
+def _round(
+    recipe: Recipe,
+    learner: Learner,
+    records: Records,
+    truth: NDArray[np.int16],
+    filters: Filters,
+    done: Progress,
+    budget_s: float,
+) -> float:
+    """Train for one part in `ROUNDS` of the budget; returns the mean absolute error, mV."""
+    rng = np.random.default_rng([SEED, done.round])
+    batches = Batches(
+        records, truth, filters, recipe.rate_hz, recipe.batch, GAIN_SPREAD, GAP_SHARE, NOISE_SHARE
+    )
+    until_s = min(budget_s, done.cpu_s + budget_s / ROUNDS)
+    learner.network.train()
+    losses: list[float] = []
+    progress = tqdm(desc=f"round {done.round + 1}", unit=" batches", leave=False, mininterval=5)
+    before_s = time.process_time()
+    while done.cpu_s < until_s:
+        for x, y in batches.epoch(rng):
+            lead, leads, known = crops(x, y, recipe, rng)
+            losses.append(learner.learn(lead, leads, known, done.cpu_s / budget_s))
+            done.windows += len(lead)
+            now_s = time.process_time()
+            done.cpu_s += now_s - before_s
+            before_s = now_s
+            progress.update()
+            if done.cpu_s >= until_s:
+                break
+    progress.close()
+    done.round += 1
+    return float(np.mean(losses))
+
+
+def crops(
+    x: NDArray[np.float32], truth: NDArray[np.float32], recipe: Recipe, rng: np.random.Generator
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """A window of each record: Lead I, the eight leads, and where there is input."""
+    first, last = round(TRUTH_BEGINS_S * recipe.rate_hz), round(TRUTH_ENDS_S * recipe.rate_hz)
+    starts = rng.integers(first, x.shape[2] - last - recipe.window, len(x))
+    cuts = [slice(start, start + recipe.window) for start in starts]
+    lead = np.stack([row[MEASURED : MEASURED + 1, cut] for row, cut in zip(x, cuts, strict=True)])
+    leads = np.stack([row[:, cut] for row, cut in zip(truth, cuts, strict=True)])
+    return torch.from_numpy(lead), torch.from_numpy(leads), torch.from_numpy(lead != 0).float()
+
+
+def overlap_add(network: nn.Module, lead: NDArray[np.float32], window: int) -> NDArray[np.float32]:
+    """Whole records ``(records, n)`` as they are served: ``(records, 8, n)`` mV."""
+    hop = window // 2
+    weights = taper(window, hop)
+    n = lead.shape[1]
+    padded = np.pad(lead, ((0, 0), (hop, window)))
+    total = np.zeros((len(lead), len(PREDICTED), padded.shape[1]), np.float32)
+    weight = np.zeros(padded.shape[1], np.float32)
+    for start in range(0, n + hop, hop):
+        part = np.ascontiguousarray(padded[:, None, start : start + window])
+        with torch.no_grad(), half_precision():
+            out = network(torch.from_numpy(part)).float().numpy()
+        total[..., start : start + window] += out * weights
+        weight[start : start + window] += weights
+    return total[..., hop : hop + n] / weight[hop : hop + n]
+
+
+def score(
+    network: nn.Module, recipe: Recipe, records: Records, truth_uv: NDArray[np.int16], filters: Filters
+) -> dict[str, float]:
+    """RMSE (mV) and mean Pearson of the seven leads, served by overlap-add."""
+    rows = [PREDICTED.index(lead) for lead in SEVEN]
+    part = slice(round(SCORED_FROM_S * recipe.rate_hz), -recipe.window // 2)  # the last half is held live
+    squares, pearson = [], []
+    for i in range(0, len(records.ecg_id), 16):
+        lead = records.leads_uv[i : i + 16, 0].astype(np.float32) / 1e3
+        x = np.stack([network_input(row, filters, recipe.rate_hz)[MEASURED] for row in lead])
+        out = overlap_add(network, x, recipe.window)[:, rows, part]
+        true = truth_uv[i : i + 16, rows, part].astype(np.float32) / 1e3
+        squares.append(((out - true) ** 2).mean(axis=(1, 2)))
+        a, b = (v - v.mean(axis=-1, keepdims=True) for v in (out, true))
+        pearson.append(((a * b).sum(-1) / (np.sqrt((a * a).sum(-1) * (b * b).sum(-1)) + 1e-9)).mean(axis=1))
+    return {
+        "rmse_seven_mv": float(np.sqrt(np.concatenate(squares).mean())),
+        "pearson_seven": float(np.concatenate(pearson).mean()),
+    }
+
+
+def save(path: Path, learner: Learner, done: Progress) -> None:
+    """Write a checkpoint; a crash leaves the old one."""
+    progress = {"cpu_s": done.cpu_s, "round": done.round, "windows": done.windows}
+    part = path.with_suffix(".part")
+    torch.save({"learner": learner.state(), "progress": progress}, part)
+    part.replace(path)
+
+
+def log(path: Path, line: dict[str, Any]) -> None:
+    """Add a line to a CSV file."""
+    new = not path.exists()
+    with path.open("a", newline="") as handle:
+        writer = csv.DictWriter(handle, line.keys())
+        if new:
+            writer.writeheader()
+        writer.writerow(line)
+
+
+def verdict(curve: Path) -> dict[str, Any]:
+    """Whether a learning curve was flat when it ended.
+
+    Converged is called only what has seen the records `FEWEST_PASSES` times and gained less than
+    0.5 % over the last quarter of its curve.
+    """
+    with curve.open(newline="") as handle:
+        lines = list(csv.DictReader(handle))
+    errors = [float(line["rmse_seven_mv"]) for line in lines]
+    before = len(errors) - max(1, len(errors) // 4)
+    flat = before > 0 and min(errors[before:]) > (1 - FLAT) * min(errors[:before])
+    passes = float(lines[-1]["passes"])
+    return {
+        "converged": bool(flat and passes >= FEWEST_PASSES),
+        "passes": round(passes, 2),
+        "cpu_minutes": round(float(lines[-1]["cpu_s"]) / 60, 1),
+        "rmse_seven_mv": errors[-1],
+    }
+
+
+def write_verdict(out: Path) -> dict[str, Any]:
+    """Keep the verdict beside the run."""
+    found = verdict(out / "log.csv")
+    (out / "verdict.json").write_text(json.dumps(found, indent=1) + "\n")
+    return found
