@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from mecg import __version__
+from mecg.bundled import LATENCIES, bundled
 from streamer.errors import InputError
 
 _COMMANDS = {
@@ -113,7 +114,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--folds", type=_folds, default=(9,), metavar="9,10", help="which (9)")
     evaluate.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of the files (100)")
     evaluate.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
-    evaluate.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
+    _add_model(evaluate)
     evaluate.add_argument("--force", action="store_true", help="overwrite the report")
     _add_jobs(evaluate)
 
@@ -178,7 +179,7 @@ def _parser() -> argparse.ArgumentParser:
     devices.add_argument("--json", action="store_true", help="as JSON")
 
     info = commands.add_parser("info", help="versions, model, filters, latency budget")
-    info.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
+    _add_model(info)
     info.add_argument("--json", action="store_true", help="as JSON")
     return parser
 
@@ -191,7 +192,19 @@ def _add_source(parser: argparse.ArgumentParser) -> None:
 def _add_common(parser: argparse.ArgumentParser) -> None:
     _add_lead(parser)
     parser.add_argument("--placement", choices=("arms", "chest"), help="where the electrodes sit")
-    parser.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled one")
+    _add_model(parser)
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group()
+    which.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled ones")
+    which.add_argument(
+        "--latency",
+        dest="model",
+        type=_latency,
+        metavar="|".join(LATENCIES),
+        help="which bundled model: the longer it looks ahead, the closer it comes (low)",
+    )
 
 
 def _add_lead(parser: argparse.ArgumentParser) -> None:
@@ -246,6 +259,12 @@ def _add_replay(parser: argparse.ArgumentParser) -> None:
 
 def _add_jobs(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes at a time (1)")
+
+
+def _latency(text: str) -> Path:
+    if text not in LATENCIES:
+        raise argparse.ArgumentTypeError(f"{text} is not {', '.join(LATENCIES[:-1])} or {LATENCIES[-1]}")
+    return bundled(text)
 
 
 def _positive(text: str) -> float:

@@ -21,7 +21,7 @@ from devices.session_replay import SessionReplay
 from devices.source import Source
 from mecg import __version__
 from mecg.interrupt import deferred
-from mecg.model_file import BUNDLED_MODEL, fingerprint, model_bytes, network_of
+from mecg.model_file import fingerprint, model_bytes, model_name, network_of
 from streamer.errors import InputError
 from streamer.network import Network
 from streamer.pipeline import Pipeline
@@ -107,7 +107,9 @@ def core_of(
     recorded = source.recording.description
     replay = source.replay
     if model or replay.loop or replay.drop or info.inverted != recorded.stream.inverted:
-        raise InputError("--as-recorded shows what was recorded: leave out --model, --loop, --drop, --invert")
+        raise InputError(
+            "--as-recorded shows what was recorded: leave out --model, --latency, --loop, --drop, --invert"
+        )
     return AsRecorded(source.recording, source.origin), dataclasses.replace(recorded, stream=info)
 
 
@@ -124,7 +126,7 @@ def attach_recorder(session: Session, args: argparse.Namespace) -> None:
     if args.as_recorded:
         raise InputError("--as-recorded shows what was recorded already: leave out --record")
     facts = {"mecg": __version__, "onnxruntime": metadata.version("onnxruntime"), **platform_facts()}
-    facts["model_file"] = str(args.model or BUNDLED_MODEL)
+    facts["model_file"] = model_name(args.model)
     facts["model_sha256"] = fingerprint(model_bytes(args.model))
     settings = {key: value for key, value in vars(args).items() if key not in ("command", "source", "record")}
     facts |= {f"--{key.replace('_', '-')}": str(value) for key, value in settings.items() if value}

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from mecg import __version__
-from mecg.model_file import BUNDLED_MODEL, fingerprint, model_bytes, network_of
+from mecg.bundled import LATENCIES, bundled
+from mecg.model_file import fingerprint, model_bytes, model_name, network_of
 from streamer.latency import budget
 from streamer.rate import RateConverter
 from streamer.run.sink import algorithmic_ms, band_in_words
@@ -52,7 +53,7 @@ def gather(model: Path | None) -> dict[str, Any]:
         "platform": platform.platform(),
         "packages": {name: _version(name) for name in PACKAGES},
         "model": {
-            "file": str(model or BUNDLED_MODEL),
+            "file": model_name(model),
             "bytes": len(data),
             "sha256": fingerprint(data),
             "name": spec.name,
@@ -79,7 +80,17 @@ def gather(model: Path | None) -> dict[str, Any]:
             f"{rate_hz:g}": algorithmic_ms(budget(spec, RateConverter(rate_hz, spec.rate_hz)))
             for rate_hz in RATES_HZ
         },
+        "latency_settings": {name: _setting(bundled(name)) for name in LATENCIES},
     }
+
+
+def _setting(model: Path) -> dict[str, Any] | None:
+    """A bundled model's name and its latency from a 500 Hz source; None where it is not there."""
+    if not model.exists():
+        return None
+    spec = network_of(model).spec
+    total_ms = budget(spec, RateConverter(500.0, spec.rate_hz)).total_ms
+    return {"model": model.name, "version": spec.version, "algorithmic_ms_500_hz": total_ms}
 
 
 def _version(package: str) -> str | None:
@@ -120,4 +131,8 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f" {b['rate_conversion']:11.1f} {b['total']:7.1f}   {b['low_pass_delay_10hz']:17.1f}"
         for rate, b in facts["algorithmic_ms"].items()
     ]
+    lines += ["", "settings of --latency, from a 500 Hz source"]
+    for name, setting in facts["latency_settings"].items():
+        said = f"{setting['algorithmic_ms_500_hz']:.0f} ms ({setting['model']})" if setting else "not here"
+        lines.append(f"  {name:10}{said}")
     return lines

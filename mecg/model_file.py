@@ -1,16 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The model that is meant: the bundled one, or a user's."""
+"""The model that is meant: a bundled one, or a user's."""
 
 from __future__ import annotations
 
 import hashlib
-from importlib import resources
 from pathlib import Path
 
+from mecg.bundled import bundled, latency_of
 from streamer.errors import InputError
 from streamer.network import Network
 
-BUNDLED_MODEL = "mecgnet-low.onnx"
+
+def model_name(path: Path | None) -> str:
+    """What a model file is called: a bundled one by its name, a user's by its path."""
+    return bundled(latency).name if (latency := latency_of(path)) else str(path)
 
 
 def model_bytes(path: Path | None) -> bytes:
@@ -21,11 +24,13 @@ def model_bytes(path: Path | None) -> bytes:
     InputError
         Where it cannot be read.
     """
-    if path is None:
-        return resources.files("streamer").joinpath("models", BUNDLED_MODEL).read_bytes()
     try:
-        return path.read_bytes()
+        return (path or bundled()).read_bytes()
     except OSError as error:
+        if isinstance(error, FileNotFoundError) and (latency := latency_of(path)):
+            raise InputError(
+                f"this installation has no model for --latency {latency}: choose another, or name a --model"
+            ) from error
         raise InputError(f"the model {path} cannot be read: {error.strerror}") from error
 
 
@@ -41,7 +46,7 @@ def network_of(path: Path | None) -> Network:
     try:
         return Network(model)
     except InputError as error:
-        raise InputError(f"{path or BUNDLED_MODEL}: {error}") from error
+        raise InputError(f"{model_name(path)}: {error}") from error
 
 
 def fingerprint(model: bytes) -> str:
