@@ -20,6 +20,7 @@ SCORED_LEVEL = "0.9"
 
 # |error| from 1 uV to 30 mV in steps of 4 %, for the width that a constant band would need.
 _EDGES_MV = np.geomspace(1e-3, 30.0, 264)
+_MIDDLE_MV = np.concatenate(([0.0], np.sqrt(_EDGES_MV[:-1] * _EDGES_MV[1:]), [_EDGES_MV[-1]]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +32,9 @@ class BandCounts:
     inside: Mapping[str, NDArray[np.int64]]
     """By level: ``(regions, 12)`` samples whose truth lies in the band."""
     interval_mv: NDArray[np.float64]
-    """``(12,)`` sum of the interval score of the 90 % band."""
-    errors: NDArray[np.int64]
-    """``(12, bins)`` histogram of the absolute error."""
+    """``(regions, 12)`` sum of the interval score of the 90 % band."""
+    errors: NDArray[np.int32]
+    """``(regions, 12, bins)`` histogram of the absolute error."""
 
 
 def regions(beats: Beats | None, samples: int, first: int, rate_hz: float) -> NDArray[np.bool_]:
@@ -69,12 +70,15 @@ def count(
     alpha = 1 - float(SCORED_LEVEL)
     half = scale_mv * np.asarray(bands[SCORED_LEVEL])[:, None]
     score = 2 * half + 2 / alpha * np.maximum(error - half, 0)
-    bins = np.searchsorted(_EDGES_MV, error[:, where[0]])
-    histogram = np.stack([np.bincount(row, minlength=len(_EDGES_MV) + 1) for row in bins])
+    bins = np.searchsorted(_EDGES_MV, error)
+    histogram = np.zeros((len(where), 12, len(_EDGES_MV) + 1), np.int32)
+    for i, region in enumerate(where):
+        for lead in range(12):
+            histogram[i, lead] = np.bincount(bins[lead, region], minlength=len(_EDGES_MV) + 1)
     return BandCounts(
         count=np.stack([np.full(12, region.sum()) for region in where]),
         inside=inside,
-        interval_mv=score[:, where[0]].sum(axis=1),
+        interval_mv=np.stack([score[:, region].sum(axis=1) for region in where]),
         errors=histogram,
     )
 
@@ -93,8 +97,9 @@ def band_summary(records: Sequence[BandCounts], superclasses: Sequence[Sequence[
     dict
         ``coverage``: by level ``all``, ``qrs``, ``st_t`` (the seven leads pooled), each of the
         twelve leads, and each superclass; ``interval_score``: ``ours`` and ``constant_width``, mV,
-        the mean over the seven.  The constant band of each lead is given the width that covers
-        90 % of these very records: it could do no better.
+        the mean over the seven, and the same for ``qrs``, ``st_t`` and each superclass.  The
+        constant band of each lead is given the width that covers 90 % of these very records: it
+        could do no better.
     """
     rows = [LEADS.index(lead) for lead in SEVEN]
     total = np.sum([record.count for record in records], axis=0)
@@ -112,22 +117,32 @@ def band_summary(records: Sequence[BandCounts], superclasses: Sequence[Sequence[
             hits = sum(int(r.inside[level][0, rows].sum()) for r in of)
             shares[name] = hits / sum(int(r.count[0, rows].sum()) for r in of)
         coverage[level] = shares
-    samples = total[0]
-    ours = np.sum([record.interval_mv for record in records], axis=0) / samples
-    constant = [_constant_band_score(row) for row in np.sum([r.errors for r in records], axis=0)]
-    return {
-        "coverage": coverage,
-        "interval_score": {
-            "ours": float(np.mean(ours[rows])),
-            "constant_width": float(np.mean([constant[i] for i in rows])),
-        },
-    }
+    return {"coverage": coverage, "interval_score": _interval_scores(records, superclasses)}
 
 
-def _constant_band_score(histogram: NDArray[np.int64]) -> float:
-    """Mean interval score of the constant band that covers the level, from the errors' histogram."""
-    middle = np.concatenate(([0.0], np.sqrt(_EDGES_MV[:-1] * _EDGES_MV[1:]), [_EDGES_MV[-1]]))
+def _interval_scores(records: Sequence[BandCounts], superclasses: Sequence[Sequence[str]]) -> dict[str, Any]:
+    rows = [LEADS.index(lead) for lead in SEVEN]
+    errors = np.asarray(np.sum([record.errors for record in records], axis=0, dtype=np.int64))
+    half = np.array([_constant_half_width_mv(errors[0, row]) for row in rows])
+
+    def of(some: Sequence[BandCounts], region: int) -> dict[str, float]:
+        count = np.sum([record.count[region, rows] for record in some], axis=0)
+        ours = np.sum([record.interval_mv[region, rows] for record in some], axis=0)
+        misses = np.sum([record.errors[region, rows] for record in some], axis=0, dtype=np.int64)
+        beyond = (np.maximum(_MIDDLE_MV - half[:, None], 0) * misses).sum(axis=1)
+        constant = 2 * half + 2 / (1 - float(SCORED_LEVEL)) * beyond / count
+        return {"ours": float((ours / count).mean()), "constant_width": float(constant.mean())}
+
+    parts: dict[str, Any] = of(records, 0)
+    for i, name in enumerate(REGIONS[1:], start=1):
+        if any(record.count[i].any() for record in records):
+            parts[name] = of(records, i)
+    for name in sorted({c for classes in superclasses for c in classes if c}):
+        parts[name] = of([r for r, cs in zip(records, superclasses, strict=True) if name in cs], 0)
+    return parts
+
+
+def _constant_half_width_mv(histogram: NDArray[np.int64]) -> float:
+    """Half the width of the constant band that covers the level, from the errors' histogram."""
     share = np.cumsum(histogram) / histogram.sum()
-    half = middle[int(np.searchsorted(share, float(SCORED_LEVEL)))]
-    beyond = np.maximum(middle - half, 0) * histogram
-    return float(2 * half + 2 / (1 - float(SCORED_LEVEL)) * beyond.sum() / histogram.sum())
+    return float(_MIDDLE_MV[int(np.searchsorted(share, float(SCORED_LEVEL)))])

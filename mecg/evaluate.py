@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import re
 import signal
+import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 from devices.wfdb_record import Record
 from mecg.band_scores import BandCounts, band_summary, count, regions
 from mecg.beat_scores import BeatValues, amplitude_summary, find_beats, measure, st_summary
-from mecg.scores import LeadSums, lead_sums, summary
+from mecg.scores import LeadSums, lead_sums, one_summary, summary
 from streamer.clinical import clinical_frame, to_rate
 from streamer.errors import InputError
 from streamer.filters import sosfilt, steady_state
@@ -31,6 +32,9 @@ from streamer.pipeline import Pipeline
 from streamer.stream import Chunk, StreamInfo
 
 SCORED_FROM_S = 3.0
+END_S = 0.3
+"""The clinical frame's odd extension pins the truth to zero at a record's end: scores without so
+much of it stand beside the headline."""
 SKIPPED_SHOWN = 20
 SUPERCLASSES = ("NORM", "MI", "STTC", "CD", "HYP")
 
@@ -49,6 +53,8 @@ class Compared:
     """One way to the twelve leads, compared with the truth of one record."""
 
     sums: LeadSums
+    before_end: LeadSums
+    """Without the last `END_S`."""
     beats: BeatValues | None
     """None where the record has too few beats."""
     bands: BandCounts | None = None
@@ -72,6 +78,13 @@ class Skipped:
     why: str
 
 
+Change = Callable[
+    [NDArray[np.float32], float, np.random.Generator], tuple[NDArray[np.float32], NDArray[np.float32]]
+]
+"""Twelve leads ``(12, n)`` at a rate, with chances of the record's own, to the Lead I that is measured
+``(m,)`` and the true leads ``(12, m)``: how a record is disturbed before it is scored."""
+
+
 def evaluate(
     dataset: Path,
     folds: Sequence[int],
@@ -79,6 +92,7 @@ def evaluate(
     jobs: int,
     model: bytes,
     progress: Callable[[int, int], None] = lambda done, of: None,
+    latency: str | None = "low",
 ) -> dict[str, Any]:
     """Stream every record's Lead I through the pipeline and score the twelve leads.
 
@@ -96,6 +110,8 @@ def evaluate(
         An ONNX file.
     progress : callable
         Called with (records done, records in all).
+    latency : str or None
+        The setting that the model is for; None for a user's own.
 
     Returns
     -------
@@ -109,9 +125,9 @@ def evaluate(
     """
     entries = read_table(dataset, folds, rate_hz)
     network = Network(model)
-    latency = Pipeline(StreamInfo("evaluate", rate_hz), network).latency
+    budget = Pipeline(StreamInfo("evaluate", rate_hz), network).latency
     results: list[Scored | Skipped] = []
-    for result in _score_all(entries, model, jobs):
+    for result in score_all(entries, model, jobs):
         results.append(result)
         progress(len(results), len(entries))
 
@@ -122,14 +138,16 @@ def evaluate(
     patients = [entry.patient for entry, _ in good]
     ours = [scored.ours.sums for _, scored in good]
     filtered = [scored.filter_only.sums for _, scored in good]
+    before_end = [scored.ours.before_end for _, scored in good]
+    filtered_before_end = [scored.filter_only.before_end for _, scored in good]
     return {
         "records": len(good),
         "patients": len(set(patients)),
         "rate_hz": rate_hz,
         "folds": list(folds),
         "model": f"{network.spec.name} {network.spec.version}",
-        "latency": "low",
-        "latency_ms": latency.total_ms,
+        "latency": latency,
+        "latency_ms": budget.total_ms,
         "skipped": len(why),
         "skipped_why": dict(list(why.items())[:SKIPPED_SHOWN]),
         "seven": summary(ours, patients, SEVEN),
@@ -138,6 +156,15 @@ def evaluate(
         "filter_only": {"seven": summary(filtered, patients, SEVEN)} | _beat_scores(good, "filter_only"),
         **_beat_scores(good, "ours"),
         **_band_scores(good),
+        "i_prime": one_summary(ours, filtered),
+        "before_end": {
+            "left_out_s": END_S,
+            "seven": summary(before_end, patients, SEVEN),
+            "eleven": summary(before_end, patients, ELEVEN),
+            "v1_v6": summary(before_end, patients, LEADS[6:]),
+            "i_prime": one_summary(before_end, filtered_before_end),
+            "filter_only": {"seven": summary(filtered_before_end, patients, SEVEN)},
+        },
         "leads": {lead: summary(ours, patients, (lead,), intervals=False) for lead in LEADS},
         "superclass": {
             name: summary([s.ours.sums for _, s in of], [e.patient for e, _ in of], SEVEN)
@@ -214,8 +241,11 @@ def _superclasses(dataset: Path) -> Callable[[dict[str, str]], tuple[str, ...]]:
     return classes
 
 
-def _score_all(entries: Sequence[Entry], model: bytes, jobs: int) -> Iterator[Scored | Skipped]:
-    work: Iterable[tuple[Path, bytes]] = ((entry.path, model) for entry in entries)
+def score_all(
+    entries: Sequence[Entry], model: bytes, jobs: int, change: Change | None = None
+) -> Iterator[Scored | Skipped]:
+    """What each record gives, in order; ``change`` disturbs it first (picklable, where jobs > 1)."""
+    work: Iterable[tuple[Path, bytes, Change | None]] = ((entry.path, model, change) for entry in entries)
     if jobs == 1:
         yield from map(_score, work)
         return
@@ -230,8 +260,8 @@ def _network(model: bytes) -> Network:
     return Network(model)
 
 
-def _score(work: tuple[Path, bytes]) -> Scored | Skipped:
-    path, model = work
+def _score(work: tuple[Path, bytes, Change | None]) -> Scored | Skipped:
+    path, model, change = work
     network = _network(model)
     try:
         record = Record(path)
@@ -241,20 +271,25 @@ def _score(work: tuple[Path, bytes]) -> Scored | Skipped:
         leads_mv = record.read()[rows]
         if not np.isfinite(leads_mv[0]).any():
             return Skipped("Lead I holds nothing but NaN")
-        estimate, scale = stream(leads_mv[0], record.rate_hz, network)
+        measured_mv = leads_mv[0]
+        if change is not None:
+            chances = np.random.default_rng(zlib.crc32(path.name.encode()))
+            measured_mv, leads_mv = change(leads_mv, record.rate_hz, chances)
+        estimate, scale = stream(measured_mv, record.rate_hz, network)
     except InputError as error:
         return Skipped(str(error))
     rate_hz = network.spec.rate_hz
     truth = clinical_frame(leads_mv, record.rate_hz, network.spec.filters, rate_hz)
     first = round(SCORED_FROM_S * rate_hz)
-    if truth.shape[1] <= first:
-        return Skipped(f"shorter than {SCORED_FROM_S:g} s")
+    last = truth.shape[1] - round(END_S * rate_hz)
+    if last <= first:
+        return Skipped(f"shorter than {SCORED_FROM_S + END_S:g} s")
     filtered = np.stack([_filter_only(row, record.rate_hz, network) for row in leads_mv])
     beats = find_beats(truth, rate_hz, first)
 
     def compared(leads: NDArray[np.float32], bands: BandCounts | None = None) -> Compared:
-        sums = lead_sums(leads[:, first:], truth[:, first:])
-        return Compared(sums, measure(leads, beats, rate_hz) if beats else None, bands)
+        sums, before_end = (lead_sums(leads[:, first:to], truth[:, first:to]) for to in (None, last))
+        return Compared(sums, before_end, measure(leads, beats, rate_hz) if beats else None, bands)
 
     bands = None
     if network.spec.has_scale:

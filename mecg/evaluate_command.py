@@ -8,6 +8,7 @@ import json
 import sys
 from typing import Any
 
+from mecg.bundled import latency_of
 from mecg.evaluate import evaluate
 from mecg.files import refuse_existing, write_whole
 from mecg.interrupt import deferred
@@ -32,7 +33,9 @@ def run(args: argparse.Namespace) -> int:
                 if interrupted():
                     raise KeyboardInterrupt
 
-            scores = evaluate(args.dataset, args.folds, args.rate, args.jobs, model, progress)
+            scores = evaluate(
+                args.dataset, args.folds, args.rate, args.jobs, model, progress, latency_of(args.model)
+            )
     finally:
         if bar is not None:
             bar.end()
@@ -65,6 +68,17 @@ def _lines(scores: dict[str, Any]) -> list[str]:
             f"ST of the seven off by more than 0.1 mV: {ours['over_0_1_mv']:.1%} of beats "
             f"(the input filter alone: {filtered['over_0_1_mv']:.1%})"
         )
+    one = scores["i_prime"]
+    lines.append(
+        f"I' is {one['rmse_mv']:.4f} mV away from the clinical frame, the input "
+        f"{one['input_rmse_mv']:.4f} mV; I' is the farther one in {one['farther_than_input']:.1%} of records"
+    )
+    inner = scores["before_end"]
+    lines.append(
+        f"without the last {inner['left_out_s']:g} s, where the truth is pinned to zero: the seven "
+        f"{inner['seven']['rmse_mv']:.4f} mV, {inner['seven']['pearson_mean']:.3f}; "
+        f"I' {inner['i_prime']['rmse_mv']:.4f} mV"
+    )
     if "coverage" in scores:
         held, width = scores["coverage"]["0.9"], scores["interval_score"]
         lines.append(

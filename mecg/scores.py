@@ -75,6 +75,66 @@ def summary(
     return scores
 
 
+def one_summary(estimate: Sequence[LeadSums], measured: Sequence[LeadSums]) -> dict[str, float]:
+    """How far I' is from the clinical frame, and in which records farther than the input itself.
+
+    Parameters
+    ----------
+    estimate, measured : sequences of LeadSums
+        Of I', and of the true leads in the input band, the filter's delay removed.
+
+    Returns
+    -------
+    dict
+        ``rmse_mv``, ``input_rmse_mv``, and ``farther_than_input``: the share of records whose I' has
+        the larger error.
+    """
+
+    def parts(records: Sequence[LeadSums]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return np.array([r.squared[0] for r in records]), np.array([r.count[0] for r in records])
+
+    (ours, n), (theirs, m) = parts(estimate), parts(measured)
+    known = (n > 0) & (m > 0)
+    farther = ours[known] / n[known] > theirs[known] / m[known]
+    return {
+        "rmse_mv": float(np.sqrt(ours.sum() / n.sum())),
+        "input_rmse_mv": float(np.sqrt(theirs.sum() / m.sum())),
+        "farther_than_input": float(farther.mean()),
+    }
+
+
+def paired(
+    ours: Sequence[LeadSums], theirs: Sequence[LeadSums], patients: Sequence[str], leads: Sequence[str]
+) -> dict[str, list[float]]:
+    """95 % intervals of the difference, theirs less ours, by one bootstrap over patients for both.
+
+    Returns
+    -------
+    dict
+        ``rmse_mv_less_ours_ci95``, ``rmse_over_ours_ci95`` (the ratio) and
+        ``pearson_less_ours_ci95``.
+    """
+    rows = [LEADS.index(lead) for lead in leads]
+    columns = []
+    for records in (ours, theirs):
+        pearson = np.stack([r.pearson[rows] for r in records])
+        known = np.isfinite(pearson)
+        columns += [
+            np.array([r.squared[rows].sum() for r in records]),
+            np.array([r.count[rows].sum() for r in records]),
+            np.where(known, pearson, 0.0).sum(axis=1),
+            known.sum(axis=1).astype(np.float64),
+        ]
+    sums = _resampled(np.stack(columns, axis=1), patients)
+    rmse = [np.sqrt(sums[:, i] / sums[:, i + 1]) for i in (0, 4)]
+    pearson = [sums[:, i] / np.maximum(sums[:, i + 1], 1) for i in (2, 6)]
+    return {
+        "rmse_mv_less_ours_ci95": _middle(rmse[1] - rmse[0]),
+        "rmse_over_ours_ci95": _middle(rmse[1] / rmse[0]),
+        "pearson_less_ours_ci95": _middle(pearson[1] - pearson[0]),
+    }
+
+
 def _resampled(per_record: NDArray[np.float64], patients: Sequence[str]) -> NDArray[np.float64]:
     """Column sums over ``RESAMPLES`` draws of as many patients as there are, with replacement."""
     _, whose = np.unique(np.asarray(patients), return_inverse=True)

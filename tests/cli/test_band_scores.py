@@ -50,3 +50,19 @@ def test_regions_are_apart_and_lie_where_the_beats_say() -> None:
     assert mask["st_t"][1213:1280].all()
     assert mask["qrs"][1280:1303].all()
     assert not mask["st_t"][:1195].any()
+
+
+def test_the_interval_score_of_a_part_is_that_of_the_part_alone() -> None:
+    """Half of the record is wide and half is narrow: told apart, and the mean of both is the whole."""
+    scale = np.where(np.arange(N) < N // 2, 0.3, 0.02) * np.ones((12, 1)).astype(np.float32)
+    scale = scale.astype(np.float32)
+    where = np.array(
+        [[True] * N, [True] * (N // 2) + [False] * (N // 2), [False] * (N // 2) + [True] * (N // 2)]
+    )
+    counts = count(laplace(scale), scale, np.zeros((12, N), np.float32), BANDS, where)
+    score = band_summary([counts], [("NORM", "MI")])["interval_score"]
+    assert score["qrs"]["ours"] > 10 * score["st_t"]["ours"]
+    for way in ("ours", "constant_width"):
+        assert (score["qrs"][way] + score["st_t"][way]) / 2 == pytest.approx(score[way])
+        assert score["MI"][way] == pytest.approx(score[way])
+    assert score["st_t"]["ours"] < score["st_t"]["constant_width"]

@@ -7,7 +7,7 @@ import pytest
 
 from devices.wfdb_record import Record
 from mecg.beat_scores import AFTER_J_S, amplitude_summary, find_beats, measure, st_summary
-from mecg.scores import lead_sums, summary
+from mecg.scores import LeadSums, lead_sums, one_summary, paired, summary
 from streamer.leads import LEADS, SEVEN
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "ptb-xl"
@@ -50,6 +50,32 @@ def test_interval_is_over_patients_and_not_over_their_records() -> None:
     copied = summary(records * 10, [str(i) for i in range(20)] * 10, SEVEN)["rmse_mv_ci95"]
     assert once == pytest.approx(copied)
     assert once[0] < once[1]
+
+
+def off_by(error_mv: float, samples: int = 500) -> LeadSums:
+    truth = np.zeros((12, samples), np.float32)
+    return lead_sums(np.full_like(truth, error_mv), truth)
+
+
+def test_a_paired_interval_is_narrower_than_the_people_differ() -> None:
+    """One method is always 10 % worse: that is certain, however different the records are."""
+    sizes = np.random.default_rng(2).uniform(0.05, 0.5, 40)
+    ours, theirs = [off_by(s) for s in sizes], [off_by(1.1 * s) for s in sizes]
+    patients = [str(i) for i in range(40)]
+    found = paired(ours, theirs, patients, SEVEN)
+    assert found["rmse_over_ours_ci95"] == pytest.approx([1.1, 1.1], rel=1e-5)
+    assert found["rmse_mv_less_ours_ci95"][0] > 0
+    same = paired(ours, ours, patients, SEVEN)
+    assert same["rmse_mv_less_ours_ci95"] == [0.0, 0.0]
+
+
+def test_records_in_which_the_corrected_lead_is_worse_than_the_measured_one_are_counted() -> None:
+    ours = [off_by(0.02), off_by(0.08), off_by(0.02), off_by(0.02)]
+    measured = [off_by(0.05)] * 4
+    found = one_summary(ours, measured)
+    assert found["farther_than_input"] == 0.25
+    assert found["input_rmse_mv"] == pytest.approx(0.05)
+    assert found["rmse_mv"] == pytest.approx(np.sqrt((3 * 0.02**2 + 0.08**2) / 4))
 
 
 def test_a_flat_lead_has_no_correlation_and_does_not_spoil_the_mean() -> None:
