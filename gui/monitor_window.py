@@ -3,41 +3,45 @@
 
 from __future__ import annotations
 
-import copy
 import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QContextMenuEvent, QKeyEvent, QKeySequence
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from gui.actions import Action, Actions
+from gui.calipers import Calipers
+from gui.header import Header, Standing
 from gui.hold_back import HoldBack
 from gui.inbox import Inbox
 from gui.listener import Listener
-from gui.paper import GAINS_MM_PER_MV, LAYOUTS, SPEEDS_MM_PER_S, Scale, screen_px_per_mm, step
+from gui.looking_back import LookingBack
+from gui.marker_note import MarkerNote
+from gui.paper import Scale, auto_gain, screen_px_per_mm, shown_s
+from gui.paper_actions import PaperActions
 from gui.paper_view import Look, PaperView
-from gui.theme import DARK, LIGHT
-from gui.trace_buffer import TraceBuffer
+from gui.past import Past
+from gui.stylesheet import stylesheet
 from streamer.stream import Event, Frame, State, StreamInfo
 
 FRAMES_PER_S = 30
-KEPT_S = 60.0
-"""Seconds of signal kept for the screen."""
-
-RESEARCH_USE = "Research use, not for diagnosis. Eleven of the twelve leads are estimates."
 
 _QUIET_S = 2.0
 """After so long without a sample the header says so."""
+
+_GAIN_LOOKS_S = 5.0
+"""What the gain follows where it follows the signal."""
 
 
 class MonitorWindow(QMainWindow):
     """Twelve traces and what there is to say about them.
 
     Whoever adds a part to it puts a widget into `banner` (above the paper), `column` (to its right) or
-    `below`, hears the stream with `listen`, and adds what can be done to `table`.  ``follow`` shows
+    `below`, hears the stream with `listen`, and adds what can be done to `table`.  `follow` shows
     another stream in the same window.
 
     Parameters
@@ -81,18 +85,12 @@ class MonitorWindow(QMainWindow):
             self._scale_from = "screen's stated size" if known else "96 dpi assumed"
         else:
             self._scale_from = "as set"
-        self.paper = PaperView(info, Look(Scale(px_per_mm), LAYOUTS["6x2"], LIGHT))
-
-        self.source_label = QLabel()
-        self.lead_label = QLabel()
-        self.state_label = QLabel()
-        self.scale_label = QLabel()
-        self.model_label = QLabel()
-        self.health_label = QLabel()
-        self.research_label = QLabel(RESEARCH_USE)
-        self.news_label = QLabel()
-        self.frozen_label = QLabel()
+        self.paper = PaperView(info, Look(Scale(px_per_mm)))
+        self.do = PaperActions(self.paper, self._redraw, self._rhythms)
+        self._dressed = self.paper.look.theme
+        self.header = Header()
         self.help_label = QLabel(self.paper)
+        self.note = MarkerNote(self.paper, self.mark)
         self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._assemble()
         self._add_actions()
@@ -111,17 +109,14 @@ class MonitorWindow(QMainWindow):
         self._inbox = inbox
         self._info = info
         self._algorithmic_latency_ms = algorithmic_latency_ms
-        self._buffer: TraceBuffer | None = None
+        self._past = Past(inbox.description)
         self._hold_back: HoldBack | None = None
         self._newest: tuple[float, Frame] | None = None
-        self._frozen: tuple[TraceBuffer, float, float] | None = None
+        self._frozen: LookingBack | None = None
         self._state = State.WAITING
         self._news = " · ".join(info.notes)
-        self.source_label.setText(f"{info.source}   {info.device}".strip())
-        self.model_label.setText(model_text)
         self.setWindowTitle(f"mecg monitor: {info.source}")
-        self.frozen_label.hide()
-        self.lead_label.setProperty("warning", not info.is_lead_i)
+        self.header.begin(info, model_text)
         self.paper.follow(info)
         for listener in self._listeners:
             listener.begin(info, inbox.description)
@@ -150,12 +145,13 @@ class MonitorWindow(QMainWindow):
             self._tell()
             for listener in self._listeners:
                 listener.tell(now_s)
+        if self._ticks % FRAMES_PER_S == 0:
+            self._fit_gain()
 
     def _take(self, at_s: float, frame: Frame) -> None:
-        if self._buffer is None or self._hold_back is None or frame.rate_hz != self._buffer.rate_hz:
-            self._buffer = TraceBuffer(frame.rate_hz, KEPT_S)
+        if self._hold_back is None or (self._newest and self._newest[1].rate_hz != frame.rate_hz):
             self._hold_back = HoldBack(frame.rate_hz)
-        self._buffer.push(frame)
+        self._past.frame(frame)
         self._hold_back.arrived(at_s, frame.start, frame.stop)
         if self._newest is None and self._state is State.WAITING:
             self._state = State.LIVE
@@ -170,64 +166,60 @@ class MonitorWindow(QMainWindow):
             self._state = event.state
         if event.kind != "beat":
             self._news = event.text
+        changed = self._past.event(event)
+        if changed is not None and self._frozen is None:
+            self.paper.touch(*changed)
 
     def _show(self, now_s: float) -> None:
-        if self._hold_back is None or self._buffer is None:
+        if self._hold_back is None:
             return
         edge_s = self._hold_back.edge_s(now_s)
         if self._frozen is None:
-            self.paper.show_signal(self._buffer, edge_s)
+            self.paper.show_signal(self._past, edge_s)
+
+    def seen(self) -> tuple[Past, float]:
+        """What the picture is made of, and the instant at its newest end, seconds of the stream."""
+        if self._frozen is not None:
+            return self._frozen.past, self._frozen.edge_s
+        return self._past, self._past.stop_s
 
     # ---- what is said
 
     def _tell(self) -> None:
-        theme, scale = self.paper.look.theme, self.paper.look.scale
-        now_s = time.monotonic()
-        # Records name Lead I in many ways ("i", "MDC_ECG_LEAD_I"); a person reads one.
-        lead = f"lead {'I' if self._info.is_lead_i else self._info.lead} measured"
-        if self._info.inverted:
-            lead += ", inverted"
-        if not self._info.is_lead_i:
-            lead += ": input is not Lead I"
-        self.lead_label.setText(lead)
-        age_s = self._age_s(now_s)
-        state, alarming = self._state.value, self._state in (State.STALE, State.RECONNECTING)
-        if self._state is State.LIVE and self._newest is not None and self._newest[1].settling.any():
-            state = "live, settling"
-        if self._state is not State.ENDED and age_s > _QUIET_S:
-            state, alarming = f"{state}: no sample for {age_s:.0f} s", True
-        self.state_label.setText(f"● {state}")
-        self.state_label.setStyleSheet(f"color: {theme.warning if alarming else theme.ink}")
-        self.scale_label.setText(f"{scale.mm_per_s:g} mm/s   {scale.mm_per_mv:g} mm/mV")
-        self.scale_label.setToolTip(f"{scale.px_per_mm:.3f} px/mm ({self._scale_from})")
-        said = []
-        if self._newest is not None and self._state is not State.ENDED:
-            said.append(f"newest sample {age_s:.2f} s old")
-        said.append(f"algorithmic latency {self._algorithmic_latency_ms:.0f} ms")
-        if self._hold_back is not None and self._buffer is not None:
-            said.append(f"hold-back {1e3 * self._hold_back.hold_back_s:.0f} ms")
-            lost = self._buffer.lost
-            said.append(f"lost {lost} samples ({lost / self._buffer.rate_hz:.2f} s)" if lost else "lost 0")
-        if self._inbox.dropped:
-            said.append(f"not shown {self._inbox.dropped}")
-        self.health_label.setText("   ".join(said))
+        scale, now_s, traces = self.paper.look.shown_scale, time.monotonic(), self._past.traces
+        age_s = None if self._newest is None else self._age_s(*self._newest, now_s)
         news = self._news
-        if self._scale_from != "screen's stated size":
-            news = f"{news}   grid: {self._scale_from}".strip()
-        self.news_label.setText(f"{news}   ? keys".strip())
+        if self._scale_from != "screen's stated size" or self.do.mm_set:
+            news += f"   grid: {'as set' if self.do.mm_set else self._scale_from}"
+        gain = f"{scale.mm_per_mv:g} mm/mV{' auto' if self.do.auto_gain else ''}"
+        self.header.scale.setText(f"{scale.mm_per_s:g} mm/s   {gain}")
+        self.header.scale.setToolTip(f"{scale.px_per_mm:.3f} px/mm ({self._scale_from})")
+        self.header.tell(
+            Standing(
+                state=self._state,
+                age_s=age_s,
+                quiet=self._state is not State.ENDED and age_s is not None and age_s > _QUIET_S,
+                settling=self._newest is not None and bool(self._newest[1].settling.any()),
+                untrusted=bool(self._past.untrusted) and math.isinf(self._past.untrusted[-1][1]),
+                algorithmic_ms=self._algorithmic_latency_ms,
+                hold_back_ms=None if self._hold_back is None else 1e3 * self._hold_back.hold_back_s,
+                lost=0 if traces is None else traces.lost,
+                lost_s=0.0 if traces is None else traces.lost / traces.rate_hz,
+                dropped=self._inbox.dropped,
+                news=news,
+            ),
+            self.paper.look.theme,
+        )
         if self._frozen is not None:
-            self.frozen_label.setText(f"FROZEN for {now_s - self._frozen[2]:.0f} s   Space lets go")
+            back = f"   {self._frozen.back_s:.1f} s back" if self._frozen.back_s else ""
+            self.header.frozen.setText(f"FROZEN for {now_s - self._frozen.at_s:.0f} s{back}   Space lets go")
 
-    def _age_s(self, now_s: float) -> float:
+    @staticmethod
+    def _age_s(at_s: float, frame: Frame, now_s: float) -> float:
         """How long ago the newest sample was taken, or came, where nobody knows when it was taken."""
-        if self._newest is None:
-            return 0.0
-        at_s, frame = self._newest
         taken_s = frame.device_s + (frame.leads_mv.shape[1] - 1) / frame.rate_hz
-        for since_s in (taken_s, frame.arrival_s, at_s):
-            if math.isfinite(since_s):
-                return max(0.0, now_s - since_s)
-        return 0.0
+        since_s = next(when for when in (taken_s, frame.arrival_s, at_s) if math.isfinite(when))
+        return max(0.0, now_s - since_s)
 
     # ---- what a person does
 
@@ -238,32 +230,36 @@ class MonitorWindow(QMainWindow):
                 "Time",
                 "Freeze",
                 "freeze the picture, and let it go; data still flow",
-                lambda: self.freeze(not self.frozen),
-            ),
-            Action(("+", "="), "Paper", "Larger", "gain up: 2.5, 5, 10, 20 mm/mV", lambda: self._gain(1)),
-            Action(("-",), "Paper", "Smaller", "gain down", lambda: self._gain(-1)),
-            Action(("]",), "Paper", "Faster", "paper speed up: 12.5, 25, 50 mm/s", lambda: self._speed(1)),
-            Action(("[",), "Paper", "Slower", "paper speed down", lambda: self._speed(-1)),
-            Action(("L",), "Paper", "Next layout", "layout: 6x2, 12x1", self._next_layout),
-            Action(("D",), "Paper", "Dark or light", "dark, light", self._next_theme),
-            Action(
-                ("Ctrl+Up",),
-                "Paper",
-                "Longer millimetre",
-                "size of a millimetre, up by 1 %: hold a ruler to the grid",
-                lambda: self._resize_mm(1.01),
+                self._toggle_frozen,
             ),
             Action(
-                ("Ctrl+Down",),
-                "Paper",
-                "Shorter millimetre",
-                "size of a millimetre, down by 1 %",
-                lambda: self._resize_mm(1 / 1.01),
+                ("Left",), "Time", "Back", "1 s back (ten minutes are kept)", lambda: self.look_back(-1.0)
             ),
-            Action(("?", "F1"), "Window", "Keys", "these keys", self.show_help),
-            Action(("Esc",), "Window", "Back", "close what is open", self.back),
-            Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Close", "close the window", self.close),
+            Action(("Right",), "Time", "On", "1 s on", lambda: self.look_back(1.0)),
+            Action(
+                ("PgUp",),
+                "Time",
+                "A screen back",
+                "a screen back; so does the wheel",
+                lambda: self.turn(-1.0),
+            ),
+            Action(("PgDown",), "Time", "A screen on", "a screen on", lambda: self.turn(1.0)),
+            Action(("Home",), "Time", "Oldest", "the oldest that is kept", lambda: self.look_back(-math.inf)),
+            Action(
+                ("End",), "Time", "Newest", "back to where it was frozen", lambda: self.look_back(math.inf)
+            ),
+            Action(("M",), "Time", "Marker", "a marker, with a note, kept in the recording", self.ask_note),
         )
+        self.table.add(*self.do.table())
+        self.table.add(
+            Action(("?", "F1"), "Window", "Keys", "these keys", self.show_help),
+            Action(("Esc",), "Window", "Close", "close what is open; all leads again", self.back),
+            Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Quit", "close the window", self.close),
+        )
+        self.paper.picked.connect(self.do.pick)
+        self.paper.opened.connect(self.do.enlarge)
+        self.paper.spanned.connect(self._span)
+        self.paper.wheeled.connect(lambda steps: self.turn(-0.1 * steps))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
         """Do what the table of actions says."""
@@ -278,8 +274,11 @@ class MonitorWindow(QMainWindow):
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: N802 - Qt's name
         """The same table, for the mouse."""
-        if event is None:
-            return
+        if event is not None:
+            self.menu().exec(event.globalPos())
+
+    def menu(self) -> QMenu:
+        """Everything that can be done."""
         menu, group = QMenu(self), ""
         for action in self.table:
             if action.group != group:
@@ -288,58 +287,71 @@ class MonitorWindow(QMainWindow):
             item = menu.addAction(f"{action.name}\t{action.keys[0]}")
             if item is not None:
                 item.triggered.connect(lambda _, do=action.do: do())
-        menu.exec(event.globalPos())
+        return menu
 
     def show_help(self) -> None:
         """Show the keys, or hide them."""
         self.help_label.setText(self.table.as_html())
         self.help_label.adjustSize()
+        self.help_label.move(8, 8)
         self.help_label.setVisible(not self.help_label.isVisible())
+        self.help_label.raise_()
 
     def back(self) -> None:
-        """Close what is open."""
-        self.help_label.hide()
+        """Close what is open, one thing at a time: the help, calipers, a lead alone."""
+        if self.help_label.isVisible():
+            self.help_label.hide()
+        elif self.paper.calipers is not None:
+            self.paper.calipers = None
+        elif self.paper.look.enlarged:
+            self.do.toggle_enlarged()
 
-    def _gain(self, by: int) -> None:
-        scale = self.paper.look.scale
-        self._rescale(replace(scale, mm_per_mv=step(GAINS_MM_PER_MV, scale.mm_per_mv, by)))
-
-    def _speed(self, by: int) -> None:
-        scale = self.paper.look.scale
-        self._rescale(replace(scale, mm_per_s=step(SPEEDS_MM_PER_S, scale.mm_per_s, by)))
-
-    def _resize_mm(self, factor: float) -> None:
-        self._scale_from = "as set"
-        scale = self.paper.look.scale
-        self._rescale(replace(scale, px_per_mm=scale.px_per_mm * factor))
-
-    def _next_layout(self) -> None:
-        names = list(LAYOUTS)
-        now = next(name for name in names if LAYOUTS[name] == self.paper.look.layout)
-        layout = LAYOUTS[names[(names.index(now) + 1) % len(names)]]
-        self.paper.look = replace(self.paper.look, layout=layout)
-        self._redraw()
-
-    def _next_theme(self) -> None:
-        theme = LIGHT if self.paper.look.theme is DARK else DARK
-        self.paper.look = replace(self.paper.look, theme=theme)
-        self._dress()
-        self._redraw()
+    def _toggle_frozen(self) -> None:
+        self.freeze(self._frozen is None)
 
     def freeze(self, frozen: bool) -> None:
         """Hold the picture still, or let it go; data are taken all the same."""
         if not frozen:
             self._frozen = None
-        elif self._buffer is not None and self._hold_back is not None:
+            self._show(time.monotonic())
+        elif self._hold_back is not None and self._frozen is None:
             now_s = time.monotonic()
-            self._frozen = copy.deepcopy(self._buffer), self._hold_back.edge_s(now_s), now_s
-        self.frozen_label.setVisible(self._frozen is not None)
+            self._frozen = LookingBack(self._past, self._hold_back.edge_s(now_s), now_s)
+        self.header.frozen.setVisible(self._frozen is not None)
         self._tell()
 
     @property
     def frozen(self) -> bool:
         """Whether the picture is held still."""
         return self._frozen is not None
+
+    def look_back(self, seconds: float) -> None:
+        """Show the picture so much later, earlier where negative; freezes it."""
+        self.freeze(True)
+        if self._frozen is not None:
+            self._frozen.by(seconds, self._shown_s())
+            self._redraw()
+
+    def turn(self, screens: float) -> None:
+        """The same by screens."""
+        self.look_back(screens * self._shown_s())
+
+    def ask_note(self) -> None:
+        """Mark this instant, or the newest one that is shown while frozen; asks for a note."""
+        if self._newest is not None:
+            self.note.open(self._past.stop_s if self._frozen is None else self._frozen.edge_s)
+
+    def mark(self, at_s: float, text: str) -> None:
+        """Put a marker at an instant of the stream; it goes to every sink of the session."""
+        event = Event("marker", text or "marker", at_s=at_s)
+        self.tell(event)
+        for past in (self._past, None if self._frozen is None else self._frozen.past):
+            if past is not None:
+                past.event(event)
+        self.paper.touch(at_s, at_s)
+
+    def _span(self, calipers: Calipers | None) -> None:
+        self.paper.calipers = calipers
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
         """Stop, and tell whoever waits for it, once."""
@@ -351,16 +363,40 @@ class MonitorWindow(QMainWindow):
 
     # ---- how it looks
 
-    def _rescale(self, scale: Scale) -> None:
-        self.paper.look = replace(self.paper.look, scale=scale)
-        self._redraw()
+    def _shown_s(self) -> float:
+        return max((shown_s(panel, self.paper.scale) for panel in self.paper.panels), default=1.0)
+
+    def _rhythms(self) -> tuple[str, ...]:
+        return ("measured", *(("diagnostic",) if self._past.diagnostic is not None else ()), "II")
 
     def _redraw(self) -> None:
-        self.paper.clear_signal()
-        if self._frozen is not None:
-            self.paper.show_signal(self._frozen[0], self._frozen[1])
+        """After a change of look: what is shown, anew."""
+        if self.paper.look.theme is not self._dressed:
+            self._dress()
+        self._fit_gain()
+        frozen = self._frozen
+        if frozen is not None:
+            self.paper.show_signal(frozen.past, frozen.edge_s, linear=frozen.moved)
         else:
             self._show(time.monotonic())
+        self._tell()
+
+    def _fit_gain(self) -> None:
+        """Let the gain follow the signal, where a person asked for it."""
+        traces = self._past.traces
+        if not self.do.auto_gain or traces is None or self._frozen is not None or not self.paper.panels:
+            return
+        seen = traces.view(traces.stop - round(_GAIN_LOOKS_S * traces.rate_hz), traces.stop).leads_mv
+        seen = seen[:, np.isfinite(seen).all(axis=0)]
+        if not seen.shape[1]:
+            return
+        panel, look = self.paper.panels[0], self.paper.look
+        tall_mv = float(np.ptp(np.percentile(seen, (0.2, 99.8), axis=1), axis=0).max())
+        gain = auto_gain(
+            tall_mv, (panel.bottom - panel.top) / self.paper.scale.px_per_mm, look.scale.mm_per_mv
+        )
+        if gain != look.scale.mm_per_mv:
+            self.paper.look = replace(look, scale=replace(look.scale, mm_per_mv=gain))
 
     def _ask_screen(self) -> tuple[float, bool]:
         screen = self.screen()
@@ -370,72 +406,34 @@ class MonitorWindow(QMainWindow):
         return screen_px_per_mm(pixels.width(), pixels.height(), size.width(), size.height())
 
     def _assemble(self) -> None:
-        for label in (self.source_label, self.state_label, self.scale_label, self.research_label):
-            label.setProperty("heavy", True)
-        for label in (self.model_label, self.health_label, self.news_label):
-            label.setProperty("soft", True)
-        # Words of the source's making must neither push the window wide nor be taken for markup.
-        for label in (self.source_label, self.lead_label, self.model_label, self.news_label):
-            label.setTextFormat(Qt.TextFormat.PlainText)
-            label.setMinimumWidth(40)
-        top = _bar(
-            self.source_label, self.lead_label, None, self.frozen_label, self.state_label, self.scale_label
-        )
-        second = _bar(self.model_label, None, self.health_label)
-        foot = _bar(self.research_label, None, self.news_label)
         whole = QWidget()
         whole.setObjectName("whole")
         rows = QVBoxLayout(whole)
         rows.setContentsMargins(0, 6, 0, 6)
         rows.setSpacing(4)
-        rows.addLayout(top)
-        rows.addLayout(second)
-        rows.addLayout(self.banner)
+        for bar in self.header.above:
+            rows.addLayout(bar)
+        middle = QVBoxLayout()
+        middle.setSpacing(0)
+        middle.addLayout(self.banner)
         across = QHBoxLayout()
         across.setSpacing(0)
         across.addWidget(self.paper, 1)
         across.addLayout(self.column)
-        rows.addLayout(across, 1)
-        rows.addLayout(self.below)
-        rows.addLayout(foot)
+        middle.addLayout(across, 1)
+        middle.addLayout(self.below)
+        rows.addLayout(middle, 1)
+        rows.addLayout(self.header.under)
         self.setCentralWidget(whole)
-        self.frozen_label.setObjectName("frozen")
-        self.frozen_label.hide()
         self.help_label.setObjectName("help")
-        self.help_label.move(60, 60)
         self.help_label.hide()
 
     def _dress(self) -> None:
-        theme = self.paper.look.theme
-        self.setStyleSheet(
-            f"""
-            QWidget#whole {{ background: {theme.bar}; }}
-            QLabel {{ color: {theme.ink}; font-size: 14px; }}
-            QLabel[heavy="true"] {{ font-weight: bold; }}
-            QLabel[soft="true"] {{ color: {theme.soft_ink}; font-size: 13px; }}
-            QLabel[warning="true"] {{ color: {theme.warning}; font-weight: bold; }}
-            QLabel#frozen {{ background: {theme.warning}; color: {theme.bar}; font-weight: bold;
-                             padding: 0px 10px; border-radius: 4px; }}
-            QLabel#help {{ background: {theme.bar}; border: 1px solid {theme.soft_ink};
-                           border-radius: 6px; padding: 14px; }}
-            """
-        )
+        theme = self._dressed = self.paper.look.theme
+        self.setStyleSheet(stylesheet(theme))
         self.help_label.adjustSize()
         for listener in self._listeners:
             listener.dress(theme)
-
-
-def _bar(*labels: QLabel | None) -> QHBoxLayout:
-    """Labels in a row; None is the room between them."""
-    row = QHBoxLayout()
-    row.setContentsMargins(12, 0, 12, 0)
-    row.setSpacing(18)
-    for label in labels:
-        if label is None:
-            row.addStretch(1)
-        else:
-            row.addWidget(label)
-    return row
 
 
 def _spellings(event: QKeyEvent) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """ECG paper on a screen: millimetres to pixels, and where each lead stands; no Qt.
 
-All pixels are logical ones, ``x`` to the right and ``y`` downwards from the view's upper left corner.
+Pixels are the screen's own, ``x`` to the right and ``y`` downwards from the view's upper left corner.
 """
 
 from __future__ import annotations
@@ -14,13 +14,41 @@ from numpy.typing import NDArray
 
 from streamer.leads import LEADS
 
-SPEEDS_MM_PER_S = (12.5, 25.0, 50.0)
+SPEEDS_MM_PER_S = (6.25, 12.5, 25.0, 50.0)
 GAINS_MM_PER_MV = (2.5, 5.0, 10.0, 20.0)
 
-Layout = tuple[tuple[str, ...], ...]
-"""The leads, column by column."""
+RHYTHM = "rhythm"
+"""Stands for a lead in the strip at the bottom, which shows what is chosen for it."""
 
-LAYOUTS: dict[str, Layout] = {"6x2": (LEADS[:6], LEADS[6:]), "12x1": (LEADS,)}
+ENLARGED = 2.0
+"""How much larger than the others a lead is shown alone, along both axes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Which leads stand where."""
+
+    columns: tuple[tuple[str, ...], ...]
+    rhythm: bool = False
+    """Whether a rhythm strip runs along the bottom."""
+
+    @property
+    def rows(self) -> int:
+        """Rows, with that of the rhythm strip."""
+        return max(len(column) for column in self.columns) + self.rhythm
+
+
+LAYOUTS = {
+    "3x4": Layout((LEADS[:3], LEADS[3:6], LEADS[6:9], LEADS[9:]), rhythm=True),
+    "6x2": Layout((LEADS[:6], LEADS[6:])),
+    "12x1": Layout((LEADS,)),
+}
+
+
+def one_lead(lead: str) -> Layout:
+    """A lead alone, above the rhythm strip."""
+    return Layout(((lead,),), rhythm=True)
+
 
 FALLBACK_PX_PER_MM = 96 / 25.4
 """Where the screen does not say how large it is."""
@@ -50,6 +78,7 @@ class Panel:
     """Where one lead stands, in px."""
 
     lead: str
+    """One of the twelve, or `RHYTHM`."""
     row: int
     column: int
     left: float
@@ -87,39 +116,46 @@ def step(values: tuple[float, ...], now: float, by: int) -> float:
 def lay_out(layout: Layout, width_px: float, height_px: float, scale: Scale) -> tuple[Panel, ...]:
     """A panel for every lead of a layout, column by column, the view being ``width_px`` by ``height_px``.
 
-    Baselines and edges lie on grid lines of 1 mm.  Before the first column there is room for the
-    calibration mark.
+    Baselines lie on grid lines of 1 mm and edges within half a pixel of one.  Before the first column there
+    is room for the calibration mark.  Below a lead alone the rhythm strip is a quarter of the height.
     """
     mm = scale.px_per_mm
-    rows = max(len(column) for column in layout)
-    first_mm = math.ceil(0.2 * scale.mm_per_s) + 5
-    gap_mm = 3
-    width_mm = math.floor((width_px / mm - first_mm - gap_mm * len(layout)) / len(layout))
-    width_mm = max(width_mm, 1)
-    pitch_mm = height_px / mm / rows
-    panels = []
-    for column, leads in enumerate(layout):
+    first_mm = math.ceil(0.2 * scale.mm_per_s) + 3
+    gap_mm = 2
+    across = len(layout.columns)
+    width_mm = max(1, math.floor((width_px / mm - first_mm - 1 - gap_mm * (across - 1)) / across))
+    alone = layout.rows == 2 and layout.rhythm
+    strip_mm = height_px / mm * (0.25 if alone else 1 / layout.rows) * layout.rhythm
+    pitch_mm = (height_px / mm - strip_mm) / (layout.rows - layout.rhythm)
+
+    def panel(lead: str, row: int, column: int, wide_mm: float, tall_mm: float) -> Panel:
         left_mm = first_mm + column * (width_mm + gap_mm)
-        for row, lead in enumerate(leads):
-            panels.append(
-                Panel(
-                    lead=lead,
-                    row=row,
-                    column=column,
-                    left=left_mm * mm,
-                    right=(left_mm + width_mm) * mm,
-                    top=row * pitch_mm * mm,
-                    bottom=(row + 1) * pitch_mm * mm,
-                    baseline=round((row + 0.58) * pitch_mm) * mm,
-                )
-            )
+        return Panel(
+            lead=lead,
+            row=row,
+            column=column,
+            left=round(left_mm * mm),
+            right=round((left_mm + wide_mm) * mm),
+            top=row * pitch_mm * mm,
+            bottom=(row * pitch_mm + tall_mm) * mm,
+            baseline=round(row * pitch_mm + 0.58 * tall_mm) * mm,
+        )
+
+    panels = [
+        panel(lead, row, column, width_mm, pitch_mm)
+        for column, leads in enumerate(layout.columns)
+        for row, lead in enumerate(leads)
+    ]
+    if layout.rhythm:
+        whole_mm = across * width_mm + (across - 1) * gap_mm
+        panels.append(panel(RHYTHM, layout.rows - 1, 0, whole_mm, strip_mm))
     return tuple(panels)
 
 
 def calibration_marks(panels: tuple[Panel, ...], scale: Scale) -> list[NDArray[np.float64]]:
     """1 mV x 200 ms before the first column: corners ``(6, 2)`` in px, for as many rows as they fit."""
-    foot, wide, tall = scale.px_per_mm, 0.2 * scale.px_per_s, scale.px_per_mv
-    x = foot + np.array([0, foot, foot, foot + wide, foot + wide, 2 * foot + wide])
+    foot, wide, tall = scale.px_per_mm / 2, 0.2 * scale.px_per_s, scale.px_per_mv
+    x = 2 * foot + np.array([0, foot, foot, foot + wide, foot + wide, 2 * foot + wide])
     height = np.array([0, 0, 1, 1, 0, 0]) * tall
     chosen: list[Panel] = []
     for panel in panels:
@@ -134,10 +170,16 @@ def shown_s(panel: Panel, scale: Scale) -> float:
     return (panel.right - panel.left) / scale.px_per_s
 
 
-def x_of(index: NDArray[np.float64], rate_hz: float, edge_s: float, scale: Scale) -> NDArray[np.float64]:
-    """Place of samples relative to a panel's right edge, where ``edge_s`` stands, in px.
+def auto_gain(tall_mv: float, pitch_mm: float, now: float) -> float:
+    """The gain for signals ``tall_mv`` from lowest to highest point, in rows that are ``pitch_mm`` tall.
 
-    The picture moves by whole pixels: a trace then looks the same wherever it stands, and does not
-    shimmer.
+    As on paper a trace may reach into the neighbouring rows by a quarter.  ``now`` is left only for good
+    reason, so that the gain does not swing to and fro.
     """
-    return np.asarray(index * (scale.px_per_s / rate_hz) - math.floor(edge_s * scale.px_per_s), np.float64)
+    if not (math.isfinite(tall_mv) and tall_mv > 0):
+        return now
+    fits = [gain for gain in GAINS_MM_PER_MV if gain * tall_mv <= 1.5 * pitch_mm]
+    best = fits[-1] if fits else GAINS_MM_PER_MV[0]
+    if best > now and best * tall_mv > 1.25 * pitch_mm:
+        return max([gain for gain in fits if gain * tall_mv <= 1.25 * pitch_mm], default=now)
+    return best

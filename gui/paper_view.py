@@ -1,73 +1,47 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The gridded paper with the twelve traces, drawn with pyqtgraph's curves in a plain graphics view.
+"""The gridded paper with the traces: one still picture, rings of columns above it, words and calipers on top.
 
-What costs time was measured (2,500 points a lead, 1920x1000, 2 cores): 12 curves 1 px wide take 6 ms,
-antialiased or not; 2 px wide 13 ms, and antialiased 110 ms and more.  So a heavier line is a 1 px line drawn
-more than once, and the grid and all that stands still are one picture underneath.
+While it sweeps only the columns that changed are painted; while it scrolls two copies of each ring are.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-import numpy as np
-import pyqtgraph as pg
-from numpy.typing import NDArray
-from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt, pyqtSignal
+from PyQt6.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import (
     QColor,
     QFont,
     QFontMetricsF,
+    QMouseEvent,
     QPainter,
     QPaintEvent,
     QPen,
     QPixmap,
-    QPolygonF,
+    QRegion,
     QResizeEvent,
+    QWheelEvent,
 )
-from PyQt6.QtWidgets import QFrame, QGraphicsPixmapItem, QGraphicsScene, QGraphicsView, QWidget
+from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from gui.paper import Layout, Panel, Scale, calibration_marks, lay_out, shown_s, x_of
-from gui.theme import Theme
-from gui.trace_buffer import TraceBuffer, envelope
+from gui.calipers import Calipers, Spot
+from gui.ground import Label, Words, draw_ground, label
+from gui.paper import ENLARGED, LAYOUTS, RHYTHM, Layout, Panel, Scale, lay_out, one_lead
+from gui.past import Past
+from gui.sight import Sight, column_of
+from gui.strip import Strip, mark_size, marker_reach
+from gui.theme import LIGHT, Theme
 from streamer.leads import LEADS
 from streamer.stream import StreamInfo
 
+BAR_MM = 5.0
+"""Blank after a sweeping edge."""
 
-class Trace(pg.PlotCurveItem):  # type: ignore[misc]  # pyqtgraph has no type hints
-    """A curve in the view's pixels, stroked once for each of ``strokes`` (offsets downwards, px)."""
-
-    def __init__(self) -> None:
-        super().__init__(antialias=True)
-        self.strokes: tuple[float, ...] = (0.0,)
-        self._bounds = QRectF()
-
-    def place(self, bounds: QRectF) -> None:
-        """Say once where it may draw, instead of having it measured with every frame."""
-        self.prepareGeometryChange()
-        self._bounds = bounds
-
-    def boundingRect(self) -> QRectF:  # noqa: N802 - Qt's name
-        """The whole view: traces may overlap their neighbours, as on paper."""
-        return self._bounds
-
-    def paint(self, painter: QPainter, option: object, widget: QWidget | None = None) -> None:
-        """Stroke the curve."""
-        for offset in self.strokes:
-            painter.translate(0.0, offset)
-            super().paint(painter, option, widget)
-            painter.translate(0.0, -offset)
-
-    def show_points(self, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-        """Take new points; NaN breaks the line."""
-        there = np.isfinite(y)
-        whole = bool(there.all())
-        self.setVisible(bool(there.any()))
-        # 'finite' costs a copy, and skipping the check with NaN among the points draws nothing at all.
-        self.setData(x, y, connect="all" if whole else "finite", skipFiniteCheck=whole)
+RHYTHMS = {"measured": "I, as measured", "diagnostic": "I, diagnostic 0.05-150 Hz"}
+"""What the rhythm strip can show beside a lead of the twelve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,43 +49,86 @@ class Look:
     """Everything that a person can change about the paper."""
 
     scale: Scale
-    layout: Layout
-    theme: Theme
+    """In logical px."""
+    theme: Theme = LIGHT
+    layout: str = "3x4"
+    """A key of `gui.paper.LAYOUTS`."""
+    sweep: bool = True
+    """New samples overwrite the oldest behind a bar that runs; else the picture scrolls."""
+    ribbon: bool = True
+    """The 90 % band is drawn."""
+    truth: bool = False
+    """Measured leads lie over the reconstructed ones, where the source holds any."""
+    rhythm: str = "measured"
+    """What the rhythm strip shows: a key of `RHYTHMS`, or a lead."""
+    selected: str = "I"
+    """The lead that Enter enlarges."""
+    enlarged: bool = False
+    """The selected lead is shown alone."""
+
+    @property
+    def shown(self) -> Layout:
+        """Where the leads stand."""
+        return one_lead(self.selected) if self.enlarged else LAYOUTS[self.layout]
+
+    @property
+    def shown_scale(self) -> Scale:
+        """The scale on the paper; larger than ``scale`` for a lead alone."""
+        if not self.enlarged:
+            return self.scale
+        scale = self.scale
+        return Scale(scale.px_per_mm, scale.mm_per_s * ENLARGED, scale.mm_per_mv * ENLARGED)
 
 
-class PaperView(QGraphicsView):
+class PaperView(QWidget):
     """Twelve traces on millimetre paper."""
 
-    # pyqtgraph's items connect to these in whatever view they find themselves.
-    sigDeviceRangeChanged = pyqtSignal(object, object)  # noqa: N815
-    sigDeviceTransformChanged = pyqtSignal(object)  # noqa: N815
+    picked = pyqtSignal(str)
+    """A lead was clicked."""
+    opened = pyqtSignal(str)
+    """A lead was double-clicked."""
+    spanned = pyqtSignal(object)
+    """The mouse was drawn from a spot to another: `Calipers`."""
+    wheeled = pyqtSignal(int)
+    """The wheel was turned, in steps; positive is away from the person."""
 
     def __init__(self, info: StreamInfo, look: Look, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._info = info
         self._look = look
-        self._scene = QGraphicsScene(self)
-        self._scene.setItemIndexMethod(QGraphicsScene.ItemIndexMethod.NoIndex)
-        self.setScene(self._scene)
-        self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setViewportUpdateMode(QGraphicsView.ViewportUpdateMode.FullViewportUpdate)
-        self.setOptimizationFlag(QGraphicsView.OptimizationFlag.DontAdjustForAntialiasing)
+        self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
         self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.painted: Callable[[int, float], None] | None = None
         """Told after each paint: index after the newest sample on it, and when it was handed over to be
         drawn, monotonic seconds."""
         self._drawn = (0, math.nan)
         self._ground = QPixmap()
-        self._labels: list[QGraphicsPixmapItem] = []
         self.panels: tuple[Panel, ...] = ()
-        self.traces = {lead: Trace() for lead in LEADS}
-        self.settling = {lead: Trace() for lead in LEADS}
-        for trace in (*self.settling.values(), *self.traces.values()):
-            trace.setVisible(False)
-            self._scene.addItem(trace)
+        self.labels: tuple[Label, ...] = ()
+        self._strips: tuple[Strip, ...] = ()
+        self._sights: tuple[Sight, ...] = ()
+        self._past: Past | None = None
+        self._edge_s = math.nan
+        self._linear = False
+        self._said: Mapping[str, str] = {}
+        self._calipers: Calipers | None = None
+        self._pressed: Spot | None = None
+        self._pending: list[tuple[int, int]] = []
         self._arrange()
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """Small enough for any screen."""
+        return QSize(320, 160)
+
+    def follow(self, info: StreamInfo) -> None:
+        """Another stream comes from now on."""
+        self._info = info
+        self._said, self._calipers = {}, None
+        self.clear_signal()
+        self._arrange()
+
+    # ---- how it looks
 
     @property
     def look(self) -> Look:
@@ -123,146 +140,322 @@ class PaperView(QGraphicsView):
         self._look = look
         self._arrange()
 
-    def follow(self, info: StreamInfo) -> None:
-        """Another stream comes from now on."""
-        self._info = info
-        self.clear_signal()
-        self._arrange()
+    @property
+    def scale(self) -> Scale:
+        """The scale on the paper, in the screen's own px."""
+        scale = self._look.shown_scale
+        return Scale(scale.px_per_mm * self.devicePixelRatioF(), scale.mm_per_s, scale.mm_per_mv)
 
-    def show_signal(self, buffer: TraceBuffer, edge_s: float) -> None:
-        """Draw what ``buffer`` holds up to ``edge_s``, the stream's time at the right edge."""
-        if not self.panels:
-            return
-        scale, rate_hz = self._look.scale, buffer.rate_hz
-        first = max(0, math.ceil((edge_s - shown_s(self.panels[0], scale)) * rate_hz))
-        stop = min(math.floor(edge_s * rate_hz) + 1, buffer.stop)
-        self._drawn = stop, time.monotonic()
-        stretch = buffer.view(first, stop)
-        group = int(rate_hz / scale.px_per_s)
-        index, leads_mv = envelope(stretch.leads_mv, group, stretch.start)
-        x = x_of(index, rate_hz, edge_s, scale)
-        settling = None
-        if stretch.settling.any():
-            _, marks = envelope(stretch.settling[None].astype(np.float32), group, stretch.start)
-            settling = marks[0] > 0
-        for panel in self.panels:
-            y = panel.baseline - leads_mv[LEADS.index(panel.lead)].astype(np.float64) * scale.px_per_mv
-            faint = self.settling[panel.lead]
-            if settling is None:
-                faint.setVisible(False)
+    def say(self, said: Mapping[str, str]) -> None:
+        """Put words beside the names of leads, in place of those from before."""
+        if dict(said) != dict(self._said):
+            self._said = dict(said)
+            self._label()
+            self.update()
+
+    @property
+    def calipers(self) -> Calipers | None:
+        """The two points between which something is measured, if any."""
+        return self._calipers
+
+    @calipers.setter
+    def calipers(self, calipers: Calipers | None) -> None:
+        if calipers != self._calipers:
+            self._calipers = calipers
+            self.update()
+
+    # ---- what flows
+
+    def show_signal(self, past: Past, edge_s: float, *, linear: bool = False) -> None:
+        """Draw what was up to ``edge_s``, the stream's time at the newest column.
+
+        Parameters
+        ----------
+        linear : bool
+            Oldest at the left, newest at the right, also where a live picture sweeps.
+        """
+        if past is not self._past or linear != self._linear:
+            self._past, self._linear = past, linear
+            self._clear()
+        self._edge_s = edge_s
+        rate_hz = math.nan if past.traces is None else past.traces.rate_hz
+        if past.traces is not None:
+            self._drawn = min(math.floor(edge_s * rate_hz) + 1, past.traces.stop), time.monotonic()
+        before, self._sights = self._sights, self._see()
+        changed: list[QRectF] = []
+        for strip, was, sight in zip(self._strips, before or self._sights, self._sights, strict=True):
+            drawn = strip.cover(sight, past, self._look)
+            if sight.sweep and before:
+                # The bar moved, and unfinished columns were drawn again.
+                first = min([was.edge, *(columns[0] for columns in drawn)])
+                changed += self._boxes(strip, sight, first, sight.edge + sight.bar + 2)
             else:
-                # One point in common, so that the line does not break where it changes colour.
-                still = settling | np.append(False, settling[:-1])
-                faint.show_points(x + panel.right, np.where(still, y, np.nan))
-                y = np.where(settling, np.nan, y)
-            self.traces[panel.lead].show_points(x + panel.right, y)
+                changed.append(strip.box)
+        self._update(changed)
+
+    def touch(self, from_s: float, to_s: float) -> None:
+        """Something was said of these instants: draw them anew."""
+        past = self._past
+        if past is None or not self._sights:
+            return
+        per_s, reach = self.scale.px_per_s, marker_reach(self.scale)
+        first = column_of(from_s, per_s) - math.ceil(mark_size(self.scale))
+        changed: list[QRectF] = []
+        for strip, sight in zip(self._strips, self._sights, strict=True):
+            stop = column_of(to_s, per_s) + reach if math.isfinite(to_s) else sight.edge + 1
+            drawn = strip.again(first, stop, past, self._look)
+            if drawn is not None:
+                changed += self._boxes(strip, sight, *drawn)
+        self._update(changed)
 
     def clear_signal(self) -> None:
         """Draw no traces."""
-        for trace in (*self.traces.values(), *self.settling.values()):
-            trace.setVisible(False)
+        self._past, self._sights = None, ()
+        self._clear()
+
+    def _clear(self) -> None:
+        self._sights = ()
+        for strip in self._strips:
+            strip.clear()
+        self.update()
+
+    def _see(self) -> tuple[Sight, ...]:
+        scale = self.scale
+        edge, bar = column_of(self._edge_s, scale.px_per_s), round(BAR_MM * scale.px_per_mm)
+        sweep = self._look.sweep and not self._linear
+        return tuple(Sight(edge, strip.width, sweep, bar) for strip in self._strips)
+
+    def _boxes(self, strip: Strip, sight: Sight, first: int, stop: int) -> list[QRectF]:
+        """Where columns of the ring stand in the view."""
+        box = strip.box
+        if not sight.sweep or stop - first >= strip.width:
+            return [box]
+        a, n = first % strip.width, stop - first
+        boxes = [QRectF(strip.left + a, box.top(), min(n, strip.width - a), box.height())]
+        if a + n > strip.width:
+            boxes.append(QRectF(strip.left, box.top(), a + n - strip.width, box.height()))
+        return boxes
+
+    def _update(self, boxes: list[QRectF]) -> None:
+        ratio = self.devicePixelRatioF()
+        for box in boxes:
+            left, right = math.floor(box.left() / ratio), math.ceil(box.right() / ratio)
+            self._pending.append((left, right))
+            self.update(QRect(left, 0, right - left, self.height()))
+
+    # ---- where things are
+
+    def spot(self, at: QPointF, panel: Panel | None = None) -> Spot | None:
+        """What stands at a point of the widget (logical px), read in that panel or in the one there."""
+        ratio = self.devicePixelRatioF()
+        x, y = at.x() * ratio, at.y() * ratio
+        panel = panel or self.panel_at(at)
+        if panel is None:
+            return None
+        mv = (panel.baseline - y) / self.scale.px_per_mv
+        for strip, sight in zip(self._strips, self._sights, strict=False):
+            if panel in strip.panels:
+                column = sight.column(min(max(x - strip.left, 0.0), strip.width - 1e-6))
+                return None if column is None else Spot(panel.lead, column / self.scale.px_per_s, mv)
+        return None
+
+    def panel_at(self, at: QPointF) -> Panel | None:
+        """The panel at a point of the widget (logical px)."""
+        ratio = self.devicePixelRatioF()
+        x, y = at.x() * ratio, at.y() * ratio
+        inside = (p for p in self.panels if p.left <= x < p.right and p.top <= y < p.bottom)
+        return next(inside, None)
+
+    def place(self, spot: Spot) -> QPointF | None:
+        """Where a spot is seen (logical px); None where it is not."""
+        ratio = self.devicePixelRatioF()
+        for strip, sight in zip(self._strips, self._sights, strict=False):
+            for panel in strip.panels:
+                if panel.lead == spot.lead:
+                    x = sight.place(spot.at_s * self.scale.px_per_s)
+                    y = panel.baseline - spot.mv * self.scale.px_per_mv
+                    return None if x is None else QPointF((strip.left + x) / ratio, y / ratio)
+        return None
+
+    # ---- Qt's events
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
         """Paint, and say so to whoever wants to know."""
-        super().paintEvent(event)
+        if event is None:
+            return
+        ratio = self.devicePixelRatioF()
+        painter = QPainter(self)
+        painter.scale(1 / ratio, 1 / ratio)
+        for box in self._boxes_to_paint(event):
+            painter.drawPixmap(box, self._ground, box)
+            for strip, sight in zip(self._strips, self._sights, strict=False):
+                strip.blit(painter, sight, box)
+            for words in self.labels:
+                part = words.rect & box
+                if not part.isEmpty():
+                    painter.drawPixmap(part, words.picture, part.translated(-words.rect.topLeft()))
+        painter.resetTransform()
+        if self._calipers is not None:
+            self._draw_calipers(painter, self._calipers)
+        painter.end()
         if self.painted is not None:
             self.painted(*self._drawn)
+
+    def _boxes_to_paint(self, event: QPaintEvent) -> list[QRectF]:
+        """Disjoint boxes, in the screen's own px, that hold all that must be painted."""
+        ratio, (pending, self._pending) = self.devicePixelRatioF(), (self._pending, [])
+        region = QRegion()
+        for left, right in pending:
+            region += QRect(left, 0, right - left, self.height())
+        if not event.region().subtracted(region).isEmpty():  # Qt has reasons of its own
+            rect = event.rect()
+            pending = [(rect.left(), rect.right() + 1)]
+        merged: list[list[int]] = []
+        for left, right in sorted(pending):
+            if merged and left <= merged[-1][1]:
+                merged[-1][1] = max(merged[-1][1], right)
+            else:
+                merged.append([left, right])
+        height = self._ground.height()
+        return [QRectF(left * ratio, 0, (right - left) * ratio, height) for left, right in merged]
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
         """Lay the paper out anew."""
         super().resizeEvent(event)
         self._arrange()
 
-    def drawBackground(self, painter: QPainter | None, rect: QRectF) -> None:  # noqa: N802 - Qt's name
-        """The paper and all that stands still."""
-        if painter is not None:
-            ratio = self._ground.devicePixelRatio()
-            source = QRectF(rect.topLeft() * ratio, rect.size() * ratio)
-            painter.drawPixmap(rect, self._ground, source)
+    def mousePressEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Pick a lead; calipers begin here."""
+        if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        self._pressed = self.spot(event.position())
+        panel = self.panel_at(event.position())
+        if panel is not None and panel.lead != RHYTHM:
+            self.picked.emit(panel.lead)
+
+    def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Calipers reach to here."""
+        if event is None or self._pressed is None:
+            return
+        panel = next((p for p in self.panels if p.lead == self._pressed.lead), None)
+        end = self.spot(event.position(), panel)
+        if end is not None:
+            self.spanned.emit(Calipers(self._pressed, end))
+
+    def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Calipers stay where they are; a click alone takes them away."""
+        if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        pressed, self._pressed = self._pressed, None
+        place = None if pressed is None else self.place(pressed)
+        if place is None or (place - event.position()).manhattanLength() < 3:
+            self.spanned.emit(None)
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Enlarge a lead."""
+        if event is None:
+            return
+        panel = self.panel_at(event.position())
+        if panel is not None and panel.lead != RHYTHM:
+            self.opened.emit(panel.lead)
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Say how far the wheel was turned."""
+        if event is not None and event.angleDelta().y():
+            self.wheeled.emit(1 if event.angleDelta().y() > 0 else -1)
+
+    # ---- drawing
 
     def _arrange(self) -> None:
-        width, height = self.width(), self.height()
-        scale, theme = self._look.scale, self._look.theme
-        bounds = QRectF(0, 0, width, height)
-        self._scene.setSceneRect(bounds)
-        self.panels = lay_out(self._look.layout, width, height, scale)
-        ratio = self.devicePixelRatioF()
-        self._ground = QPixmap(max(1, round(width * ratio)), max(1, round(height * ratio)))
-        self._ground.setDevicePixelRatio(ratio)
-        painter = QPainter(self._ground)
-        self._draw_ground(painter, width, height)
-        painter.end()
-        for item in self._labels:
-            self._scene.removeItem(item)
-        self._labels = [self._label(panel) for panel in self.panels]
-        # Lines are 1 device pixel wide; on a dense screen that needs another stroke beside it.
+        ratio, scale = self.devicePixelRatioF(), self.scale
+        width, height = round(self.width() * ratio), round(self.height() * ratio)
+        self.panels = lay_out(self._look.shown, width, height, scale)
+        self._ground = draw_ground(width, height, self.panels, scale, self._look.theme)
+        columns: dict[tuple[float, float], list[Panel]] = {}
+        for panel in self.panels:
+            columns.setdefault((panel.left, panel.right), []).append(panel)
         dense = ratio >= 1.5
-        for lead in LEADS:
-            measured = lead == "I"
-            for trace, color in (
-                (self.traces[lead], theme.measured if measured else theme.reconstructed),
-                (self.settling[lead], theme.settling),
-            ):
-                trace.place(bounds)
-                trace.setPen(pg.mkPen(color, width=1))
-                if measured:
-                    trace.strokes = (-0.5, 0.0, 0.5) if dense else (0.0, 1.0)
-                else:
-                    trace.strokes = (0.0, 0.5) if dense else (0.0,)
-        self.resetCachedContent()
-        self.viewport().update()  # type: ignore[union-attr]  # a QGraphicsView always has one
+        self._strips = tuple(
+            Strip(tuple(panels), *_reach(panels, height), scale, dense) for panels in columns.values()
+        )
+        self._sights = ()
+        self._label()
+        if self._past is not None and math.isfinite(self._edge_s):
+            self.show_signal(self._past, self._edge_s, linear=self._linear)
+        self.update()
 
-    def _draw_ground(self, painter: QPainter, width: int, height: int) -> None:
-        scale, theme = self._look.scale, self._look.theme
-        mm = scale.px_per_mm
-        painter.fillRect(QRectF(0, 0, width, height), QColor(theme.paper))
-        across, down = math.ceil(width / mm), math.ceil(height / mm)
-        for heavy, color in ((False, theme.grid_1_mm), (True, theme.grid_5_mm)):
-            painter.setPen(QPen(QColor(color), 0))
-            for x in (round(k * mm) + 0.5 for k in range(across + 1) if (k % 5 == 0) == heavy):
-                painter.drawLine(QLineF(x, 0, x, height))
-            for y in (round(k * mm) + 0.5 for k in range(down + 1) if (k % 5 == 0) == heavy):
-                painter.drawLine(QLineF(0, y, width, y))
-        pen = QPen(QColor(theme.soft_ink), 2)
-        pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
-        painter.setPen(pen)
-        for mark in calibration_marks(self.panels, scale):
-            painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in mark]))
+    def _label(self) -> None:
+        self.labels = tuple(
+            label(
+                self._words(panel),
+                panel,
+                self.scale,
+                self._look.theme,
+                self.font(),
+                framed=panel.lead == self._look.selected and not self._look.enlarged,
+            )
+            for panel in self.panels
+        )
 
-    def _label(self, panel: Panel) -> QGraphicsPixmapItem:
-        """The lead's name and how it came to be, above its trace, on ground of its own."""
-        theme = self._look.theme
-        name = QFont(self.font())
-        name.setPixelSize(15)
-        name.setBold(True)
-        words = QFont(self.font())
-        words.setPixelSize(12)
-        parts = [(panel.lead, name, theme.measured if panel.lead == "I" else theme.ink)]
-        if panel.lead == "I":
-            measured = "measured" if self._info.is_lead_i else f"measured: {self._info.lead}, not Lead I"
-            parts.append((measured, words, theme.measured))
+    def _words(self, panel: Panel) -> list[Words]:
+        """The lead's name and how it came to be, and what else is said of it."""
+        theme, info = self._look.theme, self._info
+        lead = self._look.rhythm if panel.lead == RHYTHM else panel.lead
+        if lead not in LEADS:
+            name, _, band = RHYTHMS[lead].partition(", ")
+            words = [Words(name, theme.measured, name=True), Words(band, theme.measured)]
+            if not info.is_lead_i:
+                words = [Words(info.lead, theme.measured, name=True), *words[1:]]
+            return words
+        if lead == "I":
+            measured = "measured" if info.is_lead_i else f"measured: {info.lead}, not Lead I"
+            words = [Words("I", theme.measured, name=True), Words(measured, theme.measured)]
         else:
-            parts.append(("reconstructed", words, theme.reconstructed))
-            if not self._info.is_lead_i:
-                parts.append(("input is not Lead I", words, theme.warning))
-        widths = [QFontMetricsF(font).horizontalAdvance(text) + 7 for text, font, _ in parts]
+            words = [Words(lead, theme.ink, name=True), Words("reconstructed", theme.reconstructed)]
+            if not info.is_lead_i:
+                words.append(Words("input is not Lead I", theme.warning))
+        if panel.lead != RHYTHM and self._said.get(lead):
+            words.append(Words(self._said[lead], theme.truth))
+        return words
+
+    def _draw_calipers(self, painter: QPainter, calipers: Calipers) -> None:
+        theme = self._look.theme
+        panel = next((p for p in self.panels if p.lead == calipers.begin.lead), None)
+        places = [self.place(spot) for spot in (calipers.begin, calipers.end)]
+        if panel is None:
+            return
         ratio = self.devicePixelRatioF()
-        picture = QPixmap(math.ceil(sum(widths) * ratio), math.ceil(19 * ratio))
-        picture.setDevicePixelRatio(ratio)
-        ground = QColor(theme.paper)
-        ground.setAlphaF(0.8)
-        picture.fill(ground)
-        painter = QPainter(picture)
-        x = 3.0
-        for (text, font, color), width in zip(parts, widths, strict=True):
-            painter.setFont(font)
-            painter.setPen(QColor(color))
-            painter.drawText(QPointF(x, 14.5), text)
-            x += width
-        painter.end()
-        item = QGraphicsPixmapItem(picture)
-        item.setPos(round(panel.left), round(panel.top) + 2)
-        item.setZValue(10)
-        item.setToolTip(" ".join(text for text, _, _ in parts))
-        self._scene.addItem(item)
-        return item
+        painter.setPen(QPen(QColor(theme.ink), 1, Qt.PenStyle.DashLine))
+        left, right = panel.left / ratio, panel.right / ratio
+        for place in places:
+            if place is not None:
+                painter.drawLine(
+                    QPointF(place.x(), panel.top / ratio), QPointF(place.x(), panel.bottom / ratio)
+                )
+                across = max(left, place.x() - 60), min(right, place.x() + 60)
+                painter.drawLine(QPointF(across[0], place.y()), QPointF(across[1], place.y()))
+        last = places[1] or places[0]
+        if last is None:
+            return
+        font = QFont(self.font())
+        font.setPixelSize(15)
+        font.setBold(True)
+        metrics = QFontMetricsF(font)
+        wide, tall = metrics.horizontalAdvance(calipers.words()) + 14, metrics.height() + 8
+        x = min(max(last.x() + 8, 0.0), self.width() - wide)
+        y = min(max(last.y() - tall - 8, 0.0), self.height() - tall)
+        painter.setFont(font)
+        painter.setPen(QPen(QColor(theme.ink), 1))
+        painter.setBrush(QColor(theme.bar))
+        box = QRectF(x, y, wide, tall)
+        painter.drawRect(box)
+        painter.drawText(box, Qt.AlignmentFlag.AlignCenter, calipers.words())
+
+
+def _reach(panels: list[Panel], height: int) -> tuple[int, int]:
+    """From where to where a strip's traces may reach, px.
+
+    Over the whole view, as on paper; but what is as wide as the view, for speed, only half a row up.
+    """
+    first = panels[0]
+    return (math.floor(first.top - 0.5 * (first.bottom - first.top)), height) if first.row else (0, height)

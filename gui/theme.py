@@ -2,7 +2,8 @@
 """The two looks of the monitor; no Qt.
 
 Measured and reconstructed differ in lightness and weight as well as in hue, for whoever does not
-see the hue: black and blue on paper, yellow and sky blue (Okabe and Ito) on the dark screen.
+see the hue: black and blue on paper, yellow and sky blue (Okabe and Ito) on the dark screen.  What was
+measured to compare with is vermilion, or orange: the opposite of blue for every kind of eye.
 """
 
 from __future__ import annotations
@@ -20,13 +21,17 @@ class Theme:
     grid_5_mm: str
     measured: str
     reconstructed: str
+    truth: str
+    """Leads that were measured, laid over the reconstructed ones."""
     settling: str
-    """Traces while the filters settle."""
+    """Traces while the filters settle, or while the input is not to be trusted."""
     ink: str
     soft_ink: str
     bar: str
     """Ground of the bars above and below the paper."""
     warning: str
+    ribbon: str
+    """The 90 % band, ``#aarrggbb``."""
 
 
 LIGHT = Theme(
@@ -36,11 +41,13 @@ LIGHT = Theme(
     grid_5_mm="#f0bdb6",
     measured="#000000",
     reconstructed="#0b5394",
+    truth="#c04f00",
     settling="#a9a9b4",
     ink="#1a1a1a",
     soft_ink="#5c5c5c",
     bar="#ffffff",
     warning="#a12b00",
+    ribbon="#420b5394",
 )
 
 DARK = Theme(
@@ -50,9 +57,11 @@ DARK = Theme(
     grid_5_mm="#263745",
     measured="#f7e04b",
     reconstructed="#63bff0",
+    truth="#f0a830",
     settling="#53616d",
     ink="#eef2f5",
     soft_ink="#9fb0bd",
     bar="#10171e",
     warning="#ff9a66",
+    ribbon="#4863bff0",
 )

@@ -20,28 +20,39 @@ class Stretch:
     """Index of the first sample."""
     leads_mv: Samples
     """``(12, n)`` in the order of `streamer.leads.LEADS`; NaN where missing or not there yet."""
+    half_width_mv: Samples
+    """``(12, n)``: half of the 90 % band's width; NaN where unknown."""
     measured_mv: Samples
     """``(n,)``: "I, as measured"."""
     settling: NDArray[np.bool_]
     """``(n,)``: the filters were still settling."""
+    truth_mv: Samples | None
+    """``(12, n)``: the leads that were measured; None where no source ever held any."""
 
 
 class TraceBuffer:
     """Keeps the last ``seconds`` of the frames at ``rate_hz``.
 
     Frames may leave indices out (the display dropped some): those read as NaN.  A frame that starts
-    before the last one ended begins the stream anew.
+    before the last one ended begins the stream anew.  Memory is taken once: 101 bytes to a sample, and
+    48 more where there is a truth.
     """
 
     def __init__(self, rate_hz: float, seconds: float) -> None:
         self.rate_hz = rate_hz
         self._size = max(1, round(seconds * rate_hz))
-        self._leads_mv = np.full((len(LEADS), self._size), np.nan, np.float32)
-        self._measured_mv = np.full(self._size, np.nan, np.float32)
+        self._rows = np.full((2 * len(LEADS) + 1, self._size), np.nan, np.float32)
+        self._truth: Samples | None = None
         self._settling = np.zeros(self._size, np.bool_)
+        self._begin = 0
         self._stop: int | None = None
         self.lost = 0
         """Samples that the source lost, at ``rate_hz``, since the stream began."""
+
+    @property
+    def start(self) -> int:
+        """Index of the oldest sample that is kept."""
+        return max(self._begin, self.stop - self._size)
 
     @property
     def stop(self) -> int:
@@ -53,8 +64,13 @@ class TraceBuffer:
         """True before the first frame."""
         return self._stop is None
 
-    def push(self, frame: Frame) -> None:
-        """Add a frame.
+    @property
+    def has_truth(self) -> bool:
+        """Whether any lead was ever measured beside Lead I."""
+        return self._truth is not None
+
+    def push(self, frame: Frame, half_width_mv: Samples | None = None) -> None:
+        """Add a frame, with half the width ``(12, n)`` of its band where that is known.
 
         Raises
         ------
@@ -66,35 +82,84 @@ class TraceBuffer:
         if self._stop is None or frame.start < self._stop:
             self._forget(0, self._size)
             self.lost = 0
+            self._begin = frame.start
         else:
             self._forget(self._stop, min(frame.start, self._stop + self._size))
         first = max(frame.start, frame.stop - self._size)
-        at = np.arange(first, frame.stop) % self._size
-        self._leads_mv[:, at] = frame.leads_mv[:, first - frame.start :]
-        self._measured_mv[at] = frame.measured_mv[first - frame.start :]
-        self._settling[at] = frame.settling[first - frame.start :]
+        at, new = np.arange(first, frame.stop) % self._size, slice(first - frame.start, None)
+        self._rows[: len(LEADS), at] = frame.leads_mv[:, new]
+        self._rows[len(LEADS) : -1, at] = np.nan if half_width_mv is None else half_width_mv[:, new]
+        self._rows[-1, at] = frame.measured_mv[new]
+        self._settling[at] = frame.settling[new]
+        if self._truth is not None:
+            self._truth[:, at] = np.nan
         self.lost += int(np.count_nonzero(~frame.valid))
         self._stop = frame.stop
+
+    def push_truth(self, start: int, truth_mv: Samples) -> None:
+        """Add the measured leads ``(12, n)`` from index ``start`` on, of samples that are there already."""
+        if self._truth is None:
+            self._truth = np.full((len(LEADS), self._size), np.nan, np.float32)
+        first, stop = max(start, self.start), min(start + truth_mv.shape[1], self.stop)
+        if first < stop:
+            self._truth[:, np.arange(first, stop) % self._size] = truth_mv[:, first - start : stop - start]
 
     def view(self, start: int, stop: int) -> Stretch:
         """The samples ``start <= index < stop``; NaN where the buffer does not (or no longer) hold any."""
         n = max(0, stop - start)
-        leads_mv = np.full((len(LEADS), n), np.nan, np.float32)
-        measured_mv = np.full(n, np.nan, np.float32)
+        rows = np.full((len(self._rows), n), np.nan, np.float32)
+        truth = None if self._truth is None else np.full((len(LEADS), n), np.nan, np.float32)
         settling = np.zeros(n, np.bool_)
-        held = np.arange(max(start, self.stop - self._size), min(stop, self.stop))
-        if self._stop is not None and held.size:
-            here, there = held - start, held % self._size
-            leads_mv[:, here] = self._leads_mv[:, there]
-            measured_mv[here] = self._measured_mv[there]
+        held = np.arange(max(start, self.start), min(stop, self.stop))
+        if held.size:
+            here, there = slice(int(held[0]) - start, int(held[-1]) + 1 - start), held % self._size
+            rows[:, here] = self._rows[:, there]
             settling[here] = self._settling[there]
-        return Stretch(start, leads_mv, measured_mv, settling)
+            if truth is not None and self._truth is not None:
+                truth[:, here] = self._truth[:, there]
+        return Stretch(
+            start=start,
+            leads_mv=rows[: len(LEADS)],
+            half_width_mv=rows[len(LEADS) : -1],
+            measured_mv=rows[-1],
+            settling=settling,
+            truth_mv=truth,
+        )
 
     def _forget(self, start: int, stop: int) -> None:
         at = np.arange(start, stop) % self._size
-        self._leads_mv[:, at] = np.nan
-        self._measured_mv[at] = np.nan
+        self._rows[:, at] = np.nan
         self._settling[at] = False
+        if self._truth is not None:
+            self._truth[:, at] = np.nan
+
+
+class OneTrace:
+    """Keeps the last ``seconds`` of a single trace at ``rate_hz``, by absolute index; 4 bytes to a sample."""
+
+    def __init__(self, rate_hz: float, seconds: float) -> None:
+        self.rate_hz = rate_hz
+        self._mv = np.full(max(1, round(seconds * rate_hz)), np.nan, np.float32)
+        self.stop = 0
+        """Index after the newest sample."""
+
+    def push(self, start: int, mv: Samples) -> None:
+        """Add samples ``(n,)``; indices that are left out read as NaN, a step back begins anew."""
+        if start < self.stop:
+            self._mv[:] = np.nan
+        else:
+            self._mv[np.arange(self.stop, min(start, self.stop + len(self._mv))) % len(self._mv)] = np.nan
+        first = max(start, start + len(mv) - len(self._mv))
+        self._mv[np.arange(first, start + len(mv)) % len(self._mv)] = mv[first - start :]
+        self.stop = start + len(mv)
+
+    def view(self, start: int, stop: int) -> Samples:
+        """The samples ``start <= index < stop``; NaN where none are held."""
+        seen = np.full(max(0, stop - start), np.nan, np.float32)
+        held = np.arange(max(start, self.stop - len(self._mv)), min(stop, self.stop))
+        if held.size:
+            seen[held - start] = self._mv[held % len(self._mv)]
+        return seen
 
 
 def envelope(rows: NDArray[np.float32], group: int, start: int) -> tuple[NDArray[np.float64], Samples]:

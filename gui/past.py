@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the screen remembers of a stream: ten minutes of samples and what was said of them; no Qt."""
+
+from __future__ import annotations
+
+import copy
+import math
+from dataclasses import dataclass
+
+from gui.trace_buffer import OneTrace, TraceBuffer
+from streamer.run.sink import SessionDescription
+from streamer.stream import Event, Frame, Quality, Samples
+
+KEPT_S = 600.0
+"""At 250 Hz 15 MB, and 7 MB more where there is a truth; twice while the picture is frozen."""
+
+BAND = "0.9"
+"""The level of the band that is drawn as a ribbon."""
+
+UNTRUSTED = frozenset({Quality.OUT_OF_RANGE, Quality.NO_CONTACT})
+"""While one of these holds the traces are grey: what is made of such an input means nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something at an instant of the stream."""
+
+    at_s: float
+    text: str = ""
+    """Empty for a beat."""
+
+
+class Past:
+    """The last ten minutes of one stream."""
+
+    def __init__(self, description: SessionDescription | None = None, seconds: float = KEPT_S) -> None:
+        self._description = description
+        self._seconds = seconds
+        self.traces: TraceBuffer | None = None
+        """None before the first frame."""
+        self.diagnostic: OneTrace | None = None
+        """Lead I in the diagnostic band; None where the source is too slow for it."""
+        self.beats: list[Mark] = []
+        """R peaks, oldest first."""
+        self.markers: list[Mark] = []
+        """What a person marked."""
+        self.untrusted: list[tuple[float, float]] = []
+        """From when until when the input was not to be trusted, seconds; infinity while it lasts."""
+
+    @property
+    def stop_s(self) -> float:
+        """The instant after the newest sample; 0 before the first."""
+        return 0.0 if self.traces is None else self.traces.stop / self.traces.rate_hz
+
+    @property
+    def start_s(self) -> float:
+        """The instant of the oldest sample that is kept."""
+        return 0.0 if self.traces is None else self.traces.start / self.traces.rate_hz
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether the source holds leads to compare with."""
+        return self.traces is not None and self.traces.has_truth
+
+    def frame(self, frame: Frame) -> None:
+        """Add a frame; one that starts before the last one ended begins the stream anew."""
+        if self.traces is None or self.traces.rate_hz != frame.rate_hz:
+            self.traces = TraceBuffer(frame.rate_hz, self._seconds)
+        if frame.start < self.traces.stop:
+            self.beats.clear()
+            self.markers.clear()
+            self.untrusted.clear()
+        about = self._description
+        self.traces.push(frame, None if about is None else about.half_width_mv(frame.scale_mv, BAND))
+
+    def truth(self, start: int, truth_mv: Samples) -> None:
+        """Add measured leads ``(12, n)`` beside frames that came before."""
+        if self.traces is not None:
+            self.traces.push_truth(start, truth_mv)
+
+    def diagnostic_trace(self, start: int, rate_hz: float, mv: Samples) -> None:
+        """Add Lead I ``(n,)`` in the diagnostic band, at the source's rate."""
+        if self.diagnostic is None:
+            self.diagnostic = OneTrace(rate_hz, self._seconds)
+        self.diagnostic.push(start, mv)
+
+    def event(self, event: Event) -> tuple[float, float] | None:
+        """Take note of an event; returns from when until when that changes the picture, if it does."""
+        at_s = event.at_s if math.isfinite(event.at_s) else self.stop_s
+        if event.kind == "beat":
+            self._note(self.beats, Mark(at_s))
+        elif event.kind == "marker":
+            self._note(self.markers, Mark(at_s, event.text))
+        elif event.quality is not None:
+            wrong = bool(event.quality & UNTRUSTED)
+            was = bool(self.untrusted) and math.isinf(self.untrusted[-1][1])
+            if wrong == was:
+                return None
+            if wrong:
+                self.untrusted.append((at_s, math.inf))
+            else:
+                self.untrusted[-1] = self.untrusted[-1][0], at_s
+            self.untrusted = [span for span in self.untrusted if span[1] > self.start_s]
+            return at_s, math.inf
+        else:
+            return None
+        return at_s, at_s
+
+    def copy(self) -> Past:
+        """The same, for looking at while more comes."""
+        other = copy.copy(self)
+        other.traces, other.diagnostic = copy.deepcopy(self.traces), copy.deepcopy(self.diagnostic)
+        other.beats, other.markers = self.beats.copy(), self.markers.copy()
+        other.untrusted = self.untrusted.copy()
+        return other
+
+    def _note(self, marks: list[Mark], mark: Mark) -> None:
+        marks.append(mark)
+        while marks[0].at_s < self.start_s:
+            marks.pop(0)
