@@ -88,7 +88,7 @@ class Alarms:
         if not self._standing:
             return ""
         quiet = "silenced" if self.silenced else "" if self.sound else "sound off (H)"
-        return "   ".join(("   ·   ".join(self.standing), *([f"[{quiet}]"] if quiet else ["[S silences]"])))
+        return "   ".join(("   ·   ".join(self.standing), *([f"[{quiet}]"] if quiet else ["[X silences]"])))
 
     def due(self) -> bool:
         """True each time that a beep is due; asked a few times a second."""
