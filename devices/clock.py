@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""When a sample was taken, on the host's clock: a device's clock fitted through jittery arrivals.
+"""When a sample was taken, on the host's clock: a device's clock fitted through jittery arrivals, or
+followed where the link compares both clocks.
 
 A packet can come late, never early: over device time, ``arrival - stamp`` is a line (offset and
 skew of the two clocks) plus a delay of at least some constant.  So the line is fitted to the lower
@@ -14,6 +15,8 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Sequence
 from itertools import pairwise
+from statistics import median
+from typing import Protocol
 
 Point = tuple[float, float]
 
@@ -41,6 +44,33 @@ _SLEW = 1e-3
 
 _EARLY_S = 0.05
 """A settled line that a packet undercuts by more was right for another clock: the device's has stepped."""
+
+_COMPARISONS = 9
+"""The median of so many newest comparisons is followed: one made under load is off by a delay's half."""
+
+_LATE_S = 3.0
+"""A stream that begins with a sample older than this is not stamped by the clock that was compared."""
+
+
+class HostClock(Protocol):
+    """Maps a device's time, freed of jumps, to the host's."""
+
+    @property
+    def settled(self) -> bool:
+        """Whether it is known to some tens of ms."""
+        ...
+
+    def restart(self) -> None:
+        """The device's clock was set."""
+        ...
+
+    def host_s(self, device_s: float) -> float:
+        """The host's time at an instant of the device's, near those observed last, s."""
+        ...
+
+    def observe(self, device_s: float, arrival_s: float) -> None:
+        """Take a packet's stamp (of its last sample) and arrival."""
+        ...
 
 
 class ArrivalClock:
@@ -112,6 +142,62 @@ class ArrivalClock:
             self._least.append(point)
         elif point[1] <= self._least[-1][1]:
             self._least[-1] = point
+
+
+class ComparedClock:
+    """Maps a sender's time to the host's by comparisons of the two clocks, such as LSL makes.
+
+    Unlike arrivals these know the least delay too.  Samples whose stamps cannot be of the compared
+    clock, since they would come from the future or from long ago, go by their arrivals.
+
+    Parameters
+    ----------
+    offset_s : float
+        The first comparison, as in `compare`.
+    """
+
+    def __init__(self, offset_s: float) -> None:
+        self._compared: deque[float] = deque([offset_s], maxlen=_COMPARISONS)
+        self._offset_s = self._goal_s = offset_s
+        self._at_s: float | None = None
+        self._arrivals: ArrivalClock | None = None
+
+    @property
+    def offset_s(self) -> float:
+        """The host's time less the sender's, as followed so far."""
+        return self._offset_s
+
+    def compare(self, offset_s: float) -> None:
+        """Take a new comparison: the host's time less the sender's, s."""
+        self._compared.append(offset_s)
+        self._goal_s = median(self._compared)
+
+    @property
+    def settled(self) -> bool:
+        """Whether the offset is known: at once, where the clocks were compared."""
+        return self._arrivals is None or self._arrivals.settled
+
+    def restart(self) -> None:
+        """The sender's stamps jumped; the clocks that were compared did not."""
+        if self._arrivals is not None:
+            self._arrivals.restart()
+
+    def host_s(self, device_s: float) -> float:
+        """As `ArrivalClock.host_s`."""
+        return device_s + self._offset_s if self._arrivals is None else self._arrivals.host_s(device_s)
+
+    def observe(self, device_s: float, arrival_s: float) -> None:
+        """As `ArrivalClock.observe`."""
+        if self._arrivals is None:
+            passed_s = 0.0 if self._at_s is None else max(device_s - self._at_s, 0.0)
+            most = _SLEW * passed_s
+            self._offset_s += min(max(self._goal_s - self._offset_s, -most), most)
+            delay_s = arrival_s - device_s - self._offset_s
+            if delay_s < -_EARLY_S or (self._at_s is None and delay_s > _LATE_S):
+                self._arrivals = ArrivalClock()
+            self._at_s = device_s
+        if self._arrivals is not None:
+            self._arrivals.observe(device_s, arrival_s)
 
 
 def _slope_of_lower_edge(points: Sequence[Point]) -> float:

@@ -3,8 +3,11 @@
 
 What LSL promises and what it does not, and what follows from it here (measured with liblsl 1.18):
 
-- Stamps are the sender's own.  ``proc_clocksync`` alone brings them to this machine's clock and
-  keeps gaps; dejittering would hide them (2.3 s of loss shown as 23 ms), so it is never asked for.
+- Stamps are the sender's own, and are taken as they are: gaps are found on them.  Dejittering would
+  hide a gap (2.3 s of loss shown as 23 ms); ``proc_clocksync`` hides one of a single sample, since it
+  takes each new comparison of the clocks at once, between any two samples, and under load they differ
+  by a millisecond.  So the same comparison, ``time_correction()``, is followed slowly here, and only
+  maps the grid of samples to this machine's clock.
 - ``pull_chunk(timeout)`` waits its timeout out.  So one sample is waited for, and what else is
   there is taken without waiting.
 - liblsl's own recovery compares neither rate nor labels with what was before, takes 3 s and more,
@@ -27,6 +30,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.clock import ComparedClock
 from devices.found import Found
 from devices.live import Feed, Patience
 from devices.lsl_description import (
@@ -37,6 +41,7 @@ from devices.lsl_description import (
     grid_rate_of,
     listed,
     mv_by_size,
+    no_later_than_the_next,
     rate_of,
     refuse_rate,
     show,
@@ -47,7 +52,7 @@ from devices.timeline import RATE_TOLERANCE as STATED_TOLERANCE
 from devices.timeline import Timeline
 from streamer.errors import InputError
 from streamer.leads import LEADS
-from streamer.run.lsl_outlet import load_pylsl
+from streamer.run.lsl_outlet import LslClock, load_pylsl
 from streamer.stream import Chunk, Event, Placement, Samples, State, StreamInfo
 
 RESOLVE_S = 5.0
@@ -88,6 +93,16 @@ _MOST_MV = 1e4
 
 _MOST_S = 1e11
 """Three thousand years: no clock says so, and microseconds no longer fit into a float."""
+
+_COMPARE_S = 0.5
+"""How often a new comparison of the clocks is asked for; liblsl makes one every 2 s."""
+
+_SAME_CLOCK_S = 0.02
+"""A sender that came back, and whose clock is off by no more from what it was, still has that clock:
+its stamps go on, to the sample."""
+
+_CATCH_UP_S = 0.5
+"""A sender that stalled is given so long to send what has heaped up, before the rest counts as lost."""
 
 _SLICE_S = 0.2
 """No call waits longer than this for a sample, so that `LslStream.stop` is heard."""
@@ -196,7 +211,7 @@ Pulled = tuple[NDArray[np.float64], NDArray[np.float64]]
 
 
 class _Link:
-    """An open inlet whose stamps are on this machine's clock.
+    """An open inlet; its stamps are the sender's own.
 
     Raises
     ------
@@ -205,15 +220,22 @@ class _Link:
     """
 
     def __init__(self, lsl: Any, found: Any) -> None:
-        self._inlet = lsl.StreamInlet(
-            found, max_buflen=_BUFFER_S, recover=False, processing_flags=lsl.proc_clocksync, as_numpy=True
-        )
+        self._inlet = lsl.StreamInlet(found, max_buflen=_BUFFER_S, recover=False, as_numpy=True)
         self.lost = False
         self.about = About.of(self._inlet.info(2.0).as_xml())
         self._inlet.open_stream(2.0)
-        # Takes 0.6 s the first time: the first pull would otherwise.
-        self._inlet.time_correction(2.0)
+        self.correction_s: float = self._inlet.time_correction(2.0)  # takes 0.6 s the first time
+        """LSL's time here less the sender's, by the newest comparison."""
+        self._compared_s = time.monotonic()
         self._kept: Pulled | None = None
+
+    def compare(self) -> bool:
+        """See whether the clocks were compared anew, now and then; returns at once."""
+        if time.monotonic() < self._compared_s + _COMPARE_S:
+            return False
+        self._compared_s = time.monotonic()
+        before, self.correction_s = self.correction_s, self._inlet.time_correction(0.0)
+        return bool(self.correction_s != before)
 
     def comes_back(self, wait_s: float) -> bool:
         """Wait for anything to come; it is kept for `pull`."""
@@ -287,6 +309,9 @@ class LslStream:
         self._link: _Link | None = None
         self._choice: Choice | None = None
         self._timeline: Timeline | None = None
+        self._lsl_less_host_s = 0.0
+        self._zero_s = 0.0  # added to a sender's stamps: they go on where another clock took over
+        self._sender = ComparedClock(0.0)
         self._rate_hz = 0.0
         self._mv = math.nan
         self._last_s = math.nan
@@ -325,6 +350,9 @@ class LslStream:
         if self._sign < 0:
             notes.append(f"The polarity of {show(choice.label)[1:-1]} is turned, as asked.")
         self._link, self._choice, self._rate_hz, self._mv = link, choice, rate_hz, mv
+        self._lsl_less_host_s = LslClock(self._lsl.local_clock).offset_s
+        self._zero_s = link.correction_s
+        self._sender = ComparedClock(self._offset_of(link))
         return StreamInfo(
             source=f"lsl:{self._query}",
             rate_hz=rate_hz,
@@ -422,6 +450,8 @@ class LslStream:
         looked: list[NDArray[np.float64]] = []
         while not feed.stopping.is_set():
             try:
+                if link.compare():
+                    self._sender.compare(self._offset_of(link))
                 batch = link.pull(_SLICE_S)
             except RuntimeError:  # pylsl's LostError
                 link.lost = True
@@ -433,11 +463,35 @@ class LslStream:
                     if self._timeline is not None:
                         link.flush()  # what has waited meanwhile would only be late
                 else:
+                    batch = self._with_what_follows(link, batch, self._timeline)
                     feed.put(self._placed(self._timeline, *batch))
             why = feed.watch()
             if why is not None:
                 return why
         return None
+
+    def _with_what_follows(self, link: _Link, batch: Pulled, timeline: Timeline) -> Pulled:
+        """After a break, is it a gap, or did the sender stall?  Then the rest comes at once."""
+        batches, last_s, broke = [batch], self._last_s - self._zero_s, False
+        until_s = time.monotonic() + _CATCH_UP_S
+        while time.monotonic() < until_s:
+            stamps = batches[-1][1]
+            if not np.all(np.abs(stamps) <= _MOST_S):
+                break
+            steps = np.diff(stamps, prepend=last_s)
+            breaks = steps > 1.5 / timeline.rate_hz + timeline.jitter_s
+            broke = broke or bool(breaks.any())
+            if not broke or not (breaks[-1] or 0 <= steps[-1] < 0.5 / timeline.rate_hz):
+                break
+            last_s = float(stamps[-1])
+            try:
+                more = link.pull(_JITTER_S)
+            except RuntimeError:  # told by the next pull
+                break
+            if more is None:
+                break
+            batches.append(more)
+        return np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
 
     def _timeline_for(self, stamps: NDArray[np.float64]) -> Timeline | None:
         """Once there are enough of them, see what kind of stamps these are."""
@@ -448,9 +502,13 @@ class LslStream:
             if rate_hz is not None and abs(rate_hz / self._rate_hz - 1) > tolerance:
                 raise self._other_rate(rate_hz)
         if stamps_are_exact(stamps, self._rate_hz):
-            return Timeline(self._rate_hz)
+            return Timeline(self._rate_hz, clock=self._sender)
         self._say_uneven()
-        return Timeline(self._rate_hz, _JITTER_S)
+        return Timeline(self._rate_hz, _JITTER_S, self._sender)
+
+    def _offset_of(self, link: _Link) -> float:
+        """The host's time less the sender's, its zero as we have it."""
+        return link.correction_s - self._zero_s - self._lsl_less_host_s
 
     def _other_rate(self, rate_hz: float) -> InputError:
         return InputError(
@@ -468,6 +526,7 @@ class LslStream:
         """What one pull becomes: chunks, and events where something is amiss."""
         assert self._choice is not None
         arrival_s = self._clock()
+        stamps = stamps + self._zero_s
         stated = np.abs(stamps) <= _MOST_S  # NaN is not
         placed: list[Chunk | Event] = []
         if not stated.all():
@@ -489,6 +548,10 @@ class LslStream:
             # Nothing overtakes in LSL: stamps that step back were taken by a clock that others disturb.
             timeline.jitter_s = _JITTER_S
             self._say_uneven()
+        if timeline.jitter_s and np.all(steps > -_BACK_S * timeline.rate_hz):
+            before_s = stamps[0] - steps[0] / timeline.rate_hz
+            stamps = no_later_than_the_next(stamps, timeline.rate_hz)
+            steps = np.diff(stamps, prepend=before_s) * timeline.rate_hz
         lead_mv = self._in_mv(rows[:, self._choice.column], self._mv * self._sign)
         reference_mv = self._reference(rows, lead_mv)
         slack = 0.5 + timeline.jitter_s * timeline.rate_hz
@@ -498,7 +561,10 @@ class LslStream:
             {0, *breaks.tolist(), *(breaks + 1).tolist(), len(stamps)} & set(range(len(stamps) + 1))
         )
         for start, stop in pairwise(cuts):
-            for item in timeline.place(lead_mv[start:stop], float(stamps[start]), arrival_s):
+            # By the last sample's stamp, so that only the step over a gap says how much is missing: over
+            # what a stall of reading has heaped up, the rate is not known to the sample.
+            piece, last = lead_mv[start:stop], stop - start - 1
+            for item in timeline.place(piece, float(stamps[stop - 1]), arrival_s, last):
                 if isinstance(item, Chunk) and reference_mv is not None:
                     item = dataclasses.replace(item, reference_mv=reference_mv[:, start:stop])
                 placed.append(item)
@@ -572,6 +638,10 @@ class LslStream:
             again = f"connected again to {link.about}"
             if link.about.source_id != was.source_id:
                 again += ", another source_id than before: see that it is the same person"
+            change_s = self._offset_of(link) - self._sender.offset_s
+            if abs(change_s) > _SAME_CLOCK_S:
+                self._zero_s += change_s
+            self._sender.compare(self._offset_of(link))
             feed.enter(State.WAITING, again)
             return link
         return None

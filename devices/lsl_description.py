@@ -415,3 +415,13 @@ def stamps_are_exact(stamps: NDArray[np.float64], rate_hz: float) -> bool:
     steps *= max(np.rint(steps).sum(), 1) / steps.sum()  # the rate need not be the nominal one
     off = np.abs(steps - np.rint(steps))[steps < 50]
     return bool(np.median(off) / rate_hz < _EXACT_S and off.max() < 0.1 and steps.min() > 0.5)
+
+
+def no_later_than_the_next(stamps: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
+    """Stamps that a computer took on receipt, with what the later ones say of the earlier.
+
+    A sample can be stamped late, not early: it was taken a period and more before the next one was.  So
+    what a sender stamps all at once after a stall goes back to where it belongs.
+    """
+    on_grid = np.arange(len(stamps)) / rate_hz
+    return np.minimum.accumulate((stamps - on_grid)[::-1])[::-1] + on_grid

@@ -12,7 +12,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
-from devices.clock import ArrivalClock
+from devices.clock import ArrivalClock, HostClock
 from streamer.stream import Chunk, Event, Samples
 
 RATE_TOLERANCE = 0.05
@@ -83,20 +83,22 @@ class Timeline:
     jitter_s : float
         How far stamps may lie off a regular grid: 0 where the device stamps to the nanosecond, its
         tick where it counts milliseconds, tens of ms where a computer stamped what it received.
+    clock : HostClock, optional
+        What brings stamps to the host's clock; left out, they are fitted through the arrivals.
 
     Attributes
     ----------
     counts : Counts
         What became of every packet.
-    clock : ArrivalClock
-        The fit of the device's clock, jumps taken out.
+    clock : HostClock
+        As given; its device's time is free of jumps.
     jitter_s : float
         As given; may be set to more, where stamps turn out to be worse than they were.
     """
 
-    def __init__(self, rate_hz: float, jitter_s: float = 0.0) -> None:
+    def __init__(self, rate_hz: float, jitter_s: float = 0.0, clock: HostClock | None = None) -> None:
         self.counts = Counts()
-        self.clock = ArrivalClock()
+        self.clock: HostClock = ArrivalClock() if clock is None else clock
         self._nominal_s = 1 / rate_hz
         self.jitter_s = jitter_s
         self._period_s = self._nominal_s

@@ -83,7 +83,7 @@ class LslOutlet:
             f"{source_id}-events",
         )
         _add(events.desc(), "channels", channel={"label": "event", "type": "Markers"})
-        self._clock = _LslClock(lsl.local_clock)
+        self._clock = LslClock(lsl.local_clock)
         self._ecg = lsl.StreamOutlet(info)
         self._events = lsl.StreamOutlet(events)
 
@@ -138,7 +138,7 @@ class LslSender:
         desc = description.desc()
         _add(desc, "acquisition", model=info.device or "mecg send", source=without_home(info.source))
         _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")
-        self._clock = _LslClock(lsl.local_clock)
+        self._clock = LslClock(lsl.local_clock)
         self._outlet = lsl.StreamOutlet(description)
 
     def send(self, chunk: Chunk) -> None:
@@ -189,20 +189,21 @@ def _quieten(lsl: Any) -> None:
             lsl.set_config_content("[log]\nlevel = -3\n")
 
 
-class _LslClock:
+class LslClock:
     """From the host's monotonic clock to LSL's: on most systems one and the same, but not promised."""
 
     def __init__(self, local_clock: Callable[[], float]) -> None:
-        self._offset_s = float("inf")
+        self.offset_s = float("inf")
+        """LSL's time less the host's."""
         end_s = time.perf_counter() + OFFSET_S
         while time.perf_counter() < end_s:
             host_s = time.monotonic()
             # Whatever comes between the two readings makes this larger, never smaller.
-            self._offset_s = min(self._offset_s, local_clock() - host_s)
+            self.offset_s = min(self.offset_s, local_clock() - host_s)
 
     def of(self, host_s: float) -> float:
         """An instant of the monotonic clock on LSL's."""
-        return host_s + self._offset_s
+        return host_s + self.offset_s
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,21 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """`--lsl-out` and `mecg send`, as they are typed."""
 
+import json
 import subprocess
 import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
 
+from mecg import absolute_delay
 from mecg.__main__ import main
+from tests.devices.lsl_rig import Sender
 
 READER = Path(__file__).parent.parent / "run" / "lsl_reader.py"
 
@@ -48,6 +54,35 @@ def test_stream_sends_the_twelve_leads(tmp_path: Path, model_file: Path) -> None
     assert read["mecg.x"].shape[1] == 12
     assert len(read["mecg.x"]) > 200
     assert str(read["mecg-events.x"][-1, 0]).startswith("state:")
+
+
+@contextmanager
+def sending(**how: object) -> Iterator[None]:
+    sender = Sender()
+    try:
+        sender.begin(signal="ecg", per_mv=1000.0, rate=500.0, **how)
+        sender.ready()
+        yield
+    finally:
+        sender.kill()
+
+
+@pytest.mark.parametrize("held_s", [0.0, 0.15])
+def test_a_reference_measured_elsewhere_says_how_late_our_stamps_are(
+    tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch, held_s: float
+) -> None:
+    """A source 60 ms late, and an amplifier that states when it measured, however late it sends."""
+    monkeypatch.setattr(absolute_delay, "BLOCK_S", 2.0)
+    origin = time.monotonic()
+    with (
+        sending(name="late", origin=origin + 0.06, packet=5, source_id="late"),
+        sending(name="amplifier", origin=origin, packet=10, source_id="amplifier", held_s=held_s),
+    ):
+        run = ["profile", "lsl:late", "--reference", "lsl:amplifier", "--seconds", "10"]
+        assert main([*run, "--out", str(tmp_path / "o"), "--model", str(model_file)]) == 0
+    summary = json.loads((tmp_path / "o" / "summary.json").read_text())
+    assert summary["transport"]["relative"] is False
+    assert summary["reference"]["delay"]["ms"] == pytest.approx(60, abs=2)
 
 
 @pytest.mark.parametrize(

@@ -31,6 +31,7 @@ DEFAULTS: dict[str, Any] = {
     "packet": 1,  # samples to a push
     "stamps": "each",  # "last": only that of a packet's last sample is given; "push": none is
     "jitter_s": 0.0,  # of the stamps given, the same for a whole packet
+    "held_s": 0.0,  # so long after its last sample a packet leaves
     "shift_s": 0.0,  # of the sender's clock against LSL's
     "drop": [],  # [first, stop): samples that never leave
     "every": 0,  # of the samples, drop each n-th
@@ -65,7 +66,8 @@ def main() -> None:
     last = k + how["seconds"] * rate
     sent = 0
     while not ended.is_set() and k < last:
-        time.sleep(max(0.0, origin + (k + packet - 1) / rate - pylsl.local_clock()))
+        due = origin + (k + packet - 1) / rate + how["held_s"]
+        time.sleep(max(0.0, due - pylsl.local_clock()))
         index = np.arange(k, k + packet)
         k += packet
         keep = np.ones(packet, bool)

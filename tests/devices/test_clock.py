@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from devices.clock import ArrivalClock
+from devices.clock import ArrivalClock, ComparedClock
 
 PACKET_S = 73 / 129.91
 Delays = Callable[[np.random.Generator, int], NDArray[np.float64]]
@@ -82,3 +82,38 @@ def test_a_step_of_the_device_that_no_delay_explains_restarts_the_fit() -> None:
         clock.observe(i * PACKET_S, i * PACKET_S - 0.1)
     assert not clock.settled
     assert clock.host_s(204 * PACKET_S) == pytest.approx(204 * PACKET_S - 0.1, abs=1e-6)
+
+
+@pytest.mark.parametrize("skew", [0.0, 50e-6, -100e-6])
+def test_compared_clocks_are_followed_whatever_the_arrivals_and_comparisons(skew: float) -> None:
+    """Compared each 2 s, within 0.3 ms and one time in ten within 5; every sample is 80 ms on its way."""
+    rng = np.random.default_rng(5)
+    device = np.arange(0, 3600, 0.25)
+    host = device * (1 + skew) + 40.0
+    clock, off_ms, mapped = ComparedClock(40.0003), [], []
+    for i, (device_s, host_s) in enumerate(zip(device.tolist(), host.tolist(), strict=True)):
+        if i % 8 == 0:
+            error_s = rng.uniform(-1, 1) * (0.005 if rng.random() < 0.1 else 0.0003)
+            clock.compare(host_s - device_s + error_s)
+        clock.observe(device_s, host_s + 0.08 + rng.exponential(0.01))
+        mapped.append(clock.host_s(device_s))
+        off_ms.append(1e3 * (mapped[-1] - host_s))
+    assert np.abs(off_ms).max() < 2.0
+    assert np.all(np.diff(mapped) > 0) and clock.settled
+
+
+@pytest.mark.parametrize("shift_s", [-1.7e9, -60.0, 1.0, 1.7e9])
+def test_stamps_that_are_not_of_the_compared_clock_go_by_their_arrivals(shift_s: float) -> None:
+    clock, other = ComparedClock(0.0), ArrivalClock()
+    for i in range(100):
+        for one in (clock, other):
+            one.observe(shift_s + 0.1 * i, 0.1 * i + 0.02)
+    at_s = shift_s + 10
+    assert clock.host_s(at_s) == other.host_s(at_s) == pytest.approx(10.02, abs=1e-5)
+
+
+def test_a_sender_held_up_for_a_minute_keeps_its_clock() -> None:
+    clock = ComparedClock(0.0)
+    for i in range(100):
+        clock.observe(0.1 * i, 0.1 * i + (60.0 if i > 50 else 0.02))
+    assert clock.host_s(10.0) == 10.0

@@ -374,6 +374,9 @@ class FakeLsl:
     def clock(self) -> float:
         return self.now_s
 
+    def local_clock(self) -> float:
+        return time.monotonic()  # as the host's
+
     def ContinuousResolver(self, **how: object) -> FakeLsl:  # noqa: N802 - pylsl's
         return self
 
@@ -483,6 +486,138 @@ def test_losses_and_crashes_are_accounted_for_to_the_sample(
     assert stop == pytest.approx(seconds * lsl.RATE, rel=0.01)
     settled = np.array(off_s[len(off_s) // 10 :])
     assert np.ptp(settled) < 0.002
+
+
+class Wavering(FakeInlet):
+    """Loses each 211th sample, is read late at times, and its clock is compared under load.
+
+    liblsl's own clocksync, where it is asked for, takes each new comparison at once, between any two
+    samples: here where one is missing, which is the worst.
+    """
+
+    EVERY = 211
+    STALLS_S = (3.0, 12.0, 25.0, 45.0, 70.0)
+    WAVER_S = 0.0013
+
+    def __init__(self, lsl: FakeLsl, flags: int) -> None:
+        super().__init__(lsl)
+        self.synced = bool(flags & lsl.proc_clocksync)
+        self.stalls = [1000 + s for s in self.STALLS_S]
+        self.waiting = (np.empty(0, int), np.empty(0))
+
+    def correction_s(self, k: np.ndarray) -> np.ndarray:
+        return self.WAVER_S / 2 * (-1.0) ** (k // self.EVERY)
+
+    def time_correction(self, wait_s: float) -> float:
+        return float(self.correction_s(np.array(self.k)))
+
+    def pull_sample(self, wait_s: float) -> tuple[np.ndarray, float] | tuple[None, None]:
+        lsl = self.lsl
+        if lsl.now_s > lsl.last_s:
+            return None, None
+        n = 8
+        if self.stalls and lsl.now_s > self.stalls[0]:
+            self.stalls.pop(0)
+            n = 850
+        k = np.arange(self.k, self.k + n)
+        self.k += n
+        lsl.now_s = max(lsl.now_s, 1000 + self.k / lsl.RATE + lsl.rng.uniform(0, 0.002))
+        k = k[k % self.EVERY != 0]
+        stamps = 1000 + k / lsl.RATE + (self.correction_s(k) if self.synced else 0.0)
+        lsl.sent += len(k)
+        self.waiting = (k[1:], stamps[1:])
+        return np.array([k[0] % 10_000], np.float32), float(stamps[0])
+
+    def pull_chunk(self, wait_s: float) -> tuple[np.ndarray, np.ndarray]:
+        k, stamps = self.waiting
+        return (k % 10_000)[:, None].astype(np.float32), stamps
+
+
+@pytest.mark.parametrize("waver_s", [0.0, 0.0013, 0.004])
+def test_one_lost_sample_is_counted_however_late_it_is_read_and_whatever_the_clocks_do(
+    waver_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Reading stalled for 1.7 s, and the two clocks' comparison changed by most of a sample."""
+    lsl = FakeLsl(90.0)
+    monkeypatch.setattr("devices.lsl.load_pylsl", lambda: lsl)
+    monkeypatch.setattr(Wavering, "WAVER_S", waver_s)
+    monkeypatch.setattr(
+        FakeLsl, "StreamInlet", lambda self, found, **how: Wavering(self, how.get("processing_flags", 0))
+    )
+    source = LslStream("fake", clock=lsl.clock)
+    source.open()
+    shifts, told, delivered, stop, off_s = set(), 0, 0, 0, []
+    for item in source.items():
+        if isinstance(item, Chunk):
+            shifts |= set(np.unique((item.lead_mv.astype(int) - np.arange(item.start, item.stop)) % 10_000))
+            delivered, stop = delivered + len(item.lead_mv), item.stop
+            off_s.append(item.device_s - item.start / lsl.RATE)
+        else:
+            told += item.count if item.kind == "lost" else 0
+        if lsl.now_s > lsl.last_s - 1:
+            source.stop()
+    assert len(shifts) == 1, "an index for each of the sender's numbers"
+    assert stop == delivered + told and told >= 80 * lsl.RATE // Wavering.EVERY
+    assert np.ptp(off_s) < 0.002 + waver_s
+
+
+def received(
+    monkeypatch: pytest.MonkeyPatch, batches: list[tuple[list[float], list[float]]]
+) -> tuple[list[Chunk], list[Event]]:
+    """What becomes of two good seconds of zeros and then of numbered batches, at 500 Hz."""
+    lsl = FakeLsl(1e9)
+    monkeypatch.setattr("devices.lsl.load_pylsl", lambda: lsl)
+    monkeypatch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Script(self))
+    monkeypatch.setattr(Script, "batches", batches)
+    source = LslStream("fake", clock=lsl.clock, patience=Patience(stale_s=1e6, first_s=1e6))
+    lsl.at_end = source.stop
+    source.open()
+    items = list(source.items())
+    chunks = [item for item in items if isinstance(item, Chunk) and item.lead_mv[0] >= 1]
+    return chunks, [item for item in items if isinstance(item, Event)]
+
+
+def pushed(at_s: list[float], sizes: int) -> list[tuple[list[float], list[float]]]:
+    """Numbers from 1 on, pulled so many at a time, with these stamps."""
+    return [
+        ([float(k + 1) for k in range(i, min(i + sizes, len(at_s)))], at_s[i : i + sizes])
+        for i in range(0, len(at_s), sizes)
+    ]
+
+
+@pytest.mark.parametrize("sizes", [1, 5])
+@pytest.mark.parametrize("stall_s", [0.02, 0.3, 1.7])
+def test_a_sender_that_stalls_and_stamps_when_it_sends_loses_nothing(
+    stall_s: float, sizes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Twice: what it makes up for afterwards is no gap, the first time neither."""
+    at_s: list[float] = []
+    for k in range(3000):
+        due_s = 1002 + k / 500
+        stalled = [s for s in (1003.0, 1005.0) if s <= due_s < s + stall_s]
+        at_s.append(stalled[0] + stall_s + k * 1e-6 if stalled else due_s)
+    chunks, events = received(monkeypatch, pushed(at_s, sizes))
+    assert sum(event.count for event in events if event.kind in ("lost", "dropped")) == 0
+    assert sum(len(chunk.lead_mv) for chunk in chunks) == len(at_s)
+    assert chunks[-1].stop - chunks[0].start == len(at_s)
+    assert sum("stamps are uneven" in event.text for event in events) == 1
+
+
+def test_a_short_loss_among_uneven_stamps_is_told_of_beforehand_and_shifts_no_instant(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Which of 20 ms is loss and which a late stamp nobody can say; a whole second is a loss."""
+    rng = np.random.default_rng(3)
+    numbers = [k for k in range(8000) if not 2000 <= k < 2010 and not 5000 <= k < 5500]
+    at_s = np.maximum.accumulate([1002 + k / 500 + rng.exponential(0.004) for k in numbers])
+    chunks, events = received(monkeypatch, pushed(at_s.tolist(), 50))
+    assert sum("losses shorter than 0.1 s cannot be told" in event.text for event in events) == 1
+    lost = sum(event.count for event in events if event.kind == "lost")
+    assert abs(lost - 500) <= 15
+    assert sum(len(chunk.lead_mv) for chunk in chunks) == len(numbers)
+    for chunk in chunks[-100:]:
+        number = numbers[int(chunk.lead_mv[0]) - 1]
+        assert chunk.device_s == pytest.approx(1002 + number / 500, abs=0.03)
 
 
 # ---- whatever a network may bring
