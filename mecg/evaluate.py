@@ -79,10 +79,11 @@ class Skipped:
 
 
 Change = Callable[
-    [NDArray[np.float32], float, np.random.Generator], tuple[NDArray[np.float32], NDArray[np.float32]]
+    [NDArray[np.float32], float, np.random.Generator], tuple[NDArray[np.float32], NDArray[np.float32], float]
 ]
 """Twelve leads ``(12, n)`` at a rate, with chances of the record's own, to the Lead I that is measured
-``(m,)`` and the true leads ``(12, m)``: how a record is disturbed before it is scored."""
+``(m,)``, the true leads ``(12, m)`` and the rate that both are said to have: how a record is disturbed
+before it is scored."""
 
 
 def evaluate(
@@ -294,23 +295,23 @@ def _score(work: _Work) -> Scored | Skipped:
         rows = [row for lead in LEADS if (row := record.row(lead)) is not None]
         if len(rows) < len(LEADS):
             return Skipped(f"only {len(rows)} of the twelve leads")
-        leads_mv = record.read()[rows]
+        leads_mv, source_hz = record.read()[rows], record.rate_hz
         if not np.isfinite(leads_mv[0]).any():
             return Skipped("Lead I holds nothing but NaN")
         measured_mv = leads_mv[0]
         if change is not None:
             chances = np.random.default_rng(zlib.crc32(path.name.encode()))
-            measured_mv, leads_mv = change(leads_mv, record.rate_hz, chances)
-        estimate, scale = stream(measured_mv, record.rate_hz, network, _hop(network, work.hop_s))
+            measured_mv, leads_mv, source_hz = change(leads_mv, source_hz, chances)
+        estimate, scale = stream(measured_mv, source_hz, network, _hop(network, work.hop_s))
     except InputError as error:
         return Skipped(str(error))
     rate_hz = network.spec.rate_hz
-    truth = clinical_frame(leads_mv, record.rate_hz, network.spec.filters, rate_hz)
+    truth = clinical_frame(leads_mv, source_hz, network.spec.filters, rate_hz)
     first = round(SCORED_FROM_S * rate_hz)
     last = truth.shape[1] - round(END_S * rate_hz)
     if last <= first:
         return Skipped(f"shorter than {SCORED_FROM_S + END_S:g} s")
-    filtered = np.stack([_filter_only(row, record.rate_hz, network) for row in leads_mv])
+    filtered = np.stack([_filter_only(row, source_hz, network) for row in leads_mv])
     beats = find_beats(truth, rate_hz, first)
 
     def compared(leads: NDArray[np.float32], bands: BandCounts | None = None) -> Compared:

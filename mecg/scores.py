@@ -127,11 +127,11 @@ def paired(
         ]
     sums = _resampled(np.stack(columns, axis=1), patients)
     rmse = [np.sqrt(sums[:, i] / sums[:, i + 1]) for i in (0, 4)]
-    pearson = [sums[:, i] / np.maximum(sums[:, i + 1], 1) for i in (2, 6)]
+    mean = [sums[:, i] / np.maximum(sums[:, i + 1], 1) for i in (2, 6)]
     return {
         "rmse_mv_less_ours_ci95": _middle(rmse[1] - rmse[0]),
         "rmse_over_ours_ci95": _middle(rmse[1] / rmse[0]),
-        "pearson_less_ours_ci95": _middle(pearson[1] - pearson[0]),
+        "pearson_less_ours_ci95": _middle(mean[1] - mean[0]),
     }
 
 

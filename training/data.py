@@ -108,8 +108,8 @@ def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.in
     )
 
 
-def disturbance(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
-    """``n`` samples of baseline wander, muscle noise and mains hum in random shares, 1 RMS in all."""
+def noises(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """Baseline wander, muscle noise and mains hum ``(3, n)``, each 1 RMS."""
     t = np.arange(n) / rate_hz
     wander = sum(
         rng.normal() * np.sin(2 * np.pi * (rng.uniform(0.05, 0.6) * t + rng.random())) for _ in range(4)
@@ -119,8 +119,15 @@ def disturbance(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.
     mains_hz = rng.choice([50.0, 60.0]) * rng.uniform(0.995, 1.005)
     hum = np.sin(2 * np.pi * (mains_hz * t + rng.random()))
     kinds = np.stack([wander, muscle, hum])
+    normed: NDArray[np.float64] = kinds / kinds.std(axis=1, keepdims=True)
+    return normed
+
+
+def disturbance(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
+    """``n`` samples of baseline wander, muscle noise and mains hum in random shares, 1 RMS in all."""
+    kinds = noises(n, rate_hz, rng)
     share = rng.dirichlet([0.5, 0.5, 0.5])
-    mixed: NDArray[np.float64] = np.sqrt(share) @ (kinds / kinds.std(axis=1, keepdims=True))
+    mixed: NDArray[np.float64] = np.sqrt(share) @ kinds
     return mixed / mixed.std()
 
 

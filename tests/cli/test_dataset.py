@@ -28,9 +28,9 @@ def test_a_record_belongs_to_each_superclass_of_its_own_column(written: str, tmp
 
 def negated(
     leads_mv: np.ndarray, rate_hz: float, chances: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
+) -> tuple[np.ndarray, np.ndarray, float]:
     assert rate_hz == 500
-    return -leads_mv[0], leads_mv
+    return -leads_mv[0], leads_mv, rate_hz
 
 
 def test_a_disturbed_record_is_scored_against_the_truth_that_the_change_gives(tmp_path: Path) -> None:
