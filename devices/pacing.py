@@ -227,6 +227,8 @@ class Playback:
 
     def _let_go(self) -> None:
         """From here on the clock counts anew; the lock is held."""
+        if math.isnan(self._anchor_s):
+            return  # it has not begun
         now_s = self._clock()
         if not self._paused and math.isfinite(self._speed):
             played = self._anchor + (now_s - self._anchor_s) * self._rate_hz * self._speed

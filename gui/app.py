@@ -7,13 +7,18 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from types import FrameType, TracebackType
+from typing import TYPE_CHECKING
 
 from gui.inbox import Inbox
 from streamer.errors import InputError
 from streamer.stream import Event, StreamInfo
+
+if TYPE_CHECKING:
+    from gui.bench import Bench
 
 _PROBE = "from PyQt6.QtWidgets import QApplication; import pyqtgraph; QApplication([])"
 
@@ -55,6 +60,11 @@ def why_no_display() -> str | None:
     return f"Qt cannot open a window: {why}"
 
 
+def load_window() -> None:
+    """Load all that the window needs, before samples come that would have to wait for it."""
+    import gui.panels  # noqa: F401
+
+
 def run_monitor(
     inbox: Inbox,
     info: StreamInfo,
@@ -67,6 +77,8 @@ def run_monitor(
     px_per_mm: float | None = None,
     painted: Callable[[int, float], None] | None = None,
     tell: Callable[[Event], None] = lambda event: None,
+    bench: Bench | None = None,
+    settings: Path | None = None,
 ) -> int:
     """Show the monitor until it is closed; call from the main thread.
 
@@ -88,6 +100,10 @@ def run_monitor(
         As `gui.paper_view.PaperView.painted`.
     tell : callable, optional
         `Session.tell`, for what a person does in the window.
+    bench : Bench, optional
+        What composes sessions, for all that stands beside the paper; without one there is only the paper.
+    settings : Path, optional
+        The file in which the window remembers how it was left; nothing is remembered if not given.
 
     Returns
     -------
@@ -103,11 +119,21 @@ def run_monitor(
     from PyQt6.QtWidgets import QApplication
 
     from gui.monitor_window import MonitorWindow
+    from gui.panels import Panels
+    from gui.settings import Settings
 
     app = QApplication.instance() or QApplication(["mecg"])
     window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm, tell)
-    window.paper.painted = painted
     window.resize(1600, 900)
+    panels = None if bench is None else Panels(window, bench, Settings(settings))
+
+    def tell_painted(stop: int, drawn_s: float) -> None:
+        if panels is not None:
+            panels.painted(stop, drawn_s, time.monotonic())
+        if painted is not None:
+            painted(stop, drawn_s)
+
+    window.paper.painted = tell_painted
     outcome: list[BaseException] = []
     interrupted: list[int] = []
 

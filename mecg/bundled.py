@@ -21,3 +21,15 @@ def bundled(latency: str = "low") -> Path:
 def latency_of(model: Path | None) -> str | None:
     """The setting that a model file is for; None where it is a user's own."""
     return next((name for name in LATENCIES if (model or bundled()) == bundled(name)), None)
+
+
+def card_of(model: Path | None) -> str:
+    """The model card, Markdown: of a bundled model, or of a user's where one lies beside it; else empty."""
+    own = (model or bundled()).with_suffix(".md")
+    cards = (own, FOLDER / "MODEL_CARD.md") if latency_of(model) else (own,)
+    for card in cards:
+        try:
+            return card.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError):
+            continue  # a model needs none
+    return ""

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def deferred() -> Iterator[Callable[[], bool]]:
-    """Hold Ctrl-C back until the end of the block; only for the main thread.
+    """Hold Ctrl-C back until the end of the block; in other threads, which it never reaches, do nothing.
 
     Numba compiles through callbacks from C, where Python swallows a KeyboardInterrupt, or leaves the
     compiler in pieces.
@@ -27,6 +27,9 @@ def deferred() -> Iterator[Callable[[], bool]]:
         At the end, where Ctrl-C was pressed meanwhile.
     """
     asked = threading.Event()
+    if threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
     before = signal.signal(signal.SIGINT, lambda number, frame: asked.set())
     try:
         yield asked.is_set

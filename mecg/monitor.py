@@ -9,23 +9,20 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import platformdirs
+
 from devices.source import Source
-from gui.app import run_monitor, why_no_display
-from gui.inbox import Inbox
-from mecg.compose import (
-    attach_outlet,
-    attach_recorder,
-    core_of,
-    raise_failure,
-    replay_of,
-    say_notes,
-    source_of,
-)
+from gui.app import load_window, run_monitor, why_no_display
+from mecg.bench import Bench
+from mecg.compose import raise_failure, replay_of, source_of
 from mecg.files import refuse_existing
 from streamer.errors import InputError
-from streamer.run.session import Session
-from streamer.run.sink import Overflow, SessionDescription
-from streamer.vitals import Vitals
+
+AS_IT_COMES = argparse.Namespace(
+    source=None, lead=None, invert=False, placement=None, model=None, record=None, as_recorded=False
+)
+"""What a command line without options says."""
+vars(AS_IT_COMES).update(speed=1.0, start=0.0, loop=False, drop=None, lsl_out=None)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,12 +39,12 @@ def run(args: argparse.Namespace) -> int:
         source = source_of(
             args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
         )
-        session, inbox, description = _prepare(source, args)
-        attach_outlet(session, args.lsl_out, replay)
+        bench = Bench(args)
+        bench.prepare(source)
         reason = asked.result()
     if reason is not None:
         raise InputError(f"{reason}; without a window, use: mecg stream")
-    return _show(session, inbox, description, args.screenshot, args.seconds)
+    return _show(bench, args.screenshot, args.seconds)
 
 
 def show(source: Source) -> int:
@@ -58,45 +55,31 @@ def show(source: Source) -> int:
     InputError
         As the source's `open` does.
     """
-    return _show(*_prepare(source), None, None)
+    bench = Bench(AS_IT_COMES)
+    bench.prepare(source)
+    return _show(bench, None, None)
 
 
-def _prepare(
-    source: Source, args: argparse.Namespace | None = None
-) -> tuple[Session, Inbox, SessionDescription]:
-    info = source.open()
-    model, as_recorded = (None, False) if args is None else (args.model, args.as_recorded)
-    core, description = core_of(source, info, model, as_recorded=as_recorded)
-    say_notes(info)
-    vitals = Vitals(description.rate_hz, info)
-    session, inbox = Session(source, core, description, vitals=vitals), Inbox()
-    if args is not None:
-        attach_recorder(session, args)
-    session.attach(inbox, Overflow.DROP_OLDEST)
-    return session, inbox, description
-
-
-def _show(
-    session: Session,
-    inbox: Inbox,
-    description: SessionDescription,
-    screenshot: Path | None,
-    seconds: float | None,
-) -> int:
-    session.start()
+def _show(bench: Bench, screenshot: Path | None, seconds: float | None) -> int:
+    load_window()
+    showing = bench.begin()
+    about = showing.description
     try:
         code = run_monitor(
-            inbox,
-            description.stream,
-            f"{description.model} {description.model_version}",
-            description.latency.total_ms,
-            on_close=session.stop,
+            showing.inbox,
+            about.stream,
+            f"{about.model} {about.model_version}",
+            about.latency.total_ms,
+            on_close=bench.end,
             screenshot=screenshot,
             seconds=seconds,
-            tell=session.tell,
+            tell=showing.tell,
+            bench=bench,
+            settings=None
+            if screenshot is not None
+            else platformdirs.user_config_path("mecg", False) / "monitor.ini",
         )
     finally:
-        session.stop()
-        session.wait()
-    raise_failure(session.report())
+        report = bench.close()
+    raise_failure(report)
     return code

@@ -153,3 +153,15 @@ def test_a_paused_replay_can_be_stopped() -> None:
     items = list(source.items())
     assert isinstance(items[-1], Event) and items[-1].state is State.ENDED
     assert clock.now_s - 1000 == pytest.approx(2.0, abs=0.06)
+
+
+@pytest.mark.parametrize("speed", [1.0, 2.0, math.inf])
+def test_what_is_set_before_it_plays_holds_from_the_beginning(speed: float) -> None:
+    clock = Clock()
+    source = synthetic(clock)
+    source.player.speed = speed
+    source.player.paused = True
+    clock.at(3.0, lambda: setattr(source.player, "paused", False))
+    chunks = [item for item in source.items() if isinstance(item, Chunk)]
+    assert chunks[-1].stop == 2000 and chunks[0].arrival_s - 1000 >= 3.0
+    assert clock.now_s - 1000 == pytest.approx(3.0 + 4.0 / speed, abs=0.06)

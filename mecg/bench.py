@@ -1,0 +1,222 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The sessions behind one window: one after the other, each from a source of its own."""
+
+from __future__ import annotations
+
+import argparse
+import threading
+from collections.abc import Callable, Sequence
+
+from devices.ble_scan import scan_ble
+from devices.found import Found
+from devices.lsl import scan_lsl
+from devices.open_source import parse_source
+from devices.pacing import AS_RECORDED, Replay
+from devices.source import Played, Source
+from gui.bench import Found as Told
+from gui.bench import Player, Showing, Wanted
+from gui.inbox import Inbox
+from mecg.bundled import card_of
+from mecg.compose import (
+    attach_outlet,
+    attach_recorder,
+    core_of,
+    refuse_other_speeds,
+    replay_of,
+    say_notes,
+    source_of,
+)
+from streamer.errors import InputError
+from streamer.run.session import Session, SessionReport
+from streamer.run.sink import Overflow, SessionDescription
+from streamer.stream import StreamInfo
+from streamer.vitals import Limits, Vitals
+
+Scan = Callable[[float], list[Found]]
+
+SCAN_S = {"ble": 3.0, "lsl": 1.0}
+"""A round of looking, each over and over while somebody looks."""
+
+LIVE = ("lsl", "polar", "movesense")
+"""Nobody can ask these for a sample again: they take no start and no speed."""
+
+
+class Bench:
+    """Composes the sessions of one window; see `gui.bench.Bench`.
+
+    Each source gets a session, a pipeline and, where ``--record`` says so, a recording of its own: what
+    ran before is stopped and its file closed before the next one begins.  So does a seek: it is a new
+    stream from another place, whose filters settle anew.
+
+    Parameters
+    ----------
+    args : namespace
+        As the command line of `mecg monitor` has it; what concerns the source holds for the first only.
+    scans : mapping, optional
+        For tests.
+    """
+
+    def __init__(
+        self, args: argparse.Namespace, scans: dict[str, Scan] | None = None, limits: Limits | None = None
+    ) -> None:
+        self._args = args
+        self._scans = scans or {"ble": scan_ble, "lsl": scan_lsl}
+        self._limits = limits or Limits()
+        self._lock = threading.Lock()  # one source is opened at a time, which may take long, ...
+        self._switching = threading.Lock()  # ... and no session begins while the window closes
+        self._closed = False
+        self._session: Session | None = None
+        self._showing: Showing | None = None
+        self._opening: Source | None = None
+
+    @property
+    def showing(self) -> Showing:
+        """The session that runs now; call `begin` first."""
+        if self._showing is None:
+            raise RuntimeError("begin() comes before a session runs")
+        return self._showing
+
+    @property
+    def card(self) -> str:
+        """The model card; empty where a model of the user's came without one."""
+        return card_of(self._args.model)
+
+    def prepare(self, source: Source) -> None:
+        """Open the first source, and compose its session; `begin` starts it.
+
+        Raises
+        ------
+        InputError
+            As the source's `open` and `mecg.compose` do.
+        """
+        args, info = self._args, source.open()
+        wanted = Wanted(
+            info.source, args.lead, args.invert, args.placement, start_s=args.start, speed=args.speed
+        )
+        self._first = wanted, source, self._compose(source, info, args)
+        say_notes(info)
+
+    def begin(self) -> Showing:
+        """Start what was prepared; raises `InputError` or `OSError` as `Session.start` does."""
+        wanted, source, parts = self._first
+        return self._start(wanted, source, *parts)
+
+    def open(self, wanted: Wanted) -> Showing:
+        """End what runs and begin another; raises `InputError` or `OSError` where that cannot be done."""
+        with self._lock:
+            args = self._args_for(wanted)
+            replay = replay_of(args.speed, args.start, args.loop, args.drop)
+            if args.lsl_out is not None:
+                refuse_other_speeds(replay, "--lsl-out")
+            source = source_of(
+                args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
+            )
+            if wanted.source == self.showing.wanted.source and self.showing.player is None:
+                self._stop()  # a device has one link only
+            self._opening = source
+            try:
+                parts = self._compose(source, source.open(), args)
+            except BaseException:
+                source.stop()
+                raise
+            finally:
+                self._opening = None
+            with self._switching:
+                if self._closed:
+                    source.stop()
+                    raise InputError("the window was closed meanwhile")
+                self._stop()
+                return self._start(wanted, source, *parts)
+
+    def _args_for(self, wanted: Wanted) -> argparse.Namespace:
+        """The command line that would have opened this."""
+        scheme, _ = parse_source(wanted.source)
+        again = wanted.source == self.showing.wanted.source
+        live = scheme in LIVE
+        changed = {
+            "source": wanted.source,
+            "lead": wanted.lead,
+            "invert": wanted.invert,
+            "placement": wanted.placement,
+            "start": 0.0 if live else wanted.start_s,
+            "speed": 1.0 if live else wanted.speed,
+            "loop": self._args.loop and again,
+            "drop": self._args.drop if again else None,
+            "as_recorded": self._args.as_recorded and scheme == "session",
+        }
+        return argparse.Namespace(**(vars(self._args) | changed))
+
+    def _compose(
+        self, source: Source, info: StreamInfo, args: argparse.Namespace
+    ) -> tuple[Session, Inbox, SessionDescription, Vitals]:
+        core, description = core_of(source, info, args.model, as_recorded=args.as_recorded)
+        vitals = Vitals(description.rate_hz, info)
+        vitals.limits = self._limits
+        session, inbox = Session(source, core, description, vitals=vitals), Inbox()
+        attach_recorder(session, args)
+        session.attach(inbox, Overflow.DROP_OLDEST)
+        attach_outlet(session, args.lsl_out, AS_RECORDED if info.live else Replay(speed=args.speed))
+        return session, inbox, description, vitals
+
+    def _start(
+        self,
+        wanted: Wanted,
+        source: Source,
+        session: Session,
+        inbox: Inbox,
+        description: SessionDescription,
+        vitals: Vitals,
+    ) -> Showing:
+        player: Player | None = source.player if isinstance(source, Played) else None
+        if player is not None:
+            player.paused = wanted.paused
+
+        def watch_for(limits: Limits) -> None:
+            self._limits = vitals.limits = limits
+
+        session.start()
+        self._session = session
+        self._showing = Showing(wanted, inbox, description, session.tell, watch_for, player)
+        return self._showing
+
+    def _stop(self) -> None:
+        if self._session is not None:
+            self._session.stop()
+            self._session.wait()
+
+    def end(self) -> None:
+        """Ask for the end of what runs, also of what is being opened; returns at once."""
+        self._closed = True
+        if self._opening is not None:
+            self._opening.stop()
+        if self._session is not None:
+            self._session.stop()
+
+    def close(self) -> SessionReport:
+        """Wait for the end; what became of the last session."""
+        self.end()
+        with self._switching:
+            self._stop()
+        assert self._session is not None
+        return self._session.report()
+
+    def scan(self, found: Told) -> Callable[[], None]:
+        """Look over Bluetooth and LSL at the same time, round after round, until told to stop."""
+        stopping = threading.Event()
+
+        def look(kind: str, scan: Scan) -> None:
+            while not stopping.is_set():
+                seen: Sequence[Found] = ()
+                problem = ""
+                try:
+                    seen = scan(SCAN_S[kind])
+                except InputError as error:
+                    problem = " ".join(str(error).split())
+                if not stopping.is_set():
+                    found(kind, seen, problem)
+                if problem:
+                    stopping.wait(SCAN_S[kind])
+
+        for kind, scan in self._scans.items():
+            threading.Thread(target=look, args=(kind, scan), name=f"scan {kind}", daemon=True).start()
+        return stopping.set

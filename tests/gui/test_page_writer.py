@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import os
+import stat
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from gui.page_writer import in_another_process, page_of, write_beside, write_page
+from gui.past import Past
+from streamer.leads import LEADS
+from streamer.run.page import Page
+from streamer.run.sink import SessionDescription
+from streamer.stream import Frame, StreamInfo
+from tests.gui.test_latency import BUDGET
+
+MakeFrame = Callable[..., Frame]
+AT = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+
+
+def about(**stream: object) -> SessionDescription:
+    info = StreamInfo(f"wfdb:{Path.home()}/patient", 500.0, **stream)  # type: ignore[arg-type]
+    return SessionDescription(info, "net", "7", 250.0, BUDGET, "0.5-40 Hz")
+
+
+@pytest.fixture
+def past(frame: MakeFrame) -> Past:
+    past = Past(about())
+    for start in range(0, 5000, 50):
+        past.frame(frame(start, 50))
+    return past
+
+
+def test_a_page_holds_the_last_ten_seconds_up_to_the_edge(past: Past) -> None:
+    page = page_of(past, 15.0, about(), AT)
+    assert page is not None and page.leads_mv.shape == (12, 2500) and page.rate_hz == 250
+    wave = np.sin(np.arange(1250, 3750) / 20)
+    for k in range(len(LEADS)):
+        assert np.allclose(page.leads_mv[k], (k + 1) * wave / 10, atol=1e-6)
+    assert page.measured_mv is not None and np.allclose(page.measured_mv, wave / 10, atol=1e-6)
+
+
+def test_a_page_says_what_it_shows(past: Past) -> None:
+    page = page_of(past, 20.0, about(device="Make Type 3"), AT)
+    assert page is not None
+    assert page.source == "wfdb:~/patient Make Type 3"
+    assert page.started == "2026-01-02 03:04:05 UTC · 10.0 to 20.0 s of the stream"
+    assert (page.filters, page.model, page.latency) == ("0.5-40 Hz", "net 7", "72 ms algorithmic")
+    assert page.is_lead_i and page.lead == "I" and page.band_mv is None
+
+
+def test_a_page_of_another_lead_says_so(past: Past) -> None:
+    page = page_of(past, 20.0, about(lead="MLII", is_lead_i=False), AT)
+    assert page is not None and page.lead == "MLII" and not page.is_lead_i
+
+
+def test_early_on_a_page_holds_what_there_is(frame: MakeFrame) -> None:
+    past = Past(about())
+    assert page_of(past, 0.0, about(), AT) is None
+    past.frame(frame(0, 500))
+    page = page_of(past, 2.0, about(), AT)
+    assert page is not None and page.leads_mv.shape == (12, 500)
+
+
+@pytest.fixture
+def page(past: Past) -> Page:
+    page = page_of(past, 20.0, about(), AT)
+    assert page is not None
+    return page
+
+
+def test_both_files_are_written_for_the_user_alone_and_nothing_is_overwritten(
+    page: Page, tmp_path: Path
+) -> None:
+    folder = tmp_path / "Documents" / "mecg"
+    first = write_page(folder, page, "ecg")
+    again = write_page(folder, page, "ecg")
+    assert [path.name for path in (*first, *again)] == ["ecg.pdf", "ecg.png", "ecg-2.pdf", "ecg-2.png"]
+    assert first[0].read_bytes().startswith(b"%PDF") and first[1].read_bytes().startswith(b"\x89PNG")
+    if os.name != "nt":
+        assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+def test_where_one_name_is_taken_neither_is_used(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "ecg.png").write_text("mine")
+    paths = write_page(tmp_path, page, "ecg")
+    assert {path.name for path in paths} == {"ecg-2.pdf", "ecg-2.png"}
+    assert (tmp_path / "ecg.png").read_text() == "mine" and not (tmp_path / "ecg.pdf").exists()
+
+
+def test_it_is_drawn_in_another_process(page: Page, tmp_path: Path) -> None:
+    paths = in_another_process(tmp_path, page, "ecg")
+    assert sorted(tmp_path.iterdir()) == sorted(paths)
+
+
+def test_writing_waits_for_nobody_and_tells_how_it_went(page: Page, tmp_path: Path) -> None:
+    go, told = threading.Event(), []
+
+    def slowly(folder: Path, page: Page, stem: str) -> tuple[Path, ...]:
+        go.wait(10)
+        return (folder / f"{stem}.pdf",)
+
+    thread = write_beside(page, AT, tmp_path, told.append, told.append, slowly)
+    assert not told
+    go.set()
+    thread.join(10)
+    assert told == [(tmp_path / "ecg-20260102-030405.pdf",)]
+
+
+def test_a_folder_that_cannot_be_written_is_told(page: Page, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    told: list[object] = []
+    write_beside(page, AT, tmp_path / "file", told.append, told.append, write_page).join(20)
+    assert len(told) == 1 and "was not written" in str(told[0]) and "\n" not in str(told[0])
