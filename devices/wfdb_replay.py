@@ -136,15 +136,52 @@ class WfdbReplay:
         """Ask `items` to end; returns at once."""
         self.player.stop()
 
+    def whole(self) -> Callable[[int, int], tuple[int, Samples]] | None:
+        """A second reading of the record, ahead of what is played; None where it holds no other lead.
+
+        Returns
+        -------
+        callable
+            Takes ``start`` and ``stop`` on the played stream's own index; gives the index of the first
+            sample and the leads ``(12, n)`` as `items` hands them out, as far as there are any.  Samples
+            before the place where the playing began have negative indices.
+
+        Raises
+        ------
+        InputError
+            As `open` does.
+        """
+        if not self._reference or self._record is None:
+            return None
+        record, loop = Record(self._path), self._replay.loop
+        origin = round(self._replay.start_s * record.rate_hz)
+        length = record.samples - origin
+
+        def read(start: int, stop: int) -> tuple[int, Samples]:
+            start, stop = max(start, 0 if loop else -origin), stop if loop else min(stop, length)
+            pieces = [np.empty((len(LEADS), 0), np.float32)]
+            at = start
+            while at < stop:
+                first = at - at % length if loop else 0
+                end = min(stop, first + length)
+                pieces.append(self._rows(record.read(origin + at - first, origin + end - first)))
+                at = end
+            return start, np.concatenate(pieces, axis=1)
+
+        return read
+
     def _read(self, start: int, stop: int) -> tuple[Samples, Samples | None]:
         assert self._record is not None
         signals = self._record.read(start, stop)
+        twelve = self._rows(signals)
+        return signals[self._row], twelve if self._reference else None
+
+    def _rows(self, signals: Samples) -> Samples:
+        """The twelve leads of all signals; the one that is played is turned, where asked, in both."""
         signals[self._row] *= self._sign
-        if not self._reference:
-            return signals[self._row], None
-        reference = np.full((len(LEADS), stop - start), np.nan, np.float32)
+        reference = np.full((len(LEADS), signals.shape[1]), np.nan, np.float32)
         reference[list(self._reference)] = signals[list(self._reference.values())]
-        return signals[self._row], reference
+        return reference
 
 
 def _any_valid(record: Record, row: int) -> bool:

@@ -6,27 +6,77 @@ from __future__ import annotations
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
 
-from streamer.stream import Chunk, Event, Frame
+from streamer.diagnostic import LEAST_HZ, DiagnosticBand
+from streamer.stream import Chunk, Event, Frame, Samples
 
 if TYPE_CHECKING:
     from streamer.run.sink import SessionDescription
 
 
+class Truth(Protocol):
+    """The leads that a source holds beside the measured one (`streamer.truth` has two kinds)."""
+
+    @property
+    def frame(self) -> str:
+        """In which frame they are."""
+        ...
+
+    def push(self, chunk: Chunk) -> None:
+        """Take what comes with a chunk."""
+        ...
+
+    def at(self, start: int, stop: int) -> Samples:
+        """The leads ``(12, stop - start)`` at the model's rate; NaN where a lead is not known."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Leads that were measured, beside a frame that came just before."""
+
+    start: int
+    leads_mv: Samples
+    """``(12, n)`` at the frame's rate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Raw:
+    """Lead I in the diagnostic band."""
+
+    start: int
+    rate_hz: float
+    """The source's."""
+    lead_mv: Samples
+    """``(n,)``"""
+
+
+Item = Frame | Event | Measured | Raw
+
+
 class Inbox:
-    """A sink that only keeps frames and events until the window takes them.
+    """A sink that only keeps what comes until the window takes it.
 
     Any thread may fill it and another empty it.  It never blocks: of more than ``depth`` items the
     oldest go, and are counted.
+
+    Parameters
+    ----------
+    truth : Truth, optional
+        Asked for the measured leads beside each frame.
     """
 
     name = "monitor"
 
-    def __init__(self, depth: int = 4096) -> None:
-        self._waiting: deque[tuple[float, Frame | Event]] = deque()
+    def __init__(self, depth: int = 8192, truth: Truth | None = None) -> None:
+        self._waiting: deque[tuple[float, Item]] = deque()
         self._depth = depth
         self._lock = threading.Lock()
+        self._band: DiagnosticBand | None = None
+        self.truth = truth
+        """Where the measured leads come from, if there are any."""
         self.dropped = 0
         """Items that went unseen because the window was too slow."""
         self.description: SessionDescription | None = None
@@ -37,13 +87,24 @@ class Inbox:
     def open(self, description: SessionDescription) -> None:
         """Keep the session's description."""
         self.description = description
+        if description.stream.rate_hz >= LEAST_HZ:
+            self._band = DiagnosticBand(description.stream.rate_hz)
 
     def chunk(self, chunk: Chunk) -> None:
-        """Raw samples are not shown: frames carry the measured lead too."""
+        """Keep Lead I as the diagnostic band has it, where the source is fast enough."""
+        if self.truth is not None:
+            self.truth.push(chunk)
+        if self._band is not None:
+            self._put(Raw(chunk.start, self._band.rate_hz, self._band.push(chunk)))
 
     def frame(self, frame: Frame) -> None:
-        """Keep a frame."""
-        self._put(frame)
+        """Keep a frame, and what was measured beside it."""
+        if self.truth is None:
+            self._put(frame)
+            return
+        measured_mv = self.truth.at(frame.start, frame.stop)
+        known = bool((measured_mv == measured_mv).any())
+        self._put(frame, *((Measured(frame.start, measured_mv),) if known else ()))
 
     def event(self, event: Event) -> None:
         """Keep an event."""
@@ -53,16 +114,17 @@ class Inbox:
         """Nothing more will come."""
         self.closed = True
 
-    def take(self) -> list[tuple[float, Frame | Event]]:
+    def take(self) -> list[tuple[float, Item]]:
         """Everything that waits, oldest first, each with when it came (monotonic seconds)."""
         with self._lock:
             taken = list(self._waiting)
             self._waiting.clear()
         return taken
 
-    def _put(self, item: Frame | Event) -> None:
+    def _put(self, *items: Item) -> None:
         with self._lock:
-            if len(self._waiting) >= self._depth:
-                self._waiting.popleft()
-                self.dropped += 1
-            self._waiting.append((time.monotonic(), item))
+            for item in items:
+                if len(self._waiting) >= self._depth:
+                    self._waiting.popleft()
+                    self.dropped += 1
+                self._waiting.append((time.monotonic(), item))

@@ -15,9 +15,10 @@ from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QVBoxLayout
 
 from gui.actions import Action, Actions
 from gui.calipers import Calipers
+from gui.comparison import compared
 from gui.header import Header, Standing
 from gui.hold_back import HoldBack
-from gui.inbox import Inbox
+from gui.inbox import Inbox, Measured
 from gui.listener import Listener
 from gui.looking_back import LookingBack
 from gui.marker_note import MarkerNote
@@ -133,10 +134,14 @@ class MonitorWindow(QMainWindow):
         now_s = time.monotonic()
         ended = self._inbox.closed  # asked first: nothing comes after it
         for at_s, item in self._inbox.take():
-            if isinstance(item, Event):
-                self._hear(item)
-            else:
+            if isinstance(item, Frame):
                 self._take(at_s, item)
+            elif isinstance(item, Event):
+                self._hear(item)
+            elif isinstance(item, Measured):
+                self._past.truth(item.start, item.leads_mv)
+            else:
+                self._past.diagnostic_trace(item.start, item.rate_hz, item.lead_mv)
         if ended:
             self._state = State.ENDED
         self._show(now_s)
@@ -147,6 +152,7 @@ class MonitorWindow(QMainWindow):
                 listener.tell(now_s)
         if self._ticks % FRAMES_PER_S == 0:
             self._fit_gain()
+            self._compare()
 
     def _take(self, at_s: float, frame: Frame) -> None:
         if self._hold_back is None or (self._newest and self._newest[1].rate_hz != frame.rate_hz):
@@ -191,6 +197,14 @@ class MonitorWindow(QMainWindow):
         news = self._news
         if self._scale_from != "screen's stated size" or self.do.mm_set:
             news += f"   grid: {'as set' if self.do.mm_set else self._scale_from}"
+        if self.paper.look.truth:
+            truth = self._inbox.truth
+            has = self._past.has_truth and truth is not None
+            news = (
+                f"measured leads laid over, {truth.frame}   {news}"
+                if has and truth is not None
+                else f"the source holds no other measured lead   {news}"
+            )
         gain = f"{scale.mm_per_mv:g} mm/mV{' auto' if self.do.auto_gain else ''}"
         self.header.scale.setText(f"{scale.mm_per_s:g} mm/s   {gain}")
         self.header.scale.setToolTip(f"{scale.px_per_mm:.3f} px/mm ({self._scale_from})")
@@ -213,6 +227,13 @@ class MonitorWindow(QMainWindow):
         if self._frozen is not None:
             back = f"   {self._frozen.back_s:.1f} s back" if self._frozen.back_s else ""
             self.header.frozen.setText(f"FROZEN for {now_s - self._frozen.at_s:.0f} s{back}   Space lets go")
+
+    def _compare(self) -> None:
+        """Put beside each lead's name how it agrees with what was measured, where that is laid over it."""
+        past, edge_s = self._past, self._past.stop_s
+        if self._frozen is not None:
+            past, edge_s = self._frozen.past, self._frozen.edge_s
+        self.paper.say(compared(past, edge_s) if self.paper.look.truth else {})
 
     @staticmethod
     def _age_s(at_s: float, frame: Frame, now_s: float) -> float:
@@ -379,6 +400,7 @@ class MonitorWindow(QMainWindow):
             self.paper.show_signal(frozen.past, frozen.edge_s, linear=frozen.moved)
         else:
             self._show(time.monotonic())
+        self._compare()
         self._tell()
 
     def _fit_gain(self) -> None:

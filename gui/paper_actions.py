@@ -81,6 +81,14 @@ class PaperActions:
                 "rhythm strip: I as measured, I in the diagnostic band where the source allows it, II",
                 self.next_rhythm,
             ),
+            Action(
+                ("T",),
+                "Leads",
+                "Truth",
+                "measured leads over reconstructed ones, where the source holds any; with RMSE, correlation "
+                "and share in the band of the last 10 s",
+                self.toggle_truth,
+            ),
             Action(("B",), "Leads", "Band", "the ribbon that holds 90 % of the truth", self.toggle_ribbon),
         )
 

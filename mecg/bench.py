@@ -25,7 +25,9 @@ from mecg.compose import (
     replay_of,
     say_notes,
     source_of,
+    vitals_of,
 )
+from mecg.truth import truth_beside
 from streamer.errors import InputError
 from streamer.run.session import Session, SessionReport
 from streamer.run.sink import Overflow, SessionDescription
@@ -150,9 +152,10 @@ class Bench:
         self, source: Source, info: StreamInfo, args: argparse.Namespace
     ) -> tuple[Session, Inbox, SessionDescription, Vitals]:
         core, description = core_of(source, info, args.model, as_recorded=args.as_recorded)
-        vitals = Vitals(description.rate_hz, info)
+        vitals = vitals_of(description)
         vitals.limits = self._limits
-        session, inbox = Session(source, core, description, vitals=vitals), Inbox()
+        session = Session(source, core, description, vitals=vitals)
+        inbox = Inbox(truth=truth_beside(source, info, core))
         attach_recorder(session, args)
         session.attach(inbox, Overflow.DROP_OLDEST)
         attach_outlet(session, args.lsl_out, AS_RECORDED if info.live else Replay(speed=args.speed))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import threading
 import time
@@ -282,3 +283,32 @@ def test_a_day_long_record_opens_at_once_and_is_read_piece_by_piece(tmp_path: Pa
     assert [next(items), next(items)] and isinstance(next(items), Chunk)
     assert time.perf_counter() - begun < 0.5
     source.stop()
+
+
+@pytest.mark.parametrize("replay", [Replay(), Replay(start_s=2.5), Replay(start_s=6.0, loop=True)])
+def test_the_other_leads_can_be_read_ahead_on_the_played_index(replay: Replay) -> None:
+    record = RECORDINGS / "ptb-xl" / "00010_hr"
+    source = WfdbReplay(record, invert=True, replay=dataclasses.replace(replay, speed=math.inf))
+    info = source.open()
+    read = source.whole()
+    assert read is not None
+    for item in source.items():
+        if isinstance(item, Chunk) and item.start % 700 < len(item.lead_mv):
+            start, leads_mv = read(item.start, item.stop)
+            assert start == item.start and item.reference_mv is not None
+            assert np.array_equal(leads_mv, item.reference_mv, equal_nan=True)
+            assert np.array_equal(leads_mv[0], item.lead_mv)
+        if isinstance(item, Chunk) and item.stop > 8 * info.rate_hz:
+            source.stop()
+    before, leads_mv = read(-500, 0)
+    assert before == (-500 if replay.start_s == 2.5 else 0) and leads_mv.shape == (12, -before)
+    if not replay.loop:
+        length = info.samples or 0
+        start, leads_mv = read(length - 10, length + 100)
+        assert start == length - 10 and leads_mv.shape == (12, 10)
+
+
+def test_a_record_without_others_of_the_twelve_has_none_to_read_ahead() -> None:
+    source = WfdbReplay(RECORDINGS / "mitdb" / "100", lead="MLII")
+    source.open()
+    assert source.whole() is None

@@ -17,9 +17,9 @@ from pytestqt.qtbot import QtBot
 from gui.paper import LAYOUTS, RHYTHM
 from gui.theme import DARK, LIGHT
 from streamer.leads import LEADS
-from streamer.run.sink import SessionDescription
-from streamer.stream import Event, Frame, Quality, StreamInfo
+from streamer.stream import Chunk, Event, Frame, Quality, StreamInfo
 from tests.gui.a_monitor import PX_PER_MM, RATE_HZ, Monitor, ink_of, rgb_of, wave_mv
+from tests.gui.test_inbox import described
 
 MakeFrame = Callable[..., Frame]
 CLOSE_MV = 0.5 / (10 * PX_PER_MM)
@@ -304,22 +304,8 @@ def test_beats_are_marked_on_the_rhythm_strip(monitor: Monitor, frame: MakeFrame
     assert middles == pytest.approx([2.0, 3.0, 4.5], abs=0.02)
 
 
-def banded(bands: float = 2.0) -> SessionDescription:
-    from streamer.latency import LatencyBudget
-
-    return SessionDescription(
-        stream=StreamInfo("", RATE_HZ),
-        model="m",
-        model_version="1",
-        rate_hz=RATE_HZ,
-        latency=LatencyBudget(56.0, 0.0, 16.0, 6.0, 78.0, 10.0),
-        filters="0.5-40 Hz",
-        bands={"0.9": (bands,) * 12},
-    )
-
-
 def test_the_ribbon_is_as_wide_as_the_band_and_has_a_key(qtbot: QtBot, frame: MakeFrame) -> None:
-    monitor = Monitor(qtbot, StreamInfo("", RATE_HZ), banded())
+    monitor = Monitor(qtbot, StreamInfo("", RATE_HZ), described(RATE_HZ))
     monitor.send("b")
     assert monitor.window.paper.look.ribbon
     monitor.show(*(replace(one, scale_mv=np.full_like(one.leads_mv, 0.1)) for one in frames(frame, 0, 2500)))
@@ -335,3 +321,66 @@ def test_the_ribbon_is_as_wide_as_the_band_and_has_a_key(qtbot: QtBot, frame: Ma
     monitor.send("b")
     strip = monitor.window.paper._strips[0]
     assert np.ptp(np.append(faint(), 0)) / PX_PER_MM < 1 or len(faint()) < 4
+
+
+class Beside:
+    """A truth: every lead, 0.3 mV higher than estimated, but V6, which nobody measured."""
+
+    frame = "clinical frame"
+
+    def push(self, chunk: Chunk) -> None:
+        pass
+
+    def at(self, start: int, stop: int) -> np.ndarray:
+        at_s = np.arange(start, stop) / RATE_HZ
+        leads_mv = np.stack([wave_mv(lead, at_s) + 0.3 for lead in LEADS]).astype(np.float32)
+        leads_mv[-1] = np.nan
+        return leads_mv
+
+
+def test_measured_leads_lie_over_the_reconstructed_ones_when_asked(qtbot: QtBot, frame: MakeFrame) -> None:
+    monitor = Monitor(qtbot, StreamInfo("", RATE_HZ), described(RATE_HZ))
+    monitor.inbox.truth = Beside()
+    monitor.show(*(replace(one, scale_mv=np.full_like(one.leads_mv, 0.2)) for one in frames(frame, 0, 3000)))
+    assert not np.isfinite(monitor.drawn("V1", LIGHT.truth)[1]).any()
+    monitor.send("t")
+    for lead in ("V1", "III"):
+        at_s, mv = monitor.drawn(lead, LIGHT.truth)
+        seen = np.isfinite(mv)
+        assert seen.sum() > 0.8 * len(mv)
+        assert np.median(mv[seen] - wave_mv(lead, at_s[seen])) == pytest.approx(0.3, abs=2 * CLOSE_MV)
+    assert not np.isfinite(monitor.drawn("V6", LIGHT.truth)[1]).any()
+    said = {label.words[0].text: label.text for label in monitor.window.paper.labels}
+    assert "RMSE 0.30 mV  r 1.00  100 % in band" in said["V1"]
+    assert "RMSE" not in said["V6"]
+    assert "clinical frame" in monitor.words()
+    monitor.send("t")
+    assert "RMSE" not in monitor.window.paper.labels[4].text
+
+
+def test_without_other_leads_the_key_says_so(monitor: Monitor, frame: MakeFrame) -> None:
+    monitor.show(*frames(frame, 0, 500))
+    monitor.send("t")
+    assert "holds no other measured lead" in monitor.words()
+
+
+def test_the_rhythm_strip_shows_the_diagnostic_band_where_the_source_allows_it(
+    qtbot: QtBot, frame: MakeFrame
+) -> None:
+    monitor = Monitor(qtbot, StreamInfo("", 500.0), described(500.0))
+    monitor.wear(layout="3x4")
+    monitor.inbox.chunk(Chunk(0, np.zeros(50, np.float32)))
+    monitor.show(*frames(frame, 0, 50))
+    bump = np.where(np.arange(2950) == 1000, 1.0, 0.0).astype(np.float32)
+    monitor.inbox.chunk(Chunk(50, bump))
+    monitor.show(*frames(frame, 50, 1500))
+    texts = []
+    for _ in range(3):
+        label = next(label for label in monitor.window.paper.labels if label.rect.top() > 500)
+        texts.append(label.text)
+        monitor.send("r")
+    assert texts == ["I as measured", "I diagnostic 0.05-150 Hz", "II reconstructed"]
+    monitor.send("r")
+    at_s, mv = monitor.drawn(RHYTHM)
+    high = at_s[np.nan_to_num(mv) > 0.2]
+    assert len(high) and np.allclose(high, 1050 / 500.0, atol=0.02), "a spike of one sample stays one"
