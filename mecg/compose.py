@@ -34,6 +34,7 @@ from streamer.run.session_file import platform_facts
 from streamer.run.sessions import default_folder
 from streamer.run.sink import SessionDescription
 from streamer.stream import Chunk, Event, Placement, StreamInfo
+from streamer.vitals import Vitals
 
 BUNDLED_RECORDING = Path(__file__).parent.parent / "recordings" / "ptb" / "s0010_re"
 
@@ -111,6 +112,12 @@ def core_of(
             "--as-recorded shows what was recorded: leave out --model, --latency, --loop, --drop, --invert"
         )
     return AsRecorded(source.recording, source.origin), dataclasses.replace(recorded, stream=info)
+
+
+def vitals_of(description: SessionDescription) -> Vitals:
+    """What watches the beats, the alarms and the quality of a session's measured lead."""
+    delay_s = description.latency.low_pass_delay_10hz_ms / 1e3
+    return Vitals(description.rate_hz, description.stream, delay_s)
 
 
 def attach_recorder(session: Session, args: argparse.Namespace) -> None:

@@ -15,11 +15,11 @@ from mecg.compose import (
     replay_of,
     say_notes,
     source_of,
+    vitals_of,
 )
 from streamer.run.json_lines import JsonLines
 from streamer.run.session import Session
 from streamer.run.status import StatusLine
-from streamer.vitals import Vitals
 
 
 def run(args: argparse.Namespace) -> int:
@@ -32,7 +32,7 @@ def run(args: argparse.Namespace) -> int:
     info = source.open()
     core, description = core_of(whole, info, args.model, as_recorded=args.as_recorded)
     say_notes(info)
-    session = Session(source, core, description, vitals=Vitals(description.rate_hz, info))
+    session = Session(source, core, description, vitals=vitals_of(description))
     attach_recorder(session, args)
     if args.json:
         session.attach(JsonLines(sys.stdout), vital=True)

@@ -23,13 +23,18 @@ LEARN_S = 1.5
 SEARCH_BACK = 1.66
 """After this many mean RR intervals without a beat the largest missed peak counts at half the level."""
 FORGET_S = 3.0
+ABOVE_NOISE = 12.0
+"""So far above the noise's peaks the beats' level stays when it falls: noise never comes to be beats."""
+LEAST = 5e-5
+"""Nor does it fall below this, (mV per sample)^2 at 250 Hz: one beat in 200 is weaker (docs/vitals.md)."""
+BRIDGE_S = 2.0
 ASIDE_S = 0.10
 """The R peak is looked for within this of the steepest stretch."""
 
 # Places in the float state.
 _Y1, _Y2, _X1, _X2, _SUM, _SIGNAL, _NOISE, _TOP, _RR, _SLOPE, _LEVEL_TOP, _MISSED = range(12)
 # Places in the integer state.
-_SEEN, _TOP_AT, _LAST, _MISSED_AT = range(4)
+_SEEN, _TOP_AT, _LAST, _MISSED_AT, _WOKE = range(5)
 
 
 @njit(cache=True)
@@ -63,6 +68,7 @@ def _detect(
     gain, a1, a2 = coefficients
     integrate = len(ring_e)
     aside = int(ASIDE_S * rate_hz)
+    least = LEAST * (250 / rate_hz) ** 2
     for value in x:
         n = k[_SEEN]
         ring_x[n % len(ring_x)] = value
@@ -77,7 +83,7 @@ def _detect(
 
         if n < LEARN_S * rate_hz:
             f[_LEVEL_TOP] = max(f[_LEVEL_TOP], level)
-            f[_SIGNAL], f[_NOISE] = 0.6 * f[_LEVEL_TOP], 0.05 * f[_LEVEL_TOP]
+            f[_SIGNAL], f[_NOISE] = max(0.6 * f[_LEVEL_TOP], least), 0.05 * f[_LEVEL_TOP]
         threshold = f[_NOISE] + 0.25 * (f[_SIGNAL] - f[_NOISE])
 
         # A peak of the integrated energy has passed once it fell to half.
@@ -88,12 +94,16 @@ def _detect(
             f[_TOP] = 0.0
             r = _find_r(ring_x, at, aside, n)
             since = (r - k[_LAST]) / rate_hz
+            if n - k[_WOKE] < LEARN_S * rate_hz:  # the level had fallen, so that a P wave would do
+                f[_SIGNAL] = max(f[_SIGNAL], 0.5 * top)
             t_wave = since < T_WAVE_S and top < 0.25 * f[_SLOPE]
             if since >= REFRACTORY_S and top > threshold and not t_wave and n >= LEARN_S * rate_hz:
                 beats[found] = r
                 found += 1
                 if k[_LAST] >= 0 and since < 2.0:
                     f[_RR] = since if f[_RR] == 0 else 0.875 * f[_RR] + 0.125 * since
+                if since > FORGET_S:
+                    k[_WOKE] = n
                 # A single giant (an artefact, an ectopic beat) must not raise the level out of reach.
                 f[_SIGNAL] += 0.125 * (min(top, 4 * f[_SIGNAL]) - f[_SIGNAL])
                 f[_SLOPE] = top
@@ -101,18 +111,19 @@ def _detect(
             elif since >= REFRACTORY_S:
                 if not t_wave and top > f[_MISSED]:
                     f[_MISSED], k[_MISSED_AT] = top, r
-                f[_NOISE] += 0.125 * (min(top, f[_SIGNAL]) - f[_NOISE])
+                # With no beats about, noise that comes in bursts is remembered from burst to burst.
+                lull = (n - k[_LAST]) / rate_hz > FORGET_S and top < f[_NOISE]
+                f[_NOISE] += (0.01 if lull else 0.125) * (min(top, f[_SIGNAL]) - f[_NOISE])
 
         quiet = (n - k[_LAST]) / rate_hz
-        if f[_MISSED] > 0.5 * threshold and f[_RR] > 0 and quiet > SEARCH_BACK * f[_RR]:
+        if f[_MISSED] > 0.5 * threshold and SEARCH_BACK * f[_RR] < quiet <= FORGET_S and f[_RR] > 0:
             beats[found] = k[_MISSED_AT]
             found += 1
             f[_SIGNAL] += 0.25 * (f[_MISSED] - f[_SIGNAL])
             f[_SLOPE] = f[_MISSED]
             k[_LAST], f[_MISSED] = k[_MISSED_AT], 0.0
-        elif quiet > FORGET_S and k[_LAST] >= 0 and n % int(rate_hz) == 0:
-            f[_SIGNAL] *= 0.7
-            f[_NOISE] *= 0.7
+        elif quiet > FORGET_S and n % int(rate_hz) == 0:
+            f[_SIGNAL] = max(0.7 * f[_SIGNAL], ABOVE_NOISE * f[_NOISE], least)
     return found
 
 
@@ -131,22 +142,30 @@ class BeatDetector:
         alpha = np.sin(turn) / (2 * QUALITY)
         # A band-pass biquad of unit gain at its centre (Bristow-Johnson's cookbook).
         self._coefficients = np.array([alpha, -2 * np.cos(turn), 1 - alpha]) / (1 + alpha)
+        self._newest = 0.0
         self._begin(0)
 
     def push(self, start: int, lead_mv: NDArray[np.float32]) -> list[int]:
         """Take samples ``(n,)`` mV from absolute index ``start`` on; return the beats' indices.
 
-        After a gap (a jump of the index, or NaN) it learns anew, for 1.5 s.
+        A gap (a jump of the index, or NaN) of up to 2 s is bridged by a straight line, and no beat is
+        found in it; after a longer one it learns anew, for 1.5 s.
         """
         found: list[int] = []
         finite = np.isfinite(lead_mv)
         edges = np.flatnonzero(np.diff(finite, prepend=False, append=False))
         for a, b in zip(edges[::2], edges[1::2], strict=True):
-            if start + a != self._first + self._integers[_SEEN]:
-                self._begin(start + int(a))
             x = lead_mv[a:b].astype(np.float64)
+            missing = int(start + a - self._first - self._integers[_SEEN])
+            if self._integers[_SEEN] > 0 and 0 < missing <= BRIDGE_S * self._rate_hz:
+                bridge = np.linspace(self._newest, x[0], missing + 1, endpoint=False)[1:]
+                x = np.concatenate((bridge, x))
+                self._floats[_MISSED] = 0.0
+            elif missing:
+                self._begin(start + int(a))
             if self._integers[_SEEN] == 0:
                 self._floats[_X1] = self._floats[_X2] = x[0]
+            self._newest = x[-1]
             beats = np.empty(len(x) + 1, np.int64)
             n = _detect(
                 x,
@@ -166,5 +185,5 @@ class BeatDetector:
         self._ring = np.zeros(round(2 * self._rate_hz))
         self._energy = np.zeros(round(INTEGRATION_S * self._rate_hz))
         self._floats = np.zeros(12)
-        self._integers = np.zeros(4, np.int64)
-        self._integers[_LAST] = -(10**9)
+        self._integers = np.zeros(5, np.int64)
+        self._integers[[_LAST, _WOKE]] = -(10**9)

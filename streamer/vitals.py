@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from math import isfinite, nan
 
 from streamer.beats import LEARN_S, BeatDetector
-from streamer.stream import Event, Frame, State, StreamInfo
+from streamer.quality import Findings, LeadQuality
+from streamer.stream import Chunk, Event, Frame, State, StreamInfo
 
 LATEST, LATEST_SLOW, SLOW_S = 12, 4, 1.2
 """The rate is the mean of the 12 latest RR intervals, of 4 when three in a row exceed 1200 ms."""
@@ -27,6 +28,8 @@ GAP_S = 2.0
 """After so long a gap the filters start anew, and with them the rate; the signal counts as lost."""
 FOUND_S = 0.4
 """A beat is found at the latest so long after it happened."""
+KNOWN_S = 4.0
+"""Before that a signal is not called good."""
 HYSTERESIS_BPM = 2.0
 """So far inside its limit a rate alarm ends."""
 
@@ -74,21 +77,26 @@ class Vitals:
         Of the frames.
     stream : StreamInfo, optional
         What was said of the source.
+    delay_s : float
+        How much later the input band shows what happened: the delay of its low-pass.  Beats are told
+        with it taken out.
     """
 
-    def __init__(self, rate_hz: float, stream: StreamInfo | None = None) -> None:
+    def __init__(self, rate_hz: float, stream: StreamInfo | None = None, delay_s: float = 0.0) -> None:
         self._rate_hz = rate_hz
-        self._stream = stream
+        self._delay_s = delay_s
+        self._lead = LeadQuality(rate_hz, stream)
+        self._found: Findings | None = None
         self.limits = Limits()
         """May be replaced at any time, from any thread."""
         self._detector = BeatDetector(rate_hz)
         self._rate = HeartRate()
         self._beat: int | None = None  # index of the newest
         self._since = 0  # no beat is missed before this index
+        self._begun = 0
         self._seen: int | None = None  # index behind the newest valid sample
         self._hidden = 0  # the most samples in a row that were missing since the newest beat
         self._state = State.LIVE
-        self._contact = True
         self._raised: dict[str, str] = {}  # the alarms that stand, and what ends them in words
 
     def hear(self, event: Event) -> list[Event]:
@@ -96,16 +104,20 @@ class Vitals:
         if event.state is not None:
             self._state = event.state
         elif event.kind == "contact" and isfinite(event.value):
-            self._contact = event.value > 0
+            self._lead.contact = event.value > 0
         else:
             return []
         return self._signal_alarm(self._seen or 0)
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Look at raw samples; before the frames that they complete."""
+        self._lead.chunk(chunk)
 
     def push(self, frame: Frame) -> list[Event]:
         """Take a frame; return what is to be told: kinds ``beat``, ``quality`` and ``alarm``."""
         events: list[Event] = []
         if self._seen is None:
-            self._seen = frame.start
+            self._seen = self._begun = frame.start
             self._since = frame.start + round(LEARN_S * self._rate_hz)
         if frame.valid.any():
             if not frame.valid.all() or frame.start > self._seen:
@@ -117,7 +129,16 @@ class Vitals:
         elif frame.stop - self._seen > GAP_S * self._rate_hz:
             events += self._signal_alarm(frame.stop, missing=True)
         events += self._asystole_alarm(frame.stop)
+        for index, found in self._lead.push(frame):
+            events += self._note_quality(index, found)
         return events
+
+    def _note_quality(self, index: int, found: Findings) -> list[Event]:
+        known_s = (index - self._begun) / self._rate_hz
+        if found == self._found or (self._found is None and known_s < KNOWN_S and not found.wrong):
+            return []
+        self._found = found
+        return [Event("quality", found.text, at_s=index / self._rate_hz, quality=found.wrong)]
 
     # ---- beats
 
@@ -145,8 +166,10 @@ class Vitals:
                 self._rate.clear()
         self._beat, self._since, self._hidden = index, max(self._since, index), 0
         bpm = self._rate.bpm
-        host_s = frame.device_s + (index - frame.start) / self._rate_hz
-        beat = Event("beat", "beat", host_s, at_s=index / self._rate_hz, value=bpm)
+        self._lead.beat(index)
+        at_s = index / self._rate_hz - self._delay_s
+        host_s = frame.device_s + at_s - frame.start / self._rate_hz
+        beat = Event("beat", "beat", host_s, at_s=at_s, value=bpm)
         return [beat, *self._rate_alarms(index, bpm)]
 
     # ---- alarms
@@ -175,7 +198,7 @@ class Vitals:
         why = ""
         if self._state in (State.STALE, State.RECONNECTING):
             why = self._state.value
-        elif not self._contact:
+        elif not self._lead.contact:
             why = "an electrode is off"
         elif missing:
             why = f"nothing came for {GAP_S:g} s"

@@ -323,6 +323,8 @@ class Session:
         try:
             for _, item in self._inbox:
                 if isinstance(item, Chunk):
+                    if self._vitals is not None:
+                        self._vitals.chunk(item)
                     self._deliver(self._core.push(item))
                 elif self._vitals is not None:
                     self._tell_vitals(self._vitals.hear(item))
