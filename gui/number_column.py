@@ -30,21 +30,15 @@ class NumberColumn:
         self.numbers = numbers or Numbers()
         self.minute: LastMinute | None = None
         """Where the latency comes from, while anybody measures it."""
-        self._theme = LIGHT
         self._algorithmic_ms = math.nan
         self.bpm_label = QLabel(UNKNOWN)
         self.bpm_label.setObjectName("bpm")
-        self.beat_mark = QLabel("♥")
-        self.beat_mark.setObjectName("beat")
+        self.beat_mark = BeatMark()
         self.rr_label = QLabel()
         self.trend = _Trend()
         self.values = {name: QLabel(UNKNOWN) for name in _ROWS}
         self.widget.setFixedWidth(WIDTH)
         self._assemble()
-        self._beat_off = QTimer(self.widget)
-        self._beat_off.setSingleShot(True)
-        self._beat_off.timeout.connect(lambda: self._mark(False))
-        self._mark(False)
 
     def _assemble(self) -> None:
         top = QHBoxLayout()
@@ -95,8 +89,7 @@ class NumberColumn:
         """A beat lights its mark at once; all else waits for `tell`."""
         self.numbers.event(event)
         if event.kind == "beat":
-            self._mark(True)
-            self._beat_off.start(BEAT_MS)
+            self.beat_mark.light()
 
     def tell(self, now_s: float) -> None:
         """Bring the numbers up to date."""
@@ -114,7 +107,6 @@ class NumberColumn:
 
     def dress(self, theme: Theme) -> None:
         """Take on these colours."""
-        self._theme = theme
         self.trend.theme = theme
         self.widget.setStyleSheet(
             f"""
@@ -125,7 +117,7 @@ class NumberColumn:
             QLabel#beat {{ font-size: 22px; }}
             """
         )
-        self._mark(False)
+        self.beat_mark.dress(theme)
 
     def _tell_latency(self) -> None:
         if self.minute is None or not math.isfinite(self.minute.now_ms):
@@ -143,8 +135,31 @@ class NumberColumn:
             label.setProperty("wrong", wrong)
             label.setStyleSheet(label.styleSheet())  # Qt looks at properties only when it is dressed
 
-    def _mark(self, on: bool) -> None:
-        self.beat_mark.setStyleSheet(f"color: {self._theme.warning if on else self._theme.grid_5_mm}")
+
+class BeatMark(QLabel):
+    """A heart that lights up for a moment."""
+
+    def __init__(self) -> None:
+        super().__init__("♥")
+        self.setObjectName("beat")
+        self._theme = LIGHT
+        self._off = QTimer(self)
+        self._off.setSingleShot(True)
+        self._off.timeout.connect(self.go_out)
+
+    def light(self) -> None:
+        """A beat came."""
+        self.setStyleSheet(f"color: {self._theme.warning}")
+        self._off.start(BEAT_MS)
+
+    def go_out(self) -> None:
+        """Wait for the next one."""
+        self.setStyleSheet(f"color: {self._theme.grid_5_mm}")
+
+    def dress(self, theme: Theme) -> None:
+        """Take on these colours."""
+        self._theme = theme
+        self.go_out()
 
 
 class _Trend(QWidget):

@@ -169,9 +169,9 @@ def test_a_live_source_that_dies_leaves_the_window_and_comes_back(
     rig.panels.switch._again_s = (0.05,)
     rig.tick(frame(0, 500))
     rig.bench.showing.inbox.close()
-    rig.tick()
-    assert "ended" in rig.words()
-    qtbot.waitUntil(lambda: len(rig.bench.opened) == 1)
+    with qtbot.waitSignal(rig.panels.switch.opened):
+        rig.tick()
+        assert "ended" in rig.words()
     assert rig.bench.opened[0].source == "wfdb:first"
     rig.tick(frame(0, 250))
     assert "ended" not in rig.words() and rig.window.seen()[1] == 1.0

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from gui.kept_look import plain, restored
@@ -22,12 +22,12 @@ LOOK = Look(Scale(4.0))
 
 def test_what_is_kept_is_there_the_next_time(tmp_path: Path) -> None:
     file = tmp_path / "new folder" / "monitor.ini"
-    settings = Settings(file)
-    settings.keep("alarms/sound", False)
-    settings.keep("look", {"theme": "dark", "mm_per_s": 12.5})
-    settings.limits = Limits(40, 150)
-    settings.opened('lsl:name="a; b, c"')
-    settings.opened("wfdb:/a b/Ü")
+    store = Settings(file)
+    store.keep("alarms/sound", False)
+    store.keep("look", {"theme": "dark", "mm_per_s": 12.5})
+    store.limits = Limits(40, 150)
+    store.opened('lsl:name="a; b, c"')
+    store.opened("wfdb:/a b/Ü")
     again = Settings(file)
     assert again.get("alarms/sound", True) is False
     assert again.get("look", {}) == {"theme": "dark", "mm_per_s": 12.5}
@@ -41,9 +41,9 @@ def test_the_file_is_the_user_s_alone(tmp_path: Path) -> None:
     file.parent.mkdir(mode=0o700)
     file.write_text("")
     file.chmod(0o644)
-    settings = Settings(file)
+    store = Settings(file)
     for k in range(3):
-        settings.opened(f"wfdb:patient {k}")
+        store.opened(f"wfdb:patient {k}")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
     other = tmp_path / "new" / "monitor.ini"
     Settings(other).keep("a", 1)
@@ -52,26 +52,26 @@ def test_the_file_is_the_user_s_alone(tmp_path: Path) -> None:
 
 
 def test_without_a_file_nothing_is_written_but_remembered_as_long_as_it_lives(tmp_path: Path) -> None:
-    settings = Settings(None)
-    settings.opened("wfdb:a")
-    assert settings.recent == ["wfdb:a"] and not list(tmp_path.iterdir())
+    store = Settings(None)
+    store.opened("wfdb:a")
+    assert store.recent == ["wfdb:a"] and not list(tmp_path.iterdir())
 
 
 def test_a_place_that_cannot_be_written_costs_only_the_memory(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("no folder")
-    settings = Settings(tmp_path / "file" / "monitor.ini")
-    settings.opened("wfdb:a")
-    assert settings.recent == ["wfdb:a"]
+    store = Settings(tmp_path / "file" / "monitor.ini")
+    store.opened("wfdb:a")
+    assert store.recent == ["wfdb:a"]
 
 
 @pytest.mark.parametrize("text", ["", "no json", '"text"', "[1, 2]", "NaN", "1e999", "{}", "null"])
 def test_what_was_tampered_with_is_left_at_its_default(tmp_path: Path, text: str) -> None:
     file = tmp_path / "monitor.ini"
-    settings = Settings(file)
-    assert settings._store is not None
+    store = Settings(file)
+    assert store._store is not None
     for name in ("alarms/low_bpm", "alarms/high_bpm", "alarms/sound", "recent", "look"):
-        settings._store.setValue(name, text)
-    settings._store.sync()
+        store._store.setValue(name, text)
+    store._store.sync()
     again = Settings(file)
     limits = again.limits
     assert 15 <= limits.low_bpm < limits.high_bpm <= 300
@@ -88,6 +88,7 @@ def test_a_look_is_restored_as_it_was() -> None:
     assert restored(LOOK, plain(look, mm_set=False)).scale.px_per_mm == LOOK.scale.px_per_mm
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(
     st.dictionaries(
         st.sampled_from(["theme", "layout", "sweep", "ribbon", "mm_per_s", "mm_per_mv", "px_per_mm"]),
