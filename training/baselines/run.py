@@ -6,6 +6,7 @@ from __future__ import annotations
 import csv
 import json
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +57,7 @@ def train(recipe: Recipe, learn: Records, choose: Records, out: Path, budget_s: 
     """Train until the budget of CPU seconds is spent, or go on where a run was left.
 
     ``log.csv`` gets a line for each point of the learning curve, ``checkpoint.pt`` holds the rest.
-    The budget counts training only: preparing the truth and scoring come on top.
+    The budget counts training and its data; scoring comes on top.
     """
     torch.manual_seed(SEED)
     learner = recipe.learner(recipe)
@@ -69,10 +70,10 @@ def train(recipe: Recipe, learn: Records, choose: Records, out: Path, budget_s: 
     filters = design(recipe.rate_hz)
     choose = subset(choose, np.arange(len(choose.ecg_id))[:: max(1, len(choose.ecg_id) // CHOOSE_RECORDS)])
     truth_choose = targets(choose, filters, recipe.rate_hz)
-    truth = targets(learn, filters, recipe.rate_hz) if done.cpu_s < budget_s else None
-    while truth is not None and done.cpu_s < budget_s:
+    shuffled = Shuffled(learn, filters, recipe.rate_hz, recipe.batch)
+    while done.cpu_s < budget_s:
         began = time.monotonic()
-        loss = _round(recipe, learner, learn, truth, filters, done, budget_s)
+        loss = _round(recipe, learner, shuffled, done, budget_s)
         save(checkpoint, learner, done)
         scores = score(learner.average, recipe, choose, truth_choose, filters)
         line = {
@@ -89,36 +90,57 @@ def train(recipe: Recipe, learn: Records, choose: Records, out: Path, budget_s: 
     return learner
 
 
-def _round(
-    recipe: Recipe,
-    learner: Learner,
-    records: Records,
-    truth: NDArray[np.int16],
-    filters: Filters,
-    done: Progress,
-    budget_s: float,
-) -> float:
+class Shuffled:
+    """Batches of whole records in random order for ever, their truth made when first asked for."""
+
+    def __init__(self, records: Records, filters: Filters, rate_hz: float, batch: int) -> None:
+        self._records, self._filters, self._rate_hz, self._batch = records, filters, rate_hz, batch
+        self._truth: dict[int, NDArray[np.int16]] = {}
+
+    def batches(self, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """As `training.data.Batches.epoch`, with its augmentation."""
+        while True:
+            order = rng.permutation(len(self._records.ecg_id))
+            for first in range(0, len(order) - self._batch + 1, self._batch):
+                chosen = order[first : first + self._batch]
+                some = subset(self._records, chosen)
+                truth = np.stack([self._truth_of(int(i)) for i in chosen])
+                yield from Batches(
+                    some,
+                    truth,
+                    self._filters,
+                    self._rate_hz,
+                    self._batch,
+                    GAIN_SPREAD,
+                    GAP_SHARE,
+                    NOISE_SHARE,
+                ).epoch(rng)
+
+    def _truth_of(self, i: int) -> NDArray[np.int16]:
+        if i not in self._truth:
+            one = subset(self._records, np.array([i]))
+            self._truth[i] = targets(one, self._filters, self._rate_hz)[0]
+        return self._truth[i]
+
+
+def _round(recipe: Recipe, learner: Learner, shuffled: Shuffled, done: Progress, budget_s: float) -> float:
     """Train for one part in `ROUNDS` of the budget; returns the mean absolute error, mV."""
     rng = np.random.default_rng([SEED, done.round])
-    batches = Batches(
-        records, truth, filters, recipe.rate_hz, recipe.batch, GAIN_SPREAD, GAP_SHARE, NOISE_SHARE
-    )
     until_s = min(budget_s, done.cpu_s + budget_s / ROUNDS)
     learner.network.train()
     losses: list[float] = []
     progress = tqdm(desc=f"round {done.round + 1}", unit=" batches", leave=False, mininterval=5)
     before_s = time.process_time()
-    while done.cpu_s < until_s:
-        for x, y in batches.epoch(rng):
-            lead, leads, known = crops(x, y, recipe, rng)
-            losses.append(learner.learn(lead, leads, known, done.cpu_s / budget_s))
-            done.windows += len(lead)
-            now_s = time.process_time()
-            done.cpu_s += now_s - before_s
-            before_s = now_s
-            progress.update()
-            if done.cpu_s >= until_s:
-                break
+    for x, y in shuffled.batches(rng):
+        lead, leads, known = crops(x, y, recipe, rng)
+        losses.append(learner.learn(lead, leads, known, done.cpu_s / budget_s))
+        done.windows += len(lead)
+        now_s = time.process_time()
+        done.cpu_s += now_s - before_s
+        before_s = now_s
+        progress.update()
+        if done.cpu_s >= until_s:
+            break
     progress.close()
     done.round += 1
     return float(np.mean(losses))
