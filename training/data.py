@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -96,6 +96,10 @@ def network_input(
     return bands
 
 
+BandsOf = Callable[[NDArray[np.float32], Filters, float], NDArray[np.float32]]
+"""As `network_input`."""
+
+
 def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.int16]:
     """The clinical frame of every record, ``(records, 8, n)`` in 1 uV."""
     return np.stack(
@@ -146,6 +150,8 @@ class Batches:
     """So many of the records lose a stretch of up to `LONGEST_GAP_S`."""
     noise_share: float
     """So many of the records are measured through wander, muscle noise and hum."""
+    bands_of: BandsOf = network_input
+    """How Lead I becomes the input: other ways are for ablations."""
     hold: int = 0
     """So many samples of the last one held end each record's input, as `network_input` says."""
 

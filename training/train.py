@@ -13,6 +13,7 @@ import csv
 import json
 import math
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,9 @@ from tqdm import tqdm
 from streamer.filters import Filters
 from streamer.leads import PREDICTED, SEVEN
 from training import config as configuration
-from training.data import Batches, Records, load, network_input, targets
+from training.data import BandsOf, Batches, Records, load, network_input, targets
 from training.filter_design import design
-from training.network import MEcgNet, weights
+from training.network import MEcgNet, NetworkShape, weights
 
 WARM_UP = 0.1
 TRUTH_BEGINS_S, TRUTH_ENDS_S = 0.5, 0.8
@@ -39,10 +40,15 @@ SCORED_FROM_S = 3.0
 class Run:
     """A training run: everything that a checkpoint holds, and how to go on."""
 
-    def __init__(self, config: configuration.Config, device: torch.device) -> None:
+    def __init__(
+        self,
+        config: configuration.Config,
+        device: torch.device,
+        make: Callable[[NetworkShape], MEcgNet] = MEcgNet,
+    ) -> None:
         torch.manual_seed(config.seed)
         self.config, self.device = config, device
-        self.network = MEcgNet(config.shape).to(device)
+        self.network = make(config.shape).to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimiser = torch.optim.AdamW(
             self.network.parameters(), lr=config.peak_rate, weight_decay=config.weight_decay
@@ -134,7 +140,12 @@ class Run:
 
 
 def scores(
-    network: MEcgNet, records: Records, truth_uv: NDArray[np.int16], filters: Filters, rate_hz: float
+    network: MEcgNet,
+    records: Records,
+    truth_uv: NDArray[np.int16],
+    filters: Filters,
+    rate_hz: float,
+    bands_of: BandsOf = network_input,
 ) -> dict[str, float]:
     """RMSE (mV) and mean Pearson of the seven leads, and RMSE of I', read densely."""
     first, rows = round(SCORED_FROM_S * rate_hz), [PREDICTED.index(lead) for lead in SEVEN]
@@ -208,7 +219,7 @@ def main() -> None:
             run.save(checkpoint)
             score = scores(run.average, choose, truth_choose, filters, config.rate_hz)
             line = {"epoch": run.epoch, "loss_mv": loss, **score, "seconds": time.monotonic() - began}
-            _log(args.out / "log.csv", line)
+            log(args.out / "log.csv", line)
             print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()))
     except KeyboardInterrupt:
         run.save(checkpoint)
@@ -216,7 +227,8 @@ def main() -> None:
         raise SystemExit(130) from None
 
 
-def _log(path: Path, line: dict[str, Any]) -> None:
+def log(path: Path, line: dict[str, Any]) -> None:
+    """Add a line to a CSV file."""
     new = not path.exists()
     with path.open("a", newline="") as handle:
         writer = csv.DictWriter(handle, line.keys())

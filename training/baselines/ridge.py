@@ -19,10 +19,10 @@ from tqdm import tqdm
 from streamer.filters import Filters
 from streamer.leads import PREDICTED, SEVEN
 from training.baselines.networks import Lags
-from training.baselines.run import GAIN_SPREAD, GAP_SHARE, MEASURED, NOISE_SHARE, SEED, log
+from training.baselines.run import GAIN_SPREAD, GAP_SHARE, MEASURED, NOISE_SHARE, SEED
 from training.data import Batches, Records, load, targets
 from training.filter_design import design
-from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S
+from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S, log
 
 RATE_HZ = 250
 LOOK_AHEAD, HOP = 14, 4

@@ -23,7 +23,7 @@ from streamer.stitch import taper
 from training.baselines.recipe import Learner, Recipe, half_precision
 from training.data import Batches, Records, network_input, targets
 from training.filter_design import design
-from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S
+from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S, log
 
 SEED = 1
 MEASURED = 3
@@ -202,16 +202,6 @@ def save(path: Path, learner: Learner, done: Progress) -> None:
     part = path.with_suffix(".part")
     torch.save({"learner": learner.state(), "progress": progress}, part)
     part.replace(path)
-
-
-def log(path: Path, line: dict[str, Any]) -> None:
-    """Add a line to a CSV file."""
-    new = not path.exists()
-    with path.open("a", newline="") as handle:
-        writer = csv.DictWriter(handle, line.keys())
-        if new:
-            writer.writeheader()
-        writer.writerow(line)
 
 
 def verdict(curve: Path) -> dict[str, Any]:
