@@ -8,6 +8,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
+_COLUMNS = 3
+"""Of the help: so forty keys fit on a screen of 1024x600."""
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -56,23 +59,18 @@ class Actions:
         """The action of a key stroke, of which Qt knows more than one spelling ("Shift+=" and "+")."""
         return next((action for action in self._all if set(spellings) & set(action.keys)), None)
 
-    def as_html(self) -> str:
-        """A table of keys and what they do, in two columns of groups, for a label."""
-        groups = [(name, list(some)) for name, some in groupby(self, key=lambda action: action.group)]
-        half, columns, rows = sum(len(some) + 2 for _, some in groups) / 2, ["", ""], 0
-        for name, some in groups:
-            column = 0 if rows < half else 1
-            rows += len(some) + 2
-            columns[column] += f"<tr><td colspan=2><b>{html.escape(name)}</b></td></tr>"
+    def as_html(self, width_px: int = 1000) -> str:
+        """A table of keys and what they do, for a label of that width; read down three columns."""
+        rows = []
+        for name, some in groupby(self, key=lambda action: action.group):
+            rows.append(f"<tr><td colspan=2><b>{html.escape(name)}</b></td></tr>")
             for action in some:
                 keys = "&nbsp; ".join(html.escape(key) for key in action.keys)
-                columns[column] += (
-                    f"<tr><td style='padding-right: 16px'><b>{keys}</b></td>"
-                    f"<td>{html.escape(action.what)}</td></tr>"
-                )
+                rows.append(f"<tr><td><b>{keys}</b></td><td>{html.escape(action.what)}</td></tr>")
+        tall = -(-len(rows) // _COLUMNS)
         cells = "".join(
-            f"<td style='padding-right: 24px'><table cellpadding=2>{rows}</table></td>"
-            for rows in columns
-            if rows
+            f"<td width={width_px // _COLUMNS} style='padding-right: 12px'>"
+            f"<table cellpadding=2>{''.join(rows[first : first + tall])}</table></td>"
+            for first in range(0, len(rows), tall)
         )
-        return f"<table><tr>{cells}</tr></table>"
+        return f"<table width={width_px} style='font-size: 12px'><tr>{cells}</tr></table>"

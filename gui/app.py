@@ -157,6 +157,9 @@ def run_monitor(
         if screenshot is not None or seconds is not None:
             QTimer.singleShot(round(1000 * (10.0 if seconds is None else seconds)), finish)
         if screenshot is None:
+            screen = window.screen()
+            if screen is not None:  # where nobody maximises windows it must still fit
+                window.setGeometry(screen.availableGeometry())
             window.showMaximized()
         else:
             window.show()

@@ -62,9 +62,8 @@ class LatencyPanel(QWidget):
         if summary is None or not summary.hops:
             return "Nothing was measured yet: samples need stamps, and paint."
         return (
-            f"Age of an average sample on the screen {summary.felt_mean_ms:.0f} ms "
-            f"(p99 {summary.felt_p99_ms:.0f}); arrival to screen {summary.seen_p50_ms:.0f} ms "
-            f"(p99 {summary.seen_p99_ms:.0f})"
+            f"a sample on the screen is {summary.felt_mean_ms:.0f} ms old (p99 {summary.felt_p99_ms:.0f}); "
+            f"since its arrival {summary.seen_p50_ms:.0f} ms (p99 {summary.seen_p99_ms:.0f})"
         )
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name

@@ -90,7 +90,7 @@ class MonitorWindow(QMainWindow):
         self.do = PaperActions(self.paper, self._redraw, self._rhythms)
         self._dressed = self.paper.look.theme
         self.header = Header()
-        self.help_label = QLabel(self.paper)
+        self.help_label = QLabel(self)
         self.note = MarkerNote(self.paper, self.mark)
         self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._assemble()
@@ -312,7 +312,9 @@ class MonitorWindow(QMainWindow):
 
     def show_help(self) -> None:
         """Show the keys, or hide them."""
-        self.help_label.setText(self.table.as_html())
+        self.help_label.setWordWrap(True)  # else no column wraps
+        self.help_label.setFixedWidth(self.width() - 16)
+        self.help_label.setText(self.table.as_html(self.width() - 60))
         self.help_label.adjustSize()
         self.help_label.move(8, 8)
         self.help_label.setVisible(not self.help_label.isVisible())

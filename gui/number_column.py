@@ -17,7 +17,7 @@ from streamer.stream import Event, Frame, StreamInfo
 
 WIDTH = 176
 BEAT_MS = 120
-_ROWS = ("Lead I", "Sample age", "Lost", "Latency", "p99", "Recording", "Battery", "Model")
+_ROWS = ("Lead I", "Sample age", "Lost", "Latency, ms", "p99, ms", "Recording", "Battery", "Model")
 
 
 class NumberColumn:
@@ -121,12 +121,12 @@ class NumberColumn:
 
     def _tell_latency(self) -> None:
         if self.minute is None or not math.isfinite(self.minute.now_ms):
-            for name in ("Latency", "p99"):
+            for name in ("Latency, ms", "p99, ms"):
                 self._say(name, UNKNOWN)
             return
         owed = f"{self._algorithmic_ms:.0f} + " if math.isfinite(self._algorithmic_ms) else ""
-        self._say("Latency", f"{owed}{self.minute.now_ms:.0f} ms")
-        self._say("p99", f"{owed}{self.minute.summary().seen_p99_ms:.0f} ms")
+        self._say("Latency, ms", f"{owed}{self.minute.now_ms:.0f}")
+        self._say("p99, ms", f"{owed}{self.minute.summary().seen_p99_ms:.0f}")
 
     def _say(self, name: str, text: str, wrong: bool = False) -> None:
         label = self.values[name]

@@ -69,6 +69,9 @@ class ReplayBar:
         self.speed_label, self.place_label = QLabel(), QLabel()
         self.slider = _PlaceSlider(Qt.Orientation.Horizontal)
         self.slider.setRange(0, _STEPS)
+        policy = self.slider.sizePolicy()
+        policy.setRetainSizeWhenHidden(True)
+        self.slider.setSizePolicy(policy)
         for button, do, what in (
             (self.play_button, self.play_or_pause, "play, pause (K)"),
             (self.slower_button, lambda: self.change_speed(-1), "slower (<)"),
@@ -152,7 +155,7 @@ class ReplayBar:
         self.play_button.setText("▶ Play" if player.paused else "❚❚ Pause")
         self.speed_label.setText("max" if math.isinf(player.speed) else f"{player.speed:g}×")
         duration_s = player.duration_s
-        self.slider.setEnabled(duration_s is not None)
+        self.slider.setVisible(duration_s is not None)
         if duration_s is None:
             self.place_label.setText(duration(player.position_s))
             return

@@ -73,12 +73,12 @@ def test_a_beat_lights_its_mark_for_a_moment(column: NumberColumn, qtbot: QtBot)
 
 def test_latency_is_what_the_algorithm_owes_and_what_was_measured(column: NumberColumn) -> None:
     column.tell(0.0)
-    assert column.values["Latency"].text() == column.values["p99"].text() == "--"
+    assert column.values["Latency, ms"].text() == column.values["p99, ms"].text() == "--"
     column.minute = LastMinute(250.0, 250.0, BUDGET)
     for number in range(50):
         shown(column.minute, a_hop(number))
     column.tell(0.0)
-    assert column.values["Latency"].text() == column.values["p99"].text() == "30 ms"
+    assert column.values["Latency, ms"].text() == column.values["p99, ms"].text() == "30"
 
 
 def test_all_of_it_fits_where_the_window_is_small(column: NumberColumn) -> None:

@@ -297,6 +297,14 @@ def test_every_key_is_in_the_help(rig: Rig) -> None:
         assert action.what in text
 
 
+@pytest.mark.parametrize("size", [(1024, 600), (1600, 900)])
+def test_the_help_fits(rig: Rig, size: tuple[int, int]) -> None:
+    rig.window.resize(*size)
+    rig.key("?")
+    box = rig.window.help_label.geometry()
+    assert box.right() < size[0] and box.bottom() < size[1]
+
+
 def test_the_window_comes_back_as_it_was_left(qtbot: QtBot, tmp_path: Path) -> None:
     rig = Rig(qtbot, tmp_path)
     for key in ("d", "l", "]", "+"):
