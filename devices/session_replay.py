@@ -19,8 +19,12 @@ from streamer.leads import canonical_lead
 from streamer.run.recording import Recording
 from streamer.stream import Chunk, Event, Placement, Samples, StreamInfo
 
-OF_THE_RUN = ("state", "lost", "dropped", "failed", "disk", "recording", "repaired", "replay")
-"""Kinds of recorded events that were about that run and its files; the others are told again."""
+OF_THE_RUN = (
+    *("state", "lost", "dropped", "failed", "disk", "recording", "repaired", "replay"),
+    *("beat", "quality", "alarm", "silence"),
+)
+"""Kinds of recorded events that were about that run and its files, or that are found anew; the others
+are told again."""
 
 
 class SessionReplay:
@@ -141,7 +145,8 @@ class SessionReplay:
             while told and told[0][0] < item.stop:
                 at, event = told.popleft()
                 if at >= 0:
-                    yield dataclasses.replace(event, host_s=self._clock())
+                    at_s = event.at_s - origin / rate_hz
+                    yield dataclasses.replace(event, host_s=self._clock(), at_s=at_s)
             for first, last in _runs(self._there(item.start, item.stop)):
                 start = item.start + first
                 if expected is not None and start > expected and self.replay.drop is None:

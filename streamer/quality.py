@@ -79,7 +79,7 @@ class Findings:
         words = [flag.value for flag in Quality if flag in self.wrong]
         said = ", ".join(words) or "good"
         why = f" ({'; '.join(self.reasons)})" if self.reasons else ""
-        return f"quality of the measured lead: {said}{why}"
+        return f"quality: {said}{why}"
 
 
 class _Steady:
@@ -222,7 +222,7 @@ class LeadQuality:
             for text, there in (
                 (f"the input is not Lead I but {self._lead}", not self._is_lead_i),
                 ("pacing spikes", "paced" in on),
-                ("noise beyond what the model has learned from", "severe" in on),
+                ("more noise than the model has learned from", "severe" in on),
                 ("polarity turned, or arms exchanged", "reversed" in on),
                 ("no signal", bool(wrong & {Quality.NO_CONTACT, Quality.FLAT})),
                 ("cut off", "clipped" in on),

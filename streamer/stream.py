@@ -181,3 +181,11 @@ class Event:
     ends, of ``contact`` 1 or 0, of ``battery`` percent."""
     quality: frozenset[Quality] | None = None
     """On ``quality`` events: all that is wrong now, empty where nothing is."""
+
+    @property
+    def words(self) -> str:
+        """``KIND: TEXT`` on one line, the kind said once."""
+        text = " ".join(self.text.split())
+        if not text or text == self.kind:
+            return self.kind
+        return text if text.startswith(f"{self.kind}: ") else f"{self.kind}: {text}"

@@ -172,6 +172,7 @@ class Excerpt:
             *_stretches(missing, "gap", "gap: signal lost", about.rate_hz),
             *_stretches(settling, "settling", "settling: filters", about.rate_hz),
             *_events(recording, first, stop),
+            *_judgements(recording, first, stop),
         ]
         return cls(
             description=about,
@@ -242,20 +243,41 @@ def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
     """What happened in that time; before the first and after the last sample counts as at it."""
     marks = []
     for event in recording.events:
-        if event.kind == "lost":  # a gap says more
+        if event.kind == "lost" or event.quality is not None:  # a gap, a judgement says more
             continue
-        second = event.at_s if isfinite(event.at_s) else recording.second_of(event.host_s)
-        if not isfinite(second):
-            continue
-        index = round(second * recording.description.rate_hz)
-        index = min(max(index, recording.start), recording.stop - 1)
-        if first <= index < stop:
+        index = _index(recording, event)
+        if index is not None and first <= index < stop:
             marks.append(Mark(index - first, index - first, event.kind, _words(event)))
     return marks
 
 
+def _judgements(recording: Recording, first: int, stop: int) -> list[Mark]:
+    """Each stretch of which the same was wrong with the measured lead."""
+    told = [event for event in recording.events if event.quality is not None]
+    begins = [_index(recording, event) for event in told]
+    marks = []
+    for event, begin, end in zip(told, begins, [*begins, recording.stop][1:], strict=True):
+        if begin is None or end is None or end <= first or begin >= stop:
+            continue
+        here = max(begin, first) - first
+        if event.quality:
+            marks.append(Mark(here, min(end, stop) - first, event.kind, _words(event)))
+        elif begin >= first:
+            marks.append(Mark(here, here, event.kind, _words(event)))
+    return marks
+
+
+def _index(recording: Recording, event: Event) -> int | None:
+    """Where in the session an event was, at the model's rate; None where nobody knows."""
+    second = event.at_s if isfinite(event.at_s) else recording.second_of(event.host_s)
+    if not isfinite(second):
+        return None
+    index = round(second * recording.description.rate_hz)
+    return min(max(index, recording.start), recording.stop - 1)
+
+
 def _words(event: Event) -> str:
-    return plain_ascii(f"{event.kind}: {event.text}" if event.text else event.kind, LONGEST_TEXT)
+    return plain_ascii(event.words, LONGEST_TEXT)
 
 
 def plain_ascii(text: str, longest: int) -> str:

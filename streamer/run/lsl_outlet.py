@@ -16,7 +16,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, nan
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,8 @@ class LslOutlet:
     The stream is regular, at the model's rate, with a chunk for each frame and a stamp for each
     sample: the instant of that sample of the ECG, on LSL's clock.  The algorithmic latency is taken
     out of the stamps; it only says how much later a sample is sent.  A lost sample is NaN in every
-    lead.  Markers are ``KIND: TEXT`` of every event, in the stream ``NAME-events``.
+    lead.  Markers are ``KIND: TEXT`` of every event, in the stream ``NAME-events``; a beat is ``beat``,
+    stamped as the sample of its R peak.
 
     Parameters
     ----------
@@ -58,6 +59,7 @@ class LslOutlet:
         self._stream_name = name
         self._ecg: Any = None
         self._events: Any = None
+        self._zero_s = nan  # the instant of sample 0, by the newest frame
 
     def open(self, description: SessionDescription) -> None:
         """Make both streams known on the network.
@@ -92,17 +94,22 @@ class LslOutlet:
 
     def frame(self, frame: Frame) -> None:
         """Send a frame as one chunk."""
+        start_s = frame.start / frame.rate_hz
         first_s = frame.device_s
         if not isfinite(first_s):  # a source without stamps: the newest sample came when the chunk did
             known_s = frame.arrival_s if isfinite(frame.arrival_s) else time.monotonic()
             first_s = known_s - self._latency_s
+        self._zero_s = first_s - start_s
         _push(self._ecg, frame.leads_mv.T, self._clock.of(first_s), frame.rate_hz)
 
     def event(self, event: Event) -> None:
-        """Send an event as a marker, stamped when it happened."""
-        host_s = event.host_s if isfinite(event.host_s) else time.monotonic()
-        text = " ".join(event.text.split())
-        self._events.push_sample([f"{event.kind}: {text}" if text else event.kind], self._clock.of(host_s))
+        """Send an event as a marker, stamped as the sample at which it happened, or when it did."""
+        host_s = event.host_s
+        if isfinite(event.at_s) and isfinite(self._zero_s):
+            host_s = self._zero_s + event.at_s
+        elif not isfinite(host_s):
+            host_s = time.monotonic()
+        self._events.push_sample([event.words], self._clock.of(host_s))
 
     def close(self) -> None:
         """Let what was sent arrive, then end both streams."""
