@@ -80,7 +80,7 @@ class ConnectDialog(QDialog):
         self.source_edit.setPlaceholderText("lsl:NAME, polar:ADDRESS, wfdb:RECORD, synthetic:?bpm=72 ...")
         self.lead_edit.setPlaceholderText("I")
         self.lead_edit.setMaximumWidth(90)
-        self.invert_box = QCheckBox("turned")
+        self.invert_box = QCheckBox("polarity turned")
         self.placement_box = QComboBox()
         for text, _ in PLACEMENTS:
             self.placement_box.addItem(text)
@@ -185,7 +185,9 @@ class ConnectDialog(QDialog):
         for row in rows:
             item = QTreeWidgetItem(group, list(row))
             item.setData(0, _SOURCE, row[4])
-            item.setToolTip(0, row[0])
+            item.setToolTip(0, row[4] or row[0])
+            if row[0] == row[4]:
+                item.setText(4, "")  # a recent one has no other name
             item.setDisabled(not row[4])
             if chosen and row[4] == chosen:
                 item.setSelected(True)

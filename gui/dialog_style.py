@@ -17,6 +17,9 @@ def dialog_style(theme: Theme) -> str:
     QLineEdit, QDoubleSpinBox, QComboBox, QTreeWidget, QTextBrowser, QAbstractItemView {{
         {field} font-size: 14px; selection-background-color: {theme.reconstructed};
         selection-color: {theme.bar}; }}
+    QCheckBox::indicator {{ width: 13px; height: 13px; {field} border-radius: 2px; }}
+    QCheckBox::indicator:checked {{ background: {theme.reconstructed}; border: 3px solid {theme.paper};
+                                    outline: 1px solid {theme.soft_ink}; }}
     QLineEdit, QDoubleSpinBox, QComboBox {{ padding: 3px; border-radius: 3px; }}
     QHeaderView::section {{ background: {theme.bar}; color: {theme.soft_ink}; border: none; padding: 3px; }}
     QPushButton {{ color: {theme.ink}; background: {theme.paper}; border: 1px solid {theme.soft_ink};

@@ -97,7 +97,7 @@ class NumberColumn:
         _say(self.bpm_label, numbers.bpm(now_s))
         _say(self.rr_label, numbers.rr())
         self.trend.show_intervals(numbers.rr_ms())
-        self._say("Lead I", *numbers.quality())
+        self._say("Lead I", *numbers.quality(now_s))
         self._say("Sample age", *numbers.age(now_s))
         self._say("Lost", numbers.lost(), numbers.lost() != "0")
         self._tell_latency()
@@ -168,11 +168,11 @@ class _Trend(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.theme = LIGHT
-        self._rr: list[tuple[float, float]] = []
+        self._rr: list[list[tuple[float, float]]] = []
         self.setFixedHeight(46)
         self.setToolTip(f"RR intervals of the last {TREND_S:g} s, 300 to 1500 ms")
 
-    def show_intervals(self, rr: list[tuple[float, float]]) -> None:
+    def show_intervals(self, rr: list[list[tuple[float, float]]]) -> None:
         if rr != self._rr:
             self._rr = rr
             self.update()
@@ -185,17 +185,18 @@ class _Trend(QWidget):
         painter.drawRect(0, 0, width - 1, height - 1)
         if not self._rr:
             return
-        newest_s = self._rr[-1][0]
-        points = [
-            QPointF(
-                width - 3 - (newest_s - at_s) / TREND_S * (width - 6),
-                height - 3 - (min(max(ms, 300.0), 1500.0) - 300) / 1200 * (height - 6),
-            )
-            for at_s, ms in self._rr
-        ]
+        newest_s = self._rr[-1][-1][0]
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        painter.setPen(QPen(QColor(self.theme.reconstructed), 1.2))
-        painter.drawPolyline(QPolygonF(points))
+        for stretch in self._rr:
+            points = [
+                QPointF(
+                    width - 3 - (newest_s - at_s) / TREND_S * (width - 6),
+                    height - 3 - (min(max(ms, 300.0), 1500.0) - 300) / 1200 * (height - 6),
+                )
+                for at_s, ms in stretch
+            ]
+            painter.setPen(QPen(QColor(self.theme.reconstructed), 1.2))
+            painter.drawPolyline(QPolygonF(points))
         painter.setPen(QPen(QColor(self.theme.ink), 3))
         painter.drawPoint(points[-1])
 

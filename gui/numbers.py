@@ -80,9 +80,15 @@ class Numbers:
         known = math.isfinite(self._bpm) and silent_s <= LONGEST_RR_S
         return f"{self._bpm:.0f}" if known else UNKNOWN
 
-    def rr_ms(self) -> list[tuple[float, float]]:
-        """Of the last minute: each interval with its second on the stream's axis."""
-        return list(self._rr)
+    def rr_ms(self) -> list[list[tuple[float, float]]]:
+        """Of the last minute: each interval with its second on the stream's axis, in stretches without a
+        break."""
+        stretches: list[list[tuple[float, float]]] = []
+        for at_s, ms in self._rr:
+            if not stretches or at_s - 1e-3 * ms - stretches[-1][-1][0] > 0.1:
+                stretches.append([])
+            stretches[-1].append((at_s, ms))
+        return stretches
 
     def rr(self) -> str:
         """The newest interval, and how it varies."""
@@ -91,8 +97,10 @@ class Numbers:
         intervals = [ms for _, ms in self._rr]
         return f"RR {intervals[-1]:.0f} ms ({min(intervals):.0f}-{max(intervals):.0f})"
 
-    def quality(self) -> tuple[str, bool]:
+    def quality(self, now_s: float) -> tuple[str, bool]:
         """What is wrong with the measured lead, and whether anything is."""
+        if self.age_s(now_s) > OLD_S:
+            return UNKNOWN, False
         if self._quality is None:
             return "checking", False
         if not self._quality:

@@ -46,12 +46,14 @@ class Tone:
         self._out.start(self._buffer)
 
     def _find(self) -> None:
+        from PyQt6.QtCore import QBuffer, QByteArray, QIODevice, QLoggingCategory
+
+        # It says a lot about libraries that a tone does not need.
+        QLoggingCategory.setFilterRules("qt.multimedia*=false")
         try:
             from PyQt6.QtMultimedia import QAudioFormat, QAudioSink, QMediaDevices
         except ImportError:
             return
-        from PyQt6.QtCore import QBuffer, QByteArray, QIODevice
-
         device = QMediaDevices.defaultAudioOutput()
         form = QAudioFormat()
         form.setSampleRate(RATE_HZ)
