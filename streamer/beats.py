@@ -151,34 +151,39 @@ class BeatDetector:
         A gap (a jump of the index, or NaN) of up to 2 s is bridged by a straight line, and no beat is
         found in it; after a longer one it learns anew, for 1.5 s.
         """
-        found: list[int] = []
         finite = np.isfinite(lead_mv)
-        edges = np.flatnonzero(np.diff(finite, prepend=False, append=False))
+        if finite.all():
+            return self._push(start, lead_mv.astype(np.float64))
+        edges = np.flatnonzero(np.diff(finite, prepend=False, append=False)).tolist()
+        found = []
         for a, b in zip(edges[::2], edges[1::2], strict=True):
-            x = lead_mv[a:b].astype(np.float64)
-            missing = int(start + a - self._first - self._integers[_SEEN])
-            if self._integers[_SEEN] > 0 and 0 < missing <= BRIDGE_S * self._rate_hz:
-                bridge = np.linspace(self._newest, x[0], missing + 1, endpoint=False)[1:]
-                x = np.concatenate((bridge, x))
-                self._floats[_MISSED] = 0.0
-            elif missing:
-                self._begin(start + int(a))
-            if self._integers[_SEEN] == 0:
-                self._floats[_X1] = self._floats[_X2] = x[0]
-            self._newest = x[-1]
-            beats = np.empty(len(x) + 1, np.int64)
-            n = _detect(
-                x,
-                self._rate_hz,
-                self._coefficients,
-                self._ring,
-                self._energy,
-                self._floats,
-                self._integers,
-                beats,
-            )
-            found += [self._first + int(i) for i in beats[:n]]
+            found += self._push(start + a, lead_mv[a:b].astype(np.float64))
         return found
+
+    def _push(self, start: int, x: NDArray[np.float64]) -> list[int]:
+        """The same for a stretch without NaN."""
+        missing = start - self._first - int(self._integers[_SEEN])
+        if self._integers[_SEEN] > 0 and 0 < missing <= BRIDGE_S * self._rate_hz:
+            bridge = np.linspace(self._newest, x[0], missing + 1, endpoint=False)[1:]
+            x = np.concatenate((bridge, x))
+            self._floats[_MISSED] = 0.0
+        elif missing:
+            self._begin(start)
+        if self._integers[_SEEN] == 0:
+            self._floats[_X1] = self._floats[_X2] = x[0]
+        self._newest = float(x[-1])
+        beats = np.empty(len(x) + 1, np.int64)
+        n = _detect(
+            x,
+            self._rate_hz,
+            self._coefficients,
+            self._ring,
+            self._energy,
+            self._floats,
+            self._integers,
+            beats,
+        )
+        return [self._first + i for i in beats[:n].tolist()]
 
     def _begin(self, index: int) -> None:
         self._first = index

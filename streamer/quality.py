@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
@@ -91,7 +92,7 @@ class _Steady:
 
     def judge(self, value: float, limit: float) -> None:
         """Take the newest value of what counts above ``limit``; NaN says nothing."""
-        if np.isnan(value):
+        if isnan(value):
             return
         against = value <= FALL_SHARE * limit if self.on else value > limit
         self._against = self._against + 1 if against else 0
@@ -237,25 +238,24 @@ class LeadQuality:
         """Fast or slow noise, over its limit; NaN where a sample is missing."""
         block = self._band.newest(BLOCK_S)
         settled = self._band.stop - len(block) >= self._settled
-        self._medians.append(float(np.median(block)) if settled else float("nan"))
+        self._medians.append(_quantile(block, 0.5) if settled and not isnan(block.sum()) else nan)
         self._blocks.append((float(block.min()), float(block.max())))
         x = self._band.newest(NOISE_WINDOW_S)
-        if len(self._blocks) < 3 or np.isnan(x).any():
-            return float("nan")
+        if len(self._blocks) < 3 or isnan(x.sum()):
+            return nan
         low, high = np.array(self._blocks).T
-        height = float(
-            np.nanmedian(
-                np.maximum(np.maximum(high[2:], high[1:-1]), high[:-2])
-                - np.minimum(np.minimum(low[2:], low[1:-1]), low[:-2])
-            )
+        heights = np.maximum(np.maximum(high[2:], high[1:-1]), high[:-2]) - np.minimum(
+            np.minimum(low[2:], low[1:-1]), low[:-2]
         )
+        height = _quantile(heights[~np.isnan(heights)], 0.5)
         part = round(NOISE_PART_S * self._band.rate_hz)
         curve = np.diff(x, 2)
         parts = curve[len(curve) % part :].reshape(-1, part)
-        fast = float(np.quantile(np.sqrt((parts * parts).mean(axis=1)), NOISE_SHARE))
-        slow = float(np.ptp(self._medians)) if len(self._medians) == self._medians.maxlen else 0.0
-        worst = np.fmax(fast * fast / NOISE_UV, slow * slow / WANDER_UV)
-        return 1e3 * float(worst) / max(height, FLAT_MV)
+        fast = _quantile((parts * parts).mean(axis=1), NOISE_SHARE)  # squared
+        whole = len(self._medians) == self._medians.maxlen and not isnan(sum(self._medians))
+        slow = max(self._medians) - min(self._medians) if whole else nan
+        worst = max(fast / NOISE_UV, 0.0 if isnan(slow) else slow * slow / WANDER_UV)
+        return 1e3 * worst / max(height, FLAT_MV)
 
     def _reversal(self) -> float:
         """The polarity's score over its limit: above 1 it is reversed; NaN while no beat is new."""
@@ -269,12 +269,12 @@ class LeadQuality:
                 self._shapes.append(shape.copy())
                 new = True
         if not new or not self._is_lead_i or len(self._shapes) < LEAST_BEATS:
-            return float("nan")
+            return nan
         return polarity_score(np.mean(self._shapes, axis=0), rate_hz) / REVERSED
 
     def _count_spikes(self, raw: _Window) -> float:
         if raw.rate_hz < SPIKE_HZ:
-            return float("nan")
+            return nan
         aside = round(SPIKE_ASIDE_S * raw.rate_hz)
         x = raw.newest(SPIKE_WINDOW_S)
         first = len(x) - round(BLOCK_S * raw.rate_hz) - aside
@@ -289,14 +289,14 @@ class LeadQuality:
 def _is_clipped(x: NDArray[np.float64], rate_hz: float) -> bool:
     """Whether ``(n,)`` mV stands at its largest or smallest value as only a rail makes it."""
     x = x[~np.isnan(x)]
-    steps = np.abs(np.diff(x))
-    moving = steps[steps > 0]
     least = max(round(CLIPPED_S * rate_hz), CLIPPED_SAMPLES)
-    if not len(moving):
-        return False
-    fall = CLIPPED_STEPS * float(moving.min())
     for y in (x, -x):
-        edges = np.flatnonzero(np.diff(y == y.max(), prepend=False, append=False))
+        held = y == y.max(initial=-np.inf)
+        if np.count_nonzero(held) < CLIPPED_SAMPLES:
+            continue
+        steps = np.abs(np.diff(y))
+        fall = CLIPPED_STEPS * float(steps.min(initial=np.inf, where=steps > 0))
+        edges = np.flatnonzero(np.diff(held, prepend=False, append=False))
         times = 0
         for first, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
             length = stop - first
@@ -314,11 +314,21 @@ def _spikes(x: NDArray[np.float64], rate_hz: float, first: int) -> list[int]:
     half, aside = max(round(SPIKE_S * rate_hz), 1), round(SPIKE_ASIDE_S * rate_hz)
     out = np.zeros(len(x))
     out[half:-half] = np.abs(x[half:-half] - 0.5 * (x[2 * half :] + x[: -2 * half]))
-    usual = np.nanquantile(out, 0.75) if not np.isnan(out).all() else 0.0
+    out[np.isnan(out)] = 0.0
     found = []
     last = len(x) - aside
-    for i in (first + np.flatnonzero(out[first:last] > max(SPIKE_MV, SPIKE_ABOVE * usual))).tolist():
+    likely = first + np.flatnonzero(out[first:last] > SPIKE_MV)
+    if not len(likely):
+        return []
+    least = SPIKE_ABOVE * _quantile(out, 0.75)
+    for i in likely[out[likely] > least].tolist():
         around = slice(max(i - aside, 0), i + aside + 1)
-        if out[i] >= np.nanmax(out[around]) and out[i] > SPIKE_SHARE * np.ptp(x[around]):
+        if out[i] >= out[around].max() and out[i] > SPIKE_SHARE * np.ptp(x[around]):
             found.append(i)
     return found
+
+
+def _quantile(x: NDArray[np.float64], share: float) -> float:
+    """As numpy's, without its care: the nearest of the values."""
+    at = round(share * (len(x) - 1))
+    return float(np.partition(x, at)[at])

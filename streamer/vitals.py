@@ -119,11 +119,11 @@ class Vitals:
         if self._seen is None:
             self._seen = self._begun = frame.start
             self._since = frame.start + round(LEARN_S * self._rate_hz)
-        if frame.valid.any():
-            if not frame.valid.all() or frame.start > self._seen:
-                events += self._note_gaps(frame)
-            else:
-                self._seen = frame.stop
+        if frame.start == self._seen and frame.valid.all():
+            self._seen = frame.stop
+        elif frame.valid.any():
+            events += self._note_gaps(frame)
+        if self._seen > frame.start:
             for beat in self._detector.push(frame.start, frame.measured_mv):
                 events += self._note_beat(beat, frame)
         elif frame.stop - self._seen > GAP_S * self._rate_hz:
