@@ -7,9 +7,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mecg.evaluate import read_table
-from tests.run.known_network import scaled_identity
-from training.robustness import PLAIN, RATE_HZ, Disturbed, conditions, markdown, rows_of, subsets
+pytest.importorskip("tqdm", reason="the extra `train` is not installed")
+
+from mecg.evaluate import read_table  # noqa: E402
+from tests.run.known_network import scaled_identity  # noqa: E402
+from training.robustness import (  # noqa: E402
+    PLAIN,
+    RATE_HZ,
+    Disturbed,
+    conditions,
+    markdown,
+    rows_of,
+    subsets,
+)
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "ptb-xl"
 NAMES = ("00010_hr", "00155_hr", "00414_hr")
