@@ -13,12 +13,12 @@ from onnx import TensorProto, helper
 
 pytest.importorskip("tqdm", reason="the extra `train` is not installed")
 
-from mecg.model_file import model_bytes  # noqa: E402
-from streamer.model import STEP_KEY  # noqa: E402
-from streamer.network import Network  # noqa: E402
-from tests.run.known_network import scaled_identity  # noqa: E402
-from training import cost  # noqa: E402
-from training.compare import Model, compare, markdown  # noqa: E402
+from mecg.model_file import model_bytes
+from streamer.model import STEP_KEY
+from streamer.network import Network
+from tests.run.known_network import scaled_identity
+from training import cost
+from training.compare import Model, compare, markdown
 
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "ptb-xl"
 NAMES = ("00010_hr", "00155_hr", "00414_hr")

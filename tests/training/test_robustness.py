@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("tqdm", reason="the extra `train` is not installed")
 
-from mecg.evaluate import read_table  # noqa: E402
-from tests.run.known_network import scaled_identity  # noqa: E402
-from training.robustness import (  # noqa: E402
+from mecg.evaluate import read_table
+from tests.run.known_network import scaled_identity
+from training.robustness import (
     PLAIN,
     RATE_HZ,
     Disturbed,
