@@ -2,7 +2,7 @@
 """`mecg`: what can be asked on the command line, and how every command ends.
 
 Exit codes: 0 done; 1 a check failed; 2 bad input or usage, with one line that says what is wrong and
-what to do; 130 on Ctrl-C, after a clean stop.  Data goes to stdout, words to stderr.
+what to do; 130 on Ctrl-C, 143 on SIGTERM, after a clean stop.  Data goes to stdout, words to stderr.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import NoReturn
 
 from mecg import __version__
 from mecg.bundled import LATENCIES, bundled
+from mecg.interrupt import ended_as_by_ctrl_c
 from streamer.errors import InputError
 
 _COMMANDS = {
@@ -63,9 +64,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def guarded(command: Callable[[], int]) -> int:
     """Run what may meet bad input, a full disk, Ctrl-C or a closed pipe; returns the exit code."""
     try:
-        return command()
-    except KeyboardInterrupt:
-        return 130
+        with ended_as_by_ctrl_c() as exit_code:
+            try:
+                code = command()
+            except KeyboardInterrupt:
+                code = 130
+        return exit_code() if code == 130 else code
     except BrokenPipeError:
         # Whoever read stdout has enough.  Python flushes it once more at exit, into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

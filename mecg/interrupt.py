@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ctrl-C while something runs that cannot bear an exception in its midst."""
+"""Ctrl-C while something runs that cannot bear an exception in its midst; and what ends like it."""
 
 from __future__ import annotations
 
@@ -37,3 +37,33 @@ def deferred() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
     if asked.is_set():
         raise KeyboardInterrupt
+
+
+@contextmanager
+def ended_as_by_ctrl_c() -> Iterator[Callable[[], int]]:
+    """Within the block, take SIGTERM, and the terminal's end, for Ctrl-C: what was begun is finished.
+
+    Only the main thread of a process hears signals; elsewhere, and of what is ignored, nothing changes.
+
+    Yields
+    ------
+    callable
+        The exit code of whoever is interrupted: 130, or 128 and the signal's number.
+    """
+    heard: list[int] = []
+
+    def hear(number: int, frame: object) -> None:
+        heard.append(number)
+        signal.raise_signal(signal.SIGINT)  # whoever has a way of its own with Ctrl-C keeps it
+
+    before = {}
+    if threading.current_thread() is threading.main_thread():
+        for name in ("SIGTERM", "SIGHUP"):
+            number = getattr(signal, name, None)  # Windows has no SIGHUP
+            if number is not None and signal.getsignal(number) is signal.SIG_DFL:
+                before[number] = signal.signal(number, hear)
+    try:
+        yield lambda: 128 + heard[0] if heard else 130
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

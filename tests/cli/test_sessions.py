@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -230,3 +232,32 @@ def test_an_hour_through_the_whole_path_is_recorded_bit_for_bit(
     assert path.stat().st_size < 100e6
     with capsys.disabled():
         print(f"an hour: {path.stat().st_size / 1e6:.1f} MB, {cpu_s:.0f} s of CPU for all of it")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has another way to end a process")
+@pytest.mark.parametrize(
+    ("command", "number"), [("stream", "SIGTERM"), ("stream", "SIGHUP"), ("monitor", "SIGTERM")]
+)
+def test_who_is_asked_to_end_closes_the_recording(
+    command: str, number: str, tmp_path: Path, model_file: Path
+) -> None:
+    asked = getattr(signal, number)
+    program = [sys.executable, "-m", "mecg", command, "synthetic:", "--record", str(tmp_path)]
+    environment = os.environ | {"QT_QPA_PLATFORM": "offscreen"}
+    with subprocess.Popen(
+        [*program, "--model", str(model_file)], stderr=subprocess.PIPE, text=True, env=environment
+    ) as run:
+        deadline_s = time.monotonic() + 40
+        while not any(path.stat().st_size > 100_000 for path in tmp_path.glob("*.xdf")):
+            assert run.poll() is None and time.monotonic() < deadline_s
+            time.sleep(0.05)
+        run.send_signal(asked)
+        began_s = time.monotonic()
+        _, err = run.communicate(timeout=20)
+    assert time.monotonic() - began_s < 4
+    assert run.returncode == 128 + asked
+    assert "Traceback" not in err
+    (path,) = tmp_path.glob("*.xdf")
+    with Recording.open(path) as recording:
+        assert recording.complete
+        assert recording.raw_stop == pytest.approx(recording.stop * 2, abs=4)  # what came was reconstructed
