@@ -84,6 +84,9 @@ class Replay:
     """From the end on again with ``start_s``; the index goes on rising."""
     drop: Drop | None = None
     """What to leave out."""
+    lead_in_s: float = 0.0
+    """The first so many seconds are handed over at once, stamped as if they had just been played: who goes
+    to a place in a recording has the filters settled and a picture there."""
 
     def __post_init__(self) -> None:
         if not self.speed > 0:
@@ -123,7 +126,7 @@ class Replay:
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user: what is not played as it was recorded."""
         said = {
-            f"Playing from {self.start_s:g} s on.": self.start_s > 0,
+            f"Playing from {self.start_s + self.lead_in_s:g} s on.": self.start_s + self.lead_in_s > 0,
             "At its end it begins anew; the place where the ends meet is no heartbeat.": self.loop,
             f"Left out on purpose: {self.drop}.": self.drop is not None,
         }
@@ -172,6 +175,7 @@ class Playback:
         self._duration_s: float | None = None
         self._length: int | None = None
         self._next = 0
+        self._held = 0  # while paused, nothing from this sample on is handed over
         # Sample number `_anchor` was, or would have been, due at `_anchor_s`.
         self._anchor, self._anchor_s = 0.0, math.nan
         self._news: deque[str] = deque()
@@ -229,6 +233,7 @@ class Playback:
         """From here on the clock counts anew; the lock is held."""
         if math.isnan(self._anchor_s):
             return  # it has not begun
+        self._held = self._next
         now_s = self._clock()
         if not self._paused and math.isfinite(self._speed):
             played = self._anchor + (now_s - self._anchor_s) * self._rate_hz * self._speed
@@ -238,9 +243,9 @@ class Playback:
         self._anchor_s = now_s
 
     def _due_s(self, sample: int) -> float:
-        """When a sample's turn comes, monotonic seconds; never while paused."""
+        """When a sample's turn comes, monotonic seconds; never while it is held."""
         with self._lock:
-            if self._paused:
+            if self._paused and sample >= self._held:
                 return math.inf
             return self._anchor_s + (sample - self._anchor) / (self._rate_hz * self._speed)
 
@@ -276,7 +281,8 @@ class Playback:
         with self._lock:
             self._rate_hz, self._length = rate_hz, length
             self._duration_s = None if samples is None else samples / rate_hz
-            self._anchor_s = self._clock()
+            self._held = round(replay.lead_in_s * rate_hz)
+            self._anchor, self._anchor_s = float(self._held), self._clock()
         block_start = block_stop = start = lost = 0
         while end is None or start < end:
             stop = start + chunk if end is None else min(start + chunk, end)

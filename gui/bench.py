@@ -100,6 +100,8 @@ class Showing:
     """Sets when alarms are raised, from now on."""
     player: Player | None = None
     """None where the source is live."""
+    lead_in_s: float = 0.0
+    """The first so many seconds of the stream come at once: it lies before the place that was sought."""
 
 
 Found = Callable[[str, Sequence[Sighting], str], None]

@@ -34,6 +34,9 @@ FRAMES_PER_S = 30
 _QUIET_S = 2.0
 """After so long without a sample the header says so."""
 
+_LEAD_IN_SLACK_S = 0.05
+"""Of what comes at once the end is taken for packets, so that there is an edge where a replay is held."""
+
 _GAIN_LOOKS_S = 5.0
 """What the gain follows where it follows the signal."""
 
@@ -105,8 +108,20 @@ class MonitorWindow(QMainWindow):
 
     # ---- what flows
 
-    def follow(self, inbox: Inbox, info: StreamInfo, model_text: str, algorithmic_latency_ms: float) -> None:
-        """Show this stream from now on, and nothing more of the one before."""
+    def follow(
+        self,
+        inbox: Inbox,
+        info: StreamInfo,
+        model_text: str,
+        algorithmic_latency_ms: float,
+        *,
+        lead_in_s: float = 0.0,
+    ) -> None:
+        """Show this stream from now on, and nothing more of the one before.
+
+        Its first ``lead_in_s`` seconds come at once, which tells nothing about how its packets come.
+        """
+        self._paced_from_s = lead_in_s - algorithmic_latency_ms / 1e3 - _LEAD_IN_SLACK_S
         self._inbox = inbox
         self._info = info
         self._algorithmic_latency_ms = algorithmic_latency_ms
@@ -155,10 +170,11 @@ class MonitorWindow(QMainWindow):
             self._compare()
 
     def _take(self, at_s: float, frame: Frame) -> None:
-        if self._hold_back is None or (self._newest and self._newest[1].rate_hz != frame.rate_hz):
-            self._hold_back = HoldBack(frame.rate_hz)
         self._past.frame(frame)
-        self._hold_back.arrived(at_s, frame.start, frame.stop)
+        if frame.stop > self._paced_from_s * frame.rate_hz:
+            if self._hold_back is None or (self._newest and self._newest[1].rate_hz != frame.rate_hz):
+                self._hold_back = HoldBack(frame.rate_hz)
+            self._hold_back.arrived(at_s, frame.start, frame.stop)
         if self._newest is None and self._state is State.WAITING:
             self._state = State.LIVE
         self._newest = at_s, frame

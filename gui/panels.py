@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -122,8 +123,7 @@ class Panels:
         for part in (self.numbers, self.alarms, self):
             window.listen(part)
         kept = self._settings.get("look", {})
-        window.do.mm_set = "px_per_mm" in kept
-        window.paper.look = restored(window.paper.look, kept)
+        window.do.restore(restored(window.paper.look, kept), mm_set="px_per_mm" in kept)
         self._look = plain(window.paper.look, mm_set=window.do.mm_set)
 
     def _keep_look(self) -> None:
@@ -157,8 +157,7 @@ class Panels:
 
     def connect_source(self) -> None:
         """Show what can be connected to."""
-        self.connect_dialog.show()
-        self.connect_dialog.raise_()
+        _present(self.connect_dialog)
 
     def open(self, wanted: Wanted) -> None:
         """Show another source; what runs goes on until that one is there."""
@@ -179,12 +178,19 @@ class Panels:
         showing.watch_for(self._settings.limits)
         self._settings.opened(showing.wanted.source)
         window.follow(
-            showing.inbox, about.stream, f"{about.model} {about.model_version}", about.latency.total_ms
+            showing.inbox,
+            about.stream,
+            f"{about.model} {about.model_version}",
+            about.latency.total_ms,
+            lead_in_s=showing.lead_in_s,
         )
         self.say("")
 
     def _not_opened(self, wanted: Wanted, why: str) -> None:
+        # Commands have options where a window has fields; the source waits there for another try.
+        why = re.sub(r"choose( another)? with --lead NAME", "name a lead in Connect (O)", why)
         self.say(f"{wanted.source} was not opened: {why}")
+        self.connect_dialog.source_edit.setText(wanted.source)
         if self._bench.showing.inbox.closed:
             self.switch.ended()
 
@@ -197,6 +203,7 @@ class Panels:
     def ask_limits(self) -> None:
         """Ask when alarms are to be raised."""
         self.limits.ask(self._settings.limits, self.alarms.alarms.sound)
+        _present(self.limits)
 
     def _set_limits(self, limits: Limits, sound: bool) -> None:
         self._settings.limits = limits
@@ -250,8 +257,7 @@ class Panels:
     def show_about(self) -> None:
         """Show what the model's card says of its limits."""
         self.about_text.setMarkdown(limits_of(self._bench.card))
-        self.about_dialog.show()
-        self.about_dialog.raise_()
+        _present(self.about_dialog)
 
     def _make_about(self) -> tuple[QDialog, QTextBrowser]:
         dialog, text = QDialog(self._window), QTextBrowser()
@@ -317,6 +323,13 @@ class Panels:
         self.notice.move(8, self._window.paper.height() - self.notice.height() - 8)
         self.notice.setVisible(bool(text))
         self.notice.raise_()
+
+
+def _present(dialog: QDialog) -> None:
+    """Show a dialog where its keys are heard, also where nobody manages windows."""
+    dialog.show()
+    dialog.raise_()
+    dialog.activateWindow()
 
 
 def _listed(paths: tuple[Path, ...]) -> str:

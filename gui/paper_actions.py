@@ -161,6 +161,12 @@ class PaperActions:
         """Measured leads over reconstructed ones, or not."""
         self._change(truth=not self._look.truth)
 
+    def restore(self, look: Look, *, mm_set: bool) -> None:
+        """Look as it was left, the size of a millimetre set by hand or not."""
+        self.mm_set = mm_set
+        self._paper.look = look
+        self._changed()
+
     @property
     def _look(self) -> Look:
         return self._paper.look

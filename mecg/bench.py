@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from devices.ble_scan import scan_ble
 from devices.found import Found
@@ -38,6 +39,9 @@ Scan = Callable[[float], list[Found]]
 
 SCAN_S = {"ble": 3.0, "lsl": 1.0}
 """A round of looking, each over and over while somebody looks."""
+
+LEAD_IN_S = 10.0
+"""A screen full: what lies before the place to which a person went."""
 
 LIVE = ("lsl", "polar", "movesense")
 """Nobody can ask these for a sample again: they take no start and no speed."""
@@ -107,7 +111,7 @@ class Bench:
         """End what runs and begin another; raises `InputError` or `OSError` where that cannot be done."""
         with self._lock:
             args = self._args_for(wanted)
-            replay = replay_of(args.speed, args.start, args.loop, args.drop)
+            replay = self._with_lead_in(wanted, replay_of(args.speed, args.start, args.loop, args.drop))
             if args.lsl_out is not None:
                 refuse_other_speeds(replay, "--lsl-out")
             source = source_of(
@@ -128,7 +132,13 @@ class Bench:
                     source.stop()
                     raise InputError("the window was closed meanwhile")
                 self._stop()
-                return self._start(wanted, source, *parts)
+                return self._start(wanted, source, *parts, lead_in_s=replay.lead_in_s)
+
+    def _with_lead_in(self, wanted: Wanted, replay: Replay) -> Replay:
+        """Who seeks in what is shown finds the seconds before that place on the screen."""
+        again = wanted.source == self.showing.wanted.source and self.showing.player is not None
+        lead_in_s = min(LEAD_IN_S, replay.start_s) if again and self._args.lsl_out is None else 0.0
+        return replace(replay, start_s=replay.start_s - lead_in_s, lead_in_s=lead_in_s)
 
     def _args_for(self, wanted: Wanted) -> argparse.Namespace:
         """The command line that would have opened this."""
@@ -169,6 +179,7 @@ class Bench:
         inbox: Inbox,
         description: SessionDescription,
         vitals: Vitals,
+        lead_in_s: float = 0.0,
     ) -> Showing:
         player: Player | None = source.player if isinstance(source, Played) else None
         if player is not None:
@@ -179,7 +190,7 @@ class Bench:
 
         session.start()
         self._session = session
-        self._showing = Showing(wanted, inbox, description, session.tell, watch_for, player)
+        self._showing = Showing(wanted, inbox, description, session.tell, watch_for, player, lead_in_s)
         return self._showing
 
     def _stop(self) -> None:

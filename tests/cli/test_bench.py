@@ -104,10 +104,12 @@ def test_each_source_has_a_recording_of_its_own_that_is_whole(start: Start, tmp_
 
 def test_a_seek_is_a_new_stream_of_what_lies_there(start: Start) -> None:
     rig = start(f"wfdb:{PTB}", lead="v2")
-    there = rig.bench.open(Wanted(f"wfdb:{PTB}", lead="v2", start_s=20.0, speed=8.0))
-    frames = rig.frames(there, 3.0)
-    assert frames[0].start == 0 and frames[0].settling.all()
-    assert there.player is not None and there.player.speed == 8 and there.player.position_s >= 23
+    began_s = time.monotonic()
+    there = rig.bench.open(Wanted(f"wfdb:{PTB}", lead="v2", start_s=30.0, speed=0.25))
+    frames = rig.frames(there, there.lead_in_s - 0.1)
+    assert there.lead_in_s == 10 and time.monotonic() - began_s < 9  # a screen full, at once
+    assert frames[0].start == 0 and frames[0].settling.all() and not frames[-1].settling.any()
+    assert there.player is not None and there.player.speed == 0.25 and 30 <= there.player.position_s < 33
     assert there.player.duration_s == pytest.approx(38.4)
     measured = np.concatenate([frame.measured_mv for frame in frames])
     raw = Record(PTB).read(22_000, 23_000)[Record(PTB).row("v2") or 0].astype(float)
@@ -119,11 +121,19 @@ def test_a_seek_is_a_new_stream_of_what_lies_there(start: Start) -> None:
 
 def test_a_replay_begins_held_where_it_was_held(start: Start) -> None:
     rig = start(f"wfdb:{PTB}")
-    there = rig.bench.open(Wanted(f"wfdb:{PTB}", start_s=10.0, paused=True))
+    there = rig.bench.open(Wanted(f"wfdb:{PTB}", start_s=12.0, paused=True))
+    frames = rig.frames(there, 9.8)  # what lies before is there all the same
     time.sleep(0.3)
-    assert there.player is not None and there.player.position_s == 10.0
+    assert there.player is not None and there.player.position_s == 12.0
+    assert frames[-1].stop <= 10 * 250
     there.player.paused = False
-    rig.frames(there, 0.5)
+    rig.frames(there, 10.5)
+
+
+def test_another_recording_has_no_lead_in(start: Start) -> None:
+    rig = start()
+    there = rig.bench.open(Wanted(f"wfdb:{PTB}", start_s=12.0))
+    assert there.lead_in_s == 0 and there.player is not None and there.player.position_s >= 12
 
 
 def test_alarm_limits_go_on_from_source_to_source(start: Start) -> None:

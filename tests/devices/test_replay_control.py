@@ -165,3 +165,29 @@ def test_what_is_set_before_it_plays_holds_from_the_beginning(speed: float) -> N
     chunks = [item for item in source.items() if isinstance(item, Chunk)]
     assert chunks[-1].stop == 2000 and chunks[0].arrival_s - 1000 >= 3.0
     assert clock.now_s - 1000 == pytest.approx(3.0 + 4.0 / speed, abs=0.06)
+
+
+@pytest.mark.parametrize("paused", [False, True])
+@pytest.mark.parametrize("speed", [0.5, 1.0, 4.0])
+def test_a_lead_in_is_there_at_once_and_the_rest_in_its_time(paused: bool, speed: float) -> None:
+    clock = Clock()
+    source = synthetic(clock, speed=speed, lead_in_s=2.0)
+    source.player.paused = paused
+    clock.at(5.0, lambda: setattr(source.player, "paused", False))
+    chunks = [item for item in source.items() if isinstance(item, Chunk)]
+    assert all(a.stop == b.start for a, b in pairwise(chunks)) and chunks[-1].stop == 2000
+    assert {c.arrival_s for c in chunks if c.stop <= 1000} == {1000.0}
+    later = [c for c in chunks if c.stop > 1000]
+    assert later[0].arrival_s >= 1000.0 + 5.0 * paused
+    assert clock.now_s - 1000 == pytest.approx(5.0 * paused + 2.0 / speed, abs=0.08)
+    assert np.diff([c.device_s for c in chunks[:90]]) == pytest.approx(CHUNK_S / speed)
+    assert all(c.device_s <= c.arrival_s for c in chunks)
+
+
+def test_it_is_paused_behind_its_lead_in_and_stands_there() -> None:
+    clock = Clock()
+    source = synthetic(clock, start_s=1.0, lead_in_s=2.0)
+    source.player.paused = True
+    clock.at(3.0, source.stop)
+    stops = [item.stop for item in source.items() if isinstance(item, Chunk)]
+    assert stops[-1] == 1000 and source.player.position_s == 3.0

@@ -13,6 +13,7 @@ from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
+from gui.bench import Wanted
 from gui.monitor_window import MonitorWindow
 from gui.panels import Panels
 from gui.settings import Settings
@@ -160,6 +161,18 @@ def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -
     assert "wfdb:first" in rig.window.windowTitle()
     rig.tick(frame(0, 250))
     assert rig.window.seen()[1] == 1.0
+
+
+def test_a_lead_that_is_missing_can_be_named_in_the_dialog(rig: Rig) -> None:
+    rig.bench.refuse = "'100' has no lead 'I', only MLII, V5; choose with --lead NAME"
+    rig.panels.open(Wanted("wfdb:/r/100"))
+    rig.qtbot.waitUntil(lambda: "only MLII, V5; name a lead in Connect (O)" in rig.panels.notice.toolTip())
+    rig.bench.refuse = ""
+    rig.key("o")
+    rig.panels.connect_dialog.lead_edit.setText("MLII")
+    rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
+    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 2)
+    assert rig.bench.opened[1] == Wanted("wfdb:/r/100", "MLII")
 
 
 def test_a_live_source_that_dies_leaves_the_window_and_comes_back(
@@ -312,8 +325,10 @@ def test_the_window_comes_back_as_it_was_left(qtbot: QtBot, tmp_path: Path) -> N
     rig.tick()
     left = rig.window.paper.look
     rig.window.close()
-    again = Rig(qtbot, tmp_path).window.paper.look
+    window = Rig(qtbot, tmp_path).window
+    again = window.paper.look
     assert (again.theme, again.layout, again.scale) == (left.theme, left.layout, left.scale)
+    assert left.theme.bar in window.styleSheet()
 
 
 @pytest.mark.parametrize("size", [(1024, 600), (1280, 720), (1920, 1080)])
@@ -331,3 +346,12 @@ def test_everything_fits(rig: Rig, frame: MakeFrame, size: tuple[int, int]) -> N
         corner = part.mapTo(rig.window, part.rect().bottomRight())
         assert part.isVisible() and corner.x() < size[0] and corner.y() < size[1]
     assert rig.window.paper.height() > 0.65 * size[1]
+
+
+def test_what_comes_at_once_fills_the_screen_and_does_not_hold_it_back(rig: Rig, frame: MakeFrame) -> None:
+    showing = rig.bench.showing
+    rig.window.follow(showing.inbox, showing.description.stream, "net 1", 72.0, lead_in_s=10.0)
+    rig.tick(*(frame(start, 4) for start in range(0, 2480, 4)))  # up to what the algorithm owes
+    hold_back = rig.window._hold_back
+    assert hold_back is not None and hold_back.hold_back_s < 0.2
+    assert hold_back.edge_s(time.monotonic()) > 9.7
