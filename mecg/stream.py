@@ -35,7 +35,7 @@ def run(args: argparse.Namespace) -> int:
     session = Session(source, core, description, vitals=vitals_of(description))
     attach_recorder(session, args)
     if args.json:
-        session.attach(JsonLines(sys.stdout), vital=True)
+        session.attach(JsonLines(sys.stdout, lambda: core.lost), vital=True)
     attach_outlet(session, args.lsl_out, replay)
     session.attach(StatusLine(sys.stderr, lambda: core.lost))
     raise_failure(session.run())

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from math import isfinite
 from typing import Any, TextIO
 
@@ -12,7 +13,11 @@ from numpy.typing import NDArray
 
 from streamer.leads import LEADS
 from streamer.run.sink import SessionDescription
+from streamer.run.standing import Standing
 from streamer.stream import Chunk, Event, Frame
+
+STATUS_S = 1.0
+"""Of the signal, between two lines of type ``status``."""
 
 DECIMALS = 4
 """Of a mV: 0.1 µV."""
@@ -27,28 +32,37 @@ class JsonLines:
     (the filters have just started), ``leads_mv`` (lead to list), ``measured_mv`` ("I, as measured")
     and ``scale_mv`` (uncertainty, lead to list; null where the model states none).  A sample that
     was lost is null.  Between them objects of type ``event``: a ``beat`` has ``at_s`` (of the R peak,
-    seconds since sample 0) and the heart rate as ``value``.
+    seconds since sample 0) and the heart rate as ``value``.  And after each second of the signal one
+    of type ``status``: ``seconds``, ``state``, ``source_rate_hz``, ``hr_bpm``, ``quality`` (a list of what
+    is wrong, null while unknown), ``lost`` and ``latency_ms`` (``algorithmic``, ``now``, ``p99``).
 
     Parameters
     ----------
     out : text stream
         Usually standard output.
+    lost : callable
+        How many samples were lost so far.
     """
 
     name = "JSON lines"
 
-    def __init__(self, out: TextIO) -> None:
+    def __init__(self, out: TextIO, lost: Callable[[], int]) -> None:
         self._out = out
+        self._lost = lost
+        self._status_s = STATUS_S
 
     def open(self, description: SessionDescription) -> None:
         """Write the first line."""
+        self._standing = Standing(description, self._lost)
         self._write({"type": "stream", **description.as_dict()})
 
     def chunk(self, chunk: Chunk) -> None:
-        """Nothing: frames carry the measured lead."""
+        """Nothing to write: frames carry the measured lead."""
+        self._standing.chunk(chunk)
 
     def frame(self, frame: Frame) -> None:
         """Write a frame."""
+        self._standing.frame(frame)
         stated = bool(np.isfinite(frame.scale_mv).any())
         self._write(
             {
@@ -63,9 +77,13 @@ class JsonLines:
                 "scale_mv": dict(zip(LEADS, map(_numbers, frame.scale_mv), strict=True)) if stated else None,
             }
         )
+        if frame.stop / frame.rate_hz >= self._status_s:
+            self._status_s = frame.stop / frame.rate_hz // STATUS_S * STATUS_S + STATUS_S
+            self._write({"type": "status", **self._standing.facts()})
 
     def event(self, event: Event) -> None:
         """Write an event."""
+        self._standing.event(event)
         self._write(
             {
                 "type": "event",

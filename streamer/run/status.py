@@ -5,23 +5,18 @@ from __future__ import annotations
 
 import shutil
 import threading
-import time
 from collections.abc import Callable
-from math import isfinite, nan
 from typing import TextIO
 
-from streamer.run.histogram import Histogram
 from streamer.run.sink import SessionDescription
-from streamer.stream import Chunk, Event, Frame, Quality, State
+from streamer.run.standing import Standing
+from streamer.stream import Chunk, Event, Frame
 
 LIVE_S = 0.2
 """Between two rewritings of the line on a terminal ..."""
 
 PLAIN_S = 1.0
 """... and between two lines in a log."""
-
-BEAT_S = 4.5
-"""After so long without a beat the heart rate is unknown."""
 
 
 class StatusLine:
@@ -50,37 +45,21 @@ class StatusLine:
         self._failure: OSError | None = None
         self._closing = False
         self._said: list[str] = []
-        self._state = State.WAITING
-        self._stop = 0
-        self._beat: Event | None = None
-        self._wrong: frozenset[Quality] | None = None
-        self._newest_s = nan
-        self._frame_s = 0.0
-        self._latency_ms = nan
-        self._latencies = Histogram()
 
     def open(self, description: SessionDescription) -> None:
         """Start to paint."""
-        self._rate_hz = description.stream.rate_hz
-        self._algorithmic_ms = description.latency.total_ms
+        self._standing = Standing(description, self._lost)
         self._painter.start()
 
     def chunk(self, chunk: Chunk) -> None:
         """Note how far the stream has come, and when."""
         with self._changed:
-            if self._state in (State.WAITING, State.CONNECTING):
-                self._state = State.LIVE
-            self._stop = chunk.stop
-            stamped_s = chunk.device_s + len(chunk.lead_mv) / self._rate_hz
-            self._newest_s = stamped_s if isfinite(stamped_s) else chunk.arrival_s
+            self._standing.chunk(chunk)
 
     def frame(self, frame: Frame) -> None:
         """Take the time since the newest sample that this frame needed arrived."""
-        self._frame_s = frame.stop / frame.rate_hz
-        if isfinite(frame.arrival_s):
-            with self._changed:
-                self._latency_ms = 1e3 * (time.monotonic() - frame.arrival_s)
-                self._latencies.add(self._latency_ms)
+        with self._changed:
+            self._standing.frame(frame)
 
     def event(self, event: Event) -> None:
         """Have it written at once.
@@ -91,13 +70,9 @@ class StatusLine:
             What had failed before could not be written.
         """
         with self._changed:
-            if event.state is not None:
-                self._state = event.state
+            self._standing.event(event)
             if event.kind == "beat":
-                self._beat = event
                 return
-            if event.quality is not None:
-                self._wrong = event.quality
             self._said.append(event.text)
             self._changed.notify()
             if self._failure is not None:
@@ -116,31 +91,7 @@ class StatusLine:
     def text(self) -> str:
         """The line as it is now."""
         with self._changed:
-            parts = [self._state.value, f"{self._rate_hz:g} Hz", f"{self._stop / self._rate_hz:.1f} s"]
-            parts.append(f"HR {self._rate_words()}")
-            parts.append(f"quality {self._quality_words()}")
-            parts.append(f"lost {self._lost()}")
-            if self._latencies.count:
-                now_ms, p99_ms = self._latency_ms, self._latencies.quantile(0.99)
-                parts.append(
-                    f"latency {self._algorithmic_ms:.0f} ms + {now_ms:.1f} ms now, {p99_ms:.1f} ms p99"
-                )
-            if isfinite(self._newest_s) and self._state is not State.ENDED:
-                age_s = max(time.monotonic() - self._newest_s, 0.0)
-                parts.append(f"newest sample {age_s:.2f} s old")
-            return " | ".join(parts)
-
-    def _rate_words(self) -> str:
-        """The heart rate of a beat that is not long ago."""
-        beat = self._beat
-        if beat is None or not isfinite(beat.value) or self._frame_s - beat.at_s > BEAT_S:
-            return "--"
-        return f"{beat.value:.0f}"
-
-    def _quality_words(self) -> str:
-        if self._wrong is None:
-            return "--"
-        return ", ".join(sorted(flag.value for flag in self._wrong)) or "good"
+            return self._standing.text()
 
     def _paint_on(self) -> None:
         closing = False

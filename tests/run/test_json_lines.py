@@ -17,7 +17,7 @@ def test_every_line_is_valid_json_and_together_they_are_the_stream(network: Netw
     info = StreamInfo("test:", 500)
     pipeline = Pipeline(info, network)
     out = io.StringIO()
-    sink = JsonLines(out)
+    sink = JsonLines(out, lambda: 200)
     sink.open(SessionDescription.of(info, network.spec, pipeline.latency))
     mv = np.random.default_rng(4).normal(0, 0.3, 1000).astype(np.float32)
     frames = [*pipeline.push(Chunk(0, mv[:400])), *pipeline.push(Chunk(600, mv[600:])), *pipeline.finish()]
@@ -29,12 +29,20 @@ def test_every_line_is_valid_json_and_together_they_are_the_stream(network: Netw
     def refuse(constant: str) -> None:
         raise AssertionError(f"{constant} is not JSON")
 
-    first, event, *rest = [json.loads(line, parse_constant=refuse) for line in out.getvalue().splitlines()]
+    first, event, *lines = [json.loads(line, parse_constant=refuse) for line in out.getvalue().splitlines()]
     assert (first["type"], first["leads"], first["units"]) == ("stream", list(LEADS), "mV")
     assert first["origins"] == ORIGIN
     assert first["algorithmic_ms"]["total"] == pytest.approx(pipeline.latency.total_ms)
     assert (event["type"], event["state"]) == ("event", "live")
+    rest = [line for line in lines if line["type"] == "frame"]
+    statuses = [line for line in lines if line["type"] == "status"]
+    assert len(rest) + len(statuses) == len(lines)
     assert len(rest) == len(frames)
+    assert len(statuses) == 2
+    assert statuses[-1]["lost"] == 200
+    assert statuses[-1]["state"] == "live"
+    assert (statuses[-1]["hr_bpm"], statuses[-1]["quality"]) == (None, None)
+    assert statuses[-1]["latency_ms"]["algorithmic"] == pytest.approx(pipeline.latency.total_ms)
     expected = 0
     for frame, line in zip(frames, rest, strict=True):
         assert line["start"] == frame.start == expected

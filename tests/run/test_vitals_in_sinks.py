@@ -186,12 +186,19 @@ def test_a_replay_finds_beats_and_quality_anew_and_once(
 def test_beats_do_not_crowd_the_status_and_are_in_the_json_lines(network: Network) -> None:
     status, lines = io.StringIO(), io.StringIO()
     source = Turned("?rate=500&bpm=75&seconds=20", 5000, 10_000)
-    session = session_of(source, source.open(), network, JsonLines(lines), StatusLine(status, lambda: 0))
+    session = session_of(
+        source, source.open(), network, JsonLines(lines, lambda: 0), StatusLine(status, lambda: 0)
+    )
     session.run()
     assert "beat" not in status.getvalue()
     assert "HR 75" in status.getvalue().splitlines()[-1]
     assert "reversed" in status.getvalue().splitlines()[-1]
-    events = [line for line in map(json.loads, lines.getvalue().splitlines()) if line["type"] == "event"]
+    objects = [json.loads(line) for line in lines.getvalue().splitlines()]
+    statuses = [line for line in objects if line["type"] == "status"]
+    assert len(statuses) == 20
+    assert statuses[-1]["hr_bpm"] == pytest.approx(75, abs=1)
+    assert statuses[-1]["quality"] == ["out_of_range", "reversed"]
+    events = [line for line in objects if line["type"] == "event"]
     beats = [event for event in events if event["kind"] == "beat"]
     assert len(beats) > 20
     assert beats[-1]["value"] == pytest.approx(75, abs=1)
