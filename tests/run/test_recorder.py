@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import psutil
 import pytest
 import pyxdf
 
@@ -29,6 +30,7 @@ from streamer.run.session import Session
 from streamer.run.sessions import repair, summary
 from streamer.run.xdf import BOUNDARY_UUID, boundary
 from streamer.stream import Chunk, Event, Frame, State
+from streamer.vitals import Vitals
 from tests.run.made_session import description, frame, items, record, same_chunks, same_frames
 from tests.run.test_session import Listed
 from tests.run.test_session import Recorder as Keeper
@@ -475,3 +477,28 @@ def test_an_hour_at_500_hz_is_in_the_file_bit_for_bit(
         print(f"{name}: {value:.2f}")
     assert size < 170e6
     assert cpu_s < 60  # under 2 % of a core
+
+
+@pytest.mark.long
+def test_hours_of_recording_take_no_more_memory(tmp_path: Path) -> None:
+    """Four hours at 500 Hz, through sessions' own parts: what is kept does not grow with what was said."""
+    recorder, watch = Recorder(tmp_path, {}, silent), Vitals(250.0, description().stream)
+    recorder.open(description())
+    rng = np.random.default_rng(2)
+    raw = rng.normal(0, 0.3, 500).astype(np.float32)
+    leads, whole = rng.normal(0, 0.3, (12, 250)).astype(np.float32), np.ones(250, np.bool_)
+    process, taken = psutil.Process(), []
+    for second in range(4 * 3600):
+        watch.chunk(Chunk(500 * second, raw, second, second))
+        recorder.chunk(Chunk(500 * second, raw, second, second))
+        made = Frame(250 * second, 250.0, leads, leads[0], leads, whole, ~whole, second, second)
+        recorder.frame(made)
+        for event in watch.push(made):
+            recorder.event(event)
+        recorder.event(Event("beat", "beat", float(second), at_s=float(second), value=60.0))
+        if second % 3600 == 1800:
+            taken.append(process.memory_info().rss)
+    recorder.close()
+    assert recorder.path.stat().st_size > 200_000_000
+    # The tables of a reader take 26 MB for each hour.
+    assert max(taken) - taken[0] < 8_000_000
