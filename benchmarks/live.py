@@ -18,6 +18,7 @@ import psutil
 
 from benchmarks.measure import ROOT, Effort, Row
 from devices.synthetic import Synthetic
+from mecg.compose import vitals_of
 from streamer.network import Network
 from streamer.pipeline import Pipeline
 from streamer.run.session import Session
@@ -159,7 +160,8 @@ def run_many(n: int, seconds: float) -> dict[str, float]:
         # As a radio would be: what is not taken in time is dropped, and counted.
         info = StreamInfo(f"live {i}", source.open().rate_hz, live=True)
         pipeline = Pipeline(info, network, clock=time.monotonic)
-        session = Session(source, pipeline, SessionDescription.of(info, network.spec, pipeline.latency))
+        description = SessionDescription.of(info, network.spec, pipeline.latency)
+        session = Session(source, pipeline, description, vitals=vitals_of(description))
         sink = _Counting(f"sink {i}")
         session.attach(sink)
         sessions.append(session)

@@ -13,7 +13,7 @@ import numpy as np
 from devices.pacing import Replay
 from gui.app import why_no_display
 from mecg.__main__ import guarded
-from mecg.compose import BUNDLED_RECORDING, FirstSeconds, pipeline_of, raise_failure, source_of
+from mecg.compose import BUNDLED_RECORDING, FirstSeconds, pipeline_of, raise_failure, source_of, vitals_of
 from mecg.files import write_whole
 from mecg.model_file import network_of
 from mecg.monitor import show
@@ -92,7 +92,8 @@ def headless(out: Path = OUT, seconds: float = SECONDS, speed: float = 1.0) -> i
     info = source.open()
     network = network_of(None)
     pipeline = pipeline_of(info, network)
-    session = Session(source, pipeline, SessionDescription.of(info, network.spec, pipeline.latency))
+    description = SessionDescription.of(info, network.spec, pipeline.latency)
+    session = Session(source, pipeline, description, vitals=vitals_of(description))
     page = PageSink()
     session.attach(WfdbSink(out, BUNDLED_RECORDING.name, force=True))
     session.attach(page)
