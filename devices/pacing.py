@@ -178,7 +178,8 @@ class Playback:
         self._held = 0  # while paused, nothing from this sample on is handed over
         # Sample number `_anchor` was, or would have been, due at `_anchor_s`.
         self._anchor, self._anchor_s = 0.0, math.nan
-        self._news: deque[str] = deque()
+        self._said_held = False
+        self._news: deque[Event] = deque()
 
     def stop(self) -> None:
         """End `play`, within 50 ms if it is waiting."""
@@ -198,7 +199,9 @@ class Playback:
             if speed != self._speed:
                 self._let_go()
                 self._speed = speed
-                self._news.append(f"playing at {speed:g} times the real speed")
+                self._news.append(
+                    Event("replay", f"playing at {speed:g} times the real speed", self._clock())
+                )
 
     @property
     def paused(self) -> bool:
@@ -211,7 +214,6 @@ class Playback:
             if paused != self._paused:
                 self._let_go()
                 self._paused = paused
-                self._news.append(f"{'paused' if paused else 'played on'} at {self._place_s():.1f} s")
 
     @property
     def position_s(self) -> float:
@@ -254,8 +256,8 @@ class Playback:
     def play(self, read: Read, rate_hz: float, samples: int | None) -> Iterator[Chunk | Event]:
         """Chunks, each when the instant of its last sample has passed, and events.
 
-        A chunk that is left out (`Replay.drop`) is a jump of the index and a ``lost`` event; a pause
-        and another speed are ``replay`` events.
+        A chunk that is left out (`Replay.drop`) is a jump of the index and a ``lost`` event, a pause a
+        change of the state, another speed a ``replay`` event.
 
         Parameters
         ----------
@@ -323,6 +325,11 @@ class Playback:
         """Wait for a sample's turn; False if stopped instead, or if there is something to tell."""
         while not self._stopped.is_set() and not self._news:
             left = self._due_s(sample) - self._clock()
+            if math.isinf(left) != self._said_held:
+                self._said_held = not self._said_held
+                state, text = (State.PAUSED, "paused") if self._said_held else (State.LIVE, "played on")
+                self._news.append(self._state(state, f"{text} at {self._place_s():.1f} s"))
+                break
             if left <= 0:
                 return True
             self._sleep(min(left, 0.05))
@@ -330,7 +337,7 @@ class Playback:
 
     def _tell_news(self) -> Iterator[Event]:
         while self._news:
-            yield Event("replay", self._news.popleft(), self._clock())
+            yield self._news.popleft()
 
     def _state(self, state: State, text: str) -> Event:
         return Event("state", text, self._clock(), state)

@@ -228,7 +228,7 @@ class MonitorWindow(QMainWindow):
             Standing(
                 state=self._state,
                 age_s=age_s,
-                quiet=self._state is not State.ENDED and age_s is not None and age_s > _QUIET_S,
+                quiet=(age_s or 0.0) > _QUIET_S and self._state not in (State.ENDED, State.PAUSED),
                 settling=self._newest is not None and bool(self._newest[1].settling.any()),
                 untrusted=bool(self._past.untrusted) and math.isinf(self._past.untrusted[-1][1]),
                 algorithmic_ms=self._algorithmic_latency_ms,

@@ -7,7 +7,7 @@ import math
 from collections import deque
 
 from streamer.run.sink import SessionDescription
-from streamer.stream import Event, Frame, Quality, StreamInfo
+from streamer.stream import Event, Frame, Quality, State, StreamInfo
 
 TREND_S = 60.0
 """So much of the RR intervals is shown."""
@@ -38,6 +38,7 @@ class Numbers:
         self._quality: frozenset[Quality] | None = None
         self.battery_percent = math.nan
         """As the sensor last told; NaN where it never did."""
+        self._paused = False
         self._lost = 0
         self._recording_s: tuple[float, float] | None = None
 
@@ -50,6 +51,8 @@ class Numbers:
 
     def event(self, event: Event) -> None:
         """Something happened."""
+        if event.state is not None:
+            self._paused = event.state is State.PAUSED
         if event.kind == "beat":
             self._note_beat(event)
         elif event.kind == "quality" and event.quality is not None:
@@ -73,7 +76,7 @@ class Numbers:
 
     def bpm(self, now_s: float) -> str:
         """The heart rate, or that it is unknown: no beat for long, or no sample."""
-        if self._newest is None or self.age_s(now_s) > OLD_S:
+        if self._newest is None or self._silent(now_s):
             return UNKNOWN
         frame = self._newest[1]
         silent_s = frame.stop / frame.rate_hz - self._beat_s
@@ -99,7 +102,7 @@ class Numbers:
 
     def quality(self, now_s: float) -> tuple[str, bool]:
         """What is wrong with the measured lead, and whether anything is."""
-        if self.age_s(now_s) > OLD_S:
+        if self._silent(now_s):
             return UNKNOWN, False
         if self._quality is None:
             return "checking", False
@@ -126,7 +129,13 @@ class Numbers:
         age_s = self.age_s(now_s)
         if math.isnan(age_s):
             return UNKNOWN, False
+        if self._paused:
+            return "paused", False
         return (f"{age_s:.2f} s" if age_s < 10 else duration(age_s)), age_s > OLD_S
+
+    def _silent(self, now_s: float) -> bool:
+        """Nothing comes that should."""
+        return not self._paused and self.age_s(now_s) > OLD_S
 
     def lost(self) -> str:
         """Samples that the source lost, at the model's rate, and how long that is."""

@@ -281,8 +281,11 @@ class Panels:
 
     def frame(self, at_s: float, frame: Frame) -> None:
         """A frame came."""
-        if self._minute is not None:
+        showing = self._bench.showing
+        in_time = showing.player is None or showing.player.speed == 1
+        if self._minute is not None and in_time and frame.stop > showing.lead_in_s * frame.rate_hz:
             self._minute.came(at_s, frame)
+        self.numbers.minute = self._minute if in_time else None
         self.switch.lives()
 
     def event(self, event: Event) -> None:

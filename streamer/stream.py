@@ -138,6 +138,8 @@ class State(Enum):
     LIVE = "live"
     STALE = "stale"
     RECONNECTING = "reconnecting"
+    PAUSED = "paused"
+    """A replay that is held."""
     ENDED = "ended"
 
 

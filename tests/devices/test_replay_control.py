@@ -81,10 +81,10 @@ def test_a_pause_is_told_while_it_lasts() -> None:
     told = [
         (clock.now_s - 1000, item.text)
         for item in source.items()
-        if isinstance(item, Event) and item.kind == "replay"
+        if isinstance(item, Event) and item.state in (State.PAUSED, State.LIVE)
     ]
-    assert [text for _, text in told] == ["paused at 1.0 s", "played on at 1.0 s"]
-    assert [at for at, _ in told] == pytest.approx([1.0, 5.0], abs=0.01)
+    assert [text for _, text in told] == ["receiving samples", "paused at 1.0 s", "played on at 1.0 s"]
+    assert [at for at, _ in told[1:]] == pytest.approx([1.0, 5.0], abs=0.06)
 
 
 @pytest.mark.parametrize("speed", [0.25, 0.5, 2.0, 8.0])
@@ -189,5 +189,15 @@ def test_it_is_paused_behind_its_lead_in_and_stands_there() -> None:
     source = synthetic(clock, start_s=1.0, lead_in_s=2.0)
     source.player.paused = True
     clock.at(3.0, source.stop)
-    stops = [item.stop for item in source.items() if isinstance(item, Chunk)]
-    assert stops[-1] == 1000 and source.player.position_s == 3.0
+    items = list(source.items())
+    assert [i.stop for i in items if isinstance(i, Chunk)][-1] == 1000 and source.player.position_s == 3.0
+    states = [item.state for item in items if isinstance(item, Event)]
+    assert states == [State.CONNECTING, State.LIVE, State.PAUSED, State.ENDED]
+
+
+def test_another_speed_is_told() -> None:
+    clock = Clock()
+    source = synthetic(clock)
+    clock.at(1.0, lambda: setattr(source.player, "speed", 2.0))
+    told = [item.text for item in source.items() if isinstance(item, Event) and item.kind == "replay"]
+    assert told == ["playing at 2 times the real speed"]

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gui.numbers import UNKNOWN, Numbers, duration
-from streamer.stream import Event, Frame, Quality
+from streamer.stream import Event, Frame, Quality, State
 
 MakeFrame = Callable[..., Frame]
 
@@ -92,6 +92,18 @@ def test_the_age_is_that_of_the_newest_sample_and_grows_when_nothing_comes(live:
     assert numbers.age(5.25) == ("0.25 s", False)
     assert numbers.age(7.1)[1]
     assert numbers.age(5.0 + 754) == ("12:34", True)
+
+
+def test_what_is_paused_is_not_old(live: Come) -> None:
+    numbers = Numbers()
+    numbers.event(beat(4.5, 72.0))
+    numbers.event(Event("quality", "", quality=frozenset()))
+    live(numbers, 5.0)
+    numbers.event(Event("state", "paused at 5.0 s", state=State.PAUSED))
+    assert numbers.age(60.0) == ("paused", False)
+    assert numbers.bpm(60.0) == "72" and numbers.quality(60.0) == ("good", False)
+    numbers.event(Event("state", "played on", state=State.LIVE))
+    assert numbers.age(60.0)[1] and numbers.bpm(60.0) == UNKNOWN
 
 
 def test_the_age_falls_back_to_when_it_came(frame: MakeFrame) -> None:
