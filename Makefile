@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint benchmarks clean
+.PHONY: help demo test test-long lint benchmarks screenshots clean
 
 BIN := .venv/bin
 
@@ -14,6 +14,7 @@ help:
 	@echo "make test-long  the tests that take minutes"
 	@echo "make lint       style and types only"
 	@echo "make benchmarks measures every row of docs/performance.md anew (6 minutes; leave the machine alone)"
+	@echo "make screenshots makes the pictures of the README and docs/ from the real program on real recordings"
 	@echo "make clean      remove .venv and what the tests and the demo left"
 
 demo: .venv/.gui
@@ -30,6 +31,9 @@ lint: .venv/.test
 
 benchmarks: .venv/.bench
 	@$(BIN)/python -m benchmarks
+
+screenshots: .venv/.gui
+	@$(BIN)/python -m benchmarks.pictures
 
 clean:
 	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info

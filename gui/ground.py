@@ -85,7 +85,7 @@ def label(
     tall = y + (line_px if y == 0 else round(1.3 * words_px))
     picture = QPixmap(math.ceil(min(wide, room + 4)), math.ceil(tall + 2))
     ground = QColor(theme.paper)
-    ground.setAlphaF(0.85)
+    ground.setAlphaF(0.75)
     picture.fill(ground)
     painter = QPainter(picture)
     for x, y, face, some in placed:

@@ -133,10 +133,14 @@ class MonitorWindow(QMainWindow):
         self._news = " · ".join(info.notes)
         self.setWindowTitle(f"mecg monitor: {info.source}")
         self.header.begin(info, model_text)
-        self.paper.follow(info)
+        self.paper.follow(info, self._band())
         for listener in self._listeners:
             listener.begin(info, inbox.description)
         self._tell()
+
+    def _band(self) -> str:
+        """The input band in words, as far as it is known."""
+        return "" if self._inbox.description is None else self._inbox.description.filters
 
     def listen(self, listener: Listener) -> None:
         """Let a part of the window hear what comes from now on."""
@@ -337,13 +341,15 @@ class MonitorWindow(QMainWindow):
         self.help_label.raise_()
 
     def back(self) -> None:
-        """Close what is open, one thing at a time: the help, calipers, a lead alone."""
+        """Close what is open, one thing at a time: the help, calipers, a lead alone, a selection."""
         if self.help_label.isVisible():
             self.help_label.hide()
         elif self.paper.calipers is not None:
             self.paper.calipers = None
         elif self.paper.look.enlarged:
             self.do.toggle_enlarged()
+        else:
+            self.do.pick("")
 
     def _toggle_frozen(self) -> None:
         self.freeze(self._frozen is None)

@@ -132,7 +132,9 @@ class PaperActions:
 
     def select(self, by: int) -> None:
         """Another lead."""
-        self._change(selected=LEADS[(LEADS.index(self._look.selected) + by) % len(LEADS)])
+        now = self._look.selected
+        first = LEADS[0 if by > 0 else -1]
+        self._change(selected=LEADS[(LEADS.index(now) + by) % len(LEADS)] if now else first)
 
     def pick(self, lead: str) -> None:
         """This lead."""
@@ -145,7 +147,7 @@ class PaperActions:
 
     def toggle_enlarged(self) -> None:
         """The selected lead alone, or all again."""
-        self.enlarge(self._look.selected)
+        self.enlarge(self._look.selected or "I")
 
     def next_rhythm(self) -> None:
         """Something else in the rhythm strip."""

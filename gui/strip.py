@@ -29,6 +29,9 @@ from streamer.stream import Samples
 SEAM = 3
 """Columns at an end of a trace that the next sample may still change."""
 
+BEAT_BELOW_MM = 8.0
+"""Where below the rhythm strip's baseline a beat is marked."""
+
 MARKER_TEXT_PX = 320
 """How far to the right of its instant a marker's note may reach, at a text size of 12 px."""
 
@@ -270,7 +273,8 @@ class Strip:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(QBrush(QColor(theme.soft_ink)))
                 for mark in _between(past.beats, (first - size) / per_s, (stop + size) / per_s):
-                    x, top = mark.at_s * per_s - origin, panel.bottom - 1.5 * size
+                    below = panel.baseline + BEAT_BELOW_MM * self._scale.px_per_mm
+                    x, top = mark.at_s * per_s - origin, min(below, panel.bottom - 1.5 * size)
                     painter.drawPolygon(
                         QPolygonF(
                             [

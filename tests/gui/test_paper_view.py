@@ -261,6 +261,7 @@ def test_a_lead_is_enlarged_by_key_and_by_double_click(
     monitor.show(*frames(frame, 0, 3000))
     paper = monitor.window.paper
     qtbot.keyClick(monitor.window, Qt.Key.Key_Down)
+    qtbot.keyClick(monitor.window, Qt.Key.Key_Down)
     qtbot.keyClick(monitor.window, Qt.Key.Key_Return)
     assert [panel.lead for panel in paper.panels] == ["II", RHYTHM]
     assert "50 mm/s   20 mm/mV" in monitor.words()
@@ -379,7 +380,7 @@ def test_the_rhythm_strip_shows_the_diagnostic_band_where_the_source_allows_it(
         label = next(label for label in monitor.window.paper.labels if label.rect.top() > 500)
         texts.append(label.text)
         monitor.send("r")
-    assert texts == ["I as measured", "I diagnostic 0.05-150 Hz", "II reconstructed"]
+    assert texts == ["I as measured 0.5-40 Hz", "I diagnostic 0.05-150 Hz", "II reconstructed"]
     monitor.send("r")
     at_s, mv = monitor.drawn(RHYTHM)
     high = at_s[np.nan_to_num(mv) > 0.2]
