@@ -17,10 +17,11 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.assembly import assemble
 from streamer.filters import BandSplitter
 from streamer.front import FrontEnd, Stretch
 from streamer.latency import LatencyBudget, budget
-from streamer.leads import PREDICTED, scale_of_twelve, twelve_from_eight
+from streamer.leads import PREDICTED
 from streamer.network import Network, Stepper
 from streamer.stitch import OverlapAdd
 from streamer.stopwatch import BEGUN, FILTERED, INFERRED, STITCHED, WINDOW, Stopwatch
@@ -69,7 +70,7 @@ class Pipeline:
         self._hop = spec.hop if hop is None else hop
         self._window = spec.window if hop is None else spec.window_for(hop)
         self._channels = [BandSplitter.ROWS.index(name) for name in spec.channels]
-        self._lead_rows = [PREDICTED.index(lead) for lead in spec.leads]
+        self._lead_rows = np.array([PREDICTED.index(lead) for lead in spec.leads])
 
         self._watch = Stopwatch(clock)
         self._mark = self._watch.mark
@@ -202,18 +203,8 @@ class Pipeline:
     def _frame(self, start: int, out: NDArray[np.float32]) -> Frame:
         stop = start + out.shape[1]
         valid = self._ring.valid(start, stop).copy()
-        measured = np.where(valid, self._ring.rows(start, stop)[_MEASURED], np.float32(np.nan))
-        out = np.where(valid, out, np.float32(np.nan))
-        predicted = len(self.spec.leads)
-        eight = np.empty((len(PREDICTED), len(measured)), np.float32)
-        eight[0] = measured  # a network that leaves Lead I alone
-        eight[self._lead_rows] = out[:predicted]
-        scale = np.full((12, len(measured)), np.nan, np.float32)
-        if self.spec.has_scale:
-            eight_scale = np.zeros_like(eight)
-            eight_scale[self._lead_rows] = out[predicted:]
-            scale = scale_of_twelve(eight_scale)
-        leads_mv = twelve_from_eight(eight)
+        measured_mv = self._ring.rows(start, stop)[_MEASURED]
+        leads_mv, scale, measured = assemble(measured_mv, valid, out, self._lead_rows)
         settling = self._ring.settling(start, stop).copy()
         device_s, arrival_s, stamps = self._times(start)
         return Frame(

@@ -34,6 +34,7 @@ class OverlapAdd:
         self._weights = taper(self.length, overlap)
         self._sum = np.zeros((rows, self.length), np.float32)
         self._total = np.zeros(self.length, np.float32)
+        self._none = np.full((rows, hop), np.nan, np.float32)
 
     def add(self, segment: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """Add the next segment ``(rows, hop + overlap)``; return its first ``hop`` samples, final.
@@ -41,6 +42,8 @@ class OverlapAdd:
         None is a segment that nobody computed since all of it is missing: where no other segment
         covers it the result is NaN.
         """
+        if self.length == self._hop:  # nothing to cross-fade, and every weight is one
+            return self._none.copy() if segment is None else segment
         if segment is not None:
             self._sum += segment * self._weights
             self._total += self._weights
