@@ -131,7 +131,7 @@ class _Worker:
         self.stage = Histogram()
         self.end_to_end = Histogram()
         self._session = session
-        self._told = 0
+        self.told = 0  # of the dropped items
         self._told_s = -inf
 
     def _work(self) -> None:
@@ -165,9 +165,9 @@ class _Worker:
     def untold_drops(self, *, now: bool = False) -> int:
         """How many items were dropped since that was last told; 0 where it is too soon to tell."""
         dropped = self.box.dropped_items
-        if dropped == self._told or (not now and time.monotonic() < self._told_s + TELL_S):
+        if dropped == self.told or (not now and time.monotonic() < self._told_s + TELL_S):
             return 0
-        untold, self._told, self._told_s = dropped - self._told, dropped, time.monotonic()
+        untold, self.told, self._told_s = dropped - self.told, dropped, time.monotonic()
         return untold
 
 
@@ -376,9 +376,11 @@ class Session:
             worker.box.cut()
 
     def _to_sinks(self, item: Chunk | Frame | Event) -> None:
+        hurry = not isinstance(item, Chunk)  # a sink may have it along with the frame that it completes
         for worker in self._workers:
-            worker.box.put(item)
-            self._tell_drops(worker)
+            worker.box.put(item, hurry=hurry)
+            if worker.box.dropped_items != worker.told:
+                self._tell_drops(worker)
 
     def _tell_drops(self, worker: _Worker, *, now: bool = False) -> None:
         name = worker.sink.name
