@@ -17,6 +17,9 @@ from streamer.stream import Event, Frame, StreamInfo
 
 WIDTH = 176
 BEAT_MS = 120
+_P99_EVERY = 5
+"""A minute changes slowly, and is long to sort."""
+
 _ROWS = ("Lead I", "Sample age", "Lost", "Latency, ms", "p99, ms", "Recording", "Battery", "Model")
 
 
@@ -31,6 +34,7 @@ class NumberColumn:
         self.minute: LastMinute | None = None
         """Where the latency comes from, while anybody measures it."""
         self._algorithmic_ms = math.nan
+        self._ticks = 0
         self.bpm_label = QLabel(UNKNOWN)
         self.bpm_label.setObjectName("bpm")
         self.beat_mark = BeatMark()
@@ -123,10 +127,13 @@ class NumberColumn:
         if self.minute is None or not math.isfinite(self.minute.now_ms):
             for name in ("Latency, ms", "p99, ms"):
                 self._say(name, UNKNOWN)
+            self._ticks = 0
             return
         owed = f"{self._algorithmic_ms:.0f} + " if math.isfinite(self._algorithmic_ms) else ""
         self._say("Latency, ms", f"{owed}{self.minute.now_ms:.0f}")
-        self._say("p99, ms", f"{owed}{self.minute.summary().seen_p99_ms:.0f}")
+        self._ticks += 1
+        if self._ticks % _P99_EVERY == 1:
+            self._say("p99, ms", f"{owed}{self.minute.summary().seen_p99_ms:.0f}")
 
     def _say(self, name: str, text: str, wrong: bool = False) -> None:
         label = self.values[name]

@@ -118,7 +118,7 @@ class Panels:
         window.table.add(*self._actions())
         showing = self._bench.showing
         showing.watch_for(self._settings.limits)
-        self.replay.control(showing.player)
+        self.replay.control(showing.player, lambda: showing.inbox.closed)
         self._settings.opened(showing.wanted.source)
         for part in (self.numbers, self.alarms, self):
             window.listen(part)
@@ -174,7 +174,7 @@ class Panels:
     def _opened(self, showing: Showing) -> None:
         window, about = self._window, showing.description
         window.tell = showing.tell
-        self.replay.control(showing.player)
+        self.replay.control(showing.player, lambda: showing.inbox.closed)
         showing.watch_for(self._settings.limits)
         self._settings.opened(showing.wanted.source)
         window.follow(

@@ -64,6 +64,7 @@ class ReplayBar:
         self._seek = seek
         self._say = say
         self._player: Player | None = None
+        self._ended: Callable[[], bool] = lambda: False
         self.play_button = QPushButton()
         self.slower_button, self.faster_button = QPushButton("−"), QPushButton("+")
         self.speed_label, self.place_label = QLabel(), QLabel()
@@ -97,9 +98,10 @@ class ReplayBar:
         row.addWidget(self.place_label)
         self.control(None)
 
-    def control(self, player: Player | None) -> None:
-        """Control this one from now on; None hides the bar."""
+    def control(self, player: Player | None, ended: Callable[[], bool] = lambda: False) -> None:
+        """Control this one from now on, which has ended once ``ended`` says so; None hides the bar."""
         self._player = player
+        self._ended = ended
         self.widget.setVisible(player is not None)
         self.tell()
 
@@ -111,8 +113,11 @@ class ReplayBar:
     # ---- what a person does
 
     def play_or_pause(self) -> None:
-        """Hold it, or let it go on."""
-        if self._player is not None:
+        """Hold it, or let it go on; begin again where it has ended."""
+        if self._player is not None and self._ended():
+            self._player.paused = False
+            self._seek(0.0)
+        elif self._player is not None:
             self._player.paused = not self._player.paused
             self.tell()
 
@@ -152,7 +157,8 @@ class ReplayBar:
         player = self._player
         if player is None:
             return
-        self.play_button.setText("▶ Play" if player.paused else "❚❚ Pause")
+        resting = "▶ Again" if self._ended() else "▶ Play" if player.paused else ""
+        self.play_button.setText(resting or "❚❚ Pause")
         self.speed_label.setText("max" if math.isinf(player.speed) else f"{player.speed:g}×")
         duration_s = player.duration_s
         self.slider.setVisible(duration_s is not None)

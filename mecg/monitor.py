@@ -22,7 +22,7 @@ AS_IT_COMES = argparse.Namespace(
     source=None, lead=None, invert=False, placement=None, model=None, record=None, as_recorded=False
 )
 """What a command line without options says."""
-vars(AS_IT_COMES).update(speed=1.0, start=0.0, loop=False, drop=None, lsl_out=None)
+vars(AS_IT_COMES).update(speed=1.0, start=0.0, loop=False, drop=None, lsl_out=None, calibration=None)
 
 
 def run(args: argparse.Namespace) -> int:

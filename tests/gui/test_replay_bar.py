@@ -118,3 +118,14 @@ def test_what_never_ends_has_no_slider_but_can_be_jumped_in(qtbot: QtBot) -> Non
     assert rig.bar.slider.isHidden() and rig.bar.place_label.text() == "1:06:40"
     rig.bar.jump(10)
     assert rig.sought == [4010.0]
+
+
+def test_what_has_ended_begins_again(rig: Rig) -> None:
+    ended = True
+    rig.bar.control(rig.player, lambda: ended)
+    assert "Again" in rig.bar.play_button.text()
+    rig.bar.play_or_pause()
+    assert rig.sought == [0.0] and not player_of(rig).paused
+    ended = False
+    rig.bar.tell()
+    assert "Pause" in rig.bar.play_button.text()
