@@ -136,11 +136,12 @@ def write_pages(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
         raise InputError("a page shows all twelve leads: leave --leads out, or choose another --format")
     path = folder / f"{name}.pdf"
     with path.open("xb") as file:
-        write_pdf(_pages(excerpt), file)
+        write_pdf(pages_of(excerpt), file)
     return [path]
 
 
-def _pages(excerpt: Excerpt) -> Iterator[Page]:
+def pages_of(excerpt: Excerpt) -> Iterator[Page]:
+    """Pages of 10 s each."""
     about, stream = excerpt.description, excerpt.description.stream
     n = round(PAGE_S * excerpt.rate_hz)
     count = -(-excerpt.samples // n)
@@ -149,6 +150,11 @@ def _pages(excerpt: Excerpt) -> Iterator[Page]:
         begin_s = start / excerpt.rate_hz
         began = excerpt.began + timedelta(seconds=begin_s)
         since_s = excerpt.first / excerpt.rate_hz + begin_s
+        wrong = [
+            mark.text
+            for mark in excerpt.marks
+            if mark.kind == "quality" and mark.start < start + n and mark.stop > max(start, mark.start)
+        ]
         yield Page(
             leads_mv=excerpt.mv[: len(LEADS), start : start + n],
             rate_hz=excerpt.rate_hz,
@@ -156,6 +162,7 @@ def _pages(excerpt: Excerpt) -> Iterator[Page]:
             source=stream.source,
             lead=stream.lead,
             is_lead_i=stream.is_lead_i,
+            quality="; ".join(dict.fromkeys(wrong)),
             started=f"{began:%Y-%m-%d %H:%M:%S} UTC, {since_s:.1f} s · page {number + 1} of {count}",
             filters=about.filters,
             model=f"{about.model} {about.model_version}",

@@ -66,6 +66,8 @@ class Page:
     """The label of the measured lead, as the source names it."""
     is_lead_i: bool = True
     """False marks every reconstructed lead "input is not Lead I"."""
+    quality: str = ""
+    """What was wrong with the measured lead, in words."""
     started: str = ""
     """When, in words.  The page states no date of its own."""
     filters: str = ""
@@ -312,8 +314,11 @@ def _draw_header(pen: _Pen, page: Page, leads_mv: Samples) -> None:
     missing = int(np.isnan(leads_mv).any(axis=0).sum())
     if missing:
         measured += f" · missing, drawn as gaps: {missing / page.rate_hz:.2f} s"
+    if page.quality:
+        measured += f" · {page.quality}"
     for y, words in zip((17.5, 22.0, 26.5), (page.source, page.started, measured), strict=True):
-        color = _WARNING if words is measured and not page.is_lead_i else _INK
+        warned = words is measured and (page.quality or not page.is_lead_i)
+        color = _WARNING if warned else _INK
         pen.text(left, y, words, 8.0, color, room_mm=room)
     scales = f"{layout.MM_PER_S:g} mm/s · {layout.MM_PER_MV:g} mm/mV · 3x4 + rhythm strip"
     pen.text(right, 12.0, scales, 10.0, bold=True, right=True, room_mm=right - middle)

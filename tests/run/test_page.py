@@ -213,6 +213,11 @@ def test_an_input_that_is_not_lead_i_marks_every_reconstructed_lead(monkeypatch:
     assert not any("from Lead I" in text for text in words)
 
 
+def test_what_is_wrong_with_the_measured_lead_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    words = words_of(replace(a_page(), quality="quality: reversed, out of range"), monkeypatch)
+    assert any(text.endswith("quality: reversed, out of range") for text in words)
+
+
 def test_without_the_input_band_the_strip_shows_row_i(monkeypatch: pytest.MonkeyPatch) -> None:
     words = words_of(replace(a_page(), measured_mv=None), monkeypatch)
     assert words.count("as measured") == 0

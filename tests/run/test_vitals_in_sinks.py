@@ -23,7 +23,7 @@ from devices.wfdb_record import read_annotations
 from streamer.network import Network
 from streamer.pipeline import Pipeline
 from streamer.run.excerpt import Excerpt
-from streamer.run.exports import write_csv, write_edf, write_wfdb
+from streamer.run.exports import pages_of, write_csv, write_edf, write_wfdb
 from streamer.run.json_lines import JsonLines
 from streamer.run.lsl_outlet import LslOutlet
 from streamer.run.recorder import Recorder
@@ -167,6 +167,8 @@ def test_quality_is_exported_as_the_stretches_that_it_was(turned: Path, tmp_path
         rows = list(csv.DictReader(file))
     assert sum(row["kind"] == "beat" for row in rows) > 40
     assert any("out of range" in row["text"] and float(row["duration [s]"]) > 10 for row in rows)
+    said = [page.quality for page in pages_of(excerpt)]
+    assert said[0] == "" and "reversed" in said[1] and "reversed" in said[2]
     write_wfdb(excerpt, tmp_path, "w")
     assert b"reversed, out of range" in (tmp_path / "w.atr").read_bytes()
 
