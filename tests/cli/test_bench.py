@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 
 from devices.found import Found
+from devices.pacing import Replay
 from devices.wfdb_record import Record
 from gui.bench import Showing, Wanted
 from mecg.bench import Bench
@@ -30,10 +31,10 @@ OTHER = "synthetic:?rate=250&bpm=100"
 
 
 class Rig:
-    def __init__(self, model: Path, source: str = "synthetic:?rate=500", **options: object) -> None:
+    def __init__(self, model: Path | None, source: str = "synthetic:?rate=500", **options: object) -> None:
         args = argparse.Namespace(**(vars(AS_IT_COMES) | {"source": source, "model": model} | options))
         self.bench = Bench(args)
-        self.bench.prepare(source_of(source))
+        self.bench.prepare(source_of(source, replay=Replay(args.speed)))
         self.bench.begin()
         self.events: list[Event] = []
 
@@ -57,7 +58,8 @@ def start(model_file: Path) -> Iterator[Callable[..., Rig]]:
     rigs: list[Rig] = []
 
     def begin(*args: str, **options: object) -> Rig:
-        rigs.append(Rig(model_file, *args, **options))
+        model = None if options.get("as_recorded") else model_file
+        rigs.append(Rig(model, *args, **options))
         return rigs[-1]
 
     yield begin
@@ -134,6 +136,22 @@ def test_another_recording_has_no_lead_in(start: Start) -> None:
     rig = start()
     there = rig.bench.open(Wanted(f"wfdb:{PTB}", start_s=12.0))
     assert there.lead_in_s == 0 and there.player is not None and there.player.position_s >= 12
+
+
+@pytest.mark.parametrize("as_recorded", [False, True])
+def test_a_recorded_session_can_be_sought_in(start: Start, tmp_path: Path, as_recorded: bool) -> None:
+    recorder = start("synthetic:?rate=250&bpm=60&seconds=14", record=tmp_path, speed=8.0)
+    recorder.frames(recorder.bench.showing, 13.9)
+    recorder.bench.close()
+    (file,) = tmp_path.glob("*.xdf")
+    rig = start(f"session:{file}", as_recorded=as_recorded)
+    there = rig.bench.open(Wanted(f"session:{file}", start_s=12.0, paused=True))
+    frames = rig.frames(there, 9.0)
+    assert there.player is not None and there.player.duration_s == pytest.approx(14)
+    measured = np.concatenate([frame.measured_mv for frame in frames])
+    # Beats stand at 0.5 s, 1.5 s ...; the stream begins at 2 s, and the low-pass takes 10 ms.
+    peak = 500 + int(np.argmax(measured[500:750]))
+    assert peak / 250 % 1 == pytest.approx(0.51, abs=0.02)
 
 
 def test_alarm_limits_go_on_from_source_to_source(start: Start) -> None:
