@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.polarity import polarity_score
-from streamer.stream import Chunk, Frame, Quality, StreamInfo
+from streamer.stream import Chunk, Quality, StreamInfo
 
 BLOCK_S = 0.5
 """Between two judgements."""
@@ -173,17 +173,22 @@ class LeadQuality:
         """A beat was found, its R peak at ``index`` of the frames."""
         self._beats.append(index)
 
-    def push(self, frame: Frame) -> list[tuple[int, Findings]]:
-        """Take a frame; return the judgements that fell due, with their index."""
-        self._band.put(frame.start, frame.measured_mv)
-        if frame.settling.any():
-            self._settled = frame.stop
-        block = round(BLOCK_S * frame.rate_hz)
+    def push(
+        self, start: int, lead_mv: NDArray[np.float32], settling: NDArray[np.bool_]
+    ) -> list[tuple[int, Findings]]:
+        """Take samples ``(n,)`` of the input band from absolute index ``start`` on; return the
+        judgements that fell due, with their index.
+        """
+        stop = start + len(lead_mv)
+        self._band.put(start, lead_mv)
+        if settling.any():
+            self._settled = stop
+        block = round(BLOCK_S * self._band.rate_hz)
         if self._next is None:
-            self._next = (frame.start // block + 1) * block
-            self._band.stop = frame.start
+            self._next = (start // block + 1) * block
+            self._band.stop = start
         judged = []
-        while frame.stop >= self._next:
+        while stop >= self._next:
             judged.append((self._next, self._judge(self._next)))
             self._next += block
         return judged

@@ -12,6 +12,9 @@ from collections import deque
 from dataclasses import dataclass
 from math import isfinite, nan
 
+import numpy as np
+from numpy.typing import NDArray
+
 from streamer.beats import LEARN_S, BeatDetector
 from streamer.quality import Findings, LeadQuality
 from streamer.stream import Chunk, Event, Frame, State, StreamInfo
@@ -22,6 +25,8 @@ LEAST_RR = 2
 """Of fewer intervals no rate is told."""
 LONGEST_RR_S = 4.2
 """Of 15 bpm with some to spare: what is longer is a pause."""
+TOGETHER_S = 0.064
+"""Frames of so much signal are looked at together: a call for each would cost three times as much."""
 HIDES_BEAT_S = 0.06
 """In so much missing signal a QRS can be lost: an interval across it is none."""
 GAP_S = 2.0
@@ -90,6 +95,9 @@ class Vitals:
         self.limits = Limits()
         """May be replaced at any time, from any thread."""
         self._detector = BeatDetector(rate_hz)
+        self._waiting: list[Frame] = []
+        self._due = 0  # what waits is looked at from this index on
+        self._zero_s = nan  # the instant of sample 0, by the newest frame
         self._rate = HeartRate()
         self._beat: int | None = None  # index of the newest
         self._since = 0  # no beat is missed before this index
@@ -115,23 +123,38 @@ class Vitals:
 
     def push(self, frame: Frame) -> list[Event]:
         """Take a frame; return what is to be told: kinds ``beat``, ``quality`` and ``alarm``."""
-        events: list[Event] = []
-        if self._seen is None:
-            self._seen = self._begun = frame.start
-            self._since = frame.start + round(LEARN_S * self._rate_hz)
-        if frame.start == self._seen and frame.valid.all():
-            self._seen = frame.stop
-        elif frame.valid.any():
-            events += self._note_gaps(frame)
-        if self._seen > frame.start:
-            for beat in self._detector.push(frame.start, frame.measured_mv):
-                events += self._note_beat(beat, frame)
-        elif frame.stop - self._seen > GAP_S * self._rate_hz:
-            events += self._signal_alarm(frame.stop, missing=True)
-        events += self._asystole_alarm(frame.stop)
-        for index, found in self._lead.push(frame):
+        self._waiting.append(frame)
+        if frame.stop < self._due:
+            return []
+        together = round(TOGETHER_S * self._rate_hz)
+        self._due = (frame.stop // together + 1) * together
+        waiting, self._waiting = self._waiting, []
+        start = waiting[0].start
+        lead_mv = np.concatenate([each.measured_mv for each in waiting])
+        valid = np.concatenate([each.valid for each in waiting])
+        self._zero_s = frame.device_s - frame.start / self._rate_hz
+        events = self._look(start, lead_mv, valid)
+        for index, found in self._lead.push(start, lead_mv, np.concatenate([w.settling for w in waiting])):
             events += self._note_quality(index, found)
         return events
+
+    def _look(self, start: int, lead_mv: NDArray[np.float32], valid: NDArray[np.bool_]) -> list[Event]:
+        """Beats, and what they say, in samples ``(n,)``."""
+        events: list[Event] = []
+        stop = start + len(lead_mv)
+        if self._seen is None:
+            self._seen = self._begun = start
+            self._since = start + round(LEARN_S * self._rate_hz)
+        if start == self._seen and valid.all():
+            self._seen = stop
+        elif valid.any():
+            events += self._note_gaps(start, valid)
+        if self._seen > start:
+            for beat in self._detector.push(start, lead_mv):
+                events += self._note_beat(beat)
+        elif stop - self._seen > GAP_S * self._rate_hz:
+            events += self._signal_alarm(stop, missing=True)
+        return events + self._asystole_alarm(stop)
 
     def _note_quality(self, index: int, found: Findings) -> list[Event]:
         known_s = (index - self._begun) / self._rate_hz
@@ -142,11 +165,11 @@ class Vitals:
 
     # ---- beats
 
-    def _note_gaps(self, frame: Frame) -> list[Event]:
-        """Remember what is missing before and in a frame that holds some."""
+    def _note_gaps(self, start: int, valid: NDArray[np.bool_]) -> list[Event]:
+        """Remember what is missing before and in samples of which some are there."""
         assert self._seen is not None
         events: list[Event] = []
-        for index in (frame.start + frame.valid.nonzero()[0]).tolist():
+        for index in (start + np.flatnonzero(valid)).tolist():
             missing = index - self._seen
             self._hidden = max(self._hidden, missing)
             if missing > GAP_S * self._rate_hz:
@@ -157,7 +180,7 @@ class Vitals:
             self._seen = index + 1
         return events + self._signal_alarm(self._seen)
 
-    def _note_beat(self, index: int, frame: Frame) -> list[Event]:
+    def _note_beat(self, index: int) -> list[Event]:
         if self._beat is not None and self._hidden < HIDES_BEAT_S * self._rate_hz:
             rr_s = (index - self._beat) / self._rate_hz
             if rr_s <= LONGEST_RR_S:
@@ -168,8 +191,7 @@ class Vitals:
         bpm = self._rate.bpm
         self._lead.beat(index)
         at_s = index / self._rate_hz - self._delay_s
-        host_s = frame.device_s + at_s - frame.start / self._rate_hz
-        beat = Event("beat", "beat", host_s, at_s=at_s, value=bpm)
+        beat = Event("beat", "beat", self._zero_s + at_s, at_s=at_s, value=bpm)
         return [beat, *self._rate_alarms(index, bpm)]
 
     # ---- alarms
