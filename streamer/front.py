@@ -100,11 +100,12 @@ class FrontEnd:
         else:
             self.lost += chunk.start - self._expected
         self._expected = chunk.stop
-        self.lost += int(np.count_nonzero(~np.isfinite(chunk.lead_mv)))
-        return self._stretches(chunk)
+        runs = _finite_runs(chunk)
+        self.lost += len(chunk.lead_mv) - sum(len(x) for _, x in runs)
+        return self._stretches(runs)
 
-    def _stretches(self, chunk: Chunk) -> Iterator[Stretch]:
-        for start, x in _finite_runs(chunk):
+    def _stretches(self, runs: list[tuple[int, NDArray[np.float64]]]) -> Iterator[Stretch]:
+        for start, x in runs:
             for run in self.converter.push(start, x):
                 yield self._filter(run)
 
@@ -125,8 +126,10 @@ class FrontEnd:
             self._bands.restart(run.x[0])
             self._settle = round(SETTLE_S * self._rate_hz)
         self._last = run
-        settling = np.arange(len(run.x)) < self._settle
-        self._settle = max(0, self._settle - len(run.x))
+        settling = np.zeros(len(run.x), np.bool_)
+        if self._settle:
+            settling[: self._settle] = True
+            self._settle = max(0, self._settle - len(run.x))
         return Stretch(run.start, self._bands.split(run.x), settling)
 
 

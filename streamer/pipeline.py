@@ -69,11 +69,11 @@ class Pipeline:
         self._network = network
         self._hop = spec.hop if hop is None else hop
         self._window = spec.window if hop is None else spec.window_for(hop)
-        self._channels = [BandSplitter.ROWS.index(name) for name in spec.channels]
+        self._channels = _rows_of([BandSplitter.ROWS.index(name) for name in spec.channels])
         self._lead_rows = np.array([PREDICTED.index(lead) for lead in spec.leads])
 
         self._watch = Stopwatch(clock)
-        self._mark = self._watch.mark
+        self._at, self._now = self._watch.at, self._watch.now
         self._front = FrontEnd(info.rate_hz, spec.filters, spec.rate_hz, self._watch.converted)
         self._ring = WindowBuffer(len(BandSplitter.ROWS), self._window)
         outputs = len(spec.leads) * (2 if spec.has_scale else 1)
@@ -128,7 +128,7 @@ class Pipeline:
 
     def _take(self, stretch: Stretch) -> list[Frame]:
         """Samples in bands, after a gap or not: cut windows."""
-        self._mark(FILTERED)
+        self._at[FILTERED] = self._now()
         missing = self._skip(stretch.start - self._ring.stop)
         return missing + self._write(stretch.bands, stretch.settling)
 
@@ -136,7 +136,7 @@ class Pipeline:
         frames: list[Frame] = []
         done = 0
         while done < bands.shape[1]:
-            self._mark(BEGUN)
+            self._at[BEGUN] = self._now()
             step = min(self._end - self._ring.stop, bands.shape[1] - done)
             self._ring.write(bands[:, done : done + step], settling[done : done + step])
             done += step
@@ -148,7 +148,7 @@ class Pipeline:
         frames: list[Frame] = []
         pending = self.spec.look_ahead + 2 * (self.spec.overlap + self._hop)
         while missing > 0:
-            self._mark(BEGUN)
+            self._at[BEGUN] = self._now()
             if pending <= 0 and missing > self._hop:
                 leap = missing // self._hop * self._hop
                 frames += self._missing_frames(leap)
@@ -172,10 +172,10 @@ class Pipeline:
         if self._ring.valid(start, start + self._stitch.length).any():
             segment = self._read_window() if self._stepper is None else self._step(self._stepper)
         else:
-            self._mark(WINDOW)
-        self._mark(INFERRED)
+            self._at[WINDOW] = self._now()
+        self._at[INFERRED] = self._now()
         final = self._stitch.add(segment)
-        self._mark(STITCHED)
+        self._at[STITCHED] = self._now()
         self._end += self._hop
         skip = max(0, self._front.begin - start)  # the first hop may begin before the stream does
         return [self._frame(start + skip, final[:, skip:])] if skip < self._hop else []
@@ -184,7 +184,7 @@ class Pipeline:
         """The newest columns of the window with all that they need of what follows them."""
         window = self._ring.rows(self._end - self._window, self._end)[self._channels]
         newest = self._window - self.spec.look_ahead
-        self._mark(WINDOW)
+        self._at[WINDOW] = self._now()
         return self._network.run(window)[:, newest - self._stitch.length : newest]
 
     def _step(self, stepper: Stepper) -> NDArray[np.float32]:
@@ -195,7 +195,7 @@ class Pipeline:
         while True:
             hop = self._ring.rows(self._stepped, self._stepped + self._hop)[self._channels]
             self._stepped += self._hop
-            self._mark(WINDOW)
+            self._at[WINDOW] = self._now()
             out = stepper.push(hop)
             if self._stepped == self._end:
                 return out
@@ -251,6 +251,12 @@ class Pipeline:
         assert chunk is not None
         since_s = start / self.spec.rate_hz - chunk.start / self.info.rate_hz
         return chunk.device_s + since_s, chunk.arrival_s, self._watch.stamps(chunk.stop)
+
+
+def _rows_of(rows: list[int]) -> slice | list[int]:
+    """Which rows to take; neighbours as a slice, which copies nothing."""
+    neighbours = rows == list(range(rows[0], rows[0] + len(rows)))
+    return slice(rows[0], rows[0] + len(rows)) if neighbours else rows
 
 
 def _clip(frame: Frame, end: int) -> Frame:

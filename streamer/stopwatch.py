@@ -13,45 +13,39 @@ TAKEN, CONVERTED, FILTERED, BEGUN, WINDOW, INFERRED, STITCHED = range(7)
 
 
 class Stopwatch:
-    """Notes the instants of `Stamps`; without a clock it does nothing.
+    """Notes the instants of `Stamps`; without a clock they are nobody's.
 
-    It is asked nine times a hop and may cost a hundredth of it: steps are numbers, and `mark` is a
-    plain function.
+    It may cost a hundredth of a hop, nine times: steps are numbers, and a step is noted in line,
+    ``watch.at[step] = watch.now()``.
     """
 
-    __slots__ = ("_at", "_clock", "mark")
+    __slots__ = ("_runs", "at", "now")
 
     def __init__(self, clock: Callable[[], float] | None) -> None:
-        self._clock = clock
-        self._at = at = [math.nan] * 7
-        self.mark: Callable[[int], None] = _ignore
-        """This step is done now."""
-        if clock is not None:
-
-            def mark(step: int) -> None:
-                at[step] = clock()
-
-            self.mark = mark
+        self._runs = clock is not None
+        self.now: Callable[[], float] = clock or _never
+        self.at = [math.nan] * 7
+        """When each step was done."""
 
     def begin(self) -> None:
         """A chunk was taken: no step is done yet."""
-        if self._clock is not None:
-            self._at[:] = [self._clock()] * 7
+        if self._runs:
+            self.at[:] = [self.now()] * 7
 
     def converted(self) -> None:
         """Samples have got the model's rate."""
-        if self._clock is not None:
-            self._at[CONVERTED] = self._at[FILTERED] = self._clock()
+        if self._runs:
+            self.at[CONVERTED] = self.at[FILTERED] = self.now()
 
     def skipped(self) -> None:
         """There was nothing to do from here on."""
-        if self._clock is not None:
-            self._at[BEGUN:] = [self._clock()] * (len(self._at) - BEGUN)
+        if self._runs:
+            self.at[BEGUN:] = [self.now()] * (len(self.at) - BEGUN)
 
     def stamps(self, newest: int) -> Stamps | None:
         """The stamps of a frame that is made now, ``newest`` as `Stamps.newest`; None without a clock."""
-        return None if self._clock is None else Stamps._make((*self._at, self._clock(), newest))
+        return tuple.__new__(Stamps, (*self.at, self.now(), newest)) if self._runs else None
 
 
-def _ignore(step: int) -> None:
-    pass
+def _never() -> float:
+    return math.nan

@@ -32,18 +32,26 @@ class WindowBuffer:
 
     def write(self, x: NDArray[np.float32], settling: NDArray[np.bool_]) -> None:
         """Append samples ``x (rows, n)`` with their settling marks ``(n,)``; n <= length."""
-        for slots, part in self._places(x.shape[1]):
-            self._data[:, slots] = x[:, part]
+        n, first = x.shape[1], self.stop % self.length
+        if first + n > self.length:
+            head = self.length - first
+            self.write(x[:, :head], settling[:head])
+            self.write(x[:, head:], settling[head:])
+            return
+        for slots in (slice(first, first + n), slice(first + self.length, first + self.length + n)):
+            self._data[:, slots] = x
             self._valid[slots] = True
-            self._settling[slots] = settling[part]
-        self.stop += x.shape[1]
+            self._settling[slots] = settling
+        self.stop += n
 
     def skip(self, count: int) -> None:
         """Append ``count`` missing samples."""
-        for slots, _ in self._places(min(count, self.length)):
-            self._data[:, slots] = 0
-            self._valid[slots] = False
-            self._settling[slots] = False
+        begin = self.stop % self.length
+        slots = (begin + np.arange(min(count, self.length))) % self.length
+        for half in (slots, slots + self.length):
+            self._data[:, half] = 0
+            self._valid[half] = False
+            self._settling[half] = False
         self.stop += count
 
     def rows(self, start: int, stop: int) -> NDArray[np.float32]:
@@ -63,15 +71,3 @@ class WindowBuffer:
             raise IndexError(f"[{start}, {stop}) is not among the newest {self.length} before {self.stop}")
         first = start % self.length
         return slice(first, first + stop - start)
-
-    def _places(self, count: int) -> list[tuple[slice, slice]]:
-        """Where the next ``count`` samples go: (slots in the ring, part of the input)."""
-        first = self.stop % self.length
-        head = min(count, self.length - first)
-        places = []
-        for begin, part in ((first, slice(0, head)), (0, slice(head, count))):
-            size = part.stop - part.start
-            if size:
-                places.append((slice(begin, begin + size), part))
-                places.append((slice(begin + self.length, begin + self.length + size), part))
-        return places
