@@ -33,5 +33,5 @@ def compared(past: Past, edge_s: float) -> dict[str, str]:
             if math.isfinite(found.correlation[k]):
                 said[lead] += f"  r {found.correlation[k]:.2f}"
             if math.isfinite(found.coverage[k]):
-                said[lead] += f"  {100 * found.coverage[k]:.0f} % in band"
+                said[lead] += f"  cov {100 * found.coverage[k]:.0f} %"
     return said

@@ -77,6 +77,10 @@ def label(
     for some in words:
         face = name if some.name else small
         width = QFontMetricsF(face).horizontalAdvance(some.text)
+        if not some.name and width > room - 3:  # rather smaller than cut
+            face = QFont(small)
+            face.setPixelSize(max(9, math.floor(words_px * (room - 3) / width)))
+            width = QFontMetricsF(face).horizontalAdvance(some.text)
         if placed and x + width > room:
             x, y = 3.0, y + (line_px if y == 0 else round(1.2 * words_px))
         placed.append((x, y, face, some))
@@ -85,7 +89,7 @@ def label(
     tall = y + (line_px if y == 0 else round(1.3 * words_px))
     picture = QPixmap(math.ceil(min(wide, room + 4)), math.ceil(tall + 2))
     ground = QColor(theme.paper)
-    ground.setAlphaF(0.75)
+    ground.setAlphaF(0.65)
     picture.fill(ground)
     painter = QPainter(picture)
     for x, y, face, some in placed:

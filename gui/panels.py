@@ -283,7 +283,9 @@ class Panels:
         """A frame came."""
         showing = self._bench.showing
         in_time = showing.player is None or showing.player.speed == 1
-        if self._minute is not None and in_time and frame.stop > showing.lead_in_s * frame.rate_hz:
+        # What comes while the picture is frozen is painted late on purpose.
+        timed = in_time and not self._window.frozen and frame.stop > showing.lead_in_s * frame.rate_hz
+        if self._minute is not None and timed:
             self._minute.came(at_s, frame)
         self.numbers.minute = self._minute if in_time else None
         self.switch.lives()

@@ -443,7 +443,7 @@ class PaperView(QWidget):
         metrics = QFontMetricsF(font)
         wide, tall = metrics.horizontalAdvance(calipers.words()) + 14, metrics.height() + 8
         x = min(max(last.x() + 8, 0.0), self.width() - wide)
-        y = min(max(last.y() - tall - 8, 0.0), self.height() - tall)
+        y = min(panel.bottom / ratio, self.height()) - tall
         painter.setFont(font)
         painter.setPen(QPen(QColor(theme.ink), 1))
         painter.setBrush(QColor(theme.bar))

@@ -122,7 +122,7 @@ def test_labels_do_not_meet(qtbot: QtBot, layout: str, size: tuple[int, int], is
     monitor = Monitor(qtbot, StreamInfo("wfdb:100", RATE_HZ, lead="MLII", is_lead_i=is_lead_i), size=size)
     monitor.wear(layout=layout)
     paper = monitor.window.paper
-    paper.say(dict.fromkeys(LEADS, "RMSE 0.123 mV  r 0.987  90 % in band"))
+    paper.say(dict.fromkeys(LEADS, "RMSE 0.12 mV  r 0.98  cov 90 %"))
     boxes = [label.rect for label in paper.labels]
     for i, box in enumerate(boxes):
         assert box.right() <= paper.width() and box.bottom() <= paper.height()
@@ -352,7 +352,7 @@ def test_measured_leads_lie_over_the_reconstructed_ones_when_asked(qtbot: QtBot,
         assert np.median(mv[seen] - wave_mv(lead, at_s[seen])) == pytest.approx(0.3, abs=2 * CLOSE_MV)
     assert not np.isfinite(monitor.drawn("V6", LIGHT.truth)[1]).any()
     said = {label.words[0].text: label.text for label in monitor.window.paper.labels}
-    assert "RMSE 0.30 mV  r 1.00  100 % in band" in said["V1"]
+    assert "RMSE 0.30 mV  r 1.00  cov 100 %" in said["V1"]
     assert "RMSE" not in said["V6"]
     assert "clinical frame" in monitor.words()
     monitor.send("t")
