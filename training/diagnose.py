@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from mecg.evaluate import SUPERCLASSES, read_table, stream
-from streamer.leads import PREDICTED, twelve_from_eight
+from streamer.leads import LEADS, twelve_from_eight
 from streamer.network import Network
 from training.data import RATE_HZ, Records, load, targets
 from training.filter_design import design
@@ -35,6 +35,7 @@ EVERY = 2
 """The classifier sees every second sample: nothing is left above 40 Hz."""
 PART = slice(round(2.0 * MODEL_HZ), round(9.6 * MODEL_HZ), EVERY)
 """Of each record: when the filters have settled, and before the clinical frame's pinned end."""
+ONE = [LEADS.index("I")]
 EPOCHS, BATCH, RATE, SEED = 8, 64, 3e-3, 1
 RESAMPLES = 500
 
@@ -133,6 +134,21 @@ def learn(of: Labelled, rows: Sequence[int]) -> Classifier:
     return model.eval()
 
 
+def kept_or_learned(path: Path, data: Path, cache: Path, every: int) -> dict[str, Classifier]:
+    """Both classifiers: ``twelve`` and ``one``, learned once and kept at ``path``."""
+    rows = {"twelve": list(range(12)), "one": ONE}
+    if path.exists():
+        states = torch.load(path, weights_only=True)
+        found = {name: Classifier(len(leads)).eval() for name, leads in rows.items()}
+        for name, classifier in found.items():
+            classifier.load_state_dict(states[name])
+        return found
+    _, train = labelled(data, FOLDS, cache, every)
+    found = {name: learn(train, leads) for name, leads in rows.items()}
+    torch.save({name: classifier.state_dict() for name, classifier in found.items()}, path)
+    return found
+
+
 def answers(model: Classifier, leads_mv: NDArray[np.float32]) -> NDArray[np.float32]:
     """Logits ``(records, classes)``."""
     with torch.no_grad():
@@ -169,30 +185,32 @@ def areas(scores: NDArray[np.float32], of: Labelled) -> dict[str, Any]:
 
 
 def diagnose(
-    models: Sequence[Network], data: Path, cache: Path, test_fold: int, every: int
+    models: Sequence[Network],
+    classifiers: dict[str, Classifier],
+    data: Path,
+    cache: Path,
+    test_fold: int,
+    every: int,
 ) -> dict[str, Any]:
-    """Train both classifiers and test them, as plain JSON types."""
-    _, train = labelled(data, FOLDS, cache, every)
+    """Test the classifiers, as plain JSON types."""
     _, choose = labelled(data, [CHOOSE_FOLD], cache, every)
     records, test = labelled(data, [test_fold], cache, every)
-    twelve, one = range(12), [PREDICTED.index("I")]
-    of_twelve, of_one = learn(train, twelve), learn(train, one)
+    of_twelve, of_one = classifiers["twelve"], classifiers["one"]
     rows = {
         "the real twelve leads": areas(answers(of_twelve, test.leads_mv), test),
-        "Lead I alone, a classifier of its own": areas(answers(of_one, test.leads_mv[:, one]), test),
+        "Lead I alone, a classifier of its own": areas(answers(of_one, test.leads_mv[:, ONE]), test),
     }
     for network in models:
         made = made_twelve(records, network)
         rows[f"twelve leads by {network.spec.name}"] = areas(answers(of_twelve, made), test)
     return {
-        "train_records": len(train.labels),
         "test_records": len(test.labels),
         "test_fold": test_fold,
         "every": every,
         "weights": sum(p.numel() for p in of_twelve.parameters()),
         "fold8_macro": {
             "twelve": areas(answers(of_twelve, choose.leads_mv), choose)["macro"],
-            "one": areas(answers(of_one, choose.leads_mv[:, one]), choose)["macro"],
+            "one": areas(answers(of_one, choose.leads_mv[:, ONE]), choose)["macro"],
         },
         "rows": rows,
     }
@@ -201,8 +219,8 @@ def diagnose(
 def markdown(result: dict[str, Any]) -> str:
     """The table for the model card."""
     lines = [
-        f"A classifier of {result['weights']:,} weights, {EPOCHS} epochs on {result['train_records']} "
-        f"records of folds 1-7; AUROC on {result['test_records']} records of fold {result['test_fold']}.",
+        f"A classifier of {result['weights']:,} weights, {EPOCHS} epochs on folds 1-7; "
+        f"AUROC on {result['test_records']} records of fold {result['test_fold']}.",
         "",
         f"| tested on | macro | 95 % | {' | '.join(SUPERCLASSES)} |",
         f"|---|---:|---|{'---:|' * len(SUPERCLASSES)}",
@@ -222,10 +240,17 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("training/cache"))
     parser.add_argument("--fold", type=int, default=9, help="to test on (9)")
     parser.add_argument("--every", type=int, default=1, metavar="N", help="every Nth record only")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE.json", help="and FILE.md beside it")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE.json",
+        help="and FILE.md beside it; FILE.pt keeps the classifiers, used again where it is",
+    )
     args = parser.parse_args()
     models = [Network(path.read_bytes()) for path in args.models]
-    result = diagnose(models, args.data, args.cache, args.fold, args.every)
+    classifiers = kept_or_learned(args.out.with_suffix(".pt"), args.data, args.cache, args.every)
+    result = diagnose(models, classifiers, args.data, args.cache, args.fold, args.every)
     table = markdown(result)
     args.out.write_text(json.dumps(result, indent=1) + "\n")
     args.out.with_suffix(".md").write_text(table)

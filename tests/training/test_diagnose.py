@@ -1,5 +1,7 @@
 """The classifier that asks what is left for a diagnosis."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -33,13 +35,19 @@ def labelled(n: int, seed: int) -> diagnose.Labelled:
     return diagnose.Labelled(np.arange(n), leads.astype(np.float32), labels)
 
 
-def test_a_classifier_finds_what_its_leads_hold_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_classifier_finds_what_its_leads_hold_and_no_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     torch.set_num_threads(1)
     monkeypatch.setattr(diagnose, "EPOCHS", 6)
     monkeypatch.setattr(diagnose, "BATCH", 32)
     monkeypatch.setattr(diagnose, "RESAMPLES", 50)
     train, test = labelled(256, 0), labelled(80, 1)
-    twelve, one = diagnose.learn(train, range(12)), diagnose.learn(train, [0])
+    monkeypatch.setattr(diagnose, "labelled", lambda data, folds, cache, every: (None, train))
+    both = [diagnose.kept_or_learned(tmp_path / "kept.pt", tmp_path, tmp_path, 1) for _ in range(2)]
+    twelve, one = both[0]["twelve"], both[0]["one"]
+    again = diagnose.answers(both[1]["twelve"], test.leads_mv)
+    np.testing.assert_array_equal(again, diagnose.answers(twelve, test.leads_mv))
     all_leads = diagnose.areas(diagnose.answers(twelve, test.leads_mv), test)
     lead_one = diagnose.areas(diagnose.answers(one, test.leads_mv[:, [0]]), test)
     first, last = SUPERCLASSES[0], SUPERCLASSES[-1]
