@@ -319,13 +319,14 @@ def _spikes(x: NDArray[np.float64], rate_hz: float, first: int) -> list[int]:
     half, aside = max(round(SPIKE_S * rate_hz), 1), round(SPIKE_ASIDE_S * rate_hz)
     out = np.zeros(len(x))
     out[half:-half] = np.abs(x[half:-half] - 0.5 * (x[2 * half :] + x[: -2 * half]))
-    out[np.isnan(out)] = 0.0
+    missing = np.isnan(out)
+    out[missing] = 0.0
     found = []
     last = len(x) - aside
     likely = first + np.flatnonzero(out[first:last] > SPIKE_MV)
     if not len(likely):
         return []
-    least = SPIKE_ABOVE * _quantile(out, 0.75)
+    least = SPIKE_ABOVE * _quantile(out[~missing], 0.75)
     for i in likely[out[likely] > least].tolist():
         around = slice(max(i - aside, 0), i + aside + 1)
         if out[i] >= out[around].max() and out[i] > SPIKE_SHARE * np.ptp(x[around]):

@@ -118,6 +118,14 @@ def test_pacing_spikes_put_the_model_out_of_its_range(filters):
     assert Quality.OUT_OF_RANGE in told[0].quality
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_muscle_noise_is_no_pacemaker(filters, seed):
+    """From the first second on."""
+    lead, rate_hz = lead_i(AF)
+    noise = np.random.default_rng(seed).normal(0, 0.25 * lead.std(), len(lead))
+    assert not any("pacing" in event.text for event in told_of(lead + noise, rate_hz, filters))
+
+
 def test_pacing_is_not_judged_where_the_rate_cannot_show_it(filters):
     lead, rate_hz = lead_i(PACED)
     slow = lead[: len(lead) // 5 * 5].reshape(-1, 5).mean(axis=1)
