@@ -24,6 +24,7 @@ from streamer.network import Network
 from training import config as configuration
 from training.filter_design import design
 from training.network import MEcgNet, MEcgNetStep, weights
+from training.step_graph import fits, step_graph
 
 AGREE_MV = 1e-4
 
@@ -110,6 +111,8 @@ def export(run: Path, path: Path) -> None:
 
 def _step_model(network: MEcgNet, hop: int, scratch: Path) -> bytes:
     """The incremental form: a hop and a state in, a hop and the next state out."""
+    if fits(network, hop):
+        return bytes(step_graph(network, hop).SerializeToString())
     step = MEcgNetStep(network, hop).eval()
     torch.onnx.export(
         _NamedStep(step).eval(),
