@@ -163,6 +163,26 @@ def test_training_goes_on_from_its_checkpoint_and_stops_at_its_budget(
     assert [int(line["round"]) for line in lines] == [*range(1, len(lines) + 1)]
 
 
+def test_what_was_learned_survives_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    torch.set_num_threads(1)
+    recipe, steps = small(), 0
+    learn = Regression.learn
+
+    def interrupted(self: Regression, *batch: torch.Tensor) -> float:
+        nonlocal steps
+        steps += 1
+        if steps == 4:
+            raise KeyboardInterrupt
+        return learn(self, *batch)
+
+    monkeypatch.setattr(Regression, "learn", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        run.train(recipe, records(8), records(4, seed=1), tmp_path, 60.0)
+    state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
+    assert state["progress"]["windows"] == 3 * recipe.batch
+    assert state["progress"]["cpu_s"] > 0
+
+
 @pytest.mark.parametrize(
     ("errors", "passes", "converged"),
     [

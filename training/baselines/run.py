@@ -73,8 +73,10 @@ def train(recipe: Recipe, learn: Records, choose: Records, out: Path, budget_s: 
     shuffled = Shuffled(learn, filters, recipe.rate_hz, recipe.batch)
     while done.cpu_s < budget_s:
         began = time.monotonic()
-        loss = _round(recipe, learner, shuffled, done, budget_s)
-        save(checkpoint, learner, done)
+        try:
+            loss = _round(recipe, learner, shuffled, done, budget_s)
+        finally:  # what was learned is kept on Ctrl-C too
+            save(checkpoint, learner, done)
         scores = score(learner.average, recipe, choose, truth_choose, filters)
         line = {
             "round": done.round,
