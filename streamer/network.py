@@ -12,7 +12,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from streamer.errors import InputError
-from streamer.model import METADATA_KEY, STEP_KEY, ModelSpec
+from streamer.model import METADATA_KEY, PRIOR_KEY, STEP_KEY, ModelSpec
 
 ort.set_default_logger_severity(4)  # what is wrong with a model is told as an InputError, once
 
@@ -31,7 +31,10 @@ class Network:
     ----------
     model : bytes
         An ONNX file.  Input ``bands (1, channels, time)``; outputs ``leads (1, leads, time)`` and,
-        where stated, ``scale`` of the same shape; float32 mV.
+        where stated, ``scale`` of the same shape; float32 mV.  It may also put out ``features
+        (1, features, time / stride)``: what its last layer sees, by which it learns a person
+        (`streamer.personal`); step j belongs to the ``stride`` columns of the leads from
+        ``j * stride - look_ahead`` on.
 
     Raises
     ------
@@ -49,6 +52,8 @@ class Network:
         self.spec = ModelSpec.from_json(metadata[METADATA_KEY])
         self._outputs = ["leads", "scale"] if self.spec.has_scale else ["leads"]
         self._check()
+        self.prior: str | None = metadata.get(PRIOR_KEY)
+        """What the model knows of how persons differ, as `streamer.personal.Prior` reads it."""
         self._step_model = metadata.get(STEP_KEY)
         self._step_session: ort.InferenceSession | None = None
 
@@ -69,6 +74,21 @@ class Network:
                 raise InputError("the model's incremental form is damaged: export it anew") from error
         return Stepper(self._step_session, self.spec)
 
+    def stepper_with_features(self) -> Stepper | None:
+        """As `stepper`, but it also keeps the newest features (`Stepper.features`).
+
+        Raises
+        ------
+        InputError
+            Where that form puts out none, or does not fit.
+        """
+        plain = self.stepper()
+        if plain is None:
+            return None
+        assert self._step_session is not None
+        self._need_features({node.name for node in self._step_session.get_outputs()})
+        return Stepper(self._step_session, self.spec, features=True)
+
     def run(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """One window, or one long stretch where the network is dense.
 
@@ -83,6 +103,26 @@ class Network:
         """
         outputs = self._session.run(self._outputs, {"bands": np.ascontiguousarray(bands[None])})
         return outputs[0][0] if len(outputs) == 1 else np.concatenate((outputs[0][0], outputs[1][0]))
+
+    def run_with_features(self, bands: NDArray[np.float32]) -> tuple[NDArray[np.float32], Features]:
+        """As `run`, and the features ``(features, time / stride)``.
+
+        Raises
+        ------
+        InputError
+            Where the model puts out none.
+        """
+        self._need_features({node.name for node in self._session.get_outputs()})
+        given = {"bands": np.ascontiguousarray(bands[None])}
+        *outputs, features = self._session.run([*self._outputs, "features"], given)
+        return np.concatenate([rows[0] for rows in outputs]), features[0]
+
+    def _need_features(self, outputs: set[str]) -> None:
+        if "features" not in outputs:
+            raise InputError(
+                f"the model {self.spec.name} {self.spec.version} cannot learn a person: "
+                "it puts out no features"
+            )
 
     def _check(self) -> None:
         """Run it once: the first run is slow, and shows whether the shapes are as stated."""

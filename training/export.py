@@ -88,7 +88,7 @@ def export(run: Path, path: Path) -> None:
         (torch.zeros(1, 3, spec.window),),
         str(part),
         input_names=["bands"],
-        output_names=["leads", "scale"] if config.shape.scale else ["leads"],
+        output_names=["leads", *(["scale"] if config.shape.scale else []), "features"],
         dynamic_shapes=({2: spec.grid * torch.export.Dim("steps", min=2)},),
         dynamo=True,
         external_data=False,
@@ -119,7 +119,7 @@ def _step_model(network: MEcgNet, hop: int, scratch: Path) -> bytes:
         (torch.zeros(1, 3, hop), torch.zeros(1, step.state_size)),
         str(scratch),
         input_names=["bands", "state"],
-        output_names=["leads", *(["scale"] if network.shape.scale else []), "next_state"],
+        output_names=["leads", *(["scale"] if network.shape.scale else []), "next_state", "features"],
         dynamo=True,
         external_data=False,
         verbose=False,
@@ -130,21 +130,21 @@ def _step_model(network: MEcgNet, hop: int, scratch: Path) -> bytes:
 
 
 class _Named(torch.nn.Module):
-    """The network with leads and scales as outputs of their own."""
+    """The network with leads, scales and features as outputs of their own."""
 
     def __init__(self, network: MEcgNet) -> None:
         super().__init__()
         self.network = network
 
-    def forward(self, bands: torch.Tensor) -> tuple[torch.Tensor, ...] | torch.Tensor:
+    def forward(self, bands: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """As `MEcgNet`."""
-        out: torch.Tensor = self.network(bands)
+        out, features = self.network.forward_with_features(bands)
         leads = self.network.shape.leads
-        return (out[:, :leads], out[:, leads:]) if self.network.shape.scale else out
+        return (*((out[:, :leads], out[:, leads:]) if self.network.shape.scale else (out,)), features)
 
 
 class _NamedStep(torch.nn.Module):
-    """The incremental form with leads, scales and state as outputs of their own."""
+    """The incremental form with leads, scales, state and features as outputs of their own."""
 
     def __init__(self, step: MEcgNetStep) -> None:
         super().__init__()
@@ -152,9 +152,10 @@ class _NamedStep(torch.nn.Module):
 
     def forward(self, bands: torch.Tensor, state: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """As `MEcgNetStep`."""
-        out, after = self.step(bands, state)
+        out, after, features = self.step.forward_with_features(bands, state)
         leads = self.step.network.shape.leads
-        return (out[:, :leads], out[:, leads:], after) if self.step.network.shape.scale else (out, after)
+        named = (out[:, :leads], out[:, leads:]) if self.step.network.shape.scale else (out,)
+        return (*named, after, features)
 
 
 def strip(model: onnx.ModelProto) -> None:

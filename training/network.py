@@ -163,8 +163,12 @@ class BandModule(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, inputs, n)`` to ``(batch, leads, n)``."""
-        steps = self.stem(functional.pad(x, ((STEM_STEPS - 1) * self.stride, 0)))
-        return self.spread(self.blocks(steps))
+        return self.spread(self.features(x))
+
+    def features(self, x: Tensor) -> Tensor:
+        """What the last layer is given: ``(batch, channels, n / stride)``."""
+        features: Tensor = self.blocks(self.stem(functional.pad(x, ((STEM_STEPS - 1) * self.stride, 0))))
+        return features
 
     def spread(self, steps: Tensor) -> Tensor:
         """The last layer, its ``stride`` samples of each step laid out in time."""
@@ -191,16 +195,24 @@ class MEcgNet(nn.Module):
 
     def forward(self, bands: Tensor) -> Tensor:
         """As the class says."""
-        late: Tensor = sum(  # type: ignore[assignment]
-            module(bands[:, m.inputs[0] : m.inputs[-1] + 1])
-            for module, m in zip(self.bands, self.shape.modules, strict=True)
-        )
+        return self.forward_with_features(bands)[0]
+
+    def forward_with_features(self, bands: Tensor) -> tuple[Tensor, Tensor]:
+        """The same, and what the first module's last layer is given, ``(batch, channels, n / stride)``.
+
+        Its step j belongs to the ``stride`` columns of the output from ``j * stride - look_ahead`` on.
+        """
+        late, features = torch.zeros(()), []
+        for module, m in zip(self.bands, self.shape.modules, strict=True):
+            assert isinstance(module, BandModule)
+            features.append(module.features(bands[:, m.inputs[0] : m.inputs[-1] + 1]))
+            late = late + module.spread(features[-1])
         ahead = self.shape.look_ahead
         y = functional.pad(late[..., ahead:], (0, ahead))
         measured = bands.sum(dim=1, keepdim=True)
         shifted = [functional.pad(measured[..., by:], (0, by)) for by in MEASURED_DELAY]
         measured = (shifted[0] + shifted[1]) / 2
-        return self.complete(y, measured)
+        return self.complete(y, measured), features[0]
 
     def complete(self, y: Tensor, measured: Tensor) -> Tensor:
         """Leads and scales from the modules' sum and the measured lead, its delay taken out."""
@@ -236,6 +248,11 @@ class MEcgNetStep(nn.Module):
 
     def forward(self, bands: Tensor, state: Tensor) -> tuple[Tensor, Tensor]:
         """As the class says."""
+        out, after, _ = self.forward_with_features(bands, state)
+        return out, after
+
+    def forward_with_features(self, bands: Tensor, state: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """The same, and the features ``(1, channels, hop / stride)`` that belong to these samples."""
         network, shape = self.network, self.network.shape
         past = iter(torch.split(state, self.sizes, dim=1))
         kept: list[Tensor] = []
@@ -247,17 +264,19 @@ class MEcgNetStep(nn.Module):
             return longer
 
         recent = with_past(bands)
-        late = torch.zeros(())
+        late, features = torch.zeros(()), []
         for module, m in zip(network.bands, shape.modules, strict=True):
             assert isinstance(module, BandModule)
             x = module.stem(with_past(bands[:, m.inputs[0] : m.inputs[-1] + 1]))
             for block in module.blocks:
                 assert isinstance(block, GatedBlock)
                 x = block.finish(x, block.look.sums(with_past(x)))
+            features.append(x)
             late = late + module.spread(x)
         measured = recent.sum(dim=1, keepdim=True)
         shifted = [measured[:, :, by : by + self.hop] for by in MEASURED_DELAY]
-        return network.complete(late, (shifted[0] + shifted[1]) / 2), torch.cat(kept, dim=1)
+        out = network.complete(late, (shifted[0] + shifted[1]) / 2)
+        return out, torch.cat(kept, dim=1), features[0]
 
 
 def weights(network: nn.Module) -> int:
