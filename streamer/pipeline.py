@@ -23,6 +23,7 @@ from streamer.front import FrontEnd, Stretch
 from streamer.latency import LatencyBudget, budget
 from streamer.leads import PREDICTED
 from streamer.network import Network, Stepper
+from streamer.personal import PersonalNetwork, PersonalStepper
 from streamer.stitch import OverlapAdd
 from streamer.stopwatch import BEGUN, FILTERED, INFERRED, STITCHED, WINDOW, Stopwatch
 from streamer.stream import Chunk, Frame, Stamps, StreamInfo
@@ -38,8 +39,8 @@ class Pipeline:
     ----------
     info : StreamInfo
         Its nominal rate sets the conversion.
-    network : Network
-        The model; its metadata sets everything else.
+    network : Network or PersonalNetwork
+        The model, or with a person's correction; its metadata sets everything else.
     hop : int, optional
         Read the network window by window with this hop, in samples at its rate: longer ones cost
         less and wait longer.  For networks with a stated receptive field only.  Left out, it is the
@@ -58,7 +59,7 @@ class Pipeline:
     def __init__(
         self,
         info: StreamInfo,
-        network: Network,
+        network: Network | PersonalNetwork,
         *,
         hop: int | None = None,
         clock: Callable[[], float] | None = None,
@@ -89,6 +90,11 @@ class Pipeline:
     def lost(self) -> int:
         """Samples that the source lost or marked invalid so far, at its rate."""
         return self._front.lost
+
+    @property
+    def drift(self) -> float:
+        """How far Lead I of late lies from the person's reference, 1 being alike; nan without one."""
+        return self._stepper.drift if isinstance(self._stepper, PersonalStepper) else math.nan
 
     def push(self, chunk: Chunk) -> list[Frame]:
         """Take a chunk; return the frames that it completes.
@@ -187,7 +193,7 @@ class Pipeline:
         self._at[WINDOW] = self._now()
         return self._network.run(window)[:, newest - self._stitch.length : newest]
 
-    def _step(self, stepper: Stepper) -> NDArray[np.float32]:
+    def _step(self, stepper: Stepper | PersonalStepper) -> NDArray[np.float32]:
         """The same columns from the incremental form, which first sees what it has not seen yet."""
         if self._stepped < self._end - self._window:  # a window ago is further than it remembers
             stepper.reset()

@@ -1,0 +1,573 @@
+# SPDX-License-Identifier: MIT
+"""One person's correction on top of the network, learned from a short 12-lead reference.
+
+The network's last layer is linear: leads = head . features.  A person is a change of that head.
+How such changes are spread over persons is learned once (`training.personal`) and kept beside the
+model as the `Prior`; from a reference the person's change is its posterior mean, a ridge in the
+prior's metric.  Whatever the reference does not say is left as the network has it: with no
+reference the result is the generic model, bit for bit.
+
+A correction is trusted only as far as the reference went: where the features lie further out than
+any of the reference's (another kind of beat, noise), it is scaled back to that distance.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import exp, nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.clinical import clinical_frame
+from streamer.errors import InputError
+from streamer.filters import BandSplitter
+from streamer.front import FrontEnd
+from streamer.leads import LEADS, SEVEN
+from streamer.model import LEVELS, ModelSpec
+from streamer.network import Features, Network, Stepper
+from streamer.stream import Chunk, Event, Samples
+
+PRIOR_FORMAT = 1
+MOST_FEATURES = 1024
+SKIP_START_S, SKIP_END_S = 0.5, 0.8
+"""At a record's ends the clinical frame is pinned to zero: no truth to learn from."""
+LEAST_S = 1.0
+"""A lead that is known for less is left generic."""
+USUAL_S = 8.7
+"""What is known of a reference of 10 s: the length that the prior's precision is stated for."""
+WORTH = 0.02
+"""A lead whose cross-validated error falls by less than this share is left generic."""
+DRIFT_S = 10.0
+"""Over so long the live features' distance is averaged."""
+DRIFT_LIMIT = 4.0
+"""So many times the reference's mean squared distance, for so long: calibrate anew."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class Prior:
+    """How persons differ: learned over patients with several records."""
+
+    factor: Array
+    """``(features, K)``: a person's head is ``factor @ z``, the elements of z independent."""
+    precision: Array
+    """``(7,)``: how little z varies for each of the seven leads."""
+    visit: float
+    """The share of the precision that no longer or cleaner reference lowers: electrodes sit elsewhere
+    at the next visit."""
+    gain: Array
+    """``(7,)``: what is multiplied to the posterior mean, so that amplitudes spread over persons as true
+    ones do."""
+    noise_mv: Array
+    """``(7,)``: RMS that a usual reference's fit leaves unexplained."""
+    reach: float
+    """The reference's farthest features times this is how far a correction is trusted."""
+    lead_covariance: Array
+    """``(7, 7)``: how corrections of leads go together, for those that were not measured."""
+    scale: Array
+    """``(7, 2)``: the factor on the network's scale is exp(a) * (error left / error before) ** b."""
+    bands: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """As `ModelSpec.bands`, of calibrated leads.  Empty without a scale."""
+
+    def __post_init__(self) -> None:
+        features, latent = self.factor.shape if self.factor.ndim == 2 else (0, 0)
+        n = len(SEVEN)
+        shapes = {
+            "precision": (n,),
+            "gain": (n,),
+            "noise_mv": (n,),
+            "scale": (n, 2),
+            "lead_covariance": (n, n),
+        }
+        good = 1 <= features <= MOST_FEATURES and 1 <= latent <= MOST_FEATURES
+        good = good and all(getattr(self, name).shape == shape for name, shape in shapes.items())
+        good = good and all(np.isfinite(getattr(self, name)).all() for name in ("factor", *shapes))
+        good = good and bool((self.precision > 0).all() and (self.noise_mv > 0).all())
+        good = good and 0 < self.visit <= 1 and 0 < self.reach < 1e6
+        good = good and set(self.bands) in (set(), set(LEVELS))
+        if not good:
+            raise InputError("the model's knowledge of persons cannot be used: make it anew")
+
+    def to_json(self) -> str:
+        """What goes into the model's metadata."""
+        facts: dict[str, object] = {"format": PRIOR_FORMAT, "visit": self.visit, "reach": self.reach}
+        facts["bands"] = {level: list(factors) for level, factors in self.bands.items()}
+        for name in _ARRAYS:
+            x = getattr(self, name).astype("<f4")
+            facts[name] = [list(x.shape), base64.b64encode(x.tobytes()).decode()]
+        return json.dumps(facts)
+
+    @classmethod
+    def from_json(cls, text: str) -> Prior:
+        """Parse and check.
+
+        Raises
+        ------
+        InputError
+            Where it cannot be used.
+        """
+        try:
+            facts = json.loads(text)
+            if facts["format"] != PRIOR_FORMAT:
+                raise ValueError("another format")
+            arrays = {
+                name: np.frombuffer(base64.b64decode(facts[name][1], validate=True), "<f4")
+                .reshape(facts[name][0])
+                .astype(np.float64)
+                for name in _ARRAYS
+            }
+            bands = {level: tuple(map(float, f)) for level, f in facts["bands"].items()}
+            return cls(**arrays, visit=float(facts["visit"]), reach=float(facts["reach"]), bands=bands)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(
+                f"the model's knowledge of persons cannot be read ({error}): make it anew"
+            ) from error
+
+
+_ARRAYS = ("factor", "precision", "gain", "noise_mv", "lead_covariance", "scale")
+
+
+def prior_of(network: Network) -> Prior:
+    """What a model knows of persons.
+
+    Raises
+    ------
+    InputError
+        Where it knows nothing.
+    """
+    if network.prior is None:
+        raise InputError(
+            f"the model {network.spec.name} {network.spec.version} cannot be calibrated: "
+            "it knows nothing of persons"
+        )
+    return Prior.from_json(network.prior)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a calibration comes from."""
+
+    model: str
+    version: str
+    source: str
+    """The reference's name, without folders."""
+    date: str
+    """Of the reference where known, else of the calibration: ISO, ``2026-11-23``."""
+    placement: str = "unstated"
+    lead: str = "I"
+    inverted: bool = False
+    kind: str = "simultaneous"
+    """Or ``sequence``: the leads were measured one after another."""
+
+    def words(self) -> str:
+        """One line for people: which person, from when."""
+        one_by_one = ", leads measured one after another" if self.kind == "sequence" else ""
+        return f"{self.source}, {self.date}{one_by_one}"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """One person's correction; holds no signal."""
+
+    origin: Origin
+    head: Samples
+    """``(7, stride, features)``: added to the last layer, mV."""
+    metric: Samples
+    """``(K, features)``: the length of ``metric @ features`` says how unlike the reference they are."""
+    reach: float
+    """The longest that is trusted."""
+    usual: float
+    """The mean squared length in the reference."""
+    scale: Samples
+    """``(7,)``: on the network's scale."""
+    bands: Mapping[str, tuple[float, ...]]
+    """As `ModelSpec.bands`; empty where nothing is stated of calibrated leads."""
+    left: Samples
+    """``(7,)``: the reference's error after the fit, over that before it."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: what fell back towards the generic model, and why."""
+    rmse_mv: Samples = field(default_factory=lambda: np.full((2, len(SEVEN)), np.nan, np.float32))
+    """Cross-validated within the reference: generic and personal ``(2, 7)``; NaN where unknown."""
+
+    def __post_init__(self) -> None:
+        n = len(SEVEN)
+        _, stride, features = self.head.shape if self.head.ndim == 3 else (0, 0, 0)
+        good = self.head.shape[:1] == (n,) and 1 <= stride <= 64 and 1 <= features <= MOST_FEATURES
+        good = good and self.metric.ndim == 2 and self.metric.shape[1] == features
+        good = good and 1 <= len(self.metric) <= MOST_FEATURES
+        good = good and self.scale.shape == self.left.shape == (n,) and self.rmse_mv.shape == (2, n)
+        numbers = (self.head, self.metric, self.scale)
+        good = good and all(x.dtype == np.float32 and np.isfinite(x).all() for x in numbers)
+        good = good and bool((self.scale > 0).all()) and 0 < self.reach < 1e9 and 0 < self.usual < 1e9
+        good = good and set(self.bands) in (set(), set(LEVELS))
+        good = good and all(
+            len(factors) == len(LEADS) and all(0 < f < 1000 for f in factors)
+            for factors in self.bands.values()
+        )
+        if not good:
+            raise InputError("its numbers do not fit together: calibrate anew")
+
+
+class PersonalNetwork:
+    """A network with a person's correction: follows `Network` as far as a pipeline needs it.
+
+    Raises
+    ------
+    InputError
+        Where the calibration was made for another model.
+    """
+
+    def __init__(self, network: Network, calibration: Calibration) -> None:
+        spec, origin = network.spec, calibration.origin
+        if (origin.model, origin.version) != (spec.name, spec.version):
+            raise InputError(
+                f"the calibration is for the model {origin.model} {origin.version}, this is {spec.name} "
+                f"{spec.version}: calibrate anew"
+            )
+        self._network = network
+        self.calibration = calibration
+        self.spec: ModelSpec = replace(spec, bands=dict(calibration.bands)) if calibration.bands else spec
+        self._correct = _Correction(calibration, spec)
+
+    def stepper(self) -> PersonalStepper | None:
+        """The incremental form; None where the model has none."""
+        stepper = self._network.stepper_with_features()
+        return None if stepper is None else PersonalStepper(stepper, self._correct, self.spec)
+
+    def run(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `Network.run`, the correction made; the last ``look_ahead`` columns are no output yet."""
+        out, features = self._network.run_with_features(bands)
+        late, _ = self._correct(features)
+        ahead = self.spec.look_ahead
+        corrected = out.copy()
+        n = out.shape[1] - ahead
+        corrected[self._correct.rows, :n] += late[:, ahead:]
+        if self.spec.has_scale:
+            self._correct.widen(corrected)
+        return corrected
+
+
+class PersonalStepper:
+    """The incremental form of a network with a person's correction."""
+
+    def __init__(self, stepper: Stepper, correct: _Correction, spec: ModelSpec) -> None:
+        self._stepper, self._correct, self._spec = stepper, correct, spec
+        self._keep = exp(-spec.hop / (DRIFT_S * spec.rate_hz))
+        self._mean = correct.usual
+        self._push = stepper.push
+
+    @property
+    def drift(self) -> float:
+        """How far live Lead I lies from the reference's: 1 is alike."""
+        return self._mean / self._correct.usual
+
+    def reset(self) -> None:
+        """Forget: the state that silence leaves behind."""
+        self._stepper.reset()
+        self._mean = self._correct.usual
+
+    def push(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
+        """As `Stepper.push`, the correction made."""
+        out = self._stepper.push(bands)
+        late, squared = self._correct(self._stepper.features)
+        out[self._correct.rows] += late
+        if self._spec.has_scale:
+            self._correct.widen(out)
+        self._mean += (1 - self._keep) * (float(squared.mean()) - self._mean)
+        return out
+
+
+class _Correction:
+    """Features to what is added to the seven leads."""
+
+    def __init__(self, calibration: Calibration, spec: ModelSpec) -> None:
+        seven, stride, features = calibration.head.shape
+        self._stride, self._width = stride, seven * stride
+        both = (calibration.head.reshape(-1, features), calibration.metric)
+        self._matrix = np.ascontiguousarray(np.concatenate(both), np.float32)
+        self._reach = np.float32(calibration.reach)
+        self.usual = calibration.usual
+        first = spec.leads.index(SEVEN[0])
+        self.rows = [spec.leads.index(lead) for lead in SEVEN]
+        self._scale_rows = [len(spec.leads) + row for row in self.rows]
+        self._scale = calibration.scale[:, None]
+        if self.rows == list(range(first, first + seven)):  # a slice costs less than a list
+            self.rows = slice(first, first + seven)  # type: ignore[assignment]
+            self._scale_rows = slice(len(spec.leads) + first, len(spec.leads) + first + seven)  # type: ignore[assignment]
+
+    def __call__(self, features: Features) -> tuple[Samples, Samples]:
+        """``(features, steps)`` to the correction ``(7, steps * stride)`` and squared lengths."""
+        both = self._matrix @ features
+        apart = both[self._width :]
+        squared = np.einsum("ks,ks->s", apart, apart)
+        shrink = self._reach / np.maximum(np.sqrt(squared), self._reach)
+        late = (both[: self._width] * shrink).reshape(len(SEVEN), self._stride, -1)
+        return late.transpose(0, 2, 1).reshape(len(SEVEN), -1), squared
+
+    def widen(self, out: Samples) -> None:
+        """Correct the scales among a network's rows, in place."""
+        out[self._scale_rows] *= self._scale
+
+
+class DriftWatch:
+    """Says when a calibration no longer fits the live Lead I, and when it does again."""
+
+    def __init__(self) -> None:
+        self._raised = False
+
+    def push(self, drift: float, at_s: float) -> list[Event]:
+        """Take `PersonalStepper.drift` at an instant of the stream."""
+        if not self._raised and drift > DRIFT_LIMIT:
+            self._raised = True
+            text = "recalibrate: Lead I no longer looks like the reference's"
+            return [Event("drift", text, at_s=at_s, value=drift)]
+        if self._raised and drift < DRIFT_LIMIT / 2:
+            self._raised = False
+            return [Event("drift", "the calibration fits again", at_s=at_s, value=0.0)]
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Moments:
+    """What a reference says, as sums over steps, for each of the seven leads."""
+
+    features: Array
+    """``(7, features, features)``"""
+    products: Array
+    """``(7, features, stride)``: with the error of the generic leads, mV."""
+    squares: Array
+    """``(7,)``: of that error, mV^2."""
+    steps: Array
+    """``(7,)``"""
+    step_s: float
+    """How long a step is."""
+
+    @property
+    def seconds(self) -> Array:
+        """For how long each lead is known ``(7,)``."""
+        return self.steps * self.step_s
+
+    def left_mv2(self, head: Array) -> Array:
+        """Mean squared error ``(7,)`` that a head ``(7, features, stride)`` leaves; NaN where unknown."""
+        cross = (head * self.products).sum(axis=(1, 2))
+        own = np.einsum("lfs,lfg,lgs->l", head, self.features, head)
+        samples = self.steps * head.shape[2]
+        left = np.maximum(self.squares - 2 * cross + own, 0)
+        return np.asarray(np.divide(left, samples, out=np.full(len(SEVEN), nan), where=samples > 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A reference on the network's grid: its features, and how wrong the generic leads are."""
+
+    features: Features
+    """``(features, steps)``"""
+    error_mv: Samples
+    """``(7, stride, steps)``: truth less generic; NaN where unknown."""
+    rate_hz: float
+    """The model's."""
+
+    @property
+    def stride(self) -> int:
+        """Samples a step."""
+        return int(self.error_mv.shape[1])
+
+    def moments(self, part: slice = slice(None)) -> Moments:
+        """The sums over some of the steps, those known in the lead."""
+        x = self.features[:, part].astype(np.float64)
+        y = self.error_mv[:, :, part].astype(np.float64)
+        known: NDArray[np.bool_] = np.asarray(np.isfinite(y).all(axis=1))
+        if (known == known[0]).all():  # simultaneous leads share the big sum
+            kept = x[:, known[0]]
+            big = np.broadcast_to(kept @ kept.T, (len(SEVEN), len(x), len(x)))
+        else:
+            big = np.stack([x[:, k] @ x[:, k].T for k in known])
+        small = np.stack([x[:, k] @ row[:, k].T for k, row in zip(known, y, strict=True)])
+        squares = np.array([(row[:, k] ** 2).sum() for k, row in zip(known, y, strict=True)])
+        steps = known.sum(axis=1).astype(np.float64)
+        return Moments(big, small, squares, steps, self.stride / self.rate_hz)
+
+
+def reference_of(network: Network, leads_mv: Samples, rate_hz: float) -> Reference:
+    """Leads recorded at the same time, as the network sees them.
+
+    Parameters
+    ----------
+    network : Network
+        That puts out features.
+    leads_mv : array (8, n)
+        In the order of `PREDICTED`; NaN where a lead is not known.
+    rate_hz : float
+        Theirs.
+
+    Raises
+    ------
+    InputError
+        Where Lead I is not known, or the model puts out no features.
+    """
+    spec = network.spec
+    truth = clinical_frame(leads_mv, rate_hz, spec.filters, spec.rate_hz)
+    known = _known(leads_mv, rate_hz, spec.rate_hz, truth.shape[1])
+    return reference_towards(network, leads_mv[0], rate_hz, np.where(known, truth, np.nan)[1:])
+
+
+def reference_towards(network: Network, lead_mv: Samples, rate_hz: float, truth_mv: Samples) -> Reference:
+    """Lead I as the network sees it, beside given truths ``(7, n)`` at the model's rate; NaN: unknown."""
+    if not np.isfinite(lead_mv).any():
+        raise InputError("the reference holds no Lead I: record it anew")
+    spec = network.spec
+    front = FrontEnd(rate_hz, spec.filters, spec.rate_hz)
+    stretches = [*front.push(Chunk(0, lead_mv.astype(np.float32))), *front.finish()]
+    ahead = spec.look_ahead
+    n = -(-(front.end + ahead) // spec.grid) * spec.grid
+    bands = np.zeros((len(BandSplitter.ROWS), n), np.float32)
+    for stretch in stretches:
+        bands[:, stretch.start : stretch.stop] = stretch.bands
+    held = front.hold(n - front.end)
+    if held is not None:
+        bands[:, front.end :] = held
+    out, features = network.run_with_features(bands[[BandSplitter.ROWS.index(c) for c in spec.channels]])
+    stride = n // features.shape[1]
+    error = np.full((len(SEVEN), n), np.nan, np.float32)
+    m = min(truth_mv.shape[1], n - ahead)
+    seven = out[[spec.leads.index(lead) for lead in SEVEN]]
+    error[:, ahead : ahead + m] = truth_mv[:, :m] - seven[:, :m]
+    skip = round(SKIP_START_S * spec.rate_hz) + ahead
+    error[:, :skip] = np.nan
+    error[:, front.end + ahead - round(SKIP_END_S * spec.rate_hz) :] = np.nan
+    return Reference(features, error.reshape(len(SEVEN), -1, stride).transpose(0, 2, 1), spec.rate_hz)
+
+
+def _known(leads_mv: Samples, rate_hz: float, to_hz: float, n: int) -> NDArray[np.bool_]:
+    """Which samples of each lead are known ``(leads, n)``, at another rate."""
+    nearest = np.minimum((np.arange(n) * rate_hz / to_hz).round().astype(np.int64), leads_mv.shape[1] - 1)
+    return np.asarray(np.isfinite(leads_mv)[:, nearest])
+
+
+def posterior(prior: Prior, moments: Moments, excess: Array | None = None) -> Array:
+    """A person's change of the head ``(7, features, stride)``: its posterior mean.
+
+    Parameters
+    ----------
+    prior : Prior
+    moments : Moments
+        Of the reference; a lead without any is inferred from those that were measured.
+    excess : array (7,), optional
+        Variance that the fit leaves, over the usual: a noisy reference counts for less.
+    """
+    measured = moments.seconds >= LEAST_S / 2
+    z = np.zeros((len(SEVEN), prior.factor.shape[1], moments.products.shape[2]))
+    for i in np.flatnonzero(measured):
+        steps = moments.steps[i]
+        gram = prior.factor.T @ (moments.features[i] / steps) @ prior.factor
+        noise = USUAL_S / moments.seconds[i] * (1.0 if excess is None else excess[i])
+        weight = prior.precision[i] * (prior.visit + (1 - prior.visit) * noise)
+        right = prior.factor.T @ (moments.products[i] / steps)
+        z[i] = np.linalg.solve(gram + weight * np.eye(len(gram)), right)
+    if measured.any() and not measured.all():
+        given, wanted = np.flatnonzero(measured), np.flatnonzero(~measured)
+        c = prior.lead_covariance
+        across = np.linalg.solve(c[np.ix_(given, given)], c[np.ix_(given, wanted)]).T
+        z[wanted] = np.einsum("wg,gks->wks", across, z[given])
+    return np.asarray(np.einsum("fk,lks->lfs", prior.factor, z) * prior.gain[:, None, None])
+
+
+def fit(
+    network: Network, prior: Prior, reference: Reference, origin: Origin, notes: Sequence[str] = ()
+) -> Calibration:
+    """Learn a person from a reference: milliseconds for 10 s.
+
+    Each lead's correction is first tried on the half of the reference that it was not learned from;
+    one that is not worth it is scaled back, or left out.
+
+    Raises
+    ------
+    InputError
+        Where no lead is known for `LEAST_S`.
+    """
+    whole = reference.moments()
+    seconds = whole.seconds
+    if (seconds < LEAST_S).all():
+        raise InputError(f"the reference holds less than {LEAST_S:g} s of usable signal: record 10 s")
+    middle = reference.features.shape[1] // 2
+    halves = [reference.moments(slice(0, middle)), reference.moments(slice(middle, None))]
+    excess = _excess(prior, whole)
+    heads = [posterior(prior, half, excess) for half in halves]
+    trust, left = _trust(heads, halves)
+    tried = np.isfinite(trust)
+    head = posterior(prior, whole, excess) * np.where(tried, trust, 1.0)[:, None, None]
+    told = [*notes, *_fallen_back(trust, seconds)]
+
+    # Lead I is known wherever the features are, so the metric needs no other lead.
+    some = int(np.argmax(whole.steps))
+    gram = prior.factor.T @ (whole.features[some] / whole.steps[some]) @ prior.factor
+    weight = float(prior.precision.mean())
+    lower = np.linalg.cholesky(gram + weight * np.eye(len(gram)))
+    metric = np.linalg.solve(lower, prior.factor.T)
+    known = np.isfinite(reference.error_mv[some]).all(axis=0)
+    lengths = np.sqrt(((metric @ reference.features[:, known]) ** 2).sum(axis=0))
+    before = np.sqrt(np.stack([whole.left_mv2(np.zeros_like(head)), whole.left_mv2(head)]))
+    ratio = np.divide(before[1], before[0], out=np.ones(len(SEVEN)), where=before[0] > 0)
+    ratio = np.clip(np.nan_to_num(ratio, nan=1.0), 0.05, 1.0)
+    scale = np.where(
+        head.any(axis=(1, 2)), np.exp(prior.scale[:, 0] + prior.scale[:, 1] * np.log(ratio)), 1.0
+    )
+    corrected = bool(head.any())
+    return Calibration(
+        origin=origin,
+        head=np.ascontiguousarray(head.transpose(0, 2, 1), np.float32),
+        metric=metric.astype(np.float32),
+        reach=float(prior.reach * np.quantile(lengths, 0.995)),
+        usual=float((lengths**2).mean()),
+        scale=scale.astype(np.float32),
+        bands=dict(prior.bands) if corrected else {},
+        left=ratio.astype(np.float32),
+        notes=tuple(told),
+        rmse_mv=left.astype(np.float32),
+    )
+
+
+def _excess(prior: Prior, moments: Moments) -> Array:
+    """Variance that a first fit leaves, over the usual; at least 1."""
+    left = moments.left_mv2(posterior(prior, moments))
+    return np.maximum(np.nan_to_num(left, nan=0.0) / prior.noise_mv**2, 1.0)
+
+
+def _trust(heads: Sequence[Array], halves: Sequence[Moments]) -> tuple[Array, Array]:
+    """How much of each lead's correction holds on the other half ``(7,)``, 0 to 1, and its RMSE there.
+
+    NaN where a lead is not known in both halves.
+    """
+    before, after, cross, own = (np.zeros(len(SEVEN)) for _ in range(4))
+    samples = np.zeros(len(SEVEN))
+    both = np.ones(len(SEVEN), np.bool_)
+    for head, other in zip(heads, halves[::-1], strict=True):
+        cross += (head * other.products).sum(axis=(1, 2))
+        own += np.einsum("lfs,lfg,lgs->l", head, other.features, head)
+        before += other.squares
+        samples += other.steps * head.shape[2]
+        both &= (other.seconds >= LEAST_S / 2) & head.any(axis=(1, 2))
+    after = np.maximum(before - 2 * cross + own, 0)
+    best = np.divide(cross, own, out=np.zeros_like(own), where=own > 0)
+    gained = 1 - np.sqrt(np.divide(after, before, out=np.ones_like(own), where=before > 0))
+    trust = np.where(gained >= WORTH, 1.0, np.clip(best, 0.0, 1.0) * (gained > 0))
+    rmse = np.sqrt(np.stack([before, after]) / np.maximum(samples, 1))
+    return np.where(both, trust, np.nan), np.where(both, rmse, np.nan)
+
+
+def _fallen_back(trust: Array, seconds: Array) -> list[str]:
+    told = []
+    weak = [lead for lead, t in zip(SEVEN, trust, strict=True) if t < 1]
+    if weak:
+        told.append(f"{', '.join(weak)}: the reference does not agree with itself, so nearly generic")
+    missing = [lead for lead, s in zip(SEVEN, seconds, strict=True) if s < LEAST_S]
+    if missing:
+        told.append(f"{', '.join(missing)}: not measured for {LEAST_S:g} s, inferred from the other leads")
+    return told
