@@ -25,6 +25,7 @@ _COMMANDS = {
     "monitor": "mecg.monitor",
     "stream": "mecg.stream",
     "reconstruct": "mecg.reconstruct",
+    "calibrate": "mecg.calibrate",
     "evaluate": "mecg.evaluate_command",
     "devices": "mecg.devices",
     "profile": "mecg.profile",
@@ -113,12 +114,32 @@ def _parser() -> argparse.ArgumentParser:
     _add_common(reconstruct)
     reconstruct.add_argument("--force", action="store_true", help="overwrite what is there")
 
+    calibrate = commands.add_parser("calibrate", help="learn one person from a short 12-lead reference")
+    calibrate.add_argument("reference", metavar="REFERENCE", help="a WFDB record, or lsl: with 12 leads")
+    calibrate.add_argument("--out", type=Path, required=True, metavar="PERSON.npz", help="where it goes")
+    calibrate.add_argument("--check", metavar="OTHER", help="score it on another 12-lead record")
+    calibrate.add_argument(
+        "--sequence",
+        action="append",
+        metavar="LEAD=SOURCE",
+        help="one lead, held after Lead I for some 10 s; give it once for each of II, V2, V5 ...",
+    )
+    calibrate.add_argument("--placement", choices=("arms", "chest"), help="where Lead I's electrodes sit")
+    calibrate.add_argument("--invert", action="store_true", help="turn Lead I's polarity")
+    _add_model(calibrate)
+    calibrate.add_argument("--force", action="store_true", help="overwrite the file")
+
     evaluate = commands.add_parser("evaluate", help="score the model on a PTB-XL-shaped directory")
     evaluate.add_argument("dataset", type=Path, metavar="DATASET")
     evaluate.add_argument("--folds", type=_folds, default=(9,), metavar="9,10", help="which (9)")
     evaluate.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of the files (100)")
     evaluate.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
     _add_model(evaluate)
+    evaluate.add_argument(
+        "--personal",
+        action="store_true",
+        help="calibrate on each patient's first record and score the later ones",
+    )
     evaluate.add_argument("--force", action="store_true", help="overwrite the report")
     _add_jobs(evaluate)
 
@@ -176,7 +197,7 @@ def _parser() -> argparse.ArgumentParser:
     review.add_argument("--start", type=_from_0, default=0.0, metavar="SECONDS", help="where to begin (0)")
     _add_window(review)
     review.set_defaults(as_recorded=True, loop=False, drop=None, lead=None, invert=False, placement=None)
-    review.set_defaults(model=None, lsl_out=None, record=None)
+    review.set_defaults(model=None, calibration=None, lsl_out=None, record=None)
 
     devices = commands.add_parser("devices", help="what can be connected to, over Bluetooth and LSL")
     devices.add_argument("--seconds", type=_positive, default=5.0, metavar="N", help="how long to look (5)")
@@ -197,6 +218,9 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     _add_lead(parser)
     parser.add_argument("--placement", choices=("arms", "chest"), help="where the electrodes sit")
     _add_model(parser)
+    parser.add_argument(
+        "--calibration", type=Path, metavar="FILE", help="a person's, as mecg calibrate writes it"
+    )
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:

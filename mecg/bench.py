@@ -161,8 +161,10 @@ class Bench:
     def _compose(
         self, source: Source, info: StreamInfo, args: argparse.Namespace
     ) -> tuple[Session, Inbox, SessionDescription, Vitals]:
-        core, description = core_of(source, info, args.model, as_recorded=args.as_recorded)
-        vitals = vitals_of(description)
+        core, description = core_of(
+            source, info, args.model, calibration=args.calibration, as_recorded=args.as_recorded
+        )
+        vitals = vitals_of(description, core)
         vitals.limits = self._limits
         session = Session(source, core, description, vitals=vitals)
         inbox = Inbox(truth=truth_beside(source, info, core))

@@ -19,11 +19,12 @@ from devices.open_source import open_source
 from devices.pacing import AS_RECORDED, Drop, Replay
 from devices.session_replay import SessionReplay
 from devices.source import Source
-from mecg import __version__
+from mecg import __version__, calibration_file
 from mecg.interrupt import deferred
 from mecg.model_file import fingerprint, model_bytes, model_name, network_of
 from streamer.errors import InputError
 from streamer.network import Network
+from streamer.personal import DriftWatch, PersonalNetwork
 from streamer.pipeline import Pipeline
 from streamer.run.as_recorded import AsRecorded
 from streamer.run.compiling import without_linear_algebra
@@ -33,7 +34,7 @@ from streamer.run.session import Session, SessionReport
 from streamer.run.session_file import platform_facts
 from streamer.run.sessions import default_folder
 from streamer.run.sink import SessionDescription
-from streamer.stream import Chunk, Event, Placement, StreamInfo
+from streamer.stream import Chunk, Event, Frame, Placement, StreamInfo
 from streamer.vitals import Vitals
 
 BUNDLED_RECORDING = Path(__file__).parent.parent / "recordings" / "ptb" / "s0010_re"
@@ -74,7 +75,27 @@ def replay_of(speed: float, start_s: float, loop: bool, drop: str | None) -> Rep
     return Replay(speed, start_s, loop, None if drop is None else Drop.parse(drop))
 
 
-def pipeline_of(info: StreamInfo, network: Network) -> Pipeline:
+def personal_of(network: Network, calibration: Path | None, info: StreamInfo) -> Network | PersonalNetwork:
+    """The model with a person's correction, or as it is where no file is named.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be used, or is for another model or another way to measure.
+    """
+    if calibration is None:
+        return network
+    person = calibration_file.read(calibration)
+    calibration_file.refuse_unfit(person, info)
+    return PersonalNetwork(network, person)
+
+
+def words_of(network: Network | PersonalNetwork) -> str:
+    """What names the person's calibration; nothing where the model is generic."""
+    return network.calibration.origin.words() if isinstance(network, PersonalNetwork) else ""
+
+
+def pipeline_of(info: StreamInfo, network: Network | PersonalNetwork) -> Pipeline:
     """The path for a stream, compiled and warm: its first frame is as quick as any.
 
     Raises
@@ -90,7 +111,12 @@ def pipeline_of(info: StreamInfo, network: Network) -> Pipeline:
 
 
 def core_of(
-    source: Source, info: StreamInfo, model: Path | None, *, as_recorded: bool = False
+    source: Source,
+    info: StreamInfo,
+    model: Path | None,
+    *,
+    calibration: Path | None = None,
+    as_recorded: bool = False,
 ) -> tuple[Pipeline | AsRecorded, SessionDescription]:
     """What makes the twelve leads of an open source, and what every sink is told.
 
@@ -100,24 +126,40 @@ def core_of(
         Where the model or the stream's rate cannot be used, or what was recorded cannot be shown so.
     """
     if not as_recorded:
-        network = network_of(model)
+        network = personal_of(network_of(model), calibration, info)
         pipeline = pipeline_of(info, network)
-        return pipeline, SessionDescription.of(info, network.spec, pipeline.latency)
+        return pipeline, SessionDescription.of(info, network.spec, pipeline.latency, words_of(network))
     if not isinstance(source, SessionReplay):
         raise InputError("--as-recorded is for a recorded session: name it as session:FILE")
     recorded = source.recording.description
     replay = source.replay
-    if model or replay.loop or replay.drop or info.inverted != recorded.stream.inverted:
+    if model or calibration or replay.loop or replay.drop or info.inverted != recorded.stream.inverted:
         raise InputError(
-            "--as-recorded shows what was recorded: leave out --model, --latency, --loop, --drop, --invert"
+            "--as-recorded shows what was recorded: leave out --model, --latency, --calibration, "
+            "--loop, --drop, --invert"
         )
     return AsRecorded(source.recording, source.origin), dataclasses.replace(recorded, stream=info)
 
 
-def vitals_of(description: SessionDescription) -> Vitals:
-    """What watches the beats, the alarms and the quality of a session's measured lead."""
+def vitals_of(description: SessionDescription, core: Pipeline | AsRecorded | None = None) -> Vitals:
+    """What watches the beats, the alarms and the quality of a session's measured lead.
+
+    With the core of a calibrated session it also says when the calibration no longer fits.
+    """
     delay_s = description.latency.low_pass_delay_10hz_ms / 1e3
+    if isinstance(core, Pipeline) and description.calibration:
+        return _VitalsAndDrift(description.rate_hz, description.stream, delay_s, core)
     return Vitals(description.rate_hz, description.stream, delay_s)
+
+
+class _VitalsAndDrift(Vitals):
+    def __init__(self, rate_hz: float, stream: StreamInfo, delay_s: float, core: Pipeline) -> None:
+        super().__init__(rate_hz, stream, delay_s)
+        self._core, self._watch = core, DriftWatch()
+
+    def push(self, frame: Frame) -> list[Event]:
+        """As `Vitals.push`."""
+        return super().push(frame) + self._watch.push(self._core.drift, frame.stop / frame.rate_hz)
 
 
 def attach_recorder(session: Session, args: argparse.Namespace) -> None:

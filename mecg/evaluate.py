@@ -28,6 +28,7 @@ from streamer.filters import sosfilt, steady_state
 from streamer.latency import group_delay_s
 from streamer.leads import ELEVEN, LEADS, SEVEN
 from streamer.network import Network
+from streamer.personal import PersonalNetwork
 from streamer.pipeline import Pipeline
 from streamer.stream import Chunk, StreamInfo
 
@@ -335,7 +336,7 @@ def _hop(network: Network, hop_s: float | None) -> int | None:
 
 
 def stream(
-    lead_mv: NDArray[np.float32], rate_hz: float, network: Network, hop: int | None = None
+    lead_mv: NDArray[np.float32], rate_hz: float, network: Network | PersonalNetwork, hop: int | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One whole record's Lead I through the live path: leads and scales ``(12, n)``, model's rate."""
     pipeline = Pipeline(StreamInfo("evaluate", rate_hz, samples=len(lead_mv)), network, hop=hop)

@@ -10,6 +10,7 @@ from typing import Any
 
 from mecg.bundled import latency_of
 from mecg.evaluate import evaluate
+from mecg.evaluate_personal import evaluate_personal, lines
 from mecg.files import refuse_existing, write_whole
 from mecg.interrupt import deferred
 from mecg.model_file import model_bytes
@@ -33,16 +34,15 @@ def run(args: argparse.Namespace) -> int:
                 if interrupted():
                     raise KeyboardInterrupt
 
-            scores = evaluate(
-                args.dataset, args.folds, args.rate, args.jobs, model, progress, latency_of(args.model)
-            )
+            which = args.dataset, args.folds, args.rate, args.jobs, model, progress
+            scores = evaluate_personal(*which) if args.personal else evaluate(*which, latency_of(args.model))
     finally:
         if bar is not None:
             bar.end()
     if args.report is not None:
         write_whole(args.report, f"{json.dumps(scores, indent=1)}\n".encode())
         print(f"scores written to {args.report}", file=sys.stderr)
-    print("\n".join(_lines(scores)), flush=True)
+    print("\n".join(lines(scores) if args.personal else _lines(scores)), flush=True)
     return 0
 
 

@@ -26,12 +26,15 @@ from mecg import __version__
 from mecg.absolute_delay import Beside, Delay, Kept, measure
 from mecg.compose import (
     FirstSeconds,
+    personal_of,
     pipeline_of,
     raise_failure,
     refuse_other_speeds,
     replay_of,
     say_notes,
     source_of,
+    vitals_of,
+    words_of,
 )
 from mecg.files import refuse_existing, write_whole
 from mecg.hops import Blocks, Hops
@@ -78,18 +81,18 @@ def run(args: argparse.Namespace) -> int:
     info = source.open()
     if args.with_monitor:
         _refuse_without_display()
-    network = network_of(args.model)
+    network = personal_of(network_of(args.model), args.calibration, info)
     pipeline = pipeline_of(info, network)
     beside = None
     if args.reference is not None:
         beside = Beside(source_of(args.reference, replay=AS_RECORDED))
     say_notes(info)
     args.out.mkdir(parents=True, exist_ok=True)
-    description = SessionDescription.of(info, network.spec, pipeline.latency)
+    description = SessionDescription.of(info, network.spec, pipeline.latency, words_of(network))
     status = StatusLine(sys.stderr, lambda: pipeline.lost)
     end = "monitor" if args.with_monitor else status.name
     hops = Hops(network.spec, info.rate_hz, end, screen=args.with_monitor)
-    session = Session(source, pipeline, description, watch=hops.watch)
+    session = Session(source, pipeline, description, watch=hops.watch, vitals=vitals_of(description))
     watched = Watched(session, hops)
     if beside is not None:
         beside.start()

@@ -17,12 +17,15 @@ from typing import Any
 from devices.open_source import parse_source
 from devices.pacing import Replay
 from devices.wfdb_replay import WfdbReplay
+from mecg import calibration_file
+from mecg.compose import personal_of, words_of
 from mecg.interrupt import deferred
 from mecg.model_file import network_of
 from mecg.progress import Bar
 from streamer.errors import InputError
 from streamer.latency import budget
 from streamer.network import Network
+from streamer.personal import PersonalNetwork
 from streamer.pipeline import Pipeline
 from streamer.rate import RateConverter
 from streamer.run.sink import SessionDescription
@@ -42,6 +45,7 @@ class Job:
 
     out: Path
     model: Path | None = None
+    calibration: Path | None = None
     lead: str | None = None
     invert: bool = False
     placement: Placement = Placement.UNSTATED
@@ -61,7 +65,7 @@ class Outcome:
 def run(args: argparse.Namespace) -> int:
     """Reconstruct every record; those that cannot be get a line each, and the exit code is 2."""
     placement = Placement(args.placement) if args.placement else Placement.UNSTATED
-    job = Job(args.out, args.model, args.lead, args.invert, placement, args.force)
+    job = Job(args.out, args.model, args.calibration, args.lead, args.invert, placement, args.force)
     paths = [_path_of(text) for text in args.records]
     _refuse_clashes(paths, args.out)
     was_there = args.out.exists()
@@ -76,6 +80,8 @@ def run(args: argparse.Namespace) -> int:
 
     try:
         network = network_of(job.model)  # a bad model is told once, not for each record
+        if job.calibration is not None:  # and so is a bad calibration
+            PersonalNetwork(network, calibration_file.read(job.calibration))
         if args.jobs == 1 or len(paths) == 1:
             _one_by_one(paths, network, job, each, bar)
         else:
@@ -129,11 +135,12 @@ def reconstruct(
     hop = None
     if spec.receptive_field is not None:
         hop = max(round(HOP_S * spec.rate_hz) // spec.grid * spec.grid, spec.hop)
-    pipeline = Pipeline(info, network, hop=hop)
+    person = personal_of(network, job.calibration, info)
+    pipeline = Pipeline(info, person, hop=hop)
     # The record states what the live path owes, not what these long hops would wait for.
     latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
     sink = WfdbSink(job.out, path.name, force=job.force)
-    sink.open(SessionDescription.of(info, spec, latency))
+    sink.open(SessionDescription.of(info, person.spec, latency, words_of(person)))
     try:
         for item in source.items():
             if stopped():

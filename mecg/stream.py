@@ -30,9 +30,11 @@ def run(args: argparse.Namespace) -> int:
     )
     source = FirstSeconds(whole, args.seconds)
     info = source.open()
-    core, description = core_of(whole, info, args.model, as_recorded=args.as_recorded)
+    core, description = core_of(
+        whole, info, args.model, calibration=args.calibration, as_recorded=args.as_recorded
+    )
     say_notes(info)
-    session = Session(source, core, description, vitals=vitals_of(description))
+    session = Session(source, core, description, vitals=vitals_of(description, core))
     attach_recorder(session, args)
     if args.json:
         session.attach(JsonLines(sys.stdout, lambda: core.lost), vital=True)

@@ -263,6 +263,7 @@ def _describe(desc: Any, description: SessionDescription) -> None:
         placement=stream.placement.value,
         model=description.model,
         model_version=description.model_version,
+        calibration=description.whose,
         input_band=description.filters,
         latency_subtracted_ms=f"{description.latency.total_ms:.4f}",
         latency_to_subtract_ms="0",

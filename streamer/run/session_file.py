@@ -400,7 +400,8 @@ def _stream_header(stream: Stream, description: SessionDescription, created_s: f
     drops = "<synchronization><can_drop_samples>true</can_drop_samples></synchronization>" if rate_hz else ""
     model = (
         f"<reconstruction><model>{_text(description.model)}</model>"
-        f"<version>{_text(description.model_version)}</version><band>{_text(description.filters)}</band>"
+        f"<version>{_text(description.model_version)}</version>"
+        f"<calibration>{_text(description.whose)}</calibration><band>{_text(description.filters)}</band>"
         f"<latency_removed_ms>{description.latency.total_ms!r}</latency_removed_ms>"
         f"<note>{_text('; '.join(description.warnings))}</note></reconstruction>"
         if stream in (Stream.LEADS, Stream.SCALE)

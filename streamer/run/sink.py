@@ -42,9 +42,13 @@ class SessionDescription:
     bands: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By level, such as "0.9": the half-width of the band that holds so much of the truth, as a multiple
     of `Frame.scale_mv`, for each of the twelve leads.  Empty where the model states no scale."""
+    calibration: str = ""
+    """One line that names the person's reference and its date; empty where the model is generic."""
 
     @classmethod
-    def of(cls, stream: StreamInfo, spec: ModelSpec, latency: LatencyBudget) -> SessionDescription:
+    def of(
+        cls, stream: StreamInfo, spec: ModelSpec, latency: LatencyBudget, calibration: str = ""
+    ) -> SessionDescription:
         """From what the source, the model and the pipeline say of themselves."""
         return cls(
             stream=stream,
@@ -54,6 +58,7 @@ class SessionDescription:
             latency=latency,
             filters=band_in_words(spec.filters.input, spec.rate_hz),
             bands=MappingProxyType(dict(spec.bands)),
+            calibration=calibration,
         )
 
     def half_width_mv(self, scale_mv: Samples, level: str) -> Samples | None:
@@ -69,6 +74,11 @@ class SessionDescription:
         """
         found = re.fullmatch(r"([\d.]+)-([\d.]+) Hz", self.filters)
         return (found[1], found[2]) if found else None
+
+    @property
+    def whose(self) -> str:
+        """``generic``, or ``personal`` and whose, as everything shows it."""
+        return f"personal: {self.calibration}" if self.calibration else "generic"
 
     @property
     def warnings(self) -> tuple[str, ...]:
@@ -94,6 +104,7 @@ class SessionDescription:
             "bands": {level: list(factors) for level, factors in self.bands.items()},
             "model": self.model,
             "model_version": self.model_version,
+            "calibration": self.whose,
             "filters": self.filters,
             "algorithmic_ms": algorithmic_ms(self.latency),
             "warnings": list(self.warnings),

@@ -238,7 +238,7 @@ def test_the_header_says_what_is_measured_and_what_is_an_estimate(network: Netwo
         "measured: I\n",
         "predicted: II, V1, V2, V3, V4, V5, V6",
         "derived: III, aVR, aVL, aVF",
-        "model: scaled identity 1, input band 0.5-40 Hz",
+        "model: scaled identity 1, generic, input band 0.5-40 Hz",
         "algorithmic latency removed: ",
     ):
         assert words in said

@@ -1,0 +1,219 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`mecg calibrate`: learn one person from a short 12-lead reference."""
+
+from __future__ import annotations
+
+import argparse
+import re
+import sys
+import time
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+
+import numpy as np
+
+from devices.open_source import parse_source
+from devices.pacing import AS_RECORDED, Replay
+from devices.source import Source
+from mecg.calibration_file import write
+from mecg.compose import FirstSeconds, source_of
+from mecg.files import refuse_existing
+from mecg.model_file import network_of
+from mecg.scores import lead_sums
+from streamer.clinical import clinical_frame
+from streamer.errors import InputError
+from streamer.leads import DERIVED, LEADS, PREDICTED, SEVEN, canonical_lead
+from streamer.network import Network
+from streamer.personal import (
+    LEAST_S,
+    Calibration,
+    Origin,
+    PersonalNetwork,
+    fit,
+    prior_of,
+    reference_of,
+)
+from streamer.pipeline import Pipeline
+from streamer.sequence import sequence_reference
+from streamer.stream import Chunk, Samples, StreamInfo
+
+LIVE_S, FILE_S = 12.0, 60.0
+LAW_MV = 0.05
+"""Limb leads that break Einthoven's law by more, in the middle, are mislabelled or not simultaneous."""
+SCORED_FROM_S = 3.0
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, say what it achieved, and write the file."""
+    refuse_existing(args.out, force=args.force)
+    network = network_of(args.model)
+    prior = prior_of(network)
+    info, leads_mv = _recorded(args.reference, args)
+    spec = network.spec
+    origin = Origin(
+        model=spec.name,
+        version=spec.version,
+        source=_name(args.reference),
+        date=_date(args.reference),
+        placement=args.placement or "unstated",
+        lead=info.lead[:20],
+        inverted=args.invert,
+        kind="sequence" if args.sequence else "simultaneous",
+    )
+    began = time.monotonic()
+    if args.sequence:
+        strips = {lead: _strip(lead, source, args) for lead, source in _places(args.sequence)}
+        reference, notes = sequence_reference(network, leads_mv[0], strips, info.rate_hz)
+    else:
+        _refuse_wrong(leads_mv, info.rate_hz)
+        reference, notes = reference_of(network, _eight(leads_mv), info.rate_hz), ()
+    calibration = fit(network, prior, reference, origin, notes)
+    took_s = time.monotonic() - began
+    print("\n".join(_lines(calibration, took_s)))
+    for note in calibration.notes:
+        print(note, file=sys.stderr)
+    if not calibration.head.any():
+        print("nothing of the reference could be used: the result is the generic model", file=sys.stderr)
+    if args.check:
+        print("\n".join(_checked(network, calibration, args)))
+    write(args.out, calibration)
+    print(
+        f"calibration written to {args.out}; it says who this person is, so keep it private", file=sys.stderr
+    )
+    return 0
+
+
+def _recorded(text: str, args: argparse.Namespace) -> tuple[StreamInfo, Samples]:
+    """A source's first seconds: what it is, and twelve leads ``(12, n)`` with NaN where unknown."""
+    source = _source(text, invert=args.invert, placement=args.placement)
+    live = parse_source(text)[0] != "wfdb"
+    part = FirstSeconds(source, LIVE_S if live else FILE_S)
+    info = part.open()
+    if not info.is_lead_i:
+        part.stop()
+        raise InputError(f"{text} holds no Lead I but {info.lead}: name a record with it")
+    chunks = [item for item in part.items() if isinstance(item, Chunk)]
+    if not chunks:
+        raise InputError(f"{text} delivered no signal")
+    first, last = chunks[0].start, max(chunk.stop for chunk in chunks)
+    leads_mv = np.full((len(LEADS), last - first), np.nan, np.float32)
+    for chunk in chunks:
+        at = slice(chunk.start - first, chunk.stop - first)
+        if chunk.reference_mv is not None:
+            leads_mv[:, at] = chunk.reference_mv
+        leads_mv[0, at] = chunk.lead_mv
+    return info, leads_mv
+
+
+def _source(
+    text: str, *, lead: str | None = None, invert: bool = False, placement: str | None = None
+) -> Source:
+    """A source, a file's as fast as it can be read."""
+    replay = Replay(speed=inf) if parse_source(text)[0] == "wfdb" else AS_RECORDED
+    return source_of(text, lead=lead, invert=invert, placement=placement, replay=replay)
+
+
+def _eight(leads_mv: Samples) -> Samples:
+    eight = leads_mv[[LEADS.index(lead) for lead in PREDICTED]]
+    if not np.isfinite(eight[1:]).any():
+        raise InputError(
+            "the reference delivers Lead I alone: name a 12-lead record, or give other places with --sequence"
+        )
+    return np.asarray(eight)
+
+
+def _refuse_wrong(leads_mv: Samples, rate_hz: float) -> None:
+    """Raise an `InputError` where the limb leads cannot be what their labels say."""
+    one, two, three = leads_mv[:3]
+    aside = three - (two - one)
+    aside = aside[np.isfinite(aside)]
+    if len(aside) > LEAST_S * rate_hz and np.median(np.abs(aside - np.median(aside))) > LAW_MV:
+        raise InputError(
+            "I, II and III of the reference do not add up (Einthoven's law): they are mislabelled or not "
+            "simultaneous, so record it anew"
+        )
+
+
+def _places(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """``II=RECORD`` and so on."""
+    places = []
+    for text in texts:
+        name, equals, source = text.partition("=")
+        lead = canonical_lead(name)
+        if not equals or not source or lead not in SEVEN:
+            raise InputError(
+                f"--sequence takes LEAD=SOURCE with a lead out of {', '.join(SEVEN)}, not {text}"
+            )
+        places.append((lead, source))
+    return places
+
+
+def _strip(lead: str, text: str, args: argparse.Namespace) -> tuple[Samples, float]:
+    """One lead of its own recording: its label there, or whatever the sensor calls it."""
+    try:
+        part = FirstSeconds(_source(text, lead=lead), LIVE_S)
+        info = part.open()
+    except InputError:
+        part = FirstSeconds(_source(text), LIVE_S)
+        info = part.open()
+    chunks = [item.lead_mv for item in part.items() if isinstance(item, Chunk)]
+    if not chunks:
+        raise InputError(f"{text} delivered no signal")
+    return np.concatenate(chunks), info.rate_hz
+
+
+def _lines(calibration: Calibration, took_s: float) -> list[str]:
+    lines = [
+        f"personal: {calibration.origin.words()}: learned in {took_s:.2f} s",
+        "each half of the reference scored with what the other half taught:",
+        f"{'':6}{'generic mV':>12}{'personal mV':>12}",
+    ]
+    for lead, generic, personal in zip(SEVEN, *calibration.rmse_mv, strict=True):
+        if np.isfinite(generic):
+            lines.append(f"{lead:6}{generic:>12.3f}{personal:>12.3f}")
+    return lines
+
+
+def _checked(network: Network, calibration: Calibration, args: argparse.Namespace) -> list[str]:
+    """What it does on another record of the person."""
+    info, leads_mv = _recorded(args.check, args)
+    truth = clinical_frame(leads_mv, info.rate_hz, network.spec.filters, network.spec.rate_hz)
+    first = round(SCORED_FROM_S * network.spec.rate_hz)
+    rmse = {}
+    for name, model in (("generic", network), ("personal", PersonalNetwork(network, calibration))):
+        pipeline = Pipeline(info, model)
+        frames = pipeline.push(Chunk(0, leads_mv[0])) + pipeline.finish()
+        leads = np.concatenate([frame.leads_mv for frame in frames], axis=1)
+        sums = lead_sums(leads[:, first:], truth[:, first:])
+        rmse[name] = np.sqrt(sums.squared / np.maximum(sums.count, 1))
+    lines = [f"on {_name(args.check)}:", f"{'':6}{'generic mV':>12}{'personal mV':>12}"]
+    for i, lead in enumerate(LEADS):
+        if lead in SEVEN or lead in DERIVED:
+            lines.append(f"{lead:6}{rmse['generic'][i]:>12.3f}{rmse['personal'][i]:>12.3f}")
+    return lines
+
+
+def _name(text: str) -> str:
+    """A source's name without the folders that it lies in."""
+    scheme, rest = parse_source(text)
+    name = Path(rest).name if scheme == "wfdb" else f"{scheme}:{rest.partition('?')[0]}"
+    return "".join(c for c in name if c.isprintable())[:100]
+
+
+def _date(text: str) -> str:
+    """Of the record, as its header states it; else today's."""
+    scheme, rest = parse_source(text)
+    if scheme == "wfdb":
+        header = (
+            Path(rest).with_suffix(".hea") if Path(rest).suffix in (".dat", ".hea") else Path(f"{rest}.hea")
+        )
+        try:
+            stated = re.search(
+                r"\b(\d{2})/(\d{2})/(\d{4})\b", header.read_text("utf-8", "replace").split("\n")[0]
+            )
+        except OSError:
+            stated = None
+        if stated:
+            return f"{stated[3]}-{stated[2]}-{stated[1]}"
+    return f"calibrated {time.strftime('%Y-%m-%d')}"

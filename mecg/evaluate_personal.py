@@ -1,0 +1,371 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Scores personal calibration: learned from a patient's first record, scored on every later one."""
+
+from __future__ import annotations
+
+import csv
+import signal
+import zlib
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import cache, partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.wfdb_record import Record
+from mecg.band_scores import BandCounts, band_summary, count, regions
+from mecg.beat_scores import BeatValues, find_beats, measure, st_summary
+from mecg.evaluate import SCORED_FROM_S, SUPERCLASSES, Entry, read_table, stream
+from mecg.scores import LeadSums, lead_sums
+from streamer.beats import BeatDetector
+from streamer.clinical import clinical_frame
+from streamer.errors import InputError
+from streamer.leads import LEADS, PREDICTED, SEVEN
+from streamer.network import Network
+from streamer.personal import Calibration, Origin, PersonalNetwork, fit, prior_of, reference_of
+from streamer.sequence import sequence_reference
+
+SEQUENCE = ("II", "V2", "V5")
+"""Held one after another: each is given its own third of the reference."""
+NOISE_DB = 10.0
+SWAPPED = (("V1", "V2"), ("V2", "V5"), ("II", "V6"), ("V4", "V5"))
+"""Each record has one of these pairs of leads swapped."""
+HARM = 1.05
+HOP_S = 1.0
+
+Leads = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One way to a later record's leads, compared with the truth."""
+
+    sums: LeadSums
+    beats: BeatValues | None = None
+    bands: BandCounts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What one later record gave."""
+
+    ways: Mapping[str, Way]
+    truth: BeatValues | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    patient: tuple[Entry, ...]
+    model: bytes
+
+
+def evaluate_personal(
+    dataset: Path,
+    folds: Sequence[int],
+    rate_hz: int,
+    jobs: int,
+    model: bytes,
+    progress: Callable[[int, int], None] = lambda done, of: None,
+) -> dict[str, Any]:
+    """Calibrate on the first record of every patient with several, and score the later ones.
+
+    Parameters and errors as of `mecg.evaluate.evaluate`; returns what docs/calibration.md lists.
+    """
+    network = Network(model)
+    prior_of(network)
+    entries = read_table(dataset, folds, rate_hz)
+    patients, ordered_by = _patients(dataset, entries, rate_hz)
+    if not patients:
+        raise InputError(
+            f"no patient of {dataset} has two records in fold {list(folds)}: choose other --folds"
+        )
+    work = [_Work(tuple(patient), model) for patient in patients]
+    pairs: list[tuple[Entry, Pair]] = []
+    skipped: dict[str, str] = {}
+    pool = None
+    if jobs > 1:  # Ctrl-C reaches a terminal's whole process group: the workers leave it to their parent
+        quiet = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
+        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=quiet)
+    try:
+        results = pool.map(_score, work, chunksize=4) if pool else map(_score, work)
+        for done, (job, result) in enumerate(zip(work, results, strict=True), 1):
+            for entry, outcome in zip(job.patient[1:], result, strict=True):
+                if isinstance(outcome, Pair):
+                    pairs.append((entry, outcome))
+                else:
+                    skipped[entry.path.name] = outcome
+            progress(done, len(work))
+    finally:
+        if pool is not None:
+            pool.shutdown(cancel_futures=True)
+    if not pairs:
+        raise InputError(f"no record of {dataset} could be scored: {next(iter(skipped.values()))}")
+    facts = {
+        "model": f"{network.spec.name} {network.spec.version}",
+        "folds": list(folds),
+        "rate_hz": rate_hz,
+        "patients": len(patients),
+        "calibrated_on": f"the earliest record by {ordered_by}",
+        "sequence": list(SEQUENCE),
+        "skipped": len(skipped),
+        "skipped_why": dict(list(skipped.items())[:20]),
+    }
+    return facts | _summary(pairs)
+
+
+def _patients(dataset: Path, entries: Sequence[Entry], rate_hz: int) -> tuple[list[list[Entry]], str]:
+    """The records of each patient with several, the earliest first, and by which column that is."""
+    with (dataset / "ptbxl_database.csv").open(newline="", encoding="utf-8") as handle:
+        rows = list(csv.DictReader(handle))
+    column = {100: "filename_lr", 500: "filename_hr"}[rate_hz]
+    key = "recording_date" if rows and "recording_date" in rows[0] else "ecg_id"
+    at: dict[Path, Any] = {
+        dataset / row[column]: (row[key], 0) if key == "recording_date" else ("", int(row[key]))
+        for row in rows
+    }
+    of: dict[str, list[Entry]] = defaultdict(list)
+    for entry in entries:
+        of[entry.patient].append(entry)
+    return [sorted(some, key=lambda e: at[e.path]) for some in of.values() if len(some) > 1], key
+
+
+@cache
+def _network(model: bytes) -> Network:
+    return Network(model)
+
+
+def _score(work: _Work) -> list[Pair | str]:
+    network = _network(work.model)
+    first, *later = work.patient
+    try:
+        reference_mv, rate_hz = _leads(first.path)
+        chances = np.random.default_rng(zlib.crc32(first.path.name.encode()))
+        calibrations = _calibrations(network, reference_mv, rate_hz, chances)
+    except InputError as error:
+        return [f"its reference: {error}"] * len(later)
+    template = _mean_beat(
+        clinical_frame(reference_mv, rate_hz, network.spec.filters, network.spec.rate_hz), network
+    )
+    results: list[Pair | str] = []
+    for entry in later:
+        try:
+            results.append(_pair(network, calibrations, template, *_leads(entry.path)))
+        except InputError as error:
+            results.append(str(error))
+    return results
+
+
+def _leads(path: Path) -> tuple[Leads, float]:
+    record = Record(path)
+    rows = [row for lead in LEADS if (row := record.row(lead)) is not None]
+    if len(rows) < len(LEADS):
+        raise InputError(f"only {len(rows)} of the twelve leads")
+    return record.read()[rows], record.rate_hz
+
+
+def _calibrations(
+    network: Network, leads_mv: Leads, rate_hz: float, chances: np.random.Generator
+) -> dict[str, Calibration]:
+    """From the whole reference, from parts of it, and from what went wrong with it."""
+    prior, spec = prior_of(network), network.spec
+    origin = Origin(spec.name, spec.version, "reference", "")
+    eight = leads_mv[[LEADS.index(lead) for lead in PREDICTED]]
+
+    def simultaneous(mv: Leads) -> Calibration:
+        return fit(network, prior, reference_of(network, mv, rate_hz), origin)
+
+    def only(seconds: float) -> Leads:
+        return eight[:, : round((seconds) * rate_hz)]
+
+    power = 10 ** (-NOISE_DB / 20) * np.nanstd(eight, axis=1, keepdims=True)
+    noisy = (eight + power * chances.normal(size=eight.shape)).astype(np.float32)
+    swapped = eight.copy()
+    a, b = (PREDICTED.index(lead) for lead in SWAPPED[int(chances.integers(len(SWAPPED)))])
+    swapped[[a, b]] = swapped[[b, a]]
+    third = eight.shape[1] // len(SEQUENCE)
+    strips = {
+        lead: (eight[PREDICTED.index(lead), i * third : (i + 1) * third], rate_hz)
+        for i, lead in enumerate(SEQUENCE)
+    }
+    made = {
+        "personal": simultaneous(eight),
+        "3 s": simultaneous(only(3.0)),
+        "5 s": simultaneous(only(5.0)),
+        "10 dB noise": simultaneous(noisy),
+        "two leads swapped": simultaneous(swapped),
+    }
+    try:
+        reference, _ = sequence_reference(network, eight[0], strips, rate_hz)
+        made["sequence"] = fit(network, prior, reference, origin)
+    except InputError:
+        pass  # too few beats: such a person stays generic
+    return made
+
+
+def _pair(
+    network: Network,
+    calibrations: Mapping[str, Calibration],
+    template: Leads,
+    leads_mv: Leads,
+    rate_hz: float,
+) -> Pair:
+    spec = network.spec
+    truth = clinical_frame(leads_mv, rate_hz, spec.filters, spec.rate_hz)
+    first = round(SCORED_FROM_S * spec.rate_hz)
+    if truth.shape[1] <= first:
+        raise InputError(f"shorter than {SCORED_FROM_S:g} s")
+    beats = find_beats(truth, spec.rate_hz, first)
+    where = regions(beats, truth.shape[1], first, spec.rate_hz)
+    hop = None if spec.receptive_field is None else round(HOP_S * spec.rate_hz / spec.grid) * spec.grid
+
+    def compared(leads: Leads, scale: Leads | None = None, bands: Any = None, full: bool = True) -> Way:
+        sums = lead_sums(leads[:, first:], truth[:, first:])
+        if not full:
+            return Way(sums)
+        at_beats = measure(leads, beats, spec.rate_hz) if beats else None
+        counted = count(leads, scale, truth, bands, where) if bands and scale is not None else None
+        return Way(sums, at_beats, counted)
+
+    generic, scale = stream(leads_mv[0], rate_hz, network, hop)
+    ways = {"generic": compared(generic, scale, spec.bands)}
+    for name, calibration in calibrations.items():
+        personal = PersonalNetwork(network, calibration)
+        leads, scale = stream(leads_mv[0], rate_hz, personal, hop)
+        ways[name] = compared(leads, scale, personal.spec.bands, full=name in ("personal", "sequence"))
+    ways.setdefault("sequence", ways["generic"])
+    ways["mean_beat"] = compared(_copied(template, truth[0], network))
+    return Pair(ways, measure(truth, beats, spec.rate_hz) if beats else None)
+
+
+BEFORE_S, AFTER_S = 0.3, 0.5
+
+
+def _mean_beat(leads_mv: Leads, network: Network) -> Leads:
+    """The reference's mean beat, twelve leads around R; zeros where it shows none."""
+    rate_hz = network.spec.rate_hz
+    before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
+    beats = np.array(BeatDetector(rate_hz).push(0, leads_mv[0]), np.int64)
+    beats = beats[(beats >= before) & (beats + after <= leads_mv.shape[1])]
+    if not len(beats):
+        return np.zeros((len(LEADS), before + after), np.float32)
+    return np.asarray(leads_mv[:, beats[:, None] + np.arange(-before, after)].mean(axis=1), np.float32)
+
+
+def _copied(template: Leads, lead_mv: NDArray[np.float32], network: Network) -> Leads:
+    """The mean beat at every beat of Lead I, each sample from the nearest; zero far from any."""
+    rate_hz = network.spec.rate_hz
+    beats = np.array(BeatDetector(rate_hz).push(0, lead_mv), np.int64)
+    result = np.zeros((len(LEADS), len(lead_mv)), np.float32)
+    if len(beats):
+        at = np.arange(len(lead_mv))
+        nearest = beats[np.abs(at[:, None] - beats).argmin(axis=1)]
+        place = at - nearest + round(BEFORE_S * rate_hz)
+        inside = (place >= 0) & (place < template.shape[1])
+        result[:, inside] = template[:, place[inside]]
+    return result
+
+
+def _summary(pairs: Sequence[tuple[Entry, Pair]]) -> dict[str, Any]:
+    rows = [LEADS.index(lead) for lead in SEVEN]
+
+    def rmse(name: str) -> NDArray[np.float64]:
+        sums = [pair.ways[name].sums for _, pair in pairs if name in pair.ways]
+        return np.array([np.sqrt(s.squared[rows].sum() / s.count[rows].sum()) for s in sums])
+
+    def pearson(name: str) -> float:
+        return float(np.nanmean([pair.ways[name].sums.pearson[rows] for _, pair in pairs]))
+
+    main = ("generic", "personal", "sequence", "mean_beat")
+    references = ("personal", "5 s", "3 s", "10 dB noise", "two leads swapped", "sequence")
+    generic = rmse("generic")
+
+    def of_reference(name: str) -> dict[str, float]:
+        mine = rmse(name)
+        return {
+            "median_rmse_mv": float(np.median(mine)),
+            "ratio": float(np.median(mine) / np.median(generic)),
+            "mean_rmse_mv": float(mine.mean()),
+            "pearson_mean": pearson(name),
+            "worse_by_5pct_fraction": float((mine > HARM * generic).mean()),
+        }
+
+    result: dict[str, Any] = {
+        "pairs": len(pairs),
+        "median_rmse_mv": {name: float(np.median(rmse(name))) for name in main},
+        "pearson_mean": {name: pearson(name) for name in main},
+        "worse_by_5pct_fraction": float((rmse("personal") > HARM * generic).mean()),
+        **_amplitudes(pairs),
+        "st": {name: st_summary(*_at_beats(pairs, name)) for name in main if _at_beats(pairs, name)[0]},
+        "mean_rmse_mv": {name: float(rmse(name).mean()) for name in main},
+        "references": {("10 s" if name == "personal" else name): of_reference(name) for name in references},
+    }
+    for name in ("generic", "personal"):
+        counted = [(e, w.bands) for e, p in pairs if (w := p.ways[name]).bands is not None]
+        if counted:
+            classes = [[c for c in e.superclasses if c in SUPERCLASSES] for e, _ in counted]
+            result.setdefault("bands", {})[name] = band_summary([b for _, b in counted if b], classes)
+    return result
+
+
+def _at_beats(pairs: Sequence[tuple[Entry, Pair]], name: str) -> tuple[list[BeatValues], list[BeatValues]]:
+    both = [(p.truth, p.ways[name].beats) for _, p in pairs]
+    good = [(t, e) for t, e in both if t is not None and e is not None]
+    return [t for t, _ in good], [e for _, e in good]
+
+
+def _amplitudes(pairs: Sequence[tuple[Entry, Pair]]) -> dict[str, Any]:
+    """Spread of R and S over records, estimate over truth: pooled by lead, and each wave."""
+    result: dict[str, Any] = {"spread_ratio": {}, "spread_ratio_generic": {}, "waves": {}}
+    for name, key in (("personal", "spread_ratio"), ("generic", "spread_ratio_generic")):
+        truth, estimate = _at_beats(pairs, name)
+        if not truth:
+            continue
+        for lead in LEADS[6:]:
+            row = LEADS.index(lead)
+            a = np.array([[v.r_mv[row], v.s_mv[row]] for v in estimate])
+            b = np.array([[v.r_mv[row], v.s_mv[row]] for v in truth])
+            pooled = np.sqrt(b.var(axis=0).sum())
+            result[key][lead] = float(np.sqrt(a.var(axis=0).sum()) / pooled) if pooled > 0 else None
+            if name == "personal" and (b.std(axis=0) > 0).all() and (a.std(axis=0) > 0).all():
+                result["waves"][lead] = {
+                    wave: {
+                        "spread_ratio": float(a[:, i].std() / b[:, i].std()),
+                        "correlation": float(np.corrcoef(a[:, i], b[:, i])[0, 1]),
+                    }
+                    for i, wave in enumerate("rs")
+                }
+    return result
+
+
+def lines(scores: Mapping[str, Any]) -> list[str]:
+    """The scores for a person to read."""
+    said = [
+        f"{scores['model']}: {scores['pairs']} later records of {scores['patients']} patients, calibrated on "
+        f"{scores['calibrated_on']}; the seven leads, from {SCORED_FROM_S:g} s on",
+        f"{'':18}{'median RMSE mV':>15}{'mean Pearson':>14}",
+    ]
+    for name, rmse_mv in scores["median_rmse_mv"].items():
+        said.append(f"{name:18}{rmse_mv:>15.4f}{scores['pearson_mean'][name]:>14.3f}")
+    said.append(f"{'reference':18}{'over generic':>15}{'mean Pearson':>14}{'worse by 5 %':>14}")
+    for name, row in scores["references"].items():
+        said.append(
+            f"{name:18}{row['ratio']:>15.3f}{row['pearson_mean']:>14.3f}{row['worse_by_5pct_fraction']:>14.1%}"
+        )
+    spread = "  ".join(f"{lead} {x:.2f}" for lead, x in scores["spread_ratio"].items() if x is not None)
+    said.append(f"spread of R and S over records, estimate over truth: {spread}")
+    for name, st in scores["st"].items():
+        said.append(f"ST off by more than 0.1 mV, {name}: {st['over_0_1_mv']:.1%} of beats")
+    for name, bands in scores.get("bands", {}).items():
+        held, width = bands["coverage"]["0.9"], bands["interval_score"]["ours"]
+        each = "  ".join(f"{lead} {held[lead]:.3f}" for lead in SEVEN)
+        said.append(
+            f"90 % band, {name}: holds {held['all']:.1%} (QRS {held['qrs']:.1%}, ST-T {held['st_t']:.1%}; "
+            f"{each}); interval score {width:.3f} mV"
+        )
+    return said

@@ -1,0 +1,201 @@
+"""`mecg calibrate` and its file."""
+
+import json
+import os
+import stat
+import zipfile
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mecg.__main__ import main
+from mecg.calibration_file import from_bytes, read, refuse_unfit, to_bytes, write
+from streamer.errors import InputError
+from streamer.personal import Calibration, Origin
+from streamer.stream import Placement, StreamInfo
+from tests.streamer.person_model import FEATURES, STRIDE, person_model, prior
+
+RECORDING = Path(__file__).parents[2] / "recordings" / "ptb-xl" / "00010_hr"
+OTHER = RECORDING.with_name("00155_hr")
+
+
+def calibration() -> Calibration:
+    rng = np.random.default_rng(0)
+    return Calibration(
+        origin=Origin("tiny", "1", "00010_hr", "2026-11-23", "arms"),
+        head=rng.normal(size=(7, STRIDE, FEATURES)).astype(np.float32),
+        metric=np.eye(FEATURES, dtype=np.float32),
+        reach=2.0,
+        usual=1.0,
+        scale=np.full(7, 0.7, np.float32),
+        left=np.full(7, 0.5, np.float32),
+        bands=prior().bands,
+        notes=("V6: nearly generic",),
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tiny.onnx"
+    path.write_bytes(person_model(prior(precision=np.full(7, 1e-2))))
+    return path
+
+
+@pytest.fixture(scope="module")
+def person(model, tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("person") / "person.npz"
+    assert main(["calibrate", str(RECORDING), "--out", str(out), "--model", str(model)]) == 0
+    return out
+
+
+def test_a_file_reads_back_as_it_was_written():
+    ours, back = calibration(), from_bytes(to_bytes(calibration()))
+    assert back.origin == ours.origin
+    assert back.head.tobytes() == ours.head.tobytes()
+    assert back.bands == dict(ours.bands)
+    assert back.notes == ours.notes
+    assert to_bytes(back) == to_bytes(ours)
+
+
+@given(st.data())
+@settings(max_examples=80, deadline=None)
+def test_a_damaged_file_is_refused_in_one_line_or_reads_as_a_sound_one(data):
+    good = bytearray(to_bytes(calibration()))
+    for _ in range(data.draw(st.integers(1, 4))):
+        good[data.draw(st.integers(0, len(good) - 1))] = data.draw(st.integers(0, 255))
+    cut = bytes(good[: data.draw(st.integers(0, len(good)))])
+    for content in (bytes(good), cut):
+        try:
+            read_back = from_bytes(content)
+        except InputError as error:
+            assert "\n" not in str(error)
+        else:
+            assert np.isfinite(read_back.head).all()
+
+
+def test_a_file_with_objects_in_it_is_not_executed(tmp_path):
+    """numpy would unpickle an array of objects, and run what it says."""
+
+    class Trap:
+        def __reduce__(self):
+            return (os.mkdir, (str(tmp_path / "sprung"),))
+
+    buffer = BytesIO()
+    np.savez(buffer, head=np.array([Trap()], object))
+    with pytest.raises(InputError):
+        from_bytes(buffer.getvalue())
+    assert not (tmp_path / "sprung").exists()
+
+
+def test_a_file_that_unpacks_to_too_much_is_refused():
+    buffer = BytesIO()
+    np.savez_compressed(buffer, head=np.zeros(2_000_000, np.float32))
+    with pytest.raises(InputError, match="too large"):
+        from_bytes(buffer.getvalue())
+
+
+def test_words_that_a_terminal_would_obey_are_refused():
+    bad = replace(calibration(), origin=replace(calibration().origin, source="\x1b[2J"))
+    with pytest.raises(InputError, match="words"):
+        from_bytes(to_bytes(bad))
+
+
+def test_only_the_owner_may_read_it(tmp_path):
+    path = tmp_path / "person.npz"
+    write(path, calibration())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
+def test_it_holds_no_signal(person):
+    """Far fewer numbers than the record has samples, and none of them along time."""
+    with zipfile.ZipFile(person) as inside:
+        names = {entry.filename for entry in inside.infolist()}
+    assert names == {"facts.npy", "head.npy", "metric.npy", "scale.npy", "left.npy", "rmse_mv.npy"}
+    kept = read(person)
+    assert kept.head.shape == (7, STRIDE, FEATURES)
+    assert kept.metric.shape == (FEATURES, FEATURES)
+
+
+def test_another_polarity_placement_or_lead_is_refused():
+    ours, info = calibration(), StreamInfo("x", 250.0)
+    refuse_unfit(ours, info)
+    for wrong in (
+        replace(info, inverted=True),
+        replace(info, placement=Placement.CHEST),
+        replace(info, is_lead_i=False, lead="II"),
+    ):
+        with pytest.raises(InputError):
+            refuse_unfit(ours, wrong)
+
+
+def test_calibrate_says_what_it_achieved_and_overwrites_nothing(model, tmp_path, capsys):
+    out = tmp_path / "p.npz"
+    args = ["calibrate", str(RECORDING), "--out", str(out), "--model", str(model), "--check", str(OTHER)]
+    assert main(args) == 0
+    said = capsys.readouterr()
+    assert "V6" in said.out
+    assert "personal mV" in said.out
+    assert str(RECORDING.parent) not in said.out
+    before = out.read_bytes()
+    assert main(args) == 2
+    assert out.read_bytes() == before
+    assert "--force" in capsys.readouterr().err
+    assert main([*args, "--force"]) == 0
+    assert read(out).origin.source == "00010_hr"
+
+
+def test_calibrate_takes_leads_one_after_another(model, tmp_path, capsys):
+    strips = [f"--sequence={lead}={RECORDING}" for lead in ("II", "V2", "V5")]
+    out = tmp_path / "p.npz"
+    assert main(["calibrate", str(RECORDING), "--out", str(out), "--model", str(model), *strips]) == 0
+    assert "one after another" in read(out).origin.words()
+    assert "V1, V3, V4, V6: not measured" in capsys.readouterr().err
+    assert main(["calibrate", str(RECORDING), "--out", str(out), "--sequence=V9=x", "--force"]) == 2
+
+
+def test_mislabelled_limb_leads_are_refused(model, tmp_path, capsys):
+    wrong = tmp_path / "wrong.hea"
+    text = RECORDING.with_suffix(".hea").read_text().splitlines()
+    names = {line.split()[-1]: i for i, line in enumerate(text) if line.startswith("00010")}
+    rows = [i for i, line in enumerate(text) if line.endswith((" II", " III"))]
+    assert len(rows) == 2, names
+    a, b = rows
+    text[a], text[b] = text[a].removesuffix(" II") + " III", text[b].removesuffix(" III") + " II"
+    wrong.write_text("\n".join(text).replace("00010_hr", "wrong") + "\n")
+    (tmp_path / "wrong.dat").write_bytes(RECORDING.with_suffix(".dat").read_bytes())
+    out = tmp_path / "p.npz"
+    assert main(["calibrate", str(tmp_path / "wrong"), "--out", str(out), "--model", str(model)]) == 2
+    assert "Einthoven" in capsys.readouterr().err
+    assert not out.exists()
+
+
+def test_a_session_says_whose_it_is(model, person, capsys):
+    args = ["stream", str(RECORDING), "--seconds", "3", "--speed", "max", "--json", "--model", str(model)]
+    assert main([*args, "--calibration", str(person)]) == 0
+    first = json.loads(capsys.readouterr().out.splitlines()[0])
+    assert first["calibration"].startswith("personal: 00010_hr")
+    assert main(args) == 0
+    assert json.loads(capsys.readouterr().out.splitlines()[0])["calibration"] == "generic"
+
+
+def test_another_model_or_polarity_is_refused_in_one_line(model, person, tmp_path, capsys):
+    other = tmp_path / "other.onnx"
+    other.write_bytes(person_model(prior(), version="2"))
+    for more in (["--model", str(other)], ["--model", str(model), "--invert"]):
+        assert main(["stream", str(RECORDING), "--seconds", "1", "--calibration", str(person), *more]) == 2
+        error = capsys.readouterr().err.splitlines()
+        assert "calibrat" in error[-1]
+
+
+def test_reconstruct_takes_a_calibration(model, person, tmp_path):
+    for name, more in (("a", []), ("b", ["--calibration", str(person)])):
+        args = ["reconstruct", str(RECORDING), "--out", str(tmp_path / name), "--model", str(model)]
+        assert main([*args, *more]) == 0
+    a, b = (tmp_path / name / "00010_hr.dat" for name in "ab")
+    assert a.read_bytes() != b.read_bytes()
+    assert "personal: 00010_hr" in (tmp_path / "b" / "00010_hr.hea").read_text()
