@@ -101,3 +101,26 @@ def test_after_a_gap_it_learns_anew_and_indices_go_on():
 
 def test_silence_has_no_beats():
     assert BeatDetector(250).push(0, np.zeros(5000, np.float32)) == []
+
+
+def test_short_gaps_cost_only_the_beats_in_them():
+    source = Synthetic("?rate=250&bpm=75")
+    lead = source.lead_mv(0, 250 * 60)
+    rng = np.random.default_rng(5)
+    lost = np.repeat(rng.random(len(lead) // 50) < 0.1, 50)
+    found = np.array(BeatDetector(250).push(0, np.where(lost, np.float32(np.nan), lead))) / 250
+    # A beat is safe where 0.15 s on both sides of it came.
+    safe = [b / 250 for b in source.beats(0, len(lead)) if not lost[max(b - 38, 0) : b + 38].any()]
+    safe = np.array([at for at in safe if LEARN_S + 0.2 < at < 59.5])
+    assert matched(found, safe) == len(safe) > 40
+    assert matched(source.beats(0, len(lead)) / 250, found, within_s=0.1) == len(found)
+
+
+@pytest.mark.parametrize("noise_mv", [0.002, 0.01, 0.03])
+def test_noise_does_not_become_beats_when_the_heart_stands_still(noise_mv):
+    rng = np.random.default_rng(6)
+    lead = Synthetic("?rate=250&bpm=75").lead_mv(0, 250 * 20)
+    still = rng.normal(0, noise_mv, 250 * 60) * (1 + np.sin(np.arange(250 * 60) / 250))  # in bursts
+    found = np.array(BeatDetector(250).push(0, np.append(lead, still).astype(np.float32))) / 250
+    assert len(found) >= 22
+    assert found.max() <= 20.5
