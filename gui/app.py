@@ -115,7 +115,7 @@ def run_monitor(
     InputError
         The picture cannot be written.
     """
-    from PyQt6.QtCore import QTimer
+    from PyQt6.QtCore import QEvent, QTimer
     from PyQt6.QtWidgets import QApplication
 
     from gui.monitor_window import MonitorWindow
@@ -155,7 +155,10 @@ def run_monitor(
     handler = signal.signal(signal.SIGINT, interrupt)
     try:
         if screenshot is not None or seconds is not None:
-            QTimer.singleShot(round(1000 * (10.0 if seconds is None else seconds)), finish)
+            timer = QTimer(window)
+            timer.setSingleShot(True)
+            timer.timeout.connect(finish)
+            timer.start(round(1000 * (10.0 if seconds is None else seconds)))
         if screenshot is None:
             screen = window.screen()
             if screen is not None:  # where nobody maximises windows it must still fit
@@ -166,6 +169,9 @@ def run_monitor(
         app.exec()
     finally:
         window.close()
+        # Here and now: else whichever thread collects Python's garbage takes Qt's widgets apart.
+        window.deleteLater()
+        app.sendPostedEvents(window, QEvent.Type.DeferredDelete.value)
         sys.excepthook = hook
         signal.signal(signal.SIGINT, handler)
     if outcome:
