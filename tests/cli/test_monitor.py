@@ -9,6 +9,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
 
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -33,20 +34,33 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qapp: QApplication) ->
     return tmp_path / "config" / "mecg" / "monitor.ini"
 
 
-def after(seconds: float, keys: str) -> None:
-    """Press keys in the monitor's window, once it has been there for so long."""
+@pytest.fixture
+def hand(qapp: QApplication) -> Iterator[Callable[..., None]]:
+    """Presses keys in the monitor's window, each once its condition holds, in this order."""
+    todo: list[tuple[Callable[[MonitorWindow], object], str]] = []
 
-    def press() -> None:
+    def look() -> None:
         for window in QApplication.topLevelWidgets():
-            if isinstance(window, MonitorWindow) and window.isVisible():
-                QTest.keyClicks(window, keys)
+            if todo and isinstance(window, MonitorWindow) and window.isVisible() and todo[0][0](window):
+                QTest.keyClicks(window, todo.pop(0)[1])
 
-    QTimer.singleShot(round(1000 * seconds), press)
+    timer = QTimer()
+    timer.timeout.connect(look)
+    timer.start(100)
+    yield lambda *what: todo.extend(what)
+    timer.stop()
+    assert not todo
 
 
-def test_the_window_remembers_how_it_was_left_for_the_user_alone(kept: Path, model_file: Path) -> None:
-    after(1.0, "d")
-    assert main(["monitor", "synthetic:?rate=250", "--model", str(model_file), "--seconds", "2"]) == 0
+def has_signal(window: MonitorWindow) -> bool:
+    return window.seen()[1] > 0.5
+
+
+def test_the_window_remembers_how_it_was_left_for_the_user_alone(
+    kept: Path, model_file: Path, hand: Callable[..., None]
+) -> None:
+    hand((has_signal, "d"), (lambda window: b"dark" in kept.read_bytes(), "q"))
+    assert main(["monitor", "synthetic:?rate=250", "--model", str(model_file), "--seconds", "60"]) == 0
     settings = Settings(kept)
     assert settings.recent == ["synthetic:?rate=250"]
     assert settings.get("look", {})["theme"] == "dark"
@@ -65,13 +79,10 @@ def test_a_picture_is_the_same_whatever_is_remembered(
     assert picture.stat().st_size > 10_000 and kept.read_bytes() == before
 
 
-def test_a_page_comes_out_of_the_running_window(kept: Path, model_file: Path, tmp_path: Path) -> None:
+def test_a_page_comes_out_of_the_running_window(
+    kept: Path, model_file: Path, tmp_path: Path, hand: Callable[..., None]
+) -> None:
     folder = tmp_path / "documents" / "mecg"
-    after(1.5, "p")
-    look = QTimer()
-    look.timeout.connect(lambda: list(folder.glob("*.png")) and after(0, "q"))
-    look.start(200)
-    command = ["monitor", "synthetic:?rate=250", "--model", str(model_file)]
-    assert main([*command, "--seconds", "60"]) == 0
-    look.stop()
+    hand((has_signal, "p"), (lambda window: list(folder.glob("*.png")), "q"))
+    assert main(["monitor", "synthetic:?rate=250", "--model", str(model_file), "--seconds", "60"]) == 0
     assert {file.suffix for file in folder.iterdir()} == {".pdf", ".png"}
