@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import csv
 import json
 import subprocess
 from pathlib import Path
@@ -75,6 +76,7 @@ def export(run: Path, path: Path) -> None:
         "epochs": state["epoch"],
         "seed": config.seed,
         "commit": commit(),
+        "metrics": {f"fold {config.choose_fold}": _last_scores(run)},
         "licence": "CC BY 4.0",
         "use": "research only, not a medical device",
     }
@@ -127,6 +129,13 @@ def _step_model(network: MEcgNet, hop: int, scratch: Path) -> bytes:
     model = onnx.load(scratch)
     strip(model)
     return bytes(model.SerializeToString())
+
+
+def _last_scores(run: Path) -> dict[str, float]:
+    """What `training.train` wrote of the newest epoch, on the fold that chooses."""
+    with (run / "log.csv").open(newline="") as handle:
+        *_, last = csv.DictReader(handle)
+    return {key: round(float(last[key]), 4) for key in ("rmse_seven_mv", "pearson_seven", "rmse_one_mv")}
 
 
 class _Named(torch.nn.Module):
