@@ -285,14 +285,14 @@ def grown(minutes: float, keys: str) -> dict[str, float]:
     window.resize(1920, 1080)
     window.show()
     QTest.keyClicks(window, keys)
-    n, after_mb = 50, []
+    n, after_mb = 125, []
     for index in range(0, round(minutes * 60 * RATE_HZ), n):
         inbox.frame(made(index, n))
-        if index % 200 == 0:
+        if index % 250 == 0:
             inbox.event(Event("beat", "beat", at_s=index / RATE_HZ, value=75.0))
         window.tick()
         app.processEvents()
-        if (index // n) % 300 == 0:
+        if (index // n) % 60 == 0:
             after_mb.append(now_mb())
     window.close()
     # Ten minutes fill what is kept; from then on nothing may grow.
