@@ -15,11 +15,13 @@ from __future__ import annotations
 
 import base64
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from math import exp, nan
 
 import numpy as np
+from numba import njit
 from numpy.typing import NDArray
 
 from streamer.clinical import clinical_frame
@@ -244,13 +246,8 @@ class PersonalNetwork:
     def run(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """As `Network.run`, the correction made; the last ``look_ahead`` columns are no output yet."""
         out, features = self._network.run_with_features(bands)
-        late, _ = self._correct(features)
-        ahead = self.spec.look_ahead
-        corrected = out.copy()
-        n = out.shape[1] - ahead
-        corrected[self._correct.rows, :n] += late[:, ahead:]
-        if self.spec.has_scale:
-            self._correct.widen(corrected)
+        corrected = np.ascontiguousarray(out)
+        self._correct.add(corrected, np.ascontiguousarray(features), self.spec.look_ahead)
         return corrected
 
 
@@ -258,10 +255,9 @@ class PersonalStepper:
     """The incremental form of a network with a person's correction."""
 
     def __init__(self, stepper: Stepper, correct: _Correction, spec: ModelSpec) -> None:
-        self._stepper, self._correct, self._spec = stepper, correct, spec
+        self._stepper, self._correct = stepper, correct
         self._keep = exp(-spec.hop / (DRIFT_S * spec.rate_hz))
         self._mean = correct.usual
-        self._push = stepper.push
 
     @property
     def drift(self) -> float:
@@ -276,44 +272,76 @@ class PersonalStepper:
     def push(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """As `Stepper.push`, the correction made."""
         out = self._stepper.push(bands)
-        late, squared = self._correct(self._stepper.features)
-        out[self._correct.rows] += late
-        if self._spec.has_scale:
-            self._correct.widen(out)
-        self._mean += (1 - self._keep) * (float(squared.mean()) - self._mean)
+        squared = self._correct.add(out, self._stepper.features, 0)
+        self._mean += (1 - self._keep) * (squared - self._mean)
         return out
 
 
+@njit(cache=True)
+def _correct(
+    matrix: NDArray[np.float32],
+    features: NDArray[np.float32],
+    reach: float,
+    rows: NDArray[np.int64],
+    scale: NDArray[np.float32],
+    leads: int,
+    shift: int,
+    out: NDArray[np.float32],
+) -> float:
+    """Add the correction to ``out (rows, n)``; returns the mean squared length of the steps.
+
+    ``matrix (features, 7 * stride + K)`` holds the head and, behind it, the metric.  The order of sums
+    is that of one step alone, however many there are.
+    """
+    steps, wide = features.shape[1], matrix.shape[1]
+    stride = out.shape[1] // steps
+    head = len(rows) * stride
+    total = 0.0
+    sums = np.empty(wide, np.float32)
+    for s in range(steps):
+        sums[:] = 0
+        for f in range(features.shape[0]):
+            x = features[f, s]
+            for k in range(wide):
+                sums[k] += matrix[f, k] * x
+        squared = 0.0
+        for k in range(head, wide):
+            squared += sums[k] * sums[k]
+        total += squared
+        length = math.sqrt(squared)
+        shrink = np.float32(reach / length if length > reach else 1.0)
+        for i in range(len(rows)):
+            for p in range(stride):
+                at = s * stride + p - shift
+                if at >= 0:
+                    out[rows[i], at] += sums[i * stride + p] * shrink
+    if out.shape[0] > leads:
+        for i in range(len(rows)):
+            for at in range(out.shape[1]):
+                out[leads + rows[i], at] *= scale[i]
+    mean: float = total / steps
+    return mean
+
+
 class _Correction:
-    """Features to what is added to the seven leads."""
+    """Adds to what a network puts out."""
 
     def __init__(self, calibration: Calibration, spec: ModelSpec) -> None:
-        seven, stride, features = calibration.head.shape
-        self._stride, self._width = stride, seven * stride
+        features = calibration.head.shape[2]
         both = (calibration.head.reshape(-1, features), calibration.metric)
-        self._matrix = np.ascontiguousarray(np.concatenate(both), np.float32)
-        self._reach = np.float32(calibration.reach)
+        self._matrix = np.ascontiguousarray(np.concatenate(both).T, np.float32)
+        self._reach = calibration.reach
+        self._rows = np.array([spec.leads.index(lead) for lead in SEVEN], np.int64)
+        self._scale = np.ascontiguousarray(calibration.scale)
+        self._leads = len(spec.leads)
         self.usual = calibration.usual
-        first = spec.leads.index(SEVEN[0])
-        self.rows = [spec.leads.index(lead) for lead in SEVEN]
-        self._scale_rows = [len(spec.leads) + row for row in self.rows]
-        self._scale = calibration.scale[:, None]
-        if self.rows == list(range(first, first + seven)):  # a slice costs less than a list
-            self.rows = slice(first, first + seven)  # type: ignore[assignment]
-            self._scale_rows = slice(len(spec.leads) + first, len(spec.leads) + first + seven)  # type: ignore[assignment]
 
-    def __call__(self, features: Features) -> tuple[Samples, Samples]:
-        """``(features, steps)`` to the correction ``(7, steps * stride)`` and squared lengths."""
-        both = self._matrix @ features
-        apart = both[self._width :]
-        squared = np.einsum("ks,ks->s", apart, apart)
-        shrink = self._reach / np.maximum(np.sqrt(squared), self._reach)
-        late = (both[: self._width] * shrink).reshape(len(SEVEN), self._stride, -1)
-        return late.transpose(0, 2, 1).reshape(len(SEVEN), -1), squared
-
-    def widen(self, out: Samples) -> None:
-        """Correct the scales among a network's rows, in place."""
-        out[self._scale_rows] *= self._scale
+    def add(self, out: Samples, features: Features, shift: int) -> float:
+        """Correct ``out``, whose columns lie ``shift`` before those of the features, in place."""
+        squared: float = _correct(
+            self._matrix, features, self._reach, self._rows, self._scale, self._leads, shift, out
+        )
+        return squared
 
 
 class DriftWatch:
