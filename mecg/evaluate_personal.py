@@ -36,6 +36,8 @@ SEQUENCE = ("II", "V2", "V5")
 NOISE_DB = 10.0
 SWAPPED = (("V1", "V2"), ("V2", "V5"), ("II", "V6"), ("V4", "V5"))
 """Each record has one of these pairs of leads swapped."""
+LIVE_NOISE_DB = (20, 10, 0)
+"""What the later record's Lead I is disturbed with, white, to see whether the bands widen."""
 HARM = 1.05
 HOP_S = 1.0
 
@@ -57,6 +59,8 @@ class Pair:
 
     ways: Mapping[str, Way]
     truth: BeatValues | None
+    noisy: Mapping[str, Mapping[int, BandCounts]]
+    """The bands of ``generic`` and ``personal`` by the noise in Lead I, dB."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,7 +244,30 @@ def _pair(
         ways[name] = compared(leads, scale, personal.spec.bands, full=name in ("personal", "sequence"))
     ways.setdefault("sequence", ways["generic"])
     ways["mean_beat"] = compared(_copied(template, truth[0], network))
-    return Pair(ways, measure(truth, beats, spec.rate_hz) if beats else None)
+    noisy = _noisy(network, calibrations["personal"], leads_mv[0], rate_hz, truth, where, hop)
+    return Pair(ways, measure(truth, beats, spec.rate_hz) if beats else None, noisy)
+
+
+def _noisy(
+    network: Network,
+    calibration: Calibration,
+    lead_mv: NDArray[np.float32],
+    rate_hz: float,
+    truth: Leads,
+    where: NDArray[np.bool_],
+    hop: int | None,
+) -> dict[str, dict[int, BandCounts]]:
+    """The bands where Lead I is disturbed; nothing where the model states none."""
+    result: dict[str, dict[int, BandCounts]] = {"generic": {}, "personal": {}}
+    if not network.spec.has_scale:
+        return result
+    disturbance = np.random.default_rng(zlib.crc32(lead_mv.tobytes())).normal(size=lead_mv.shape)
+    for level_db in LIVE_NOISE_DB:
+        disturbed = (lead_mv + 10 ** (-level_db / 20) * np.nanstd(lead_mv) * disturbance).astype(np.float32)
+        for name, model in (("generic", network), ("personal", PersonalNetwork(network, calibration))):
+            leads, scale = stream(disturbed, rate_hz, model, hop)
+            result[name][level_db] = count(leads, scale, truth, model.spec.bands, where)
+    return result
 
 
 BEFORE_S, AFTER_S = 0.3, 0.5
@@ -310,7 +337,30 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]]) -> dict[str, Any]:
         if counted:
             classes = [[c for c in e.superclasses if c in SUPERCLASSES] for e, _ in counted]
             result.setdefault("bands", {})[name] = band_summary([b for _, b in counted if b], classes)
+    result["noise"] = {
+        f"{level_db} dB": {
+            name: _coverage_and_width([p.noisy[name][level_db] for _, p in pairs])
+            for name in ("generic", "personal")
+        }
+        for level_db in LIVE_NOISE_DB
+        if all(level_db in p.noisy["personal"] for _, p in pairs)
+    }
     return result
+
+
+def _coverage_and_width(counts: Sequence[BandCounts]) -> dict[str, float]:
+    """Of the 90 % band, the seven leads pooled."""
+    rows = [LEADS.index(lead) for lead in SEVEN]
+    total = sum(float(c.count[0, rows].sum()) for c in counts)
+    inside = sum(float(c.inside["0.9"][0, rows].sum()) for c in counts)
+    return {
+        "coverage": inside / total,
+        "interval_score_mv": sum(_interval_mv(c, rows) for c in counts) / total,
+    }
+
+
+def _interval_mv(counts: BandCounts, rows: Sequence[int]) -> float:
+    return float(np.asarray(counts.interval_mv).reshape(-1, len(LEADS))[0, list(rows)].sum())
 
 
 def _at_beats(pairs: Sequence[tuple[Entry, Pair]], name: str) -> tuple[list[BeatValues], list[BeatValues]]:
@@ -367,5 +417,10 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
         said.append(
             f"90 % band, {name}: holds {held['all']:.1%} (QRS {held['qrs']:.1%}, ST-T {held['st_t']:.1%}; "
             f"{each}); interval score {width:.3f} mV"
+        )
+    for level, row in scores["noise"].items():
+        said.append(
+            f"90 % band with {level} noise in Lead I: "
+            + ", ".join(f"{name} holds {of['coverage']:.1%}" for name, of in row.items())
         )
     return said
