@@ -167,7 +167,7 @@ def prior_from(learned: Learned, references: Sequence[Reference], usual: float) 
     return Prior(
         factor=factor,
         precision=learned.log_precision.detach().exp().numpy().astype(np.float64),
-        visit=float(1 - torch.sigmoid(learned.noise_share)),
+        visit=1 - torch.sigmoid(learned.noise_share).item(),
         gain=np.ones(n),
         noise_mv=np.sqrt(np.median(left, axis=0)),
         reach=REACH,
