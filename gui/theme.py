@@ -3,7 +3,7 @@
 
 Measured and reconstructed differ in lightness and weight as well as in hue, for whoever does not
 see the hue: black and blue on paper, yellow and sky blue (Okabe and Ito) on the dark screen.  What was
-measured to compare with is vermilion, or orange: the opposite of blue for every kind of eye.
+measured to compare with is vermilion, or salmon on the dark screen.  Every kind of eye tells them apart.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ DARK = Theme(
     grid_5_mm="#263745",
     measured="#f7e04b",
     reconstructed="#63bff0",
-    truth="#f0a830",
+    truth="#f07f7f",
     settling="#53616d",
     ink="#eef2f5",
     soft_ink="#9fb0bd",
