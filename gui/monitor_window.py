@@ -27,6 +27,7 @@ from gui.paper_actions import PaperActions
 from gui.paper_view import Look, PaperView
 from gui.past import Past
 from gui.stylesheet import stylesheet
+from streamer.diagnostic import LEAST_HZ
 from streamer.stream import Event, Frame, State, StreamInfo
 
 FRAMES_PER_S = 30
@@ -133,6 +134,8 @@ class MonitorWindow(QMainWindow):
         self._news = " · ".join(info.notes)
         self.setWindowTitle(f"mecg monitor: {info.source}")
         self.header.begin(info, model_text)
+        if info.rate_hz < LEAST_HZ and self.paper.look.rhythm == "diagnostic":
+            self.paper.look = replace(self.paper.look, rhythm="measured")
         self.paper.follow(info, self._band())
         for listener in self._listeners:
             listener.begin(info, inbox.description)

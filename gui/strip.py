@@ -193,8 +193,9 @@ class Strip:
         found = []
         for panel in self.panels:
             lead = look.rhythm if panel.lead == RHYTHM else panel.lead
-            if lead == "diagnostic" and past.diagnostic is not None:
-                found.append((panel, self._diagnostic_rows(past, from_s, to_s)))
+            if lead == "diagnostic":
+                if past.diagnostic is not None:
+                    found.append((panel, self._diagnostic_rows(past, from_s, to_s)))
                 continue
             k = LEADS.index(lead) if lead in LEADS else -1
             ribbon = k > 0 and upper is not None and lower is not None

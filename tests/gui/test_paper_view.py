@@ -385,3 +385,14 @@ def test_the_rhythm_strip_shows_the_diagnostic_band_where_the_source_allows_it(
     at_s, mv = monitor.drawn(RHYTHM)
     high = at_s[np.nan_to_num(mv) > 0.2]
     assert len(high) and np.allclose(high, 1050 / 500.0, atol=0.02), "a spike of one sample stays one"
+
+
+def test_another_source_that_is_too_slow_for_the_diagnostic_band_is_not_shown_as_such(
+    qtbot: QtBot, frame: MakeFrame
+) -> None:
+    monitor = Monitor(qtbot, StreamInfo("", 500.0), described(500.0))
+    monitor.wear(layout="3x4", rhythm="diagnostic")
+    monitor.show(*frames(frame, 0, 500))
+    assert not np.isfinite(monitor.drawn(RHYTHM)[1]).any(), "nothing of that band has come"
+    monitor.window.follow(monitor.inbox, StreamInfo("", 250.0), "", 0.0)
+    assert "I as measured 0.5-40 Hz" in [label.text for label in monitor.window.paper.labels]
