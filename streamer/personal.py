@@ -45,7 +45,7 @@ WORTH = 0.02
 """A lead whose cross-validated error falls by less than this share is left generic."""
 DRIFT_S = 10.0
 """Over so long the live features' distance is averaged."""
-DRIFT_LIMIT = 4.0
+DRIFT_LIMIT = 3.0
 """So many times the reference's mean squared distance, for so long: calibrate anew."""
 
 Array = NDArray[np.float64]
