@@ -3,7 +3,11 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -214,3 +218,17 @@ def test_a_stretch_that_is_not_to_be_trusted_begins_and_ends_once(frame: MakeFra
     assert past.event(Event("quality", "", at_s=3.5, quality=frozenset())) is None
     assert past.untrusted == [(1.0, 3.0)]
     assert past.event(Event("battery", "50 %")) is None
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("keys", ["", "llst"])
+def test_half_an_hour_leaves_nothing_behind(keys: str) -> None:
+    """The whole window, painted, with beats, ribbons and a truth, as fast as it goes."""
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.screen", "--minutes=30", f"--keys={keys}"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(done.stdout)["grew_mb"] < 5
