@@ -30,7 +30,7 @@ class Numbers:
     def begin(self, info: StreamInfo | None, description: SessionDescription | None) -> None:
         """Forget everything: another stream begins."""
         self._info = info
-        self.calibration: str = getattr(description, "calibration", "")
+        self._whose = "generic" if description is None else description.whose
         self._beat_s = math.nan  # on the stream's axis
         self._bpm = math.nan
         self._newest: tuple[float, Frame] | None = None
@@ -154,7 +154,7 @@ class Numbers:
 
     def model(self) -> str:
         """Whose model it is: everybody's, or one person's."""
-        return f"personal: {self.calibration}" if self.calibration else "generic"
+        return self._whose
 
 
 def duration(seconds: float) -> str:

@@ -54,7 +54,6 @@ def page_of(past: Past, edge_s: float, about: SessionDescription, at: datetime) 
     if not np.isfinite(seen.leads_mv).any():
         return None
     start_s = seen.start / traces.rate_hz
-    calibration: str = getattr(about, "calibration", "")
     return Page(
         leads_mv=seen.leads_mv,
         rate_hz=traces.rate_hz,
@@ -65,7 +64,7 @@ def page_of(past: Past, edge_s: float, about: SessionDescription, at: datetime) 
         is_lead_i=stream.is_lead_i,
         started=f"{at:%Y-%m-%d %H:%M:%S %Z} · {start_s:.1f} to {stop / traces.rate_hz:.1f} s of the stream",
         filters=about.filters,
-        model=f"{about.model} {about.model_version}" + (f", personal: {calibration}" if calibration else ""),
+        model=f"{about.model} {about.model_version}, {about.whose}",
         latency=f"{about.latency.total_ms:.0f} ms algorithmic",
     )
 

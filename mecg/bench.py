@@ -143,7 +143,8 @@ class Bench:
     def _args_for(self, wanted: Wanted) -> argparse.Namespace:
         """The command line that would have opened this."""
         scheme, _ = parse_source(wanted.source)
-        again = wanted.source == self.showing.wanted.source
+        # What the command line says of a person or a recording holds for no other.
+        given = wanted.source == self._first[0].source
         live = scheme in LIVE
         changed = {
             "source": wanted.source,
@@ -152,8 +153,9 @@ class Bench:
             "placement": wanted.placement,
             "start": 0.0 if live else wanted.start_s,
             "speed": 1.0 if live else wanted.speed,
-            "loop": self._args.loop and again,
-            "drop": self._args.drop if again else None,
+            "loop": self._args.loop and given,
+            "drop": self._args.drop if given else None,
+            "calibration": self._args.calibration if given else None,
             "as_recorded": self._args.as_recorded and scheme == "session",
         }
         return argparse.Namespace(**(vars(self._args) | changed))

@@ -178,6 +178,13 @@ def test_lsl_out_refuses_what_does_not_run_in_real_time(start: Start) -> None:
     assert not rig.bench.showing.inbox.closed
 
 
+def test_a_person_s_calibration_is_for_no_other_source(start: Start, tmp_path: Path) -> None:
+    rig = start("synthetic:?rate=250")
+    rig.bench._args.calibration = tmp_path / "a person.json"
+    assert rig.bench._args_for(Wanted("synthetic:?rate=250", start_s=5)).calibration is not None
+    assert rig.bench._args_for(Wanted(OTHER)).calibration is None
+
+
 def test_nothing_begins_behind_a_closed_window(start: Start) -> None:
     rig = start()
     rig.bench.close()

@@ -50,7 +50,7 @@ def test_a_page_says_what_it_shows(past: Past) -> None:
     assert page is not None
     assert page.source == "wfdb:~/patient Make Type 3"
     assert page.started == "2026-01-02 03:04:05 UTC · 10.0 to 20.0 s of the stream"
-    assert (page.filters, page.model, page.latency) == ("0.5-40 Hz", "net 7", "72 ms algorithmic")
+    assert (page.filters, page.model, page.latency) == ("0.5-40 Hz", "net 7, generic", "72 ms algorithmic")
     assert page.is_lead_i and page.lead == "I" and page.band_mv is None
 
 
