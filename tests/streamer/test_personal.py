@@ -2,14 +2,16 @@
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devices.wfdb_record import Record
 from streamer.errors import InputError
-from streamer.leads import LEADS, SEVEN
+from streamer.leads import LEADS, PREDICTED, SEVEN
 from streamer.network import Network
 from streamer.personal import (
     DRIFT_LIMIT,
@@ -321,3 +323,16 @@ def test_a_strip_without_beats_is_left_out_and_told(network):
     _, notes = sequence_reference(network, lead(), strips, RATE_HZ)
     assert len(notes) == 1
     assert notes[0].startswith("V2")
+
+
+def test_the_shipped_model_learns_a_person_and_stays_one_function(shipped):
+    record = Record(Path(__file__).parents[2] / "recordings" / "ptb-xl" / "00010_hr")
+    eight = record.read()[[record.row(lead) for lead in PREDICTED]]
+    spec = shipped.spec
+    reference = reference_of(shipped, eight, record.rate_hz)
+    found = fit(shipped, prior_of(shipped), reference, Origin(spec.name, spec.version, "00010_hr", ""))
+    assert np.mean(found.rmse_mv[1] / found.rmse_mv[0]) < 0.8
+    personal, x = PersonalNetwork(shipped, found), lead()
+    live = streamed(personal, x)
+    for a, b in zip(live, streamed(personal, x, hop=spec.grid * 100), strict=True):
+        assert np.abs(a - b).max() <= 1e-4
