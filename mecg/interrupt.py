@@ -54,6 +54,8 @@ def ended_as_by_ctrl_c() -> Iterator[Callable[[], int]]:
 
     def hear(number: int, frame: object) -> None:
         heard.append(number)
+        if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job hears no Ctrl-C
+            raise KeyboardInterrupt
         signal.raise_signal(signal.SIGINT)  # whoever has a way of its own with Ctrl-C keeps it
 
     before = {}

@@ -261,3 +261,23 @@ def test_who_is_asked_to_end_closes_the_recording(
     with Recording.open(path) as recording:
         assert recording.complete
         assert recording.raw_stop == pytest.approx(recording.stop * 2, abs=4)  # what came was reconstructed
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has another way to end a process")
+def test_a_shells_background_job_ends_when_asked(tmp_path: Path, model_file: Path) -> None:
+    """It is started with Ctrl-C ignored."""
+    program = [sys.executable, "-m", "mecg", "stream", "synthetic:", "--record", str(tmp_path)]
+    job = ["sh", "-c", 'trap "" INT; exec "$@"', "sh", *program, "--model", str(model_file)]
+    with subprocess.Popen(job, stderr=subprocess.DEVNULL) as run:
+        deadline_s = time.monotonic() + 40
+        while not any(path.stat().st_size > 20_000 for path in tmp_path.glob("*.xdf")):
+            assert run.poll() is None and time.monotonic() < deadline_s
+            time.sleep(0.05)
+        run.terminate()
+        try:
+            assert run.wait(20) == 128 + signal.SIGTERM
+        finally:
+            run.kill()
+    (path,) = tmp_path.glob("*.xdf")
+    with Recording.open(path) as recording:
+        assert recording.complete
