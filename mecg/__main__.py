@@ -135,6 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     evaluate.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of the files (100)")
     evaluate.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
     _add_model(evaluate)
+    _add_calibration(evaluate)
     evaluate.add_argument(
         "--personal",
         action="store_true",
@@ -218,6 +219,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     _add_lead(parser)
     parser.add_argument("--placement", choices=("arms", "chest"), help="where the electrodes sit")
     _add_model(parser)
+    _add_calibration(parser)
+
+
+def _add_calibration(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--calibration", type=Path, metavar="FILE", help="a person's, as mecg calibrate writes it"
     )

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from devices.wfdb_record import Record
 from mecg.band_scores import BandCounts, band_summary, count, regions
 from mecg.beat_scores import BeatValues, amplitude_summary, find_beats, measure, st_summary
+from mecg.calibration_file import from_bytes
 from mecg.scores import LeadSums, lead_sums, one_summary, summary
 from streamer.clinical import clinical_frame, to_rate
 from streamer.errors import InputError
@@ -95,6 +96,7 @@ def evaluate(
     model: bytes,
     progress: Callable[[int, int], None] = lambda done, of: None,
     latency: str | None = "low",
+    calibration: bytes | None = None,
 ) -> dict[str, Any]:
     """Stream every record's Lead I through the pipeline and score the twelve leads.
 
@@ -114,6 +116,8 @@ def evaluate(
         Called with (records done, records in all).
     latency : str or None
         The setting that the model is for; None for a user's own.
+    calibration : bytes, optional
+        A person's file, for a folder of that person's records.
 
     Returns
     -------
@@ -126,10 +130,10 @@ def evaluate(
         Where the folder is no such data set, or none of its records can be scored.
     """
     entries = read_table(dataset, folds, rate_hz)
-    network = Network(model)
+    network = _network(model, calibration)
     budget = Pipeline(StreamInfo("evaluate", rate_hz), network).latency
     results: list[Scored | Skipped] = []
-    for result in score_all(entries, model, jobs):
+    for result in score_all(entries, model, jobs, calibration=calibration):
         results.append(result)
         progress(len(results), len(entries))
 
@@ -148,6 +152,11 @@ def evaluate(
         "rate_hz": rate_hz,
         "folds": list(folds),
         "model": f"{network.spec.name} {network.spec.version}",
+        "calibration": (
+            f"personal: {network.calibration.origin.words()}"
+            if isinstance(network, PersonalNetwork)
+            else "generic"
+        ),
         "latency": latency,
         "latency_ms": budget.total_ms,
         "skipped": len(why),
@@ -249,6 +258,7 @@ def score_all(
     jobs: int,
     change: Change | None = None,
     hop_s: float | None = None,
+    calibration: bytes | None = None,
 ) -> Iterator[Scored | Skipped]:
     """What each record gives, in order.
 
@@ -264,8 +274,10 @@ def score_all(
     hop_s : float, optional
         Run a model with a stated receptive field in hops of about so long: a twentieth of the time,
         and the same within 1e-4 mV.  Left out, everything runs as it does live.
+    calibration : bytes, optional
+        A person's file.
     """
-    work = (_Work(entry.path, model, change, hop_s) for entry in entries)
+    work = (_Work(entry.path, model, change, hop_s, calibration) for entry in entries)
     if jobs == 1:
         yield from map(_score, work)
         return
@@ -276,8 +288,9 @@ def score_all(
 
 
 @cache
-def _network(model: bytes) -> Network:
-    return Network(model)
+def _network(model: bytes, calibration: bytes | None) -> Network | PersonalNetwork:
+    network = Network(model)
+    return network if calibration is None else PersonalNetwork(network, from_bytes(calibration))
 
 
 @dataclass(frozen=True, slots=True)
@@ -286,11 +299,12 @@ class _Work:
     model: bytes
     change: Change | None = None
     hop_s: float | None = None
+    calibration: bytes | None = None
 
 
 def _score(work: _Work) -> Scored | Skipped:
     path, change = work.path, work.change
-    network = _network(work.model)
+    network = _network(work.model, work.calibration)
     try:
         record = Record(path)
         rows = [row for lead in LEADS if (row := record.row(lead)) is not None]
@@ -327,7 +341,7 @@ def _score(work: _Work) -> Scored | Skipped:
     return Scored(compared(estimate, bands), compared(filtered), at_beats)
 
 
-def _hop(network: Network, hop_s: float | None) -> int | None:
+def _hop(network: Network | PersonalNetwork, hop_s: float | None) -> int | None:
     """A longer hop in samples, where the model allows one."""
     spec = network.spec
     if hop_s is None or spec.receptive_field is None:
@@ -345,7 +359,9 @@ def stream(
     return np.concatenate(leads, axis=1), np.concatenate(scales, axis=1)
 
 
-def _filter_only(lead_mv: NDArray[np.float32], rate_hz: float, network: Network) -> NDArray[np.float32]:
+def _filter_only(
+    lead_mv: NDArray[np.float32], rate_hz: float, network: Network | PersonalNetwork
+) -> NDArray[np.float32]:
     """A true lead in the causal input band, its low-pass's delay removed."""
     spec = network.spec
     x = to_rate(np.nan_to_num(lead_mv).astype(np.float64), rate_hz, spec.rate_hz)

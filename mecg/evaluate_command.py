@@ -9,12 +9,14 @@ import sys
 from typing import Any
 
 from mecg.bundled import latency_of
+from mecg.calibration_file import read, to_bytes
 from mecg.evaluate import evaluate
 from mecg.evaluate_personal import evaluate_personal, lines
 from mecg.files import refuse_existing, write_whole
 from mecg.interrupt import deferred
 from mecg.model_file import model_bytes
 from mecg.progress import Bar
+from streamer.errors import InputError
 
 
 def run(args: argparse.Namespace) -> int:
@@ -24,6 +26,9 @@ def run(args: argparse.Namespace) -> int:
     bar: Bar | None = None
 
     model = model_bytes(args.model)
+    if args.personal and args.calibration:
+        raise InputError("--personal calibrates each patient itself: leave out --calibration")
+    person = None if args.calibration is None else to_bytes(read(args.calibration))
     try:
         with deferred() as interrupted:
 
@@ -35,7 +40,10 @@ def run(args: argparse.Namespace) -> int:
                     raise KeyboardInterrupt
 
             which = args.dataset, args.folds, args.rate, args.jobs, model, progress
-            scores = evaluate_personal(*which) if args.personal else evaluate(*which, latency_of(args.model))
+            if args.personal:
+                scores = evaluate_personal(*which)
+            else:
+                scores = evaluate(*which, latency_of(args.model), person)
     finally:
         if bar is not None:
             bar.end()

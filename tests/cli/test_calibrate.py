@@ -18,6 +18,7 @@ from mecg.calibration_file import from_bytes, read, refuse_unfit, to_bytes, writ
 from streamer.errors import InputError
 from streamer.personal import Calibration, Origin
 from streamer.stream import Placement, StreamInfo
+from tests.cli.test_evaluate_personal import dataset
 from tests.streamer.person_model import FEATURES, STRIDE, person_model, prior
 
 RECORDING = Path(__file__).parents[2] / "recordings" / "ptb-xl" / "00010_hr"
@@ -199,3 +200,18 @@ def test_reconstruct_takes_a_calibration(model, person, tmp_path):
     a, b = (tmp_path / name / "00010_hr.dat" for name in "ab")
     assert a.read_bytes() != b.read_bytes()
     assert "personal: 00010_hr" in (tmp_path / "b" / "00010_hr.hea").read_text()
+
+
+def test_evaluate_takes_one_persons_calibration(model, person, tmp_path):
+    """For a folder of that person's records."""
+    scores = {}
+    folder = dataset(tmp_path, dated=False)
+    for name, more in (("generic", []), ("personal", ["--calibration", str(person)])):
+        report = tmp_path / f"{name}.json"
+        args = ["evaluate", str(folder), "--rate", "500", "--model", str(model), "--report", str(report)]
+        assert main([*args, *more]) == 0
+        scores[name] = json.loads(report.read_text())
+    assert scores["generic"]["calibration"] == "generic"
+    assert scores["personal"]["calibration"].startswith("personal: 00010_hr")
+    assert scores["personal"]["seven"] != scores["generic"]["seven"]
+    assert main([*args, "--personal", "--calibration", str(person), "--force"]) == 2
