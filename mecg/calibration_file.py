@@ -20,7 +20,7 @@ from streamer.stream import StreamInfo
 
 FORMAT = 1
 LARGEST_BYTES = 4_000_000
-"""Ours take 35 kB."""
+"""Ours take 20 kB."""
 _ARRAYS = ("head", "metric", "scale", "left", "rmse_mv")
 _WORD = 200
 _DAMAGE = (

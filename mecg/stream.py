@@ -34,6 +34,8 @@ def run(args: argparse.Namespace) -> int:
         whole, info, args.model, calibration=args.calibration, as_recorded=args.as_recorded
     )
     say_notes(info)
+    if description.calibration:
+        print(description.whose, file=sys.stderr)
     session = Session(source, core, description, vitals=vitals_of(description, core))
     attach_recorder(session, args)
     if args.json:

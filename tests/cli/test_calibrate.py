@@ -178,8 +178,9 @@ def test_mislabelled_limb_leads_are_refused(model, tmp_path, capsys):
 def test_a_session_says_whose_it_is(model, person, capsys):
     args = ["stream", str(RECORDING), "--seconds", "3", "--speed", "max", "--json", "--model", str(model)]
     assert main([*args, "--calibration", str(person)]) == 0
-    first = json.loads(capsys.readouterr().out.splitlines()[0])
-    assert first["calibration"].startswith("personal: 00010_hr")
+    said = capsys.readouterr()
+    assert json.loads(said.out.splitlines()[0])["calibration"].startswith("personal: 00010_hr")
+    assert "personal: 00010_hr" in said.err
     assert main(args) == 0
     assert json.loads(capsys.readouterr().out.splitlines()[0])["calibration"] == "generic"
 
