@@ -11,6 +11,7 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from PyQt6 import sip
 from PyQt6.QtCore import QObject, Qt, pyqtSignal
 from PyQt6.QtWidgets import QDialog, QLabel, QTextBrowser, QVBoxLayout
 
@@ -104,8 +105,8 @@ class Panels:
         self.switch.failed.connect(self._not_opened)
         self.switch.busy.connect(self._busy)
         self._page_news = _PageNews()
-        self._page_news.written.connect(lambda paths: self.say(f"page written: {_listed(paths)}"))
-        self._page_news.failed.connect(self.say)
+        self._page_news.written.connect(lambda paths: self._page_done(f"page written: {_listed(paths)}"))
+        self._page_news.failed.connect(self._page_done)
         self._drops = Drops(window)
         self._drops.dropped.connect(lambda source: self.open(Wanted(source)))
         self._plug_in()
@@ -237,6 +238,10 @@ class Panels:
             self._page_news.failed.emit,
             self._write,
         )
+
+    def _page_done(self, text: str) -> None:
+        if not sip.isdeleted(self._window):  # it may have been closed meanwhile
+            self.say(text)
 
     def show_latency(self) -> None:
         """Show the waterfall, or hide it."""

@@ -34,12 +34,6 @@ def model_bytes(path: Path | None) -> bytes:
         raise InputError(f"the model {path} cannot be read: {error.strerror}") from error
 
 
-def card_of(path: Path | None) -> str:
-    """The model card that lies beside a model file; empty where there is none."""
-    card = (path or bundled()).with_name("MODEL_CARD.md")
-    return card.read_text(encoding="utf-8") if card.is_file() else ""
-
-
 def network_of(path: Path | None) -> Network:
     """The model, loaded and warm.
 

@@ -136,7 +136,7 @@ def test_a_model_that_is_not_there(name: str, tmp_path: Path, capsys: pytest.Cap
 def test_wrong_usage(
     command: list[str], model_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mecg.model_file.model_bytes", lambda path: model_file.read_bytes())
+    monkeypatch.setattr("mecg.model_file.bundled", lambda: model_file)
     assert main(command) == 2
     out, err = capsys.readouterr()
     assert out == ""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PyQt6 import sip
 from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QApplication, QLabel, QWidget
@@ -274,6 +275,20 @@ def test_a_page_is_of_what_is_seen_and_says_where_it_went(rig: Rig, frame: MakeF
     first, frozen = rig.pages
     assert first.started.endswith("10.0 to 20.0 s of the stream")
     assert np.array_equal(frozen.leads_mv, first.leads_mv)
+
+
+def test_a_page_that_is_done_after_the_window_has_gone_troubles_nobody(qtbot: QtBot, tmp_path: Path) -> None:
+    class NobodyCloses:
+        waitExposed = qtbot.waitExposed  # noqa: N815 - pytest-qt's name
+
+        def addWidget(self, widget: QWidget) -> None:  # noqa: N802 - pytest-qt's name
+            """The test itself does."""
+
+    rig = Rig(NobodyCloses(), tmp_path)  # type: ignore[arg-type]
+    news = rig.panels._page_news
+    sip.delete(rig.window)
+    news.written.emit((Path("page.pdf"),))
+    news.failed.emit("the page was not written")
 
 
 def test_a_notice_goes_by_itself(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
