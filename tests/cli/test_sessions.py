@@ -229,7 +229,8 @@ def test_an_hour_through_the_whole_path_is_recorded_bit_for_bit(
             assert recording.raw_mv(start, start + 100_000).tobytes() == (
                 source.lead_mv(start, start + 100_000).tobytes()
             )
-    assert path.stat().st_size < 100e6
+    # The bound is that of a model without a scale; twelve scales a sample and their framing come on top.
+    assert path.stat().st_size < 100e6 + 3600 * 250 * (12 * 4 + 4)
     with capsys.disabled():
         print(f"an hour: {path.stat().st_size / 1e6:.1f} MB, {cpu_s:.0f} s of CPU for all of it")
 
