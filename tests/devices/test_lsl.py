@@ -541,6 +541,7 @@ def test_one_lost_sample_is_counted_however_late_it_is_read_and_whatever_the_clo
     lsl = FakeLsl(90.0)
     monkeypatch.setattr("devices.lsl.load_pylsl", lambda: lsl)
     monkeypatch.setattr(Wavering, "WAVER_S", waver_s)
+    monkeypatch.setattr("devices.live._DEPTH", 10**6)  # the sender outruns real time, and so who reads it
     monkeypatch.setattr(
         FakeLsl, "StreamInlet", lambda self, found, **how: Wavering(self, how.get("processing_flags", 0))
     )
