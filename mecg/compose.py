@@ -22,6 +22,7 @@ from devices.source import Source
 from mecg import __version__, calibration_file
 from mecg.interrupt import deferred
 from mecg.model_file import fingerprint, model_bytes, model_name, network_of
+from streamer.beats import BeatDetector
 from streamer.errors import InputError
 from streamer.network import Network
 from streamer.personal import DriftWatch, PersonalNetwork
@@ -142,10 +143,12 @@ def core_of(
 
 
 def vitals_of(description: SessionDescription, core: Pipeline | AsRecorded | None = None) -> Vitals:
-    """What watches the beats, the alarms and the quality of a session's measured lead.
+    """What watches the beats, the alarms and the quality of a session's measured lead; compiled.
 
     With the core of a calibrated session it also says when the calibration no longer fits.
     """
+    with deferred(), without_linear_algebra():
+        BeatDetector(description.rate_hz).push(0, np.zeros(1, np.float32))
     delay_s = description.latency.low_pass_delay_10hz_ms / 1e3
     if isinstance(core, Pipeline) and description.calibration:
         return _VitalsAndDrift(description.rate_hz, description.stream, delay_s, core)
