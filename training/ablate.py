@@ -29,10 +29,10 @@ from torch.nn.utils import parametrize
 from streamer.clinical import to_rate
 from streamer.filters import Filters, forward_backward
 from training import config as configuration
-from training.data import RATE_HZ, BandsOf, Batches, Records, load, network_input, targets
+from training.data import RATE_HZ, BandsOf, Records, load, network_input, targets
 from training.filter_design import INPUT_LOW_PASS_HZ, design
 from training.network import MEASURED_DELAY, BandModule, MEcgNet, NetworkShape, weights
-from training.train import Run, log, scores
+from training.train import Run, batches_of, log, scores
 
 SHORT = (
     "folds=[1,2,3]",
@@ -76,9 +76,17 @@ class Signals:
         return np.stack([_own_frame(uv, filters, rate_hz) for uv in records.leads_uv])
 
 
-def zero_phase_input(lead_mv: NDArray[np.float32], filters: Filters, rate_hz: float) -> NDArray[np.float32]:
+def zero_phase_input(
+    lead_mv: NDArray[np.float32],
+    filters: Filters,
+    rate_hz: float,
+    source_hz: float = RATE_HZ,
+    *,
+    hold: int = 0,
+) -> NDArray[np.float32]:
     """As `training.data.network_input`, every filter run forward and backward."""
-    x = to_rate(np.nan_to_num(lead_mv).astype(np.float64), RATE_HZ, rate_hz)
+    x = to_rate(np.nan_to_num(lead_mv).astype(np.float64), source_hz, rate_hz)
+    x = np.pad(x, (0, hold), "edge")
     measured = forward_backward(filters.input, x)
     low = forward_backward(filters.low, measured)
     mid = forward_backward(filters.mid, measured - low)
@@ -211,17 +219,8 @@ def train(change: Change, facts: dict[str, Any], data: Path, cache: Path, out: P
     rate_hz = config.rate_hz
     filters = change.signals.filters(rate_hz)
     learn, choose = (load(data, folds, cache) for folds in (config.folds, [config.choose_fold]))
-    batches = Batches(
-        learn,
-        change.signals.targets(learn, filters, rate_hz),
-        filters,
-        rate_hz,
-        config.batch,
-        config.gain_spread,
-        config.gap_share,
-        config.noise_share,
-        change.signals.bands_of,
-    )
+    learnt = change.signals.targets(learn, filters, rate_hz)
+    batches = batches_of(config, learn, learnt, filters, change.signals.bands_of)
     truth = targets(choose, filters, rate_hz)  # whatever was learned, the clinical frame is asked
     while run.epoch < config.epochs:
         began = time.monotonic()

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -96,8 +97,20 @@ def network_input(
     return bands
 
 
-BandsOf = Callable[[NDArray[np.float32], Filters, float], NDArray[np.float32]]
-"""As `network_input`."""
+class BandsOf(Protocol):
+    """A way from Lead I to the input, such as `network_input`."""
+
+    def __call__(
+        self,
+        lead_mv: NDArray[np.float32],
+        filters: Filters,
+        rate_hz: float,
+        source_hz: float = RATE_HZ,
+        *,
+        hold: int = 0,
+    ) -> NDArray[np.float32]:
+        """As `network_input`."""
+        ...
 
 
 def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.int16]:
@@ -150,6 +163,7 @@ class Batches:
     """So many of the records lose a stretch of up to `LONGEST_GAP_S`."""
     noise_share: float
     """So many of the records are measured through wander, muscle noise and hum."""
+    _: KW_ONLY
     bands_of: BandsOf = network_input
     """How Lead I becomes the input: other ways are for ablations."""
     hold: int = 0
@@ -169,13 +183,13 @@ class Batches:
                 length = rng.integers(1, round(LONGEST_GAP_S * RATE_HZ))
                 at = rng.integers(0, lead.shape[1] - length)
                 lead[i, at : at + length] = np.nan
-            x = np.stack([network_input(row, self.filters, self.rate_hz, hold=self.hold) for row in lead])
+            x = np.stack([self.bands_of(row, self.filters, self.rate_hz, hold=self.hold) for row in lead])
             for i in np.flatnonzero(rng.random(len(lead)) < self.noise_share):
                 level_mv = np.nanstd(lead[i]) * 10 ** (-rng.uniform(*NOISE_DB) / 20)
                 noise = level_mv * disturbance(x.shape[-1] - self.hold, self.rate_hz, rng)
                 # The filters are linear, so what the noise adds to the bands can be added to them;
                 # hum has no place in records of 100 Hz. A lost sample stays lost.
                 noise_mv = noise.astype(np.float32)
-                added = network_input(noise_mv, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
+                added = self.bands_of(noise_mv, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
                 x[i] += added * (x[i] != 0)
             yield x, self.truth_uv[chosen].astype(np.float32) / 1e3 * gain[:, None, None]

@@ -139,6 +139,30 @@ class Run:
         self.epoch = state["epoch"]
 
 
+def batches_of(
+    config: configuration.Config,
+    records: Records,
+    truth_uv: NDArray[np.int16],
+    filters: Filters,
+    bands_of: BandsOf = network_input,
+) -> Batches:
+    """What a run learns from: augmented as its configuration says, each record's last sample held for as
+    long as the network looks ahead.
+    """
+    return Batches(
+        records,
+        truth_uv,
+        filters,
+        config.rate_hz,
+        config.batch,
+        config.gain_spread,
+        config.gap_share,
+        config.noise_share,
+        bands_of=bands_of,
+        hold=config.shape.hold,
+    )
+
+
 def scores(
     network: MEcgNet,
     records: Records,
@@ -153,7 +177,7 @@ def scores(
     squares, one, pearson = [], [], []
     for i in range(0, len(records.ecg_id), 64):
         lead = records.leads_uv[i : i + 64, 0].astype(np.float32) / 1e3
-        x = np.stack([network_input(row, filters, rate_hz, hold=network.shape.hold)[:3] for row in lead])
+        x = np.stack([bands_of(row, filters, rate_hz, hold=network.shape.hold)[:3] for row in lead])
         with torch.no_grad():
             out = network(torch.from_numpy(x).to(device)).cpu().numpy()
         part = slice(first, truth_uv.shape[-1])
@@ -200,17 +224,7 @@ def main() -> None:
     choose = load(args.data, [config.choose_fold], args.cache)
     truth = targets(learn, filters, config.rate_hz)
     truth_choose = targets(choose, filters, config.rate_hz)
-    batches = Batches(
-        learn,
-        truth,
-        filters,
-        config.rate_hz,
-        config.batch,
-        config.gain_spread,
-        config.gap_share,
-        config.noise_share,
-        config.shape.hold,
-    )
+    batches = batches_of(config, learn, truth, filters)
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
     try:
         while run.epoch < config.epochs:

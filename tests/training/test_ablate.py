@@ -10,7 +10,8 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 from streamer.clinical import clinical_frame  # noqa: E402
 from training import ablate, config  # noqa: E402
 from training.data import Records, network_input  # noqa: E402
-from training.network import weights  # noqa: E402
+from training.network import MEcgNet, weights  # noqa: E402
+from training.train import batches_of, scores  # noqa: E402
 
 CONFIG = Path(__file__).parents[2] / "training" / "configs" / "low.toml"
 RATE_HZ = 250
@@ -54,6 +55,22 @@ def test_zero_phase_bands_add_up_and_have_no_delay() -> None:
 
     assert lag(measured) == 0
     assert lag(causal) in (2, 3)
+
+
+def test_what_is_learned_and_scored_is_filtered_as_the_change_says_and_held_at_its_end() -> None:
+    made = config.configured(ablate.facts_of(ablate.CHANGES[0], CONFIG, 1, (*ablate.SHORT, "batch=2")))
+    few, filters = records(2), ablate.Signals().filters(RATE_HZ)
+    truth = ablate.Signals().targets(few, filters, RATE_HZ)
+    torch.manual_seed(1)
+    network = MEcgNet(made.shape).eval()
+    found = []
+    for bands_of in (network_input, ablate.zero_phase_input):
+        (x, _), *_ = batches_of(made, few, truth, filters, bands_of).epoch(np.random.default_rng(1))
+        assert x.shape[-1] == truth.shape[-1] + made.shape.hold > truth.shape[-1]
+        found.append((x, scores(network, few, truth, filters, RATE_HZ, bands_of)["rmse_one_mv"]))
+    (causal, error_mv), (zero_phase, other_mv) = found
+    assert np.abs(causal - zero_phase).max() > 0.1
+    assert error_mv != pytest.approx(other_mv, rel=0.01)
 
 
 def test_the_own_frame_is_the_input_band_without_its_delay() -> None:

@@ -1,7 +1,10 @@
 """What a network learns from."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from streamer.filters import BandSplitter
 from training.data import Batches, Records, disturbance, network_input, targets
@@ -70,3 +73,20 @@ def test_a_record_ends_as_the_live_path_ends_it_with_its_last_sample_held() -> N
     held = np.concatenate([lead, np.full(16, lead[-1])])
     longer = network_input(held, FILTERS, RATE_HZ, RATE_HZ)
     np.testing.assert_array_equal(network_input(lead, FILTERS, RATE_HZ, RATE_HZ, hold=16), longer)
+
+
+def test_batches_hold_the_end_and_filter_as_they_are_told(records: Records) -> None:
+    told: list[int] = []
+
+    def upside_down(*args: Any, hold: int = 0) -> NDArray[np.float32]:
+        told.append(hold)
+        return -network_input(*args, hold=hold)
+
+    truth = targets(records, FILTERS, RATE_HZ)
+    how = records, truth, FILTERS, RATE_HZ, 3, 0.0, 0.0, 1.0
+    rng = np.random.default_rng
+    (plain, _), *_ = Batches(*how, hold=16).epoch(rng(7))
+    (turned, _), *_ = Batches(*how, hold=16, bands_of=upside_down).epoch(rng(7))
+    assert plain.shape[-1] == truth.shape[-1] + 16
+    np.testing.assert_array_equal(turned, -plain)
+    assert set(told) == {16}
