@@ -27,6 +27,7 @@ DEFAULTS: dict[str, Any] = {
     "desc": {},  # more children of desc
     "signal": "count",  # or "ecg": about 1 mV, in the unit given by "per_mv"
     "per_mv": 1000.0,
+    "table": None,  # a .npy file (samples, channels) to send over and over instead, in the channels' unit
     "origin": None,  # local_clock() at which sample 0 was taken; now where left out
     "packet": 1,  # samples to a push
     "stamps": "each",  # "last": only that of a packet's last sample is given; "push": none is
@@ -61,6 +62,7 @@ def main() -> None:
 
     rng = np.random.default_rng(0)
     packet = how["packet"]
+    table = None if how["table"] is None else np.load(how["table"])
     origin = pylsl.local_clock() if how["origin"] is None else how["origin"]
     k = max(0, math.ceil((pylsl.local_clock() - origin) * rate / packet)) * packet
     last = k + how["seconds"] * rate
@@ -86,6 +88,8 @@ def main() -> None:
         if how["signal"] == "ecg":
             values = how["per_mv"] * np.exp(-(((index / rate) % 0.8 - 0.4) ** 2) / 0.0008)
         rows = (values[:, None] + 1e5 * np.arange(count)[None, :]).astype(np.float64)
+        if table is not None:
+            rows = table[index % len(table)].astype(np.float64)
         whole = how["format"].startswith("int")
         samples = rows.astype(np.int64).tolist() if whole else rows.tolist()
         noise = rng.uniform(-how["jitter_s"], how["jitter_s"])
