@@ -8,6 +8,7 @@ import re
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -42,6 +43,7 @@ LIVE_S, FILE_S = 12.0, 60.0
 LAW_MV = 0.05
 """Limb leads that break Einthoven's law by more, in the middle, are mislabelled or not simultaneous."""
 SCORED_FROM_S = 3.0
+NOTHING_LEARNED = "nothing of the reference could be used: the result is the generic model"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -49,32 +51,21 @@ def run(args: argparse.Namespace) -> int:
     refuse_existing(args.out, force=args.force)
     network = network_of(args.model)
     prior = prior_of(network)
-    info, leads_mv = _recorded(args.reference, args)
-    spec = network.spec
-    origin = Origin(
-        model=spec.name,
-        version=spec.version,
-        source=_name(args.reference),
-        date=_date(args.reference),
-        placement=args.placement or "unstated",
-        lead=info.lead[:20],
-        inverted=args.invert,
-        kind="sequence" if args.sequence else "simultaneous",
-    )
+    info, leads_mv = recorded(args.reference, args.invert, args.placement)
+    origin = origin_of(network, info, args.reference)
     began = time.monotonic()
     if args.sequence:
         strips = {lead: _strip(lead, source, args) for lead, source in _places(args.sequence)}
         reference, notes = sequence_reference(network, leads_mv[0], strips, info.rate_hz)
+        calibration = fit(network, prior, reference, replace(origin, kind="sequence"), notes)
     else:
-        _refuse_wrong(leads_mv, info.rate_hz)
-        reference, notes = reference_of(network, _eight(leads_mv), info.rate_hz), ()
-    calibration = fit(network, prior, reference, origin, notes)
+        calibration = learn(network, leads_mv, info.rate_hz, origin)
     took_s = time.monotonic() - began
     print("\n".join(_lines(calibration, took_s)))
     for note in calibration.notes:
         print(note, file=sys.stderr)
     if not calibration.head.any():
-        print("nothing of the reference could be used: the result is the generic model", file=sys.stderr)
+        print(NOTHING_LEARNED, file=sys.stderr)
     if args.check:
         print("\n".join(_checked(network, calibration, args)))
     write(args.out, calibration)
@@ -84,9 +75,15 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _recorded(text: str, args: argparse.Namespace) -> tuple[StreamInfo, Samples]:
-    """A source's first seconds: what it is, and twelve leads ``(12, n)`` with NaN where unknown."""
-    source = _source(text, invert=args.invert, placement=args.placement)
+def recorded(text: str, invert: bool, placement: str | None) -> tuple[StreamInfo, Samples]:
+    """A source's first seconds: what it is, and twelve leads ``(12, n)`` with NaN where unknown.
+
+    Raises
+    ------
+    InputError
+        Where it cannot be read, or holds no Lead I.
+    """
+    source = _source(text, invert=invert, placement=placement)
     live = parse_source(text)[0] != "wfdb"
     part = FirstSeconds(source, LIVE_S if live else FILE_S)
     info = part.open()
@@ -96,6 +93,11 @@ def _recorded(text: str, args: argparse.Namespace) -> tuple[StreamInfo, Samples]
     chunks = [item for item in part.items() if isinstance(item, Chunk)]
     if not chunks:
         raise InputError(f"{text} delivered no signal")
+    return info, leads_of(chunks)
+
+
+def leads_of(chunks: Sequence[Chunk]) -> Samples:
+    """Twelve leads ``(12, n)`` from consecutive chunks, one at least; NaN where a lead is not known."""
     first, last = chunks[0].start, max(chunk.stop for chunk in chunks)
     leads_mv = np.full((len(LEADS), last - first), np.nan, np.float32)
     for chunk in chunks:
@@ -103,7 +105,40 @@ def _recorded(text: str, args: argparse.Namespace) -> tuple[StreamInfo, Samples]
         if chunk.reference_mv is not None:
             leads_mv[:, at] = chunk.reference_mv
         leads_mv[0, at] = chunk.lead_mv
-    return info, leads_mv
+    return leads_mv
+
+
+def origin_of(network: Network, info: StreamInfo, text: str) -> Origin:
+    """Where a calibration of this model comes from: the stream, and the SOURCE that opened it."""
+    return Origin(
+        model=network.spec.name,
+        version=network.spec.version,
+        source=_name(text),
+        date=_date(text),
+        placement=info.placement.value,
+        lead=info.lead[:20],
+        inverted=info.inverted,
+    )
+
+
+def learn(network: Network, leads_mv: Samples, rate_hz: float, origin: Origin) -> Calibration:
+    """One person, from leads ``(12, n)`` that were measured at the same time.
+
+    Raises
+    ------
+    InputError
+        Where nothing can be learned from them, or the model knows nothing of persons.
+    """
+    prior = prior_of(network)
+    _refuse_wrong(leads_mv, rate_hz)
+    return fit(network, prior, reference_of(network, _eight(leads_mv), rate_hz), origin)
+
+
+def reconstructed(info: StreamInfo, network: Network | PersonalNetwork, lead_mv: Samples) -> Samples:
+    """The leads ``(12, n)`` of a whole Lead I, at the model's rate; NaN where it is missing."""
+    pipeline = Pipeline(info, network)
+    frames = pipeline.push(Chunk(0, lead_mv)) + pipeline.finish()
+    return np.concatenate([frame.leads_mv for frame in frames], axis=1)
 
 
 def _source(
@@ -177,14 +212,12 @@ def _lines(calibration: Calibration, took_s: float) -> list[str]:
 
 def _checked(network: Network, calibration: Calibration, args: argparse.Namespace) -> list[str]:
     """What it does on another record of the person."""
-    info, leads_mv = _recorded(args.check, args)
+    info, leads_mv = recorded(args.check, args.invert, args.placement)
     truth = clinical_frame(leads_mv, info.rate_hz, network.spec.filters, network.spec.rate_hz)
     first = round(SCORED_FROM_S * network.spec.rate_hz)
     rmse = {}
     for name, model in (("generic", network), ("personal", PersonalNetwork(network, calibration))):
-        pipeline = Pipeline(info, model)
-        frames = pipeline.push(Chunk(0, leads_mv[0])) + pipeline.finish()
-        leads = np.concatenate([frame.leads_mv for frame in frames], axis=1)
+        leads = reconstructed(info, model, leads_mv[0])
         sums = lead_sums(leads[:, first:], truth[:, first:])
         rmse[name] = np.sqrt(sums.squared / np.maximum(sums.count, 1))
     lines = [f"on {_name(args.check)}:", f"{'':6}{'generic mV':>12}{'personal mV':>12}"]
