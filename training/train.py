@@ -55,7 +55,7 @@ class Run:
         )
         self.epoch = 0
         self.step = 0
-        self._forward = torch.compile(self.network)
+        self._compiled_loss = torch.compile(self._loss)
 
     def rate(self, steps: int) -> float:
         """The learning rate at this step of ``steps``: linear warm-up, then half a cosine."""
@@ -75,7 +75,8 @@ class Run:
         for x, truth in progress:
             for group in self.optimiser.param_groups:
                 group["lr"] = self.rate(steps)
-            loss = self._loss(torch.from_numpy(x[:, :3]), torch.from_numpy(truth))
+            bands, leads = (torch.from_numpy(part).to(self.device) for part in (x[:, :3], truth))
+            loss = self._compiled_loss(bands, leads)
             self.optimiser.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -89,13 +90,14 @@ class Run:
 
     def _loss(self, bands: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         n = truth.shape[-1]
-        out = self._forward(bands.to(self.device))[..., :n]
+        with torch.autocast(self.device.type, torch.bfloat16):
+            out = self.network(bands)[..., :n]
         rate_hz, leads = self.config.rate_hz, self.config.shape.leads
         # A lost sample has no output; nothing is asked of the network there.
-        there = (bands.to(self.device)[..., :n] != 0).any(dim=1, keepdim=True).float()
+        there = (bands[..., :n] != 0).any(dim=1, keepdim=True).float()
         there[..., : round(TRUTH_BEGINS_S * rate_hz)] = 0
         there[..., n - round(TRUTH_ENDS_S * rate_hz) : n - self.config.shape.look_ahead] = 0
-        error = (out[:, :leads] - truth.to(self.device)) * there
+        error = (out[:, :leads] - truth) * there
         loss = error.abs().mean() + self.config.square_weight * error.square().mean()
         if self.config.shape.scale:
             # A Laplace likelihood of the errors as they are: it must not buy certainty with error.
