@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from gui.inbox import Inbox
+from gui.trial import Person, Trials
 from streamer.run.sink import SessionDescription
 from streamer.stream import Event
 from streamer.vitals import Limits
@@ -84,6 +85,8 @@ class Wanted:
     """Of a replay."""
     paused: bool = False
     """Of a replay: begin held."""
+    person: Person | None = None
+    """Whose calibration: what `Trials` made, `gui.trial.GENERIC`, or None: what the command line says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +113,7 @@ found, in one line, or nothing."""
 
 
 class Bench(Protocol):
-    """Composes sessions.  All but `showing` may block: call it from a thread beside the window's."""
+    """Composes sessions.  `open` and what `trials` does may block: call from a thread beside the window's."""
 
     @property
     def showing(self) -> Showing:
@@ -120,6 +123,11 @@ class Bench(Protocol):
     @property
     def card(self) -> str:
         """The model card, Markdown; empty where the model came without one."""
+        ...
+
+    @property
+    def trials(self) -> Trials:
+        """What learns a person, and tries the result out."""
         ...
 
     def open(self, wanted: Wanted) -> Showing:

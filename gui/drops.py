@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Recordings that are dropped on the window."""
+"""Files that are dropped on a window."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 from PyQt6.QtCore import QEvent, QObject, pyqtSignal
 from PyQt6.QtGui import QDropEvent
@@ -11,13 +13,21 @@ from gui.recent import source_of_file
 
 
 class Drops(QObject):
-    """Takes a file that something here can open, and no other, wherever on the window it is dropped."""
+    """Takes a file that something here can open, and no other, wherever on the window it is dropped.
+
+    Parameters
+    ----------
+    window : QWidget
+    known : callable, optional
+        What a path stands for, None where nothing here can open it; a SOURCE if not given.
+    """
 
     dropped = pyqtSignal(str)
-    """The SOURCE of a file."""
+    """What the file stands for."""
 
-    def __init__(self, window: QWidget) -> None:
+    def __init__(self, window: QWidget, known: Callable[[str], str | None] = source_of_file) -> None:
         super().__init__(window)
+        self._known = known
         window.setAcceptDrops(True)
         window.installEventFilter(self)
         for part in window.findChildren(QWidget):
@@ -27,16 +37,12 @@ class Drops(QObject):
         """See what comes over the window."""
         if not isinstance(event, QDropEvent):
             return False
-        source = _source_in(event)
-        if source is None:
+        data = event.mimeData()
+        urls = [] if data is None else data.urls()
+        found = self._known(urls[0].toLocalFile()) if urls and urls[0].isLocalFile() else None
+        if found is None:
             return False
         event.acceptProposedAction()
         if event.type() == QEvent.Type.Drop:
-            self.dropped.emit(source)
+            self.dropped.emit(found)
         return True
-
-
-def _source_in(event: QDropEvent) -> str | None:
-    data = event.mimeData()
-    urls = [] if data is None else data.urls()
-    return source_of_file(urls[0].toLocalFile()) if urls and urls[0].isLocalFile() else None

@@ -20,6 +20,7 @@ from gui.actions import Action
 from gui.alarm_banner import AlarmBanner
 from gui.alarms import Alarms
 from gui.bench import Bench, Showing, Wanted
+from gui.calibrate_dialog import CalibrateDialog, person_in
 from gui.connect_dialog import ConnectDialog
 from gui.dialog_style import dialog_style
 from gui.drops import Drops
@@ -35,6 +36,7 @@ from gui.settings import Settings
 from gui.source_switch import SourceSwitch
 from gui.theme import Theme
 from gui.tone import Tone
+from gui.trial import GENERIC, Person
 from streamer.run.sink import SessionDescription
 from streamer.stream import Event, Frame, StreamInfo
 from streamer.vitals import Limits
@@ -80,6 +82,7 @@ class Panels:
         self._bench = bench
         self._settings = settings
         self._pages = pages
+        self._whose = bench.showing.description.whose
         self._write = write
         self._theme = window.paper.look.theme
         self._minute: LastMinute | None = None
@@ -99,6 +102,13 @@ class Panels:
         self.limits.changed.connect(self._set_limits)
         self.connect_dialog = ConnectDialog(bench.scan, lambda: settings.recent, window)
         self.connect_dialog.chosen.connect(self.open)
+        self.calibrate_dialog = CalibrateDialog(
+            lambda: bench.trials,
+            lambda: bench.showing.description.whose,
+            lambda: window.paper.look.scale.px_per_mm,
+            window,
+        )
+        self.calibrate_dialog.used.connect(self.put_to_use)
         self.about_dialog, self.about_text = self._make_about()
         self.switch = SourceSwitch(bench, window)
         self.switch.opened.connect(self._opened)
@@ -109,6 +119,8 @@ class Panels:
         self._page_news.failed.connect(self._page_done)
         self._drops = Drops(window)
         self._drops.dropped.connect(lambda source: self.open(Wanted(source)))
+        self._person_drops = Drops(window, person_in)
+        self._person_drops.dropped.connect(self._calibrate_from)
         self._plug_in()
 
     def _plug_in(self) -> None:
@@ -145,6 +157,8 @@ class Panels:
             act((">",), "Source", "Faster", "replay faster", lambda: self.replay.change_speed(1)),
             act(("Ctrl+Left",), "Source", "10 s back", "10 s back", lambda: self.replay.jump(-JUMP_S)),
             act(("Ctrl+Right",), "Source", "10 s on", "10 s on", lambda: self.replay.jump(JUMP_S)),
+            act(("C",), "Source", "Calibrate...", "learn a person from twelve real leads", self.calibrate),
+            act(("G",), "Source", "Back to generic", "the generic model again", self.back_to_generic),
             act(("X",), "Alarms", "Silence", "silence the alarms that stand", self.alarms.silence),
             act(("H",), "Alarms", "Limits", "heart rate limits, and sound", self.ask_limits),
             act(("P",), "Window", "Page", "the last 10 s as a page: PDF and PNG", self.write_page),
@@ -185,7 +199,8 @@ class Panels:
             about.latency.total_ms,
             lead_in_s=showing.lead_in_s,
         )
-        self.say("")
+        changed, self._whose = about.whose != self._whose, about.whose
+        self.say(f"from here on {about.whose}; a session, and a recording, of its own" if changed else "")
 
     def _not_opened(self, wanted: Wanted, why: str) -> None:
         # Commands have options where a window has fields; the source waits there for another try.
@@ -198,6 +213,35 @@ class Panels:
     def _busy(self, source: str) -> None:
         if source:
             self.say(f"opening {source} ...")
+
+    # ---- whose calibration
+
+    def calibrate(self) -> None:
+        """Show what learns a person."""
+        if self.calibrate_dialog.isHidden():
+            size = self._window.size()
+            self.calibrate_dialog.resize(size.width() - 40, size.height() - 40)
+        _present(self.calibrate_dialog)
+
+    def _calibrate_from(self, path: str) -> None:
+        self.calibrate()
+        self.calibrate_dialog.open_file(path)
+
+    def back_to_generic(self) -> None:
+        """Undo what was put to use, or named on the command line."""
+        if self._bench.showing.description.calibration:
+            self.put_to_use(GENERIC)
+        else:
+            self.say("it is generic already")
+
+    def put_to_use(self, person: Person) -> None:
+        """Show what runs with a person's calibration from now on: a new session, as a seek is."""
+        showing = self._bench.showing
+        wanted = replace(showing.wanted, person=person)
+        if showing.player is not None:
+            player = showing.player
+            wanted = replace(wanted, start_s=player.position_s, speed=player.speed, paused=player.paused)
+        self.open(wanted)
 
     # ---- alarms
 
@@ -315,6 +359,7 @@ class Panels:
         self.replay.dress(theme)
         self.limits.dress(theme)
         self.connect_dialog.dress(theme)
+        self.calibrate_dialog.dress(theme)
         self.about_dialog.setStyleSheet(dialog_style(theme))
         self.latency.theme = theme
         self.notice.setStyleSheet(

@@ -20,6 +20,9 @@ GAINS_MM_PER_MV = (2.5, 5.0, 10.0, 20.0)
 RHYTHM = "rhythm"
 """Stands for a lead in the strip at the bottom, which shows what is chosen for it."""
 
+BASELINE = 0.58
+"""Where in its row a lead's 0 mV lies, from the top: R waves are taller than S waves are deep."""
+
 ENLARGED = 2.0
 """How much larger than the others a lead is shown alone, along both axes."""
 
@@ -138,7 +141,7 @@ def lay_out(layout: Layout, width_px: float, height_px: float, scale: Scale) -> 
             right=round((left_mm + wide_mm) * mm),
             top=row * pitch_mm * mm,
             bottom=(row * pitch_mm + tall_mm) * mm,
-            baseline=round(row * pitch_mm + 0.58 * tall_mm) * mm,
+            baseline=round(row * pitch_mm + BASELINE * tall_mm) * mm,
         )
 
     panels = [

@@ -240,9 +240,9 @@ class Strip:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QBrush(QColor(theme.ribbon)))
             upper, lower = y_of(rows.upper), y_of(rows.lower)
-            for a, b in _runs(np.isfinite(upper) & np.isfinite(lower)):
+            for a, b in runs(np.isfinite(upper) & np.isfinite(lower)):
                 there = np.concatenate([x[a:b], x[a:b][::-1]])
-                painter.drawPolygon(_polygon(there, np.concatenate([upper[a:b], lower[a:b][::-1]])))
+                painter.drawPolygon(polygon(there, np.concatenate([upper[a:b], lower[a:b][::-1]])))
         if rows.truth is not None:
             painter.setPen(QPen(QColor(theme.truth), 0))
             self._draw_line(painter, x, y_of(rows.truth), self._strokes[False])
@@ -260,9 +260,9 @@ class Strip:
     def _draw_line(
         painter: QPainter, x: NDArray[np.float64], y: NDArray[np.float64], strokes: tuple[float, ...]
     ) -> None:
-        for a, b in _runs(np.isfinite(y)):
+        for a, b in runs(np.isfinite(y)):
             for offset in strokes:
-                painter.drawPolyline(_polygon(x[a:b], y[a:b] + offset))
+                painter.drawPolyline(polygon(x[a:b], y[a:b] + offset))
 
     def _draw_marks(
         self, painter: QPainter, origin: int, first: int, stop: int, past: Past, look: Look
@@ -312,7 +312,7 @@ def _between(marks: list[Mark], from_s: float, to_s: float) -> list[Mark]:
     return [mark for mark in marks if from_s <= mark.at_s <= to_s]
 
 
-def _runs(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
+def runs(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
     """Where stretches of True begin and end."""
     if there.all():
         return [(0, len(there))] if len(there) else []
@@ -320,8 +320,9 @@ def _runs(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
-def _polygon(x: NDArray[np.float64], y: NDArray[np.float64]) -> QPolygonF:
-    polygon: QPolygonF = pg.create_qpolygonf(len(x))
-    memory = pg.ndarray_from_qpolygonf(polygon)
+def polygon(x: NDArray[np.float64], y: NDArray[np.float64]) -> QPolygonF:
+    """Points in px, of which Qt draws a line; finite ones only."""
+    points: QPolygonF = pg.create_qpolygonf(len(x))
+    memory = pg.ndarray_from_qpolygonf(points)
     memory[:, 0], memory[:, 1] = x, y
-    return polygon
+    return points

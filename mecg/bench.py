@@ -17,6 +17,7 @@ from devices.source import Played, Source
 from gui.bench import Found as Told
 from gui.bench import Player, Showing, Wanted
 from gui.inbox import Inbox
+from gui.trial import Person
 from mecg.bundled import card_of
 from mecg.compose import (
     attach_outlet,
@@ -28,6 +29,7 @@ from mecg.compose import (
     source_of,
     vitals_of,
 )
+from mecg.trials import LastSeconds, Learned, Trials
 from mecg.truth import truth_beside
 from streamer.errors import InputError
 from streamer.run.session import Session, SessionReport
@@ -87,6 +89,11 @@ class Bench:
         """The model card; empty where a model of the user's came without one."""
         return card_of(self._args.model)
 
+    @property
+    def trials(self) -> Trials:
+        """What learns a person from what runs, or from a file."""
+        return Trials(self._args.model, lambda: (self.showing.description, self._last))
+
     def prepare(self, source: Source) -> None:
         """Open the first source, and compose its session; `begin` starts it.
 
@@ -121,7 +128,7 @@ class Bench:
                 self._stop()  # a device has one link only
             self._opening = source
             try:
-                parts = self._compose(source, source.open(), args)
+                parts = self._compose(source, source.open(), args, wanted.person)
             except BaseException:
                 source.stop()
                 raise
@@ -155,16 +162,17 @@ class Bench:
             "speed": 1.0 if live else wanted.speed,
             "loop": self._args.loop and given,
             "drop": self._args.drop if given else None,
-            "calibration": self._args.calibration if given else None,
+            "calibration": self._args.calibration if given and wanted.person is None else None,
             "as_recorded": self._args.as_recorded and scheme == "session",
         }
         return argparse.Namespace(**(vars(self._args) | changed))
 
     def _compose(
-        self, source: Source, info: StreamInfo, args: argparse.Namespace
-    ) -> tuple[Session, Inbox, SessionDescription, Vitals]:
+        self, source: Source, info: StreamInfo, args: argparse.Namespace, person: Person | None = None
+    ) -> tuple[Session, Inbox, SessionDescription, Vitals, LastSeconds]:
+        calibration = person.calibration if isinstance(person, Learned) else args.calibration
         core, description = core_of(
-            source, info, args.model, calibration=args.calibration, as_recorded=args.as_recorded
+            source, info, args.model, calibration=calibration, as_recorded=args.as_recorded
         )
         vitals = vitals_of(description, core)
         vitals.limits = self._limits
@@ -172,8 +180,10 @@ class Bench:
         inbox = Inbox(truth=truth_beside(source, info, core))
         attach_recorder(session, args)
         session.attach(inbox, Overflow.DROP_OLDEST)
+        last = LastSeconds()
+        session.attach(last, Overflow.DROP_OLDEST)
         attach_outlet(session, args.lsl_out, AS_RECORDED if info.live else Replay(speed=args.speed))
-        return session, inbox, description, vitals
+        return session, inbox, description, vitals, last
 
     def _start(
         self,
@@ -183,6 +193,7 @@ class Bench:
         inbox: Inbox,
         description: SessionDescription,
         vitals: Vitals,
+        last: LastSeconds,
         lead_in_s: float = 0.0,
     ) -> Showing:
         player: Player | None = source.player if isinstance(source, Played) else None
@@ -193,7 +204,7 @@ class Bench:
             self._limits = vitals.limits = limits
 
         session.start()
-        self._session = session
+        self._session, self._last = session, last
         self._showing = Showing(wanted, inbox, description, session.tell, watch_for, player, lead_in_s)
         return self._showing
 

@@ -25,7 +25,7 @@ from mecg.model_file import fingerprint, model_bytes, model_name, network_of
 from streamer.beats import BeatDetector
 from streamer.errors import InputError
 from streamer.network import Network
-from streamer.personal import DriftWatch, PersonalNetwork
+from streamer.personal import Calibration, DriftWatch, PersonalNetwork
 from streamer.pipeline import Pipeline
 from streamer.run.as_recorded import AsRecorded
 from streamer.run.compiling import without_linear_algebra
@@ -76,8 +76,10 @@ def replay_of(speed: float, start_s: float, loop: bool, drop: str | None) -> Rep
     return Replay(speed, start_s, loop, None if drop is None else Drop.parse(drop))
 
 
-def personal_of(network: Network, calibration: Path | None, info: StreamInfo) -> Network | PersonalNetwork:
-    """The model with a person's correction, or as it is where no file is named.
+def personal_of(
+    network: Network, calibration: Path | Calibration | None, info: StreamInfo
+) -> Network | PersonalNetwork:
+    """The model with a person's correction, from a file or as it was learned; as it is where there is none.
 
     Raises
     ------
@@ -86,7 +88,7 @@ def personal_of(network: Network, calibration: Path | None, info: StreamInfo) ->
     """
     if calibration is None:
         return network
-    person = calibration_file.read(calibration)
+    person = calibration if isinstance(calibration, Calibration) else calibration_file.read(calibration)
     calibration_file.refuse_unfit(person, info)
     return PersonalNetwork(network, person)
 
@@ -116,7 +118,7 @@ def core_of(
     info: StreamInfo,
     model: Path | None,
     *,
-    calibration: Path | None = None,
+    calibration: Path | Calibration | None = None,
     as_recorded: bool = False,
 ) -> tuple[Pipeline | AsRecorded, SessionDescription]:
     """What makes the twelve leads of an open source, and what every sink is told.

@@ -6,10 +6,14 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
 
 from gui.bench import Found, Showing, Wanted
 from gui.inbox import Inbox
+from gui.trial import GENERIC, Person, Trial
 from streamer.errors import InputError
 from streamer.latency import LatencyBudget
 from streamer.run.sink import SessionDescription
@@ -55,6 +59,68 @@ class Seen:
     ecg: bool = True
 
 
+@dataclass(frozen=True)
+class APerson:
+    words: str = "a person, 2026-11-23"
+
+
+def a_trial(seconds: float = 20.0, *, same: bool = False, truth: bool = True, **changes: object) -> Trial:
+    """Leads of 1 mV sines: generic half as tall as the truth, personal three quarters."""
+    n = round(250 * seconds)
+    truth_mv = np.tile(np.sin(np.arange(n) / 20).astype(np.float32), (12, 1))
+    rmse = np.sqrt(0.5) * np.repeat([[0.5], [0.25]], 12, axis=1)
+    facts: dict[str, object] = {
+        "person": APerson(),
+        "rate_hz": 250.0,
+        "start_s": 10.0,
+        "truth_mv": truth_mv if truth else np.full_like(truth_mv, np.nan),
+        "generic_mv": truth_mv * np.float32(0.5),
+        "personal_mv": truth_mv * np.float32(0.75),
+        "rmse_mv": rmse if truth else np.full_like(rmse, np.nan),
+        "halves_mv": np.repeat([[0.4], [0.2]], 12, axis=1),
+        "same": same,
+        "about": "learned from the first 10 s of a record",
+        "said": ("Reference: a record.",),
+        "warnings": (),
+    }
+    return Trial(**(facts | changes))  # type: ignore[arg-type]
+
+
+@dataclass
+class ATrials:
+    """Gives one trial, as soon as it may."""
+
+    trial: Trial = field(default_factory=a_trial)
+    why_not: str = ""
+    refuse: str = ""
+    asked: list[Path | None] = field(default_factory=list)
+    saved: list[tuple[Person, Path]] = field(default_factory=list)
+    hold: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.hold.set()
+
+    def why_not_here(self) -> str:
+        return self.why_not
+
+    def of_here(self) -> Trial:
+        return self._give(None)
+
+    def of_file(self, path: Path) -> Trial:
+        return self._give(path)
+
+    def _give(self, path: Path | None) -> Trial:
+        self.asked.append(path)
+        self.hold.wait(10)
+        if self.refuse:
+            raise InputError(self.refuse)
+        return self.trial
+
+    def save(self, person: Person, path: Path) -> None:
+        path.write_text(person.words)
+        self.saved.append((person, path))
+
+
 @dataclass
 class ABench:
     card: str = "## What it cannot know\n- **ST**: no.\n- **Pacing spikes**: no.\n"
@@ -64,6 +130,7 @@ class ABench:
     refuse: str = ""
     players: bool = True
     hold: threading.Event = field(default_factory=threading.Event)
+    trials: ATrials = field(default_factory=ATrials)
 
     def __post_init__(self) -> None:
         self.hold.set()
@@ -77,6 +144,8 @@ class ABench:
 
     def _show(self, wanted: Wanted) -> Showing:
         inbox, about = Inbox(), description(wanted.source)
+        if wanted.person not in (None, GENERIC):
+            about = replace(about, calibration=wanted.person.words)
         inbox.open(about)
         player = APlayer() if self.players else None
         return Showing(wanted, inbox, about, self.told.append, self.limits.append, player)
