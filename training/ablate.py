@@ -155,7 +155,7 @@ class Change:
         return "".join(c if c.isalnum() else "-" for c in f"{self.factor}-{self.value}")
 
 
-def module(stride: int = 4, channels: int = 54, dilations: str = "1,2,4,8", more: str = "split=false") -> str:
+def module(stride: int = 4, channels: int = 58, dilations: str = "1,2,4,8", more: str = "split=false") -> str:
     """The setting of a network of one module that sees all bands."""
     shape = f"stride={stride},channels={channels},dilations=[{dilations}],inputs=[0,1,2]"
     return f"modules=[{{{shape},{more}}}]"
@@ -163,29 +163,29 @@ def module(stride: int = 4, channels: int = 54, dilations: str = "1,2,4,8", more
 
 def _own_strides() -> str:
     parts = [
-        f"{{stride={stride},channels=30,dilations=[{dilations}],inputs=[{band}],split=false}}"
+        f"{{stride={stride},channels=35,dilations=[{dilations}],inputs=[{band}],split=false}}"
         for band, (stride, dilations) in enumerate(((16, "1,2"), (8, "1,2,4"), (4, "1,2,4,8")))
     ]
     return f"modules=[{','.join(parts)}]"
 
 
-SPLIT = module(channels=30, more="split=true")
+SPLIT = module(channels=33, more="split=true")
 CHANGES = (
     Change("base", BASE, seeds=SEEDS_OF_DECISIVE),
     Change("bands", "three modules, their outputs summed", (SPLIT,), seeds=SEEDS_OF_DECISIVE),
     Change(
         "bands",
         "three modules that hear of each other",
-        (module(channels=23, more="split=true,lateral=true"),),
+        (module(channels=26, more="split=true,lateral=true"),),
     ),
     Change("bands", "each at its own stride (64, 32, 16 ms)", (_own_strides(),)),
     # Without a delay to take out, the measured lead is no bound for I'.
     Change("bands", "zero-phase", signals=Signals(zero_phase=True), one="free", seeds=SEEDS_OF_DECISIVE),
     *(Change("look-ahead", f"{4 * n} ms", (f"model.look_ahead={n}",)) for n in (0, 6, 25, 50, 100)),
-    Change("context", "0.4 s", (module(channels=70, dilations="1,2"),)),
-    Change("context", "1 s", (module(channels=62, dilations="1,2,4"),)),
-    Change("context", "4 s", (module(channels=49, dilations="1,2,4,8,16"),)),
-    *(Change("size", f"{n} channels", (module(channels=n),)) for n in (16, 26, 38, 80, 124)),
+    Change("context", "0.4 s", (module(channels=81, dilations="1,2"),)),
+    Change("context", "1 s", (module(channels=67, dilations="1,2,4"),)),
+    Change("context", "4 s", (module(channels=52, dilations="1,2,4,8,16"),)),
+    *(Change("size", f"{n} channels", (module(channels=n),)) for n in (16, 28, 41, 84, 124)),
     Change("target", "the input band's own frame", signals=Signals(own_frame=True), seeds=SEEDS_OF_DECISIVE),
     *(
         Change("input high-pass", f"order {order}, {hz:g} Hz", signals=Signals(high_pass=(order, hz)))

@@ -22,6 +22,7 @@ class Config:
     epochs: int
     batch: int
     peak_rate: float
+    matrix_rate: float
     weight_decay: float
     average: float
     gain_spread: float

@@ -1,0 +1,61 @@
+"""How a network learns."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
+
+from training import config as configuration  # noqa: E402
+from training.network import ModuleShape, NetworkShape, mixing  # noqa: E402
+from training.train import Run  # noqa: E402
+
+# torch.compile loads parts of torch that torch itself calls old.
+pytestmark = pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning")
+
+CONFIG = Path(__file__).parents[2] / "training" / "configs" / "low.toml"
+
+
+def a_run(split: bool, **changes: float) -> Run:
+    shape = NetworkShape((ModuleShape(4, 6, (1, 2), (0, 1, 2), split),), look_ahead=8)
+    config = configuration.configured(configuration.facts(CONFIG))
+    return Run(replace(config, shape=shape, **changes), torch.device("cpu"))
+
+
+def a_step(run: Run) -> None:
+    torch.manual_seed(2)
+    run.network.zero_grad()
+    run.network.train()(torch.randn(4, 3, 160)).square().mean().backward()
+    for optimiser in run.optimisers:
+        optimiser.step()
+
+
+@pytest.mark.parametrize("split", [False, True], ids=["one trunk", "bands apart"])
+def test_every_weight_is_moved_by_one_of_the_optimisers(split: bool) -> None:
+    run = a_run(split)
+    before = {name: p.detach().clone() for name, p in run.network.named_parameters()}
+    a_step(run)
+    unmoved = {name for name, p in run.network.named_parameters() if torch.equal(p, before[name])}
+    assert not unmoved
+
+
+def test_a_mixing_matrix_moves_alike_in_all_directions_and_by_its_own_rate() -> None:
+    run = a_run(split=False, peak_rate=0.0, weight_decay=0.0, matrix_rate=0.5)
+    layer = run.network.bands[0].blocks[0].out
+    before = mixing(layer).detach().clone()
+    a_step(run)
+    moved = torch.linalg.svdvals(mixing(layer).detach() - before)
+    assert 0.5 * 0.3 < moved.min() <= moved.max() < 0.5 * 1.5
+
+
+def test_a_run_that_is_taken_up_goes_on_as_if_it_had_not_stopped(tmp_path: Path) -> None:
+    whole, stopped, taken_up = (a_run(split=True) for _ in range(3))
+    for run in (whole, stopped):
+        a_step(run)
+    stopped.save(tmp_path / "checkpoint.pt")
+    taken_up.resume(tmp_path / "checkpoint.pt")
+    for run in (whole, taken_up):
+        a_step(run)
+    for one, other in zip(whole.network.parameters(), taken_up.network.parameters(), strict=True):
+        torch.testing.assert_close(one, other)
