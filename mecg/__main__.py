@@ -118,6 +118,7 @@ def _parser() -> argparse.ArgumentParser:
     calibrate.add_argument("reference", metavar="REFERENCE", help="a WFDB record, or lsl: with 12 leads")
     calibrate.add_argument("--out", type=Path, required=True, metavar="PERSON.npz", help="where it goes")
     calibrate.add_argument("--check", metavar="OTHER", help="score it on another 12-lead record")
+    calibrate.add_argument("--picture", type=Path, metavar="FILE.png", help="before and after, lead by lead")
     calibrate.add_argument(
         "--sequence",
         action="append",

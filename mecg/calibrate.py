@@ -21,6 +21,7 @@ from mecg.calibration_file import write
 from mecg.compose import FirstSeconds, source_of
 from mecg.files import refuse_existing
 from mecg.model_file import network_of
+from mecg.picture import refuse_to_draw, write_picture
 from mecg.scores import lead_sums
 from streamer.clinical import clinical_frame
 from streamer.errors import InputError
@@ -49,6 +50,9 @@ NOTHING_LEARNED = "nothing of the reference could be used: the result is the gen
 def run(args: argparse.Namespace) -> int:
     """Fit, say what it achieved, and write the file."""
     refuse_existing(args.out, force=args.force)
+    if args.picture is not None:
+        refuse_existing(args.picture, force=args.force)
+        refuse_to_draw(args.picture)
     network = network_of(args.model)
     prior = prior_of(network)
     info, leads_mv = recorded(args.reference, args.invert, args.placement)
@@ -66,9 +70,12 @@ def run(args: argparse.Namespace) -> int:
         print(note, file=sys.stderr)
     if not calibration.head.any():
         print(NOTHING_LEARNED, file=sys.stderr)
-    if args.check:
-        print("\n".join(_checked(network, calibration, args)))
+    other = recorded(args.check, args.invert, args.placement) if args.check else None
+    if other is not None:
+        print("\n".join(_checked(network, calibration, *other, _name(args.check))))
     write(args.out, calibration)
+    if args.picture is not None:
+        _draw(network, calibration, *(other or (info, leads_mv)), args)
     print(
         f"calibration written to {args.out}; it says who this person is, so keep it private", file=sys.stderr
     )
@@ -210,9 +217,26 @@ def _lines(calibration: Calibration, took_s: float) -> list[str]:
     return lines
 
 
-def _checked(network: Network, calibration: Calibration, args: argparse.Namespace) -> list[str]:
+def _draw(
+    network: Network, calibration: Calibration, info: StreamInfo, leads_mv: Samples, args: argparse.Namespace
+) -> None:
+    """Draw what it does, on the other record where there is one."""
+    from mecg.trials import tried  # which learns by what stands here
+
+    name = calibration.origin.source
+    about = f"learned from and shown on the same {leads_mv.shape[1] / info.rate_hz:.1f} s of {name}"
+    if args.check:
+        about = f"learned from {name}, shown on {_name(args.check)}"
+    elif args.sequence:
+        about = f"learned from and shown on {name}, leads measured one after another"
+    trial = tried(network, calibration, info, leads_mv, same=not args.check, about=about)
+    write_picture(args.picture, trial)
+
+
+def _checked(
+    network: Network, calibration: Calibration, info: StreamInfo, leads_mv: Samples, name: str
+) -> list[str]:
     """What it does on another record of the person."""
-    info, leads_mv = recorded(args.check, args.invert, args.placement)
     truth = clinical_frame(leads_mv, info.rate_hz, network.spec.filters, network.spec.rate_hz)
     first = round(SCORED_FROM_S * network.spec.rate_hz)
     rmse = {}
@@ -220,7 +244,7 @@ def _checked(network: Network, calibration: Calibration, args: argparse.Namespac
         leads = reconstructed(info, model, leads_mv[0])
         sums = lead_sums(leads[:, first:], truth[:, first:])
         rmse[name] = np.sqrt(sums.squared / np.maximum(sums.count, 1))
-    lines = [f"on {_name(args.check)}:", f"{'':6}{'generic mV':>12}{'personal mV':>12}"]
+    lines = [f"on {name}:", f"{'':6}{'generic mV':>12}{'personal mV':>12}"]
     for i, lead in enumerate(LEADS):
         if lead in SEVEN or lead in DERIVED:
             lines.append(f"{lead:6}{rmse['generic'][i]:>12.3f}{rmse['personal'][i]:>12.3f}")

@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import struct
 import zipfile
 import zlib
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from mecg.files import write_private
 from streamer.errors import InputError
 from streamer.personal import Calibration, Origin
 from streamer.stream import StreamInfo
@@ -55,15 +55,7 @@ def to_bytes(calibration: Calibration) -> bytes:
 
 def write(path: Path, calibration: Calibration) -> None:
     """Write it so that only its owner may read it, whole or not at all; raises OSError."""
-    part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
-    try:
-        handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(to_bytes(calibration))
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_private(path, to_bytes(calibration))
 
 
 def read(path: Path) -> Calibration:

@@ -138,7 +138,7 @@ class Trials:
         network = network_of(self._model)
         calibration = learn(network, leads_mv, info.rate_hz, origin_of(network, info, info.source))
         seen = f"learned from and shown on the same {LEARN_S:g} s of {calibration.origin.source}"
-        return _tried(network, calibration, info, leads_mv, SCORED_FROM_S, same=True, about=seen)
+        return tried(network, calibration, info, leads_mv, same=True, about=seen)
 
     def of_file(self, path: Path) -> Trial:
         """See `gui.trial.Trials.of_file`."""
@@ -165,10 +165,9 @@ class Trials:
         name, seconds = calibration.origin.source, leads_mv.shape[1] / info.rate_hz
         if not same:
             seen = f"learned from the first {LEARN_S:g} s of {name}, shown on the {rest_s:.1f} s after them"
-            return _tried(network, calibration, info, leads_mv, LEARN_S, same=False, about=seen)
+            return tried(network, calibration, info, leads_mv, same=False, about=seen, from_s=LEARN_S)
         seen = f"learned from and shown on the same {seconds:.1f} s of {name}"
-        first_s = SCORED_FROM_S if seconds >= SHORT_S else SETTLED_S
-        return _tried(network, calibration, info, leads_mv, first_s, same=True, about=seen)
+        return tried(network, calibration, info, leads_mv, same=True, about=seen)
 
     def _of_calibration(self, path: Path) -> Trial:
         calibration, network = calibration_file.read(path), network_of(self._model)
@@ -179,24 +178,40 @@ class Trials:
         seen = f"{calibration.origin.source}, shown on the last seconds of {here}"
         if same:
             seen += ", which it may have been learned from"
-        return _tried(
-            network, calibration, about.stream, last.leads_mv(), SCORED_FROM_S, same=same, about=seen
-        )
+        return tried(network, calibration, about.stream, last.leads_mv(), same=same, about=seen)
 
 
-def _tried(
+def tried(
     network: Network,
     calibration: Calibration,
     info: StreamInfo,
     leads_mv: Samples,
-    from_s: float,
     *,
     same: bool,
     about: str,
+    from_s: float | None = None,
 ) -> Trial:
-    """Both models on leads ``(12, n)`` at the source's rate, from ``from_s`` on up to where truth ends."""
+    """Both models on a stretch of signal, up to where the truth ends.
+
+    Parameters
+    ----------
+    network : Network
+    calibration : Calibration
+        For that model.
+    info : StreamInfo
+        Of the signal.
+    leads_mv : array (12, n)
+        At the source's rate; NaN where a lead is not known.
+    same, about
+        As `Trial` has them.
+    from_s : float, optional
+        Where to begin; where the filters have settled if not given.
+    """
     spec, personal = network.spec, PersonalNetwork(network, calibration)
-    to_s = leads_mv.shape[1] / info.rate_hz - SKIP_END_S
+    seconds = leads_mv.shape[1] / info.rate_hz
+    if from_s is None:
+        from_s = SCORED_FROM_S if seconds >= SHORT_S else SETTLED_S
+    to_s = seconds - SKIP_END_S
     first, stop = round(from_s * spec.rate_hz), max(round(from_s * spec.rate_hz), round(to_s * spec.rate_hz))
     generic_mv = personal_mv = truth_mv = np.empty((len(LEADS), 0), np.float32)
     if stop > first:

@@ -8,6 +8,7 @@ import os
 import stat
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from math import inf
 from pathlib import Path
 
@@ -36,8 +37,12 @@ from streamer.leads import LEADS, SEVEN
 from streamer.run.recording import Recording
 from streamer.stream import Chunk, Frame
 from tests.cli.test_bench import wait
+from tests.cli.test_calibrate_live import twelve_leads
+from tests.devices.lsl_rig import Sender
 from tests.gui.a_bench import description
 from tests.streamer.person_model import person_model, prior
+
+__all__ = ["twelve_leads"]
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 LONG = RECORDINGS / "ptb" / "s0010_re"
@@ -280,3 +285,26 @@ def test_in_the_window_it_is_learned_shown_and_used_with_nothing_frozen(
     qtbot.keyClicks(window, "g")
     qtbot.waitUntil(lambda: bench.showing.description.whose == "generic", timeout=20_000)
     qtbot.waitUntil(lambda: not panels.switch._running)
+
+
+@pytest.mark.long
+def test_a_live_stream_of_twelve_leads_teaches_and_goes_on_with_what_it_taught(
+    start: Start, twelve_leads: str
+) -> None:
+    sender = Sender()
+    try:
+        channels = [{"label": lead, "unit": "microvolts"} for lead in np.roll(LEADS, 6)]
+        sender.begin(
+            name="taught", channels=channels, rate=250, table=twelve_leads, packet=10, source_id="taught"
+        )
+        sender.ready()
+        bench = start("lsl:taught")
+        wait(lambda: not bench.trials.why_not_here(), 30)
+        trial = bench.trials.of_here()
+        assert trial.same and trial.has_truth
+        second = bench.open(replace(bench.showing.wanted, person=trial.person))
+        wait(lambda: any(isinstance(item, Frame) for _, item in second.inbox.take()))
+        assert second.description.whose == f"personal: {trial.person.words}"
+        assert "wait for 10 s" in bench.trials.why_not_here()
+    finally:
+        sender.kill()
