@@ -13,11 +13,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from training.baselines.networks import EKGanDiscriminator, EKGanGenerator, Mcma, UNet, picture_of
+from training.baselines.networks import (
+    LEADS,
+    EKGanDiscriminator,
+    EKGanGenerator,
+    Mcma,
+    UNet,
+    picture_of,
+)
+from training.train import Mixing, others
 
 L1_WEIGHT, LATENT_WEIGHT = 50.0, 1.0
 """Of EKGAN's generator loss, beside the adversarial one."""
 WARM_UP = 0.05
+DECAY = 0.01
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,27 +84,39 @@ def one_cycle(peak: float, done: float) -> float:
 
 
 class Regression:
-    """A network and a distance; AdamW, one cycle over the budget, averaged weights: as ours."""
+    """A network and a distance; AdamW, one cycle over the budget, averaged weights.
 
-    def __init__(self, recipe: Recipe, distance: Callable[[Tensor], Tensor]) -> None:
+    With ``matrix_rate`` Muon learns what convolutions of several channels mix, as in ours.
+    """
+
+    def __init__(
+        self, recipe: Recipe, distance: Callable[[Tensor], Tensor], matrix_rate: float | None = None
+    ) -> None:
         self.network = _laid_out(recipe.network())
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
-        self._recipe, self._distance = recipe, distance
-        self._optimiser = torch.optim.AdamW(self.network.parameters(), lr=recipe.rate, weight_decay=0.01)
+        self._distance = distance
+        convolutions = [m for m in self.network.modules() if isinstance(m, nn.Conv1d)]
+        mixing = [m for m in convolutions if min(m.weight.shape[:2]) > LEADS] if matrix_rate else []
+        self._optimisers: list[tuple[torch.optim.Optimizer, float]] = [
+            (torch.optim.AdamW(others(self.network, mixing), lr=recipe.rate, weight_decay=DECAY), recipe.rate)
+        ]
+        if matrix_rate:
+            self._optimisers.append((Mixing(mixing, matrix_rate, DECAY), matrix_rate))
         self._steps = 0
 
     def learn(self, lead: Tensor, truth: Tensor, known: Tensor, done: float) -> float:
         """As `Learner`."""
-        for group in self._optimiser.param_groups:
-            group["lr"] = one_cycle(self._recipe.rate, done)
+        for optimiser, peak in self._optimisers:
+            optimiser.param_groups[0]["lr"] = one_cycle(peak, done)
         with half_precision():
             out = self.network(lead)
         error = (out.float() - truth) * known
         loss = self._distance(error)
-        self._optimiser.zero_grad()
+        self.network.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self._optimiser.step()
+        for optimiser, _ in self._optimisers:
+            optimiser.step()
         self._steps += 1
         follow(self.average, self.network, self._steps)
         return float(error.detach().abs().mean())
@@ -105,7 +126,7 @@ class Regression:
         return {
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
-            "optimiser": self._optimiser.state_dict(),
+            "optimisers": [optimiser.state_dict() for optimiser, _ in self._optimisers],
             "steps": self._steps,
         }
 
@@ -113,7 +134,8 @@ class Regression:
         """As `Learner`."""
         self.network.load_state_dict(state["network"])
         self.average.load_state_dict(state["average"])
-        self._optimiser.load_state_dict(state["optimiser"])
+        for (optimiser, _), kept in zip(self._optimisers, state["optimisers"], strict=True):
+            optimiser.load_state_dict(kept)
         self._steps = state["steps"]
 
 
@@ -231,7 +253,7 @@ def _squares(error: Tensor) -> Tensor:
 
 
 def _l1_and_squares(error: Tensor) -> Tensor:
-    return error.abs().mean() + 2 * error.square().mean()  # as our own network
+    return error.abs().mean() + 3 * error.square().mean()  # as our own network
 
 
 EKGAN = "EKGAN, Joo et al., MICCAI 2023"
@@ -243,7 +265,7 @@ RECIPES = {
         batch=64,
         rate=3e-3,
         network=UNet,
-        learner=lambda recipe: Regression(recipe, _l1_and_squares),
+        learner=lambda recipe: Regression(recipe, _l1_and_squares, matrix_rate=0.05),
     ),
     "mcma": Recipe(
         paper="MCMA, Chen et al., npj Cardiovascular Health 2024",
