@@ -4,8 +4,8 @@
     python -m benchmarks.pictures              # those of the README and the documentation, into docs/images
     python -m benchmarks.pictures --all DIR    # each layout, theme and way to run, in three sizes, to look at
 
-Each picture is `mecg monitor SOURCE --screenshot FILE` in a process of its own, with keys pressed as a
-person would.
+Each picture is `mecg monitor SOURCE --screenshot FILE` in a process of its own, with keys pressed, and files
+dropped, as a person would.
 """
 
 from __future__ import annotations
@@ -24,7 +24,10 @@ from benchmarks.measure import ROOT
 
 IMAGES = ROOT / "docs" / "images"
 RECORD = "recordings/ptb-xl/00010_hr"
+LONG_RECORD = "recordings/ptb/s0010_re"
 SECONDS = 8.8
+LEARNT_S = 16.0
+"""Time enough to learn a person also beside other work."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,12 +40,15 @@ class Picture:
     size: tuple[int, int] = (1600, 900)
     source: str = RECORD
     seconds: float = SECONDS
+    calibrate_from: str = ""
+    """A record or .npz that is dropped on the Calibrate dialog, which is then the picture."""
 
 
 DOCUMENTED = (
     Picture("monitor", size=(1440, 810)),
     Picture("monitor-truth", "tl", (1440, 810)),
     Picture("monitor-dark", "dll", (1440, 810)),
+    Picture("calibrate", "c", (1480, 850), LONG_RECORD, LEARNT_S, f"{LONG_RECORD}.hea"),
 )
 
 
@@ -59,6 +65,10 @@ def everything() -> list[Picture]:
     pictures.append(Picture("help-1280", "?", (1280, 720)))
     pictures.append(Picture("help-1024", "d?", (1024, 600)))
     pictures.append(Picture("not-lead-i-1280", "", (1280, 720), "recordings/mitdb/100 --lead MLII"))
+    for size, dark in product(sizes, (False, True)):
+        name, keys = f"calibrate-{'dark' if dark else 'light'}-{size[0]}", "dc" if dark else "c"
+        file = f"{RECORD if dark else LONG_RECORD}.hea"  # learned from and shown on the same, or not
+        pictures.append(Picture(name, keys, size, seconds=LEARNT_S, calibrate_from=file))
     pictures.append(Picture("not-lead-i-1024", "l", (1024, 600), "recordings/mitdb/100 --lead MLII"))
     return pictures
 
@@ -68,10 +78,12 @@ import sys
 from PyQt6.QtCore import QTimer, Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
+from gui.calibrate_dialog import CalibrateDialog
 from gui.monitor_window import MonitorWindow
 from mecg.__main__ import main
 
-keys, width, height, seconds, *arguments = sys.argv[1:]
+keys, width, height, seconds, teach, *arguments = sys.argv[1:]
+dialogs = []
 app = QApplication(["mecg"])
 
 def windows():
@@ -90,10 +102,21 @@ def press():
                 QTest.keyClick(window, Qt.Key.Key_Return)
             else:
                 QTest.keyClicks(window, key)
+        for dialog in window.findChildren(CalibrateDialog):
+            if teach:
+                dialog.open_file(teach)
+
+def look():
+    for window in windows():
+        dialogs.extend(dialog.grab() for dialog in window.findChildren(CalibrateDialog) if dialog.isVisible())
 
 QTimer.singleShot(0, fit)
-QTimer.singleShot(round(1000 * (float(seconds) - 1.0)), press)
-sys.exit(main(["monitor", *arguments, "--seconds", seconds, "--force"]))
+QTimer.singleShot(round(1000 * (float(seconds) - (10.0 if teach else 1.0))), press)
+QTimer.singleShot(round(1000 * (float(seconds) - 0.2)), look)
+code = main(["monitor", *arguments, "--seconds", seconds, "--force"])
+if dialogs:
+    dialogs[-1].save(arguments[-1], "PNG")
+sys.exit(code)
 """
 
 
@@ -110,7 +133,7 @@ def take(picture: Picture, folder: Path) -> Path:
         done = subprocess.run(
             [
                 *(sys.executable, "-c", _ONE, picture.keys, *map(str, picture.size), str(picture.seconds)),
-                *(*picture.source.split(" "), "--screenshot", str(file)),
+                *(picture.calibrate_from, *picture.source.split(" "), "--screenshot", str(file)),
             ],
             cwd=ROOT,
             env=os.environ | {"QT_QPA_PLATFORM": "offscreen", "XDG_CONFIG_HOME": home, "XDG_DATA_HOME": home},

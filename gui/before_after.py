@@ -28,12 +28,14 @@ WORSE = 1.05
 _TEXT_MM = 3.6
 _HEAD_MM, _FOOT_MM = 11.0, 5.0
 _DASHES = [4.0, 3.0]
-_LABEL_MM = 9.0
-"""Of a row, for its words: a name, and two lines at the most."""
+_LABEL_MM = {False: 5.0, True: 9.0}
+"""Of a row, for its words: a name and its errors; in two lines where there are those across halves."""
+_REACH = 0.1
+"""So much of a row a lead may reach into the one below."""
 
 
 def fitting_scale(trial: Trial, px_per_mm: float, height_px: float) -> Scale:
-    """25 mm/s, and the largest gain at which no lead reaches into the words above it, or the row below."""
+    """25 mm/s, and the largest gain at which no lead reaches into the words above it, or far below."""
     scale = Scale(px_per_mm)
     every = np.concatenate([trial.truth_mv, trial.generic_mv, trial.personal_mv])
     every = every[np.isfinite(every).any(axis=1)]
@@ -41,7 +43,7 @@ def fitting_scale(trial: Trial, px_per_mm: float, height_px: float) -> Scale:
         return scale
     low_mv, high_mv = np.nanpercentile(every, (0.1, 99.9), axis=1)
     row_mm = (height_px / px_per_mm - _HEAD_MM - _FOOT_MM) / LAYOUT.rows
-    above_mm, below_mm = BASELINE * row_mm - _LABEL_MM, (1 - BASELINE) * row_mm
+    above_mm, below_mm = BASELINE * row_mm - _LABEL_MM[trial.same], (1 - BASELINE + _REACH) * row_mm
     fits = [
         gain
         for gain in GAINS_MM_PER_MV

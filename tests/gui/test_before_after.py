@@ -69,7 +69,7 @@ def test_the_gain_is_the_largest_that_keeps_leads_out_of_each_other(height: int,
     gain = fitting_scale(taller, PX_PER_MM, height).mm_per_mv
     row_mm = (height / PX_PER_MM - 16) / 3
     assert gain in GAINS_MM_PER_MV
-    assert gain * tall_mv <= 0.42 * row_mm * 1.01 or gain == GAINS_MM_PER_MV[0]
+    assert gain * tall_mv <= 0.52 * row_mm * 1.01 or gain == GAINS_MM_PER_MV[0]
 
 
 def test_it_can_be_moved_along_as_far_as_there_is_anything(qtbot: QtBot) -> None:
