@@ -108,13 +108,15 @@ def press():
 
 def look():
     for window in windows():
-        dialogs.extend(dialog.grab() for dialog in window.findChildren(CalibrateDialog) if dialog.isVisible())
+        dialogs.extend(one.grab() for one in window.findChildren(CalibrateDialog) if one.picture.trial)
 
 QTimer.singleShot(0, fit)
 QTimer.singleShot(round(1000 * (float(seconds) - (10.0 if teach else 1.0))), press)
 QTimer.singleShot(round(1000 * (float(seconds) - 0.2)), look)
 code = main(["monitor", *arguments, "--seconds", seconds, "--force"])
-if dialogs:
+if teach and not dialogs:
+    sys.exit(f"nothing was learned from {teach} in time")
+if teach:
     dialogs[-1].save(arguments[-1], "PNG")
 sys.exit(code)
 """
