@@ -123,7 +123,7 @@ class Trials:
         leads_mv = last.leads_mv()
         seconds = leads_mv.shape[1] / about.stream.rate_hz
         if seconds < LEARN_S:
-            return f"wait for {LEARN_S:g} s of this source: {seconds:.0f} s have come"
+            return f"wait for {LEARN_S:g} s of this source: {int(seconds)} s have come"
         if not np.isfinite(leads_mv[1:]).any():
             return "this source delivers Lead I alone: open a 12-lead record"
         return ""
