@@ -68,7 +68,10 @@ class NumberColumn:
             value.setWordWrap(True)
             value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             rows.addWidget(label, i, 0, Qt.AlignmentFlag.AlignTop)
-            rows.addWidget(value, i, 1)
+            if name == "Model":  # whose calibration takes the width of the column
+                rows.addWidget(value, i + 1, 0, 1, 2)
+            else:
+                rows.addWidget(value, i, 1)
         whole = QVBoxLayout(self.widget)
         whole.setContentsMargins(10, 2, 10, 2)
         whole.setSpacing(4)

@@ -157,8 +157,8 @@ class Panels:
             act((">",), "Source", "Faster", "replay faster", lambda: self.replay.change_speed(1)),
             act(("Ctrl+Left",), "Source", "10 s back", "10 s back", lambda: self.replay.jump(-JUMP_S)),
             act(("Ctrl+Right",), "Source", "10 s on", "10 s on", lambda: self.replay.jump(JUMP_S)),
-            act(("C",), "Source", "Calibrate...", "learn a person from twelve real leads", self.calibrate),
-            act(("G",), "Source", "Back to generic", "the generic model again", self.back_to_generic),
+            act(("C",), "Source", "Calibrate...", "calibrate: learn this person", self.calibrate),
+            act(("G",), "Source", "Back to generic", "back to the generic model", self.back_to_generic),
             act(("X",), "Alarms", "Silence", "silence the alarms that stand", self.alarms.silence),
             act(("H",), "Alarms", "Limits", "heart rate limits, and sound", self.ask_limits),
             act(("P",), "Window", "Page", "the last 10 s as a page: PDF and PNG", self.write_page),
@@ -269,7 +269,8 @@ class Panels:
         """Write what is shown, the last 10 s, beside whatever was written before."""
         past, edge_s = self._window.seen()
         at = datetime.now().astimezone()
-        page = page_of(past, edge_s, self._bench.showing.description, at)
+        others = self._window.paper.look.alternatives
+        page = page_of(past, edge_s, self._bench.showing.description, at, alternatives=others)
         if page is None:
             self.say("there is nothing to put on a page yet")
             return

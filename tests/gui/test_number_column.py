@@ -15,6 +15,7 @@ from gui.number_column import WIDTH, NumberColumn
 from gui.theme import DARK, LIGHT
 from gui.tone import Tone
 from streamer.stream import Event, Frame, Quality, StreamInfo
+from tests.gui.a_bench import description
 from tests.gui.test_latency import BUDGET, a_hop, shown
 
 MakeFrame = Callable[..., Frame]
@@ -47,6 +48,18 @@ def test_it_says_what_the_numbers_say(column: NumberColumn, frame: MakeFrame) ->
     )
     assert "RR 1000 ms" in column.rr_label.text()
     assert column.values["Recording"].text() == "off" and column.values["Model"].text() == "generic"
+
+
+def test_whose_calibration_it_is_is_not_cut(column: NumberColumn, qtbot: QtBot) -> None:
+    about = replace(description(), calibration="s0010_re, calibrated 2026-11-23")
+    column.begin(INFO, about)
+    column.tell(0.0)
+    qtbot.wait(1)
+    value = column.values["Model"]
+    words = value.text().split()
+    assert words[0] == "personal:"
+    assert all(value.fontMetrics().horizontalAdvance(word) <= value.width() for word in words)
+    assert value.height() >= value.heightForWidth(value.width())
 
 
 def test_what_is_right_again_is_no_longer_marked(column: NumberColumn) -> None:
