@@ -269,8 +269,7 @@ class Panels:
         """Write what is shown, the last 10 s, beside whatever was written before."""
         past, edge_s = self._window.seen()
         at = datetime.now().astimezone()
-        others = self._window.paper.look.alternatives
-        page = page_of(past, edge_s, self._bench.showing.description, at, alternatives=others)
+        page = page_of(past, edge_s, self._bench.showing.description, at)
         if page is None:
             self.say("there is nothing to put on a page yet")
             return
