@@ -16,6 +16,7 @@ import numpy as np
 from streamer.errors import InputError
 from streamer.filters import BandSplitter, Filters
 from streamer.leads import LEADS, PREDICTED, SEVEN
+from streamer.plausible import Plausible
 
 METADATA_KEY = "mecg"
 STEP_KEY = "mecg_step"
@@ -58,6 +59,9 @@ class ModelSpec:
     bands: dict[str, tuple[float, ...]] = field(default_factory=dict)
     """By level ("0.5", "0.8", "0.9"): the half-width of the band that holds so much of the truth, as
     a multiple of the scale, for each of the twelve leads.  Empty without a scale."""
+    plausible: str = ""
+    """How the errors of the leads go together over persons (`streamer.plausible`); empty where nobody
+    fitted it."""
     about: dict[str, Any] = field(default_factory=dict)
     """Data set, folds, commit, metrics, licence: for people, shown by `mecg info`."""
 
@@ -85,6 +89,8 @@ class ModelSpec:
         facts["filters"] = {name: getattr(self.filters, name).tolist() for name in _FILTERS}
         facts["bands"] = {level: list(factors) for level, factors in self.bands.items()}
         facts["about"] = self.about
+        if self.plausible:
+            facts["plausible"] = self.plausible
         return json.dumps(facts)
 
     @classmethod
@@ -111,6 +117,7 @@ class ModelSpec:
                 leads=tuple(facts["leads"]),
                 filters=filters,
                 bands={level: tuple(factors) for level, factors in facts["bands"].items()},
+                plausible=facts.get("plausible", ""),
                 about=dict(facts["about"]),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -165,6 +172,13 @@ def _check(spec: ModelSpec) -> None:
         numbers = all(isinstance(f, int | float) and 0 < f < 1000 for f in factors)
         must(level in LEVELS and len(factors) == len(LEADS) and numbers, f"band {level} is not 12 factors")
     must(not spec.bands or set(spec.bands) == set(LEVELS), f"bands are not those of {LEVELS}")
+    must(isinstance(spec.plausible, str), "plausible is not text")
+    must(spec.has_scale or not spec.plausible, "plausible and has_scale do not go together")
+    if spec.plausible:
+        try:
+            Plausible.from_json(spec.plausible)
+        except InputError as error:
+            must(False, str(error))
     for name in _FILTERS:
         sos = getattr(spec.filters, name)
         must(

@@ -34,6 +34,7 @@ _SOFT_INK = "#5c5c5c"
 _MEASURED = "#000000"
 _RECONSTRUCTED = "#0b5394"
 _BAND = "#7fb2de"
+_ALTERNATIVE = "#8a4fa8"
 _WARNING = "#9c2a00"
 _PAPER = "#fffaf8"
 _GRID_1_MM = "#f8dcd8"
@@ -60,6 +61,9 @@ class Page:
     of ``leads_mv``."""
     band_mv: Samples | None = None
     """``(12, n)`` half-width of the 90 % band, mV; NaN where none.  None: no ribbon."""
+    alternatives_mv: Samples | None = None
+    """``(count, 12, n)`` plausible alternatives to the leads (`streamer.plausible`), mV: thin lines below
+    the reconstructed ones.  None: no such lines."""
     title: str = "12-lead ECG reconstructed from one lead"
     source: str = ""
     lead: str = "I"
@@ -115,7 +119,7 @@ def _draw(page: Page) -> Figure:
     """The page as a figure whose one axes spans the sheet, in mm."""
     from matplotlib.figure import Figure
 
-    leads_mv, measured_mv, band_mv = _last_10_s(page)
+    leads_mv, measured_mv, band_mv, others_mv = _last_10_s(page)
     width, height = layout.SHEET_MM
     figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -135,6 +139,9 @@ def _draw(page: Page) -> Figure:
             _label_rhythm(pen, page, panel, measured_mv is not None)
         else:
             band = None if band_mv is None else band_mv[LEADS.index(panel.lead)]
+            if others_mv is not None and panel.lead != "I":
+                for other_mv in others_mv[:, LEADS.index(panel.lead)]:
+                    pen.line(*layout.trace_mm(panel, other_mv, page.rate_hz), _ALTERNATIVE, 0.12)
             _draw_panel(pen, page, panel, row_mv, band)
             _label_panel(pen, page, panel)
     pen.text(layout.PAPER_MM[0], 200.5, FOOTER, 8.5, bold=True)
@@ -142,7 +149,7 @@ def _draw(page: Page) -> Figure:
     return figure
 
 
-def _last_10_s(page: Page) -> tuple[Samples, Samples | None, Samples | None]:
+def _last_10_s(page: Page) -> tuple[Samples, Samples | None, Samples | None, Samples | None]:
     rows, n = page.leads_mv.shape if page.leads_mv.ndim == 2 else (0, 0)
     if rows != len(LEADS):
         raise ValueError(f"a page takes leads of shape (12, n), not {page.leads_mv.shape}")
@@ -152,11 +159,15 @@ def _last_10_s(page: Page) -> tuple[Samples, Samples | None, Samples | None]:
         raise ValueError(f"the measured lead has shape {page.measured_mv.shape}, not ({n},)")
     if page.band_mv is not None and page.band_mv.shape != (rows, n):
         raise ValueError(f"the band has shape {page.band_mv.shape}, not (12, {n})")
+    others_mv = page.alternatives_mv
+    if others_mv is not None and (others_mv.ndim != 3 or others_mv.shape[1:] != (rows, n)):
+        raise ValueError(f"the alternatives have shape {others_mv.shape}, not (count, 12, {n})")
     from_ = max(0, n - round(layout.PAGE_S * page.rate_hz))
     return (
         page.leads_mv[:, from_:],
         None if page.measured_mv is None else page.measured_mv[from_:],
         None if page.band_mv is None else page.band_mv[:, from_:],
+        None if others_mv is None else others_mv[:, :, from_:],
     )
 
 
@@ -377,4 +388,5 @@ def _measured_lead(page: Page) -> str:
 
 def _legend(page: Page) -> str:
     words = "solid black: measured · broken blue: reconstructed"
-    return words if page.band_mv is None else words + " · shaded: 90 % band"
+    words += "" if page.band_mv is None else " · shaded: 90 % band"
+    return words if page.alternatives_mv is None else words + " · thin: plausible alternatives"

@@ -16,6 +16,7 @@ from streamer.filters import Sos
 from streamer.latency import LatencyBudget
 from streamer.leads import ORIGIN
 from streamer.model import ModelSpec
+from streamer.plausible import Plausible
 from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
 
 NOT_FOR_DIAGNOSIS = "reconstructed from one lead; research use, not for diagnosis"
@@ -44,6 +45,12 @@ class SessionDescription:
     of `Frame.scale_mv`, for each of the twelve leads.  Empty where the model states no scale."""
     calibration: str = ""
     """One line that names the person's reference and its date; empty where the model is generic."""
+    plausible: str = ""
+    """As `ModelSpec.plausible`; empty where the model knows nothing of how errors go together."""
+
+    def __post_init__(self) -> None:
+        if self.plausible:
+            Plausible.from_json(self.plausible)
 
     @classmethod
     def of(
@@ -59,6 +66,7 @@ class SessionDescription:
             filters=band_in_words(spec.filters.input, spec.rate_hz),
             bands=MappingProxyType(dict(spec.bands)),
             calibration=calibration,
+            plausible=spec.plausible,
         )
 
     def half_width_mv(self, scale_mv: Samples, level: str) -> Samples | None:

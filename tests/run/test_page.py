@@ -268,6 +268,8 @@ def test_a_ribbon_is_drawn_and_explained(monkeypatch: pytest.MonkeyPatch) -> Non
         {"leads_mv": np.zeros(100, np.float32)},
         {"measured_mv": np.zeros(7, np.float32)},
         {"band_mv": np.zeros((12, 7), np.float32)},
+        {"alternatives_mv": np.zeros((12, 2500), np.float32)},
+        {"alternatives_mv": np.zeros((2, 12, 7), np.float32)},
         {"rate_hz": 0.0},
         {"rate_hz": float("nan")},
     ],
@@ -287,3 +289,16 @@ def test_a_page_needs_no_pyplot_and_no_qt_and_is_cheap_to_import(tmp_path: Path)
         "assert not any(name.startswith('PyQt') for name in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_alternatives_are_thin_lines_of_their_own_below_the_reconstructed_leads_alone() -> None:
+    plain = a_page()
+    others = np.stack([plain.leads_mv + 0.4, plain.leads_mv - 0.4]).astype(np.float32)
+    drawn = pixels(render_png(replace(plain, alternatives_mv=others)))
+    changed = np.abs(drawn - pixels(render_png(plain))).max(axis=2) > 0.1
+    for panel in layout.panels():
+        for up in (-0.4, 0.4):
+            y = panel.baseline_mm - up * layout.MM_PER_MV
+            strip = box(changed, panel.left_mm + 3, y - 0.4, panel.left_mm + panel.width_mm - 3, y + 0.4)
+            share = strip.any(axis=0).mean()
+            assert share > 0.5 if panel.lead != "I" else share == 0, (panel.lead, up)
