@@ -25,17 +25,10 @@ from mecg.picture import refuse_to_draw, write_picture
 from mecg.scores import lead_sums
 from streamer.clinical import clinical_frame
 from streamer.errors import InputError
+from streamer.fitting import LEAST_S, fit, prior_of, reference_of
 from streamer.leads import DERIVED, LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.network import Network
-from streamer.personal import (
-    LEAST_S,
-    Calibration,
-    Origin,
-    PersonalNetwork,
-    fit,
-    prior_of,
-    reference_of,
-)
+from streamer.personal import Calibration, Origin, PersonalNetwork
 from streamer.pipeline import Pipeline
 from streamer.sequence import sequence_reference
 from streamer.stream import Chunk, Samples, StreamInfo
@@ -240,10 +233,10 @@ def _checked(
     truth = clinical_frame(leads_mv, info.rate_hz, network.spec.filters, network.spec.rate_hz)
     first = round(SCORED_FROM_S * network.spec.rate_hz)
     rmse = {}
-    for name, model in (("generic", network), ("personal", PersonalNetwork(network, calibration))):
+    for way, model in (("generic", network), ("personal", PersonalNetwork(network, calibration))):
         leads = reconstructed(info, model, leads_mv[0])
         sums = lead_sums(leads[:, first:], truth[:, first:])
-        rmse[name] = np.sqrt(sums.squared / np.maximum(sums.count, 1))
+        rmse[way] = np.sqrt(sums.squared / np.maximum(sums.count, 1))
     lines = [f"on {name}:", f"{'':6}{'generic mV':>12}{'personal mV':>12}"]
     for i, lead in enumerate(LEADS):
         if lead in SEVEN or lead in DERIVED:

@@ -26,9 +26,10 @@ from mecg.scores import LeadSums, lead_sums
 from streamer.beats import BeatDetector
 from streamer.clinical import clinical_frame
 from streamer.errors import InputError
+from streamer.fitting import fit, prior_of, reference_of
 from streamer.leads import LEADS, PREDICTED, SEVEN
 from streamer.network import Network
-from streamer.personal import Calibration, Origin, PersonalNetwork, fit, prior_of, reference_of
+from streamer.personal import Calibration, Origin, PersonalNetwork
 from streamer.sequence import sequence_reference
 
 SEQUENCE = ("II", "V2", "V5")

@@ -27,9 +27,10 @@ from mecg.calibrate import (
 from mecg.calibration_file import refuse_unfit
 from mecg.model_file import network_of
 from streamer.errors import InputError
+from streamer.fitting import SKIP_END_S
 from streamer.leads import LEADS, SEVEN
 from streamer.network import Network
-from streamer.personal import SKIP_END_S, Calibration, PersonalNetwork
+from streamer.personal import Calibration, PersonalNetwork
 from streamer.run.sink import SessionDescription
 from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
 from streamer.truth import ClinicalTruth, agreement

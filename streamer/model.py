@@ -22,7 +22,7 @@ METADATA_KEY = "mecg"
 STEP_KEY = "mecg_step"
 """Holds, where there is one, the incremental form: another ONNX model, base64."""
 PRIOR_KEY = "mecg_personal"
-"""Holds, where there is one, how persons differ (`streamer.personal.Prior`)."""
+"""Holds, where there is one, how persons differ (`streamer.fitting.Prior`)."""
 FORMAT = 1
 LEVELS = ("0.5", "0.8", "0.9")
 """Of the bands that a model with a scale states."""

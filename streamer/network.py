@@ -53,7 +53,7 @@ class Network:
         self._outputs = ["leads", "scale"] if self.spec.has_scale else ["leads"]
         self._check()
         self.prior: str | None = metadata.get(PRIOR_KEY)
-        """What the model knows of how persons differ, as `streamer.personal.Prior` reads it."""
+        """What the model knows of how persons differ, as `streamer.fitting.Prior` reads it."""
         self._step_model = metadata.get(STEP_KEY)
         self._step_session: ort.InferenceSession | None = None
 

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from streamer.beats import BeatDetector
 from streamer.clinical import clinical_frame
 from streamer.errors import InputError
+from streamer.fitting import Reference, reference_towards
 from streamer.leads import SEVEN
 from streamer.network import Network
-from streamer.personal import Reference, reference_towards
 from streamer.stream import Samples
 
 BEFORE_S, AFTER_S = 0.25, 0.45

@@ -20,10 +20,12 @@ import torch
 from numpy.typing import NDArray
 
 from mecg.beat_scores import find_beats, measure
+from streamer.exchanged import exchanged
+from streamer.fitting import Prior, Reference, fit, reference_of, scale_terms
 from streamer.leads import SEVEN, scale_of_twelve, twelve_from_eight
 from streamer.model import LEVELS, PRIOR_KEY
 from streamer.network import Network
-from streamer.personal import Origin, PersonalNetwork, Prior, Reference, fit, reference_of
+from streamer.personal import Origin, PersonalNetwork
 from training.data import RATE_HZ, Records, load, network_input, targets
 
 CHOOSE_FOLD = 8
@@ -38,6 +40,8 @@ a closer one takes amplitudes away."""
 SPREAD, MOST_GAIN = 0.94, 1.12
 """To what the spread of R and S over records is brought in V1-V6, true ones being 1, and by how much at
 the most: a gain of 1.1 costs 1.5 % of error."""
+FALSE_EXCHANGES = 0.02
+"""The share of true records in which two leads are said to be exchanged.  Some of them are."""
 PAIRS_EACH = 4
 """So many ordered pairs of a patient's records are learned from, that none counts for much more."""
 SCORED_FROM_S = 3.0
@@ -172,8 +176,31 @@ def prior_from(learned: Learned, references: Sequence[Reference], usual: float) 
         noise_mv=np.sqrt(np.median(left, axis=0)),
         reach=REACH,
         lead_covariance=flat @ flat.T / flat.shape[1] + 1e-6 * np.eye(n),
-        scale=np.stack((np.zeros(n), np.zeros(n)), axis=1),
+        scale=np.zeros((n, 3)),
+        error_covariance=error_covariance(references),
+        exchange=1e3,  # until it is chosen, none is
     )
+
+
+def error_covariance(references: Sequence[Reference]) -> NDArray[np.float64]:
+    """How generic errors of leads go together ``(7, 7)``: each record counts as one, whatever its size."""
+    total = np.zeros((len(SEVEN), len(SEVEN)))
+    for reference in references:
+        error = reference.error_mv[:, np.isfinite(reference.error_mv).all(axis=0)].astype(np.float64)
+        own = error @ error.T
+        total += own / max(np.trace(own), 1e-9)
+    return total / len(references) + 1e-5 * np.eye(len(SEVEN))
+
+
+def exchange_limit(references: Sequence[Reference], covariance: NDArray[np.float64]) -> float:
+    """What `streamer.exchanged.exchanged` says of `FALSE_EXCHANGES` of these."""
+    said = []
+    for reference in references:
+        known = np.isfinite(reference.error_mv).all(axis=0)
+        assert reference.generic_mv is not None
+        generic = reference.generic_mv[:, known]
+        said.append(exchanged(generic + reference.error_mv[:, known], generic, covariance)[0])
+    return float(max(np.quantile(said, 1 - FALSE_EXCHANGES), 1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,8 +213,8 @@ class Scored:
     """``(16, n)``, leads and scales"""
     personal: NDArray[np.float32]
     """``(16, n)``, of a calibration whose scale is the generic one"""
-    ratio: NDArray[np.float32]
-    """``(7,)``: the reference's error after the fit, over before."""
+    terms: NDArray[np.float64]
+    """``(7, 3)``: `streamer.fitting.scale_terms` of the reference."""
 
 
 def score(
@@ -204,11 +231,15 @@ def score(
     origin = Origin(spec.name, spec.version, "", "")
     result = []
     for a, b in pairs:
-        calibration = fit(network, prior, references[a], origin)
+        reference = references[a]
+        calibration = fit(network, prior, reference, origin)
+        none = np.zeros(calibration.head.transpose(0, 2, 1).shape)
+        generic_mv = np.sqrt(reference.moments().left_mv2(none))
+        terms = scale_terms(calibration.left.astype(np.float64), generic_mv, reference.stated_mv)
         x = network_input(lead_mv[b], spec.filters, spec.rate_hz)[:3]
         personal = PersonalNetwork(network, calibration).run(x)[:, part]
         generic = network.run(x)[:, part]
-        result.append(Scored(truth[b][:, part], generic, personal, calibration.left))
+        result.append(Scored(truth[b][:, part], generic, personal, terms))
     return result
 
 
@@ -220,6 +251,9 @@ def choose(network: Network, prior: Prior, data: Path, cache: Path) -> Prior:
     pairs = first_and_later(records.patient_id)
     lead_mv = records.leads_uv[:, 0].astype(np.float32) / 1e3
     truth = targets(records, spec.filters, spec.rate_hz).astype(np.float32) / 1e3
+    limit = exchange_limit(references, prior.error_covariance)
+    print(f"two leads look exchanged from {limit:.3f} on")
+    prior = replace(prior, exchange=limit)
     scored = score(network, prior, lead_mv, references, truth, pairs)
     rows = slice(1, 8)
     gain = np.ones(len(SEVEN))
@@ -231,24 +265,25 @@ def choose(network: Network, prior: Prior, data: Path, cache: Path) -> Prior:
     if not spec.has_scale:
         return prior
     n = len(SEVEN)
-    left = np.log(np.clip(np.stack([s.ratio for s in scored]), 0.05, 1.0))
+    terms = np.stack([s.terms for s in scored])
     best = np.stack(
         [
             np.log(np.quantile(np.abs(s.personal[rows] - s.truth[rows]) / s.generic[9:16], 0.9, axis=1))
             for s in scored
         ]
     )
-    slope = np.array([np.polyfit(left[:, i], best[:, i], 1)[0] for i in range(n)]).clip(0, 1)
-    usual = np.log(np.array([spec.bands["0.9"][i] for i in (1, *range(6, 12))]))
-    level = (best - slope * left).mean(axis=0) - usual
-    prior = replace(prior, scale=np.stack((level, slope), axis=1))
-    factors = np.exp(level + slope * left)
+    scale = np.stack([np.linalg.lstsq(terms[:, i], best[:, i])[0] for i in range(n)])
+    scale[:, 1:] = scale[:, 1:].clip(0, 1)
+    free = (best - (scale[:, 1:] * terms[:, :, 1:]).sum(axis=2)).mean(axis=0)
+    scale[:, 0] = free - np.log(np.array([spec.bands["0.9"][i] for i in (1, *range(6, 12))]))
+    prior = replace(prior, scale=scale)
+    factors = np.exp((scale * terms).sum(axis=2))
     ratios = []
     for s, factor in zip(scored, factors, strict=True):
-        scale = s.generic[8:16].copy()
-        scale[rows] *= factor[:, None].astype(np.float32)
+        wide = s.generic[8:16].copy()
+        wide[rows] *= factor[:, None].astype(np.float32)
         error = np.abs(twelve_from_eight(s.personal[:8]) - twelve_from_eight(s.truth))
-        ratios.append(error / scale_of_twelve(scale))
+        ratios.append(error / scale_of_twelve(wide))
     every = np.concatenate(ratios, axis=1)
     bands = {name: tuple(float(np.quantile(row, float(name))) for row in every) for name in LEVELS}
     rmse = [

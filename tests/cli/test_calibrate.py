@@ -175,6 +175,24 @@ def test_mislabelled_limb_leads_are_refused(model, tmp_path, capsys):
     assert not out.exists()
 
 
+def test_exchanged_chest_leads_are_told_in_one_line(tmp_path, capsys):
+    """With the shipped model; what is written has them inferred from the others."""
+    text = RECORDING.with_suffix(".hea").read_text().replace("00010_hr", "wrong").splitlines()
+    a, b = (next(i for i, line in enumerate(text) if line.endswith(name)) for name in (" V1", " V6"))
+    text[a], text[b] = text[a].removesuffix("V1") + "V6", text[b].removesuffix("V6") + "V1"
+    (tmp_path / "wrong.hea").write_text("\n".join(text) + "\n")
+    (tmp_path / "wrong.dat").write_bytes(RECORDING.with_suffix(".dat").read_bytes())
+    out = tmp_path / "p.npz"
+    assert main(["calibrate", str(tmp_path / "wrong"), "--out", str(out)]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if "look exchanged" in line]
+    assert len(told) == 1
+    assert told[0].startswith("V1 and V6 look exchanged: check")
+    kept = read(out)
+    assert told[0] in kept.notes
+    assert np.isnan(kept.rmse_mv[:, [1, 6]]).all()
+    assert np.isfinite(kept.rmse_mv[:, [0, 2, 3, 4, 5]]).all()
+
+
 def test_a_session_says_whose_it_is(model, person, capsys):
     args = ["stream", str(RECORDING), "--seconds", "3", "--speed", "max", "--json", "--model", str(model)]
     assert main([*args, "--calibration", str(person)]) == 0

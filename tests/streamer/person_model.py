@@ -7,9 +7,9 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
+from streamer.fitting import Prior
 from streamer.leads import PREDICTED, SEVEN
 from streamer.model import METADATA_KEY, PRIOR_KEY, STEP_KEY
-from streamer.personal import Prior
 from tests.streamer.conftest import spec
 
 FEATURES, STRIDE, AHEAD = 6, 4, 6
@@ -28,7 +28,9 @@ def prior(**changes) -> Prior:
         "noise_mv": np.full(n, 0.05),
         "reach": 100.0,
         "lead_covariance": np.eye(n),
-        "scale": np.zeros((n, 2)),
+        "scale": np.zeros((n, 3)),
+        "error_covariance": np.eye(n),
+        "exchange": 1e3,
         "bands": PERSONAL_BANDS,
     }
     return Prior(**(facts | changes))

@@ -11,15 +11,8 @@ from hypothesis import strategies as st
 
 from devices.wfdb_record import Record
 from streamer.errors import InputError
-from streamer.leads import LEADS, PREDICTED, SEVEN
-from streamer.network import Network
-from streamer.personal import (
-    DRIFT_LIMIT,
-    Calibration,
-    DriftWatch,
+from streamer.fitting import (
     Moments,
-    Origin,
-    PersonalNetwork,
     Prior,
     Reference,
     fit,
@@ -28,6 +21,9 @@ from streamer.personal import (
     reference_of,
     reference_towards,
 )
+from streamer.leads import LEADS, PREDICTED, SEVEN
+from streamer.network import Network
+from streamer.personal import DRIFT_LIMIT, Calibration, DriftWatch, Origin, PersonalNetwork
 from streamer.pipeline import Pipeline
 from streamer.sequence import _aligned, sequence_reference
 from streamer.stream import Chunk, StreamInfo
@@ -198,6 +194,22 @@ def test_scale_and_bands_are_the_persons(network):
     assert network.spec.bands != personal.spec.bands
 
 
+def test_where_the_network_errs_by_more_than_it_says_its_band_is_wider(network):
+    x, head = lead(), known_head()
+    truth = truth_of(network, head, x)
+    scale = np.zeros((7, 3))
+    scale[:, 2] = 0.5
+    wide = []
+    for told in (1.0, 0.5):
+        reference = reference_towards(network, x, RATE_HZ, truth)
+        generic_mv = np.sqrt(reference.moments().left_mv2(np.zeros((7, FEATURES, STRIDE))))
+        stated_mv = (told * generic_mv).astype(np.float32)
+        found = fit(network, prior(scale=scale), replace(reference, stated_mv=stated_mv), ORIGIN)
+        wide.append(found.scale)
+    assert np.allclose(wide[0], 1)
+    assert np.allclose(wide[1], np.sqrt(2))
+
+
 def test_fitting_again_gives_the_same_bits(network):
     x = lead()
     eight = np.stack([x, *(x * g for g in np.linspace(-1, 1, 7))]).astype(np.float32)
@@ -251,7 +263,7 @@ def test_a_prior_reads_back_as_it_was_written_and_a_broken_one_is_refused():
     for broken in (
         "",
         "{}",
-        text.replace('"format": 1', '"format": 7'),
+        text.replace('"format": 2', '"format": 7'),
         text.replace("factor", "factory"),
         "[1]",
     ):

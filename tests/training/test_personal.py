@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from streamer.fitting import Reference, posterior
 from streamer.leads import SEVEN
-from streamer.personal import Reference, posterior
 
 torch = pytest.importorskip("torch")
 
