@@ -3,6 +3,7 @@
 
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --seconds 20
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --keys tsll     # truth, scrolling, 12x1
+    QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --keys vsll     # plausible alternatives, likewise
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --minutes 30    # memory, as fast as it goes
 
 Prints JSON: the paper's paint time, the interval between paints, the whole tick, from a frame's arrival to
@@ -30,6 +31,7 @@ from benchmarks.measure import ROOT, Effort, Row
 from gui.hold_back import BREAK_S
 from gui.inbox import Inbox
 from streamer.latency import LatencyBudget
+from streamer.plausible import Plausible
 from streamer.run.sink import SessionDescription
 from streamer.stream import Chunk, Event, Frame, State, StreamInfo
 
@@ -74,6 +76,7 @@ def description() -> SessionDescription:
         latency=LatencyBudget(56.0, 0.0, 16.0, 0.0, 72.0, 10.0),
         filters="0.5-40 Hz",
         bands={"0.9": (2.0,) * 12},
+        plausible=Plausible(np.random.default_rng(0).normal(0, 0.3, (8, 7, 8)), 1.2).to_json(),
     )
 
 

@@ -28,6 +28,7 @@ from gui.paper_view import Look, PaperView
 from gui.past import Past
 from gui.stylesheet import stylesheet
 from streamer.diagnostic import LEAST_HZ
+from streamer.plausible import SHOWN
 from streamer.stream import Event, Frame, State, StreamInfo
 
 FRAMES_PER_S = 30
@@ -228,6 +229,13 @@ class MonitorWindow(QMainWindow):
                 if has and truth is not None
                 else f"the source holds no other measured lead   {news}"
             )
+        if self.paper.look.alternatives:
+            said = (
+                f"thin lines: {SHOWN} plausible alternatives"
+                if self._past.has_alternatives
+                else "the model knows of no plausible alternatives"
+            )
+            news = f"{said}   {news}"
         gain = f"{scale.mm_per_mv:g} mm/mV{' auto' if self.do.auto_gain else ''}"
         self.header.scale.setText(f"{scale.mm_per_s:g} mm/s   {gain}")
         self.header.scale.setToolTip(f"{scale.px_per_mm:.3f} px/mm ({self._scale_from})")

@@ -32,7 +32,9 @@ def pages_folder() -> Path:
     return platformdirs.user_documents_path() / "mecg"
 
 
-def page_of(past: Past, edge_s: float, about: SessionDescription, at: datetime) -> Page | None:
+def page_of(
+    past: Past, edge_s: float, about: SessionDescription, at: datetime, *, alternatives: bool = False
+) -> Page | None:
     """What lies before an instant of the stream; None where there is nothing yet.
 
     Parameters
@@ -45,6 +47,8 @@ def page_of(past: Past, edge_s: float, about: SessionDescription, at: datetime) 
         Of the session.
     at : datetime
         When it is asked for.
+    alternatives : bool
+        With plausible alternatives, where the model knows of any.
     """
     traces, stream = past.traces, about.stream
     if traces is None:
@@ -59,6 +63,7 @@ def page_of(past: Past, edge_s: float, about: SessionDescription, at: datetime) 
         rate_hz=traces.rate_hz,
         measured_mv=seen.measured_mv,
         band_mv=_band(seen.half_width_mv),
+        alternatives_mv=past.alternatives(seen) if alternatives else None,
         source=" ".join(part for part in (without_home(stream.source), stream.device) if part),
         lead=canonical_lead(stream.lead) or stream.lead,
         is_lead_i=stream.is_lead_i,

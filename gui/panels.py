@@ -269,7 +269,8 @@ class Panels:
         """Write what is shown, the last 10 s, beside whatever was written before."""
         past, edge_s = self._window.seen()
         at = datetime.now().astimezone()
-        page = page_of(past, edge_s, self._bench.showing.description, at)
+        others = self._window.paper.look.alternatives
+        page = page_of(past, edge_s, self._bench.showing.description, at, alternatives=others)
         if page is None:
             self.say("there is nothing to put on a page yet")
             return

@@ -90,6 +90,13 @@ class PaperActions:
                 self.toggle_truth,
             ),
             Action(("B",), "Leads", "Band", "the ribbon that holds 90 % of the truth", self.toggle_ribbon),
+            Action(
+                ("V",),
+                "Leads",
+                "Plausible alternatives",
+                "thin lines: other twelve-leads that this Lead I could belong to",
+                self.toggle_alternatives,
+            ),
         )
 
     def gain(self, by: int) -> None:
@@ -158,6 +165,10 @@ class PaperActions:
     def toggle_ribbon(self) -> None:
         """The band, or not."""
         self._change(ribbon=not self._look.ribbon)
+
+    def toggle_alternatives(self) -> None:
+        """Plausible alternatives below the reconstructed leads, or not."""
+        self._change(alternatives=not self._look.alternatives)
 
     def toggle_truth(self) -> None:
         """Measured leads over reconstructed ones, or not."""

@@ -56,6 +56,8 @@ class Look:
     """New samples overwrite the oldest behind a bar that runs; else the picture scrolls."""
     ribbon: bool = True
     """The 90 % band is drawn."""
+    alternatives: bool = False
+    """Plausible alternatives lie below the reconstructed leads, where the model knows of any."""
     truth: bool = False
     """Measured leads lie over the reconstructed ones, where the source holds any."""
     rhythm: str = "measured"

@@ -7,7 +7,10 @@ import copy
 import math
 from dataclasses import dataclass
 
-from gui.trace_buffer import OneTrace, TraceBuffer
+import numpy as np
+
+from gui.trace_buffer import OneTrace, Stretch, TraceBuffer
+from streamer.plausible import Plausible
 from streamer.run.sink import SessionDescription
 from streamer.stream import Event, Frame, Quality, Samples
 
@@ -36,6 +39,9 @@ class Past:
     def __init__(self, description: SessionDescription | None = None, seconds: float = KEPT_S) -> None:
         self._description = description
         self._seconds = seconds
+        # What is kept is the band's half-width, from which the scale is had again.
+        stated = description.plausible if description is not None and BAND in description.bands else ""
+        self._plausible = Plausible.from_json(stated) if stated else None
         self.traces: TraceBuffer | None = None
         """None before the first frame."""
         self.diagnostic: OneTrace | None = None
@@ -61,6 +67,20 @@ class Past:
     def has_truth(self) -> bool:
         """Whether the source holds leads to compare with."""
         return self.traces is not None and self.traces.has_truth
+
+    @property
+    def has_alternatives(self) -> bool:
+        """Whether the model knows of plausible alternatives to what it estimates."""
+        return self._plausible is not None
+
+    def alternatives(self, seen: Stretch) -> Samples | None:
+        """Plausible alternatives ``(count, 12, n)`` to a stretch, mV, the same persons throughout; None where
+        the model knows of none.
+        """
+        if self._plausible is None or self._description is None:
+            return None
+        factors = np.asarray(self._description.bands[BAND], np.float32)[:, None]
+        return self._plausible.draws(seen.leads_mv, seen.half_width_mv / factors)
 
     def frame(self, frame: Frame) -> None:
         """Add a frame; one that starts before the last one ended begins the stream anew."""

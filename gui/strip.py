@@ -50,6 +50,11 @@ class Look(Protocol):
         ...
 
     @property
+    def alternatives(self) -> bool:
+        """Whether plausible alternatives are drawn below what was reconstructed."""
+        ...
+
+    @property
     def truth(self) -> bool:
         """Whether what was measured is laid over what was reconstructed."""
         ...
@@ -70,6 +75,8 @@ class _Rows:
     trace: Samples
     upper: Samples | None
     lower: Samples | None
+    alternatives: Samples | None
+    """``(count, m)``"""
     truth: Samples | None
     faint: NDArray[np.bool_]
 
@@ -187,6 +194,10 @@ class Strip:
         band = np.isfinite(seen.half_width_mv).any() and look.ribbon
         upper = envelope(seen.leads_mv + seen.half_width_mv, group, seen.start)[1] if band else None
         lower = envelope(seen.leads_mv - seen.half_width_mv, group, seen.start)[1] if band else None
+        others = past.alternatives(seen) if look.alternatives else None
+        if others is not None:
+            flat = others.reshape(-1, others.shape[2])
+            others = envelope(flat, group, seen.start)[1].reshape(*others.shape[:2], -1)
         truth = None
         if look.truth and seen.truth_mv is not None:
             truth = envelope(seen.truth_mv, group, seen.start)[1]
@@ -208,6 +219,7 @@ class Strip:
                         every[k],
                         upper[k] if ribbon and upper is not None else None,
                         lower[k] if ribbon and lower is not None else None,
+                        others[:, k] if others is not None and k > 0 else None,
                         truth[k] if truth is not None and k >= 0 else None,
                         faint,
                     ),
@@ -225,7 +237,7 @@ class Strip:
             start, min(past.diagnostic.stop, (math.ceil(to_s * rate_hz) // step + 1) * step)
         )
         index, rows = envelope(mv[None], group, start)
-        return _Rows(index, rate_hz, rows[0], None, None, None, np.zeros(len(index), np.bool_))
+        return _Rows(index, rate_hz, rows[0], None, None, None, None, np.zeros(len(index), np.bool_))
 
     def _draw_panel(self, painter: QPainter, origin: int, panel: Panel, rows: _Rows, look: Look) -> None:
         theme, per_mv = look.theme, self._scale.px_per_mv
@@ -243,6 +255,10 @@ class Strip:
             for a, b in runs(np.isfinite(upper) & np.isfinite(lower)):
                 there = np.concatenate([x[a:b], x[a:b][::-1]])
                 painter.drawPolygon(polygon(there, np.concatenate([upper[a:b], lower[a:b][::-1]])))
+        if rows.alternatives is not None:
+            painter.setPen(QPen(QColor(theme.alternative), 0))
+            for one in rows.alternatives:
+                self._draw_line(painter, x, np.where(rows.faint, np.nan, y_of(one)), self._strokes[False])
         if rows.truth is not None:
             painter.setPen(QPen(QColor(theme.truth), 0))
             self._draw_line(painter, x, y_of(rows.truth), self._strokes[False])

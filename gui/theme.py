@@ -32,6 +32,8 @@ class Theme:
     warning: str
     ribbon: str
     """The 90 % band, ``#aarrggbb``."""
+    alternative: str
+    """Plausible alternatives to what was reconstructed, ``#aarrggbb``."""
 
 
 LIGHT = Theme(
@@ -48,6 +50,7 @@ LIGHT = Theme(
     bar="#ffffff",
     warning="#a12b00",
     ribbon="#420b5394",
+    alternative="#b08a4fa8",
 )
 
 DARK = Theme(
@@ -64,4 +67,5 @@ DARK = Theme(
     bar="#10171e",
     warning="#ff9a66",
     ribbon="#4863bff0",
+    alternative="#b0c79be8",
 )

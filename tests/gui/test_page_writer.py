@@ -5,6 +5,7 @@ import os
 import stat
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import pytest
 from gui.page_writer import in_another_process, page_of, write_beside, write_page
 from gui.past import Past
 from streamer.leads import LEADS
+from streamer.plausible import SHOWN, Plausible
 from streamer.run.page import Page
 from streamer.run.sink import SessionDescription
 from streamer.stream import Frame, StreamInfo
@@ -65,6 +67,20 @@ def test_early_on_a_page_holds_what_there_is(frame: MakeFrame) -> None:
     past.frame(frame(0, 500))
     page = page_of(past, 2.0, about(), AT)
     assert page is not None and page.leads_mv.shape == (12, 500)
+
+
+def test_a_page_has_alternatives_where_they_are_asked_for_and_known(past: Past, frame: MakeFrame) -> None:
+    assert page_of(past, 20.0, about(), AT, alternatives=True).alternatives_mv is None  # type: ignore[union-attr]
+    stated = Plausible(np.ones((1, 7, 8), np.float32), 1.2).to_json()
+    told = replace(about(), bands={"0.9": (2.0,) * 12}, plausible=stated)
+    knowing = Past(told)
+    knowing.frame(replace(frame(0, 500), scale_mv=np.full((12, 500), 0.1, np.float32)))
+    plain = page_of(knowing, 2.0, told, AT)
+    page = page_of(knowing, 2.0, told, AT, alternatives=True)
+    assert plain is not None and plain.alternatives_mv is None
+    assert page is not None and page.alternatives_mv is not None
+    assert page.alternatives_mv.shape == (SHOWN, 12, 500)
+    assert np.ptp(page.alternatives_mv[:, 6], axis=0).max() > 0.05
 
 
 @pytest.fixture

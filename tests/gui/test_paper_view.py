@@ -10,13 +10,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPointF, Qt
+from PyQt6.QtGui import QImage
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.paper import LAYOUTS, RHYTHM
+from gui.past import Past
 from gui.theme import DARK, LIGHT
 from streamer.leads import LEADS
+from streamer.plausible import SHOWN, Plausible
+from streamer.run.sink import SessionDescription
 from streamer.stream import Chunk, Event, Frame, Quality, StreamInfo
 from tests.gui.a_monitor import PX_PER_MM, RATE_HZ, Monitor, ink_of, rgb_of, wave_mv
 from tests.gui.test_inbox import described
@@ -322,6 +326,70 @@ def test_the_ribbon_is_as_wide_as_the_band_and_has_a_key(qtbot: QtBot, frame: Ma
     monitor.send("b")
     strip = monitor.window.paper._strips[0]
     assert np.ptp(np.append(faint(), 0)) / PX_PER_MM < 1 or len(faint()) < 4
+
+
+def knowing() -> SessionDescription:
+    factors = np.random.default_rng(0).normal(0, 0.5, (3, 7, 8)).astype(np.float16).astype(np.float32)
+    return replace(described(RATE_HZ), plausible=Plausible(factors, 1.2).to_json())
+
+
+def test_alternatives_lie_below_the_reconstructed_leads_when_asked(qtbot: QtBot, frame: MakeFrame) -> None:
+    monitor = Monitor(qtbot, StreamInfo("", RATE_HZ), knowing())
+    some = [replace(one, scale_mv=np.full_like(one.leads_mv, 0.2)) for one in frames(frame, 0, 3000)]
+    monitor.show(*some)
+
+    def ring(lead: str) -> QImage:
+        strip = next(s for s in monitor.window.paper._strips if monitor.panel(lead) in s.panels)
+        panel = monitor.panel(lead)
+        top = round(panel.top - strip.box.top())
+        return strip._ring.toImage().copy(0, top, strip.width, round(panel.bottom - panel.top))
+
+    before = {lead: ring(lead) for lead in ("V1", "V5", "III")}
+    monitor.send("v")
+    assert all(ring(lead) != image for lead, image in before.items())
+    assert f"{SHOWN} plausible alternatives" in monitor.words()
+    # The estimate still stands on top of them, to the pixel.
+    assert off_mv(monitor, "V1") < 6 * CLOSE_MV
+    monitor.send("v")
+    assert all(ring(lead) == image for lead, image in before.items())
+    assert "plausible alternatives" not in monitor.words()
+
+
+def test_grey_traces_have_no_alternatives(qtbot: QtBot, frame: MakeFrame) -> None:
+    monitor = Monitor(qtbot, StreamInfo("", RATE_HZ), knowing())
+    monitor.wear(layout="12x1")
+    for name, one in (
+        ("untrusted", Event("quality", "odd", at_s=0.0, quality=frozenset({Quality.OUT_OF_RANGE}))),
+        ("trusted", Event("quality", "good", at_s=0.0, quality=frozenset())),
+    ):
+        monitor.inbox.event(one)
+        monitor.show(*(replace(f, scale_mv=np.full_like(f.leads_mv, 0.2)) for f in frames(frame, 0, 3000)))
+        if name == "untrusted":
+            monitor.inbox.event(one)
+            monitor.window.tick()
+        plain = monitor.window.paper._strips[0]._ring.toImage()
+        monitor.send("v")
+        changed = monitor.window.paper._strips[0]._ring.toImage() != plain
+        assert changed == (name == "trusted")
+        monitor.send("v")
+
+
+def test_alternatives_are_the_same_persons_in_whatever_stretch(frame: MakeFrame) -> None:
+    past = Past(knowing())
+    for one in frames(frame, 0, 1000):
+        past.frame(replace(one, scale_mv=np.full_like(one.leads_mv, 0.2)))
+    assert past.traces is not None and past.has_alternatives
+    whole = past.alternatives(past.traces.view(0, 1000))
+    part = past.alternatives(past.traces.view(300, 310))
+    assert whole is not None and part is not None and whole.shape == (SHOWN, 12, 1000)
+    assert np.allclose(part, whole[:, :, 300:310], atol=1e-6)
+    assert (whole[:, 0] == past.traces.view(0, 1000).leads_mv[0]).all()
+
+
+def test_where_the_model_knows_no_alternatives_the_key_says_so(monitor: Monitor, frame: MakeFrame) -> None:
+    monitor.show(*frames(frame, 0, 500))
+    monitor.send("v")
+    assert "knows of no plausible alternatives" in monitor.words()
 
 
 class Beside:
