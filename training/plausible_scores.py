@@ -22,11 +22,14 @@ from mecg.beat_scores import AROUND_R_S, find_beats
 from streamer.clinical import clinical_frame
 from streamer.errors import InputError
 from streamer.filters import BandSplitter
+from streamer.fitting import fit, prior_of
 from streamer.leads import LEADS, PREDICTED, SEVEN, scale_of_twelve, twelve_from_eight
 from streamer.network import Network
+from streamer.personal import Origin, PersonalNetwork
 from streamer.plausible import Plausible
 from streamer.stream import Samples
 from training.data import RATE_HZ, load, network_input
+from training.personal import first_and_later, references_of, several
 
 SCORED_FROM_S = 3.0
 LEFT_OUT_S = 0.3
@@ -79,18 +82,38 @@ def records_of(
             f"the model {spec.name} states no scale, no receptive field or not all leads: "
             "it cannot have plausible alternatives"
         )
-    rows = [BandSplitter.ROWS.index(name) for name in spec.channels]
-    first, left_out = round(SCORED_FROM_S * spec.rate_hz), round(LEFT_OUT_S * spec.rate_hz)
-    eight = len(PREDICTED)
     for fold in folds:
         records = load(data, [fold], cache)
         for patient, uv in zip(records.patient_id[::every], records.leads_uv[::every], strict=True):
-            mv = uv.astype(np.float32) / 1e3
-            truth = clinical_frame(mv, RATE_HZ, spec.filters, spec.rate_hz).astype(np.float32)
-            hold = spec.look_ahead + -(truth.shape[1] + spec.look_ahead) % spec.grid
-            out = network.run(network_input(mv[0], spec.filters, spec.rate_hz, hold=hold)[rows])
-            part = slice(first, truth.shape[1] - left_out)
-            yield Known(int(patient), out[:eight, part], out[eight:, part], truth[:, part])
+            yield _known(network, int(patient), uv)
+
+
+def later_records_of(network: Network, data: Path, fold: int, cache: Path) -> Iterator[Known]:
+    """Every later record of a patient with several, calibrated on the first one.
+
+    Raises
+    ------
+    InputError
+        Where the model knows nothing of persons.
+    """
+    prior, origin = prior_of(network), Origin(network.spec.name, network.spec.version, "", "")
+    records = several(load(data, [fold], cache))
+    references = references_of(network, records)
+    for a, b in first_and_later(records.patient_id):
+        person = PersonalNetwork(network, fit(network, prior, references[a], origin))
+        yield _known(person, int(records.patient_id[b]), records.leads_uv[b])
+
+
+def _known(network: Network | PersonalNetwork, patient: int, leads_uv: NDArray[np.int16]) -> Known:
+    spec = network.spec
+    mv = leads_uv.astype(np.float32) / 1e3
+    truth = clinical_frame(mv, RATE_HZ, spec.filters, spec.rate_hz).astype(np.float32)
+    hold = spec.look_ahead + -(truth.shape[1] + spec.look_ahead) % spec.grid
+    rows = [BandSplitter.ROWS.index(name) for name in spec.channels]
+    out = network.run(network_input(mv[0], spec.filters, spec.rate_hz, hold=hold)[rows])
+    first, left_out = round(SCORED_FROM_S * spec.rate_hz), round(LEFT_OUT_S * spec.rate_hz)
+    part, eight = slice(first, truth.shape[1] - left_out), len(PREDICTED)
+    return Known(patient, out[:eight, part], out[eight:, part], truth[:, part])
 
 
 def estimate(known: Known, seed: int) -> Samples:
@@ -259,11 +282,17 @@ def main() -> None:
     parser.add_argument("--cache", type=Path, default=Path("training/cache"))
     parser.add_argument("--fold", type=int, default=9)
     parser.add_argument("--every", type=int, default=1, help="only every so manyth record")
+    parser.add_argument(
+        "--personal", action="store_true", help="later records, calibrated on the patient's first one"
+    )
     parser.add_argument("--out", type=Path, help="a JSON file")
     args = parser.parse_args()
     network = Network(args.model.read_bytes())
     plausible = Plausible.from_json(network.spec.plausible)
-    records = list(records_of(network, args.data, [args.fold], args.every, args.cache))
+    if args.personal:
+        records = list(later_records_of(network, args.data, args.fold, args.cache))[:: args.every]
+    else:
+        records = list(records_of(network, args.data, [args.fold], args.every, args.cache))
     ways: dict[str, Way] = {
         "estimate": estimate,
         "independent": independent,
@@ -271,6 +300,7 @@ def main() -> None:
     }
     found = table({name: score(records, way, network.spec.rate_hz) for name, way in ways.items()})
     found |= {"numbers": plausible.factors.size + 1, "temper": plausible.temper, "fold": args.fold}
+    found["calibration"] = "personal" if args.personal else "generic"
     found["model"] = f"{network.spec.name} {network.spec.version}"
     text = json.dumps(found, indent=1)
     if args.out is not None:

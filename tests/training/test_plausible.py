@@ -9,18 +9,20 @@ import pytest
 
 pytest.importorskip("torch")
 
+from streamer.errors import InputError
 from streamer.leads import PREDICTED, SEVEN
 from streamer.model import METADATA_KEY
 from streamer.network import Network
 from streamer.plausible import Plausible
 from tests.streamer.conftest import identity_model, spec
-from training.plausible import Moments, learn, write
+from training.plausible import EVERY, FACTORS, TEMPERS, Moments, fit, learn, write
 from training.plausible_scores import (
     Known,
     energy_score,
     estimate,
     independent,
     persons,
+    records_of,
     score,
     table,
 )
@@ -121,3 +123,31 @@ def test_a_model_keeps_everything_else(tmp_path: Path):
     assert after.graph == before.graph
     assert {p.key for p in after.metadata_props} == {METADATA_KEY}
     assert network.spec.bands == stated.bands and [*tmp_path.iterdir()] == [path]
+
+
+def packed(cache: Path, fold: int, count: int) -> None:
+    """Records of 10 s at 100 Hz as `training.data` keeps them: a beat a second, leads as they come."""
+    rng = np.random.default_rng(fold)
+    t = (np.arange(1000) % 100) / 100
+    waves = np.stack([np.exp(-(((t - at) / wide) ** 2)) for at, wide in ((0.4, 0.02), (0.7, 0.06))])
+    sizes = rng.normal(0, 0.3, (count, len(PREDICTED), 2))
+    sizes[:, 0] = (1.0, 0.2)
+    uv = np.rint(1e3 * sizes @ waves).astype(np.int16)
+    np.savez(cache / f"fold{fold:02d}.npz", ecg_id=np.arange(count), patient_id=np.arange(count), leads_uv=uv)
+
+
+def test_it_is_fitted_on_the_model_s_own_folds_and_the_one_that_chooses(tmp_path: Path):
+    stated = spec(has_scale=True, receptive_field=8, overlap=0, about={"folds": [2]})
+    for fold in (2, 8):  # and no other: asking for one would need the data set
+        packed(tmp_path, fold, 10 * EVERY)
+    plausible = fit(Network(identity_model(stated)), tmp_path / "none", tmp_path)
+    assert plausible.factors.shape == (FACTORS, len(SEVEN), len(PREDICTED))
+    assert plausible.temper in TEMPERS
+    again = Plausible.from_json(plausible.to_json())
+    assert (again.factors == plausible.factors).all()
+
+
+def test_a_model_without_a_scale_is_refused(tmp_path: Path):
+    network = Network(identity_model(spec(receptive_field=8, overlap=0)))
+    with pytest.raises(InputError, match="states no scale"):
+        next(records_of(network, tmp_path, [1], 1, tmp_path))
