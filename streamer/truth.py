@@ -55,6 +55,7 @@ class InputBandTruth:
 
     def __init__(self, source_hz: float, filters: Filters, rate_hz: float) -> None:
         self._fronts = [FrontEnd(source_hz, filters, rate_hz) for _ in LEADS]
+        self._recorded = np.zeros((len(LEADS), 1), bool)
         self._size = round(KEPT_S * rate_hz)
         self._kept_mv = np.full((len(LEADS), self._size), np.nan, np.float32)
         self._at = np.full((len(LEADS), self._size), -1)  # which index stands in each place
@@ -63,7 +64,11 @@ class InputBandTruth:
         """Take the leads that come with a chunk, if any do."""
         if chunk.reference_mv is None:
             return
-        for k, (front, row) in enumerate(zip(self._fronts, with_limb_leads(chunk.reference_mv), strict=True)):
+        # A lead is recorded from its first sample on, however the chunks are cut.
+        seen = np.logical_or.accumulate(np.isfinite(chunk.reference_mv), axis=1) | self._recorded
+        self._recorded = seen[:, -1:]
+        leads_mv = with_limb_leads(chunk.reference_mv, seen)
+        for k, (front, row) in enumerate(zip(self._fronts, leads_mv, strict=True)):
             if front.started or np.isfinite(row).any():
                 for stretch in front.push(Chunk(chunk.start, row)):
                     self._keep(k, stretch.start, stretch.bands[_MEASURED])
@@ -140,7 +145,7 @@ class ClinicalTruth:
         block = np.full((len(LEADS), self._block), np.nan, np.float32)
         if leads_mv.shape[1] < 2:
             return block
-        leads_mv = with_limb_leads(leads_mv)
+        leads_mv = with_limb_leads(leads_mv, np.isfinite(leads_mv).any(axis=1, keepdims=True))
         for k, row in enumerate(leads_mv):
             known = np.isfinite(leads_mv[k])
             if not known.any():
@@ -156,16 +161,20 @@ class ClinicalTruth:
         return block
 
 
-def with_limb_leads(leads_mv: Samples) -> Samples:
-    """The same leads ``(12, n)``, with those that follow from I and II where nobody recorded them."""
-    known = [bool(np.isfinite(row).any()) for row in leads_mv]
-    if not (known[0] and known[1]) or all(known[2:6]):
+def with_limb_leads(leads_mv: Samples, recorded: NDArray[np.bool_]) -> Samples:
+    """The same leads ``(12, n)``, with what follows from I and II where nobody recorded it.
+
+    ``recorded`` says of each lead, or of each of its samples, whether somebody does; what is missing
+    there is a gap and stays one.
+    """
+    follows = np.isfinite(leads_mv[:2]).all(axis=0) & ~recorded
+    if not follows[2:6].any():
         return leads_mv
     whole = leads_mv.copy()
     for lead, (of_i, of_ii) in _LIMB.items():
         k = LEADS.index(lead)
-        if not known[k]:
-            whole[k] = of_i * leads_mv[0] + of_ii * leads_mv[1]
+        here = follows[k]
+        whole[k, here] = of_i * leads_mv[0, here] + of_ii * leads_mv[1, here]
     return whole
 
 
