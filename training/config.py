@@ -27,6 +27,7 @@ class Config:
     average: float
     gain_spread: float
     gap_share: float
+    turn_deg: float
     noise_share: float
     square_weight: float
     scale_weight: float

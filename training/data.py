@@ -11,6 +11,7 @@ from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.spatial.transform import Rotation
 
 from devices.wfdb_record import Record
 from streamer.clinical import clinical_frame
@@ -23,6 +24,29 @@ RATE_HZ = 100
 LONGEST_GAP_S = 3.0
 NOISE_DB = (0.0, 24.0)
 """How far a record's own standard deviation lies above the noise that is added to it."""
+
+FRANK = np.array(
+    [
+        [0.156, -0.010, -0.172, -0.074, 0.122, 0.231, 0.239, 0.194],
+        [-0.227, 0.887, 0.057, -0.019, -0.106, -0.022, 0.041, 0.048],
+        [0.022, 0.102, -0.229, -0.310, -0.246, -0.063, 0.055, 0.108],
+    ]
+)
+"""X, Y, Z from the leads of `PREDICTED`: Edenbrandt and Pahlm, J Electrocardiol 1988."""
+
+DOWER = np.array(
+    [
+        [0.632, -0.235, 0.059],
+        [0.235, 1.066, -0.132],
+        [-0.515, 0.157, -0.917],
+        [0.044, 0.164, -1.387],
+        [0.882, 0.098, -1.277],
+        [1.213, 0.127, -0.601],
+        [1.125, 0.127, -0.086],
+        [0.831, 0.076, 0.230],
+    ]
+)
+"""And back: Dower, Machado and Osborne, Clin Cardiol 1980."""
 
 LIMB_LAW_UV = 20
 """A record whose limb leads break Einthoven's law by more is left out of training."""
@@ -148,6 +172,25 @@ def disturbance(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.
     return mixed / mixed.std()
 
 
+def turned(angles: NDArray[np.float64]) -> NDArray[np.float32]:
+    """What hearts that lie otherwise in the same chests make of the eight leads.
+
+    Parameters
+    ----------
+    angles : array (n, 3)
+        Of the rotations about X, Y and Z, radians.
+
+    Returns
+    -------
+    array (n, 8, 8)
+        The leads of `PREDICTED` from themselves.  Only the dipole is turned: what the three
+        orthogonal leads do not explain stays as it is.
+    """
+    turn = Rotation.from_euler("xyz", angles).as_matrix()
+    matrices: NDArray[np.float64] = np.eye(len(PREDICTED)) + DOWER @ (turn - np.eye(3)) @ FRANK
+    return matrices.astype(np.float32)
+
+
 @dataclass(slots=True)
 class Batches:
     """Shuffled batches of whole records, their input made anew by the live core each time."""
@@ -164,6 +207,8 @@ class Batches:
     noise_share: float
     """So many of the records are measured through wander, muscle noise and hum."""
     _: KW_ONLY
+    turn_deg: float = 0.0
+    """The standard deviation of the angles by which each heart is turned about each axis."""
     bands_of: BandsOf = network_input
     """How Lead I becomes the input: other ways are for ablations."""
     hold: int = 0
@@ -178,7 +223,8 @@ class Batches:
         for b in range(len(self)):
             chosen = order[b * self.batch : (b + 1) * self.batch]
             gain = rng.uniform(1 - self.gain_spread, 1 + self.gain_spread, len(chosen)).astype(np.float32)
-            lead = self.records.leads_uv[chosen, 0].astype(np.float32) / 1e3 * gain[:, None]
+            mixed = gain[:, None, None] * turned(np.radians(rng.normal(0, self.turn_deg, (len(chosen), 3))))
+            lead = (mixed[:, :1] @ self.records.leads_uv[chosen].astype(np.float32))[:, 0] / 1e3
             for i in np.flatnonzero(rng.random(len(lead)) < self.gap_share):
                 length = rng.integers(1, round(LONGEST_GAP_S * RATE_HZ))
                 at = rng.integers(0, lead.shape[1] - length)
@@ -192,4 +238,4 @@ class Batches:
                 noise_mv = noise.astype(np.float32)
                 added = self.bands_of(noise_mv, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
                 x[i] += added * (x[i] != 0)
-            yield x, self.truth_uv[chosen].astype(np.float32) / 1e3 * gain[:, None, None]
+            yield x, mixed @ self.truth_uv[chosen].astype(np.float32) / 1e3

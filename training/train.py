@@ -203,6 +203,7 @@ def batches_of(
         config.gain_spread,
         config.gap_share,
         config.noise_share,
+        turn_deg=config.turn_deg,
         bands_of=bands_of,
         hold=config.shape.hold,
     )

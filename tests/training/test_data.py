@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 
 from streamer.filters import BandSplitter
-from training.data import Batches, Records, disturbance, network_input, targets
+from training.data import DOWER, FRANK, Batches, Records, disturbance, network_input, targets, turned
 from training.filter_design import design
 
 RATE_HZ = 250.0
@@ -90,3 +90,27 @@ def test_batches_hold_the_end_and_filter_as_they_are_told(records: Records) -> N
     assert plain.shape[-1] == truth.shape[-1] + 16
     np.testing.assert_array_equal(turned, -plain)
     assert set(told) == {16}
+
+
+def test_a_turned_heart_keeps_the_laws_and_a_right_angle_moves_its_dipole() -> None:
+    none, quarter = turned(np.array([[0.0, 0.0, 0.0], [0.0, 0.0, np.pi / 2]]))
+    np.testing.assert_allclose(none, np.eye(8), atol=1e-6)
+    dipole = np.array([1.0, 0.0, 0.0])
+    np.testing.assert_allclose(FRANK @ (quarter @ (DOWER @ dipole)), [0.0, 1.0, 0.0], atol=0.01)
+    beyond = np.eye(8) - DOWER @ FRANK  # what no dipole explains
+    np.testing.assert_allclose(quarter @ beyond, beyond, atol=0.01)
+
+
+def test_input_and_truth_are_of_the_same_turned_heart(records: Records) -> None:
+    truth = targets(records, FILTERS, RATE_HZ)
+    (x, leads), *_ = Batches(records, truth, FILTERS, RATE_HZ, 3, 0.0, 0.0, 0.0, turn_deg=20.0).epoch(
+        np.random.default_rng(7)
+    )
+    order = np.random.default_rng(7).permutation(len(truth))[:3]
+    straight = truth[order].astype(np.float32) / 1e3
+    assert np.abs(leads - straight).max() > 0.1
+    for i, record, true, plain in zip(order, x, leads, straight, strict=True):
+        mixed = np.linalg.lstsq(plain.T, true.T)[0].T
+        turned_mv = (mixed[0] @ records.leads_uv[i] / 1e3).astype(np.float32)
+        again = network_input(turned_mv, FILTERS, RATE_HZ)
+        np.testing.assert_allclose(record, again, atol=0.005)
