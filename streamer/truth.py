@@ -145,7 +145,8 @@ class ClinicalTruth:
         block = np.full((len(LEADS), self._block), np.nan, np.float32)
         if leads_mv.shape[1] < 2:
             return block
-        leads_mv = with_limb_leads(leads_mv, np.isfinite(leads_mv).any(axis=1)[:, None])
+        recorded: NDArray[np.bool_] = np.logical_or.reduce(np.isfinite(leads_mv), axis=1, keepdims=True)
+        leads_mv = with_limb_leads(leads_mv, recorded)
         for k, row in enumerate(leads_mv):
             known = np.isfinite(leads_mv[k])
             if not known.any():
