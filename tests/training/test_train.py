@@ -8,6 +8,7 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from training import config as configuration  # noqa: E402
+from training.average import mean_of  # noqa: E402
 from training.network import ModuleShape, NetworkShape, mixing  # noqa: E402
 from training.train import Run  # noqa: E402
 
@@ -59,3 +60,19 @@ def test_a_run_that_is_taken_up_goes_on_as_if_it_had_not_stopped(tmp_path: Path)
         a_step(run)
     for one, other in zip(whole.network.parameters(), taken_up.network.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def test_the_mean_of_two_runs_lies_half_way_and_counts_their_epochs(tmp_path: Path) -> None:
+    runs = [a_run(split=False) for _ in range(2)]
+    a_step(runs[1])
+    for i, run in enumerate(runs):
+        run.average.load_state_dict(run.network.state_dict())
+        run.epoch = i + 3
+        (tmp_path / str(i)).mkdir()
+        run.save(tmp_path / str(i) / "checkpoint.pt")
+    found = mean_of([tmp_path / "0", tmp_path / "1"])
+    assert found["epoch"] == 7
+    for name, mean in found["average"].items():
+        one, other = (run.network.state_dict()[name] for run in runs)
+        assert not torch.equal(one, other)
+        torch.testing.assert_close(mean, (one + other) / 2)

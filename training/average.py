@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The mean of a run and of one that began with its weights: ``python -m training.average RUN RUN --out RUN``.
+
+What two trainings of the same beginning agree on lies in a flatter place than either's end
+(Wortsman et al., "Robust fine-tuning of zero-shot models", CVPR 2022).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from training import config as configuration
+from training.data import load, targets
+from training.filter_design import design
+from training.network import MEcgNet
+from training.train import log, scores
+
+
+def mean_of(runs: Sequence[Path]) -> dict[str, Any]:
+    """A checkpoint with the mean of the runs' averaged weights, and the epochs of all of them."""
+    states: list[dict[str, Any]] = [torch.load(run / "checkpoint.pt", weights_only=True) for run in runs]
+    averages = [state["average"] for state in states]
+    mean = {name: torch.stack([average[name] for average in averages]).mean(0) for name in averages[0]}
+    return {"average": mean, "epoch": sum(state["epoch"] for state in states)}
+
+
+def main() -> None:
+    """Average as the command line says."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("runs", type=Path, nargs="+", help="the last one's configuration is kept")
+    parser.add_argument("--data", type=Path, required=True, help="a PTB-XL directory")
+    parser.add_argument("--cache", type=Path, default=Path("training/cache"))
+    parser.add_argument("--out", type=Path, required=True, help="a folder that export takes for a run")
+    args = parser.parse_args()
+    facts = configuration.facts(args.runs[-1] / "config.json")
+    config = configuration.configured(facts)
+    network = MEcgNet(config.shape)
+    checkpoint = mean_of(args.runs)
+    network.load_state_dict(checkpoint["average"])
+    filters = design(config.rate_hz)
+    choose = load(args.data, [config.choose_fold], args.cache)
+    found = scores(network.eval(), choose, targets(choose, filters, config.rate_hz), filters, config.rate_hz)
+    args.out.mkdir(parents=True, exist_ok=True)
+    (args.out / "config.json").write_text(json.dumps(facts, indent=1))
+    torch.save(checkpoint, args.out / "checkpoint.pt")
+    (args.out / "log.csv").unlink(missing_ok=True)
+    log(args.out / "log.csv", found)
+    print("  ".join(f"{name} {value:.4f}" for name, value in found.items()))
+
+
+if __name__ == "__main__":
+    main()
