@@ -198,3 +198,14 @@ def test_only_a_flat_curve_that_saw_the_records_often_counts_as_converged(
         seen = passes * (i + 1) / len(errors)
         run.log(tmp_path / "log.csv", {"rmse_seven_mv": error, "passes": seen, "cpu_s": 60.0 * i})
     assert run.verdict(tmp_path / "log.csv")["converged"] is converged
+
+
+def test_every_weight_of_the_plain_u_net_is_moved_by_one_of_its_optimisers() -> None:
+    recipe = RECIPES["unet"]
+    learner = recipe.learner(recipe)
+    before = {name: p.detach().clone() for name, p in learner.network.named_parameters()}
+    torch.manual_seed(1)
+    lead, truth = torch.randn(2, 1, recipe.window), torch.randn(2, 8, recipe.window)
+    learner.learn(lead, truth, torch.ones_like(lead), 0.5)
+    unmoved = {name for name, p in learner.network.named_parameters() if torch.equal(p, before[name])}
+    assert not unmoved
