@@ -69,7 +69,7 @@ def page_of(
         is_lead_i=stream.is_lead_i,
         started=f"{at:%Y-%m-%d %H:%M:%S %Z} · {start_s:.1f} to {stop / traces.rate_hz:.1f} s of the stream",
         filters=about.filters,
-        model=f"{about.model} {about.model_version}, {about.whose}",
+        model=about.model_in_words,
         latency=f"{about.latency.total_ms:.0f} ms algorithmic",
     )
 

@@ -72,7 +72,7 @@ class PageSink:
                 lead=canonical_lead(stream.lead) or stream.lead,
                 is_lead_i=stream.is_lead_i,
                 filters=about.filters,
-                model=f"{about.model} {about.model_version}",
+                model=about.model_in_words,
                 latency=f"{about.latency.total_ms:.0f} ms algorithmic",
             )
         )

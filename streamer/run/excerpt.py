@@ -106,7 +106,7 @@ class Excerpt:
             *(f"lead {trace.label}: {trace.words}" for trace in self.traces if trace.origin == "measured"),
             *(warning for warning in about.warnings if warning != NOT_FOR_DIAGNOSIS),
             f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}",
-            f"model: {about.model} {about.model_version}, {about.whose}, input band {about.filters}",
+            f"model: {about.model_in_words}, input band {about.filters}",
             f"algorithmic latency removed: {about.latency.total_ms:.1f} ms",
             f"first sample: {self.first / self.rate_hz:.6f} s into the session; times are UTC",
             *(

@@ -165,7 +165,7 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
             quality="; ".join(dict.fromkeys(wrong)),
             started=f"{began:%Y-%m-%d %H:%M:%S} UTC, {since_s:.1f} s · page {number + 1} of {count}",
             filters=about.filters,
-            model=f"{about.model} {about.model_version}, {about.whose}",
+            model=about.model_in_words,
             latency=f"{about.latency.total_ms:.0f} ms algorithmic, removed",
         )
 

@@ -89,6 +89,11 @@ class SessionDescription:
         return f"personal: {self.calibration}" if self.calibration else "generic"
 
     @property
+    def model_in_words(self) -> str:
+        """The model, its version, and whose it is."""
+        return f"{self.model} {self.model_version}, {self.whose}"
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What must be said beside every reconstructed lead."""
         wrong = () if self.stream.is_lead_i else (f"input is not Lead I but {self.stream.lead}",)
