@@ -62,10 +62,9 @@ class NetworkShape:
         """Windows and hops are multiples of this."""
         return max(m.stride for m in self.modules)
 
-    @property
-    def hold(self) -> int:
-        """Samples of input after a record's last that its last output needs, in whole steps."""
-        return -(-self.look_ahead // self.grid) * self.grid
+    def hold(self, n: int) -> int:
+        """Samples of input after a record of ``n`` that its last output needs, up to a whole step."""
+        return -(-(n + self.look_ahead) // self.grid) * self.grid - n
 
     @property
     def receptive_field(self) -> int:

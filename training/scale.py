@@ -34,7 +34,7 @@ def fit(run: Path, data: Path, cache: Path) -> dict[str, list[float]]:
     records = load(data, [config.choose_fold], cache)
     truth_uv = targets(records, filters, config.rate_hz)
     part = slice(round(SCORED_FROM_S * config.rate_hz), truth_uv.shape[2])
-    hold = config.shape.hold
+    hold = config.shape.hold(truth_uv.shape[-1])
     ratios: list[NDArray[np.float32]] = []
     for lead_uv, eight_uv in zip(records.leads_uv[:, 0], truth_uv, strict=True):
         x = network_input(lead_uv.astype(np.float32) / 1e3, filters, config.rate_hz, hold=hold)[:3]

@@ -205,7 +205,7 @@ def batches_of(
         config.noise_share,
         turn_deg=config.turn_deg,
         bands_of=bands_of,
-        hold=config.shape.hold,
+        hold=config.shape.hold(truth_uv.shape[-1]),
     )
 
 
@@ -223,7 +223,9 @@ def scores(
     squares, one, pearson = [], [], []
     for i in range(0, len(records.ecg_id), 64):
         lead = records.leads_uv[i : i + 64, 0].astype(np.float32) / 1e3
-        x = np.stack([bands_of(row, filters, rate_hz, hold=network.shape.hold)[:3] for row in lead])
+        x = np.stack(
+            [bands_of(row, filters, rate_hz, hold=network.shape.hold(truth_uv.shape[-1]))[:3] for row in lead]
+        )
         with torch.no_grad():
             out = network(torch.from_numpy(x).to(device)).cpu().numpy()
         part = slice(first, truth_uv.shape[-1])

@@ -66,7 +66,7 @@ def test_what_is_learned_and_scored_is_filtered_as_the_change_says_and_held_at_i
     found = []
     for bands_of in (network_input, ablate.zero_phase_input):
         (x, _), *_ = batches_of(made, few, truth, filters, bands_of).epoch(np.random.default_rng(1))
-        assert x.shape[-1] == truth.shape[-1] + made.shape.hold > truth.shape[-1]
+        assert x.shape[-1] == truth.shape[-1] + made.shape.hold(truth.shape[-1]) > truth.shape[-1]
         found.append((x, scores(network, few, truth, filters, RATE_HZ, bands_of)["rmse_one_mv"]))
     (causal, error_mv), (zero_phase, other_mv) = found
     assert np.abs(causal - zero_phase).max() > 0.1

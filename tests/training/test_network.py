@@ -26,3 +26,11 @@ def test_it_learns_the_function_that_it_evaluates(modules: tuple[ModuleShape, ..
     (gradient,) = torch.autograd.grad(learnt.sum(), [network.bands[0].stem.weight])
     (expected,) = torch.autograd.grad(evaluated.sum(), [network.bands[0].stem.weight])
     torch.testing.assert_close(gradient, expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_held_record_is_whole_steps_and_holds_what_its_last_output_needs() -> None:
+    for stride in (4, 16):
+        shape = NetworkShape((ModuleShape(stride, 6, (1,), (0, 1, 2)),), look_ahead=14)
+        for n in (2500, 2496, 2501):
+            assert (n + shape.hold(n)) % stride == 0
+            assert 14 <= shape.hold(n) < 14 + stride
