@@ -394,9 +394,6 @@ def record_comments(description: SessionDescription, clipped: int = 0) -> list[s
     lines.append("lead I is the measured one, baseline and phase corrected by the model")
     lines += [warning for warning in description.warnings if warning != NOT_FOR_DIAGNOSIS]
     lines.append(f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
-    lines.append(
-        f"model: {description.model_in_words}, "
-        f"input band {description.filters}"
-    )
+    lines.append(f"model: {description.model_in_words}, input band {description.filters}")
     lines.append(f"algorithmic latency removed: {description.latency.total_ms:.1f} ms")
     return [*lines, *clipped_note(clipped)]
