@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,15 +18,15 @@ from typing import Any
 from tqdm import tqdm
 
 from mecg.beat_scores import st_summary
-from mecg.evaluate import Entry, Scored, read_table, score_all
-from mecg.scores import paired, summary
+from mecg.evaluate import END_S, Entry, Scored, read_table, score_all
+from mecg.scores import LeadSums, paired, summary
 from streamer.leads import ELEVEN, LEADS, SEVEN
 from streamer.network import Network
 from streamer.pipeline import Pipeline
 from streamer.stream import StreamInfo
 from training import cost
 
-GROUPS = {"seven": SEVEN, "v1_v6": LEADS[6:], "eleven": ELEVEN}
+Sums = Callable[[Scored], LeadSums]
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +68,10 @@ def compare(
             "rate_hz": spec.rate_hz,
             **costs,
         }
-        for group, leads in GROUPS.items():
-            row[group] = summary([_sums(s) for s in theirs], patients, leads)
+        for group, (sums, leads) in GROUPS.items():
+            row[group] = summary([sums(s) for s in theirs], patients, leads)
             if model is not models[0]:
-                row[group] |= paired([_sums(s) for s in ours], [_sums(s) for s in theirs], patients, leads)
+                row[group] |= paired([sums(s) for s in ours], [sums(s) for s in theirs], patients, leads)
         row["leads"] = {
             lead: summary([_sums(s) for s in theirs], patients, (lead,), intervals=False) for lead in LEADS
         }
@@ -93,13 +93,25 @@ def _scores(model: Model, entries: Sequence[Entry], jobs: int) -> list[Any]:
     return list(tqdm(found, desc=model.name, total=len(entries), mininterval=5))
 
 
-def _sums(scored: Scored) -> Any:
+def _sums(scored: Scored) -> LeadSums:
     return scored.ours.sums
+
+
+def _before_end(scored: Scored) -> LeadSums:
+    return scored.ours.before_end
 
 
 def _st(results: Sequence[Scored]) -> dict[str, Any] | None:
     pairs = [(s.truth, s.ours.beats) for s in results if s.truth and s.ours.beats]
     return st_summary([t for t, _ in pairs], [e for _, e in pairs]) if pairs else None
+
+
+GROUPS: dict[str, tuple[Sums, Sequence[str]]] = {
+    "seven": (_sums, SEVEN),
+    "seven_before_end": (_before_end, SEVEN),
+    "v1_v6": (_sums, LEADS[6:]),
+    "eleven": (_sums, ELEVEN),
+}
 
 
 def costs_of(models: Sequence[Model]) -> list[dict[str, Any]]:
@@ -122,7 +134,7 @@ def costs_of(models: Sequence[Model]) -> list[dict[str, Any]]:
     costs = []
     for i, model in enumerate(models):
         spec = model.network.spec
-        row = {
+        row: dict[str, float | None] = {
             "window_ms": took[f"{i}"],
             "multiply_adds": cost.of_window(model.data, spec, spec.window),
             "ours_as_long_ms": took[f"{i} ours"],
@@ -165,13 +177,13 @@ def markdown(result: dict[str, Any]) -> str:
         "|---|---:|---|---|---:|---|---:|",
     ]
     for row in result["models"]:
-        seven = row["seven"]
-        over = seven.get("rmse_over_ours_ci95")
-        lines.append(
-            f"| {_name(row)} | {seven['rmse_mv']:.4f} | {_span(seven['rmse_mv_ci95'])} | "
-            f"{_span(over) if over else '-'} | {seven['pearson_mean']:.3f} | "
-            f"{_span(seven['pearson_mean_ci95'])} | {row['st']['over_0_1_mv']:.1%} |"
-        )
+        lines.append(f"| {_name(row)} {_errors(row['seven'])} {row['st']['over_0_1_mv']:.1%} |")
+    lines += [
+        "",
+        f"| without a record's last {END_S:g} s | RMSE, mV | 95 % | over ours, 95 % | mean Pearson | 95 % |",
+        "|---|---:|---|---|---:|---|",
+    ]
+    lines += [f"| {_name(row)} {_errors(row['seven_before_end'])}" for row in result["models"]]
     for title, key, digits in (("RMSE, mV", "rmse_mv", 3), ("mean Pearson", "pearson_mean", 2)):
         lines += ["", f"| {title} | {' | '.join(LEADS)} |", f"|---|{'---:|' * len(LEADS)}"]
         for row in result["models"]:
@@ -182,6 +194,18 @@ def markdown(result: dict[str, Any]) -> str:
         values = [f"{row['st'][lead]['over_0_1_mv']:.1%}" for lead in SEVEN]
         lines.append(f"| {_name(row)} | {' | '.join(values)} |")
     return "\n".join(lines) + "\n"
+
+
+def _errors(group: dict[str, Any]) -> str:
+    over = group.get("rmse_over_ours_ci95")
+    cells = (
+        f"{group['rmse_mv']:.4f}",
+        _span(group["rmse_mv_ci95"]),
+        _span(over) if over else "-",
+        f"{group['pearson_mean']:.3f}",
+        _span(group["pearson_mean_ci95"]),
+    )
+    return f"| {' | '.join(cells)} |"
 
 
 def _name(row: dict[str, Any]) -> str:

@@ -91,13 +91,15 @@ def test_a_model_is_as_good_as_its_copy_and_the_table_says_so(tmp_path: Path) ->
     ours, copy, other = result["models"]
     assert copy["seven"]["rmse_over_ours_ci95"] == [1.0, 1.0]
     assert copy["seven"]["rmse_mv"] == ours["seven"]["rmse_mv"]
+    assert copy["seven_before_end"]["rmse_over_ours_ci95"] == [1.0, 1.0]
+    assert ours["seven_before_end"]["rmse_mv"] != ours["seven"]["rmse_mv"]
     assert other["seven"]["rmse_mv"] == pytest.approx(ours["seven"]["rmse_mv"], abs=1e-3)
     assert ours["multiply_adds"] == 200 * 8 * 3
     assert set(ours["leads"]) == set(copy["leads"])
     text = markdown(result)
     assert "other (not converged: 1.5 CPU min, 0.25 passes)" in text
     tables = [part.splitlines() for part in text.split("\n\n")[1:]]
-    assert len(tables) == 5
+    assert len(tables) == 6
     for table in tables:
         assert len({line.count("|") for line in table}) == 1
         assert len(table) == 2 + len(models)
