@@ -55,13 +55,6 @@ class Run:
         self.step = 0
         self._compiled_loss = torch.compile(self._loss)
 
-    def share_of_peak(self, steps: int) -> float:
-        """Of the learning rates at this step of ``steps``: linear warm-up, then half a cosine."""
-        done = self.step / steps
-        if done < WARM_UP:
-            return done / WARM_UP
-        return (1 + math.cos(math.pi * (done - WARM_UP) / (1 - WARM_UP))) / 2
-
     def train_epoch(self, batches: Batches) -> float:
         """One pass over the training records; returns the mean loss, mV."""
         # The order of an epoch follows from seed and epoch alone, so a resumed run repeats it.
@@ -73,7 +66,7 @@ class Run:
         for x, truth in progress:
             peaks = (self.config.peak_rate, self.config.matrix_rate)
             for optimiser, peak in zip(self.optimisers, peaks, strict=True):
-                optimiser.param_groups[0]["lr"] = peak * self.share_of_peak(steps)
+                optimiser.param_groups[0]["lr"] = peak * share_of_peak(self.step / steps)
             bands, leads = (torch.from_numpy(part).to(self.device) for part in (x[:, :3], truth))
             loss = self._compiled_loss(bands, leads)
             self.network.zero_grad()
@@ -140,6 +133,13 @@ class Run:
         for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
         self.epoch = state["epoch"]
+
+
+def share_of_peak(done: float) -> float:
+    """Of a learning rate, where a share of all steps is done: linear warm-up, then half a cosine."""
+    if done < WARM_UP:
+        return done / WARM_UP
+    return (1 + math.cos(math.pi * min(1.0, (done - WARM_UP) / (1 - WARM_UP)))) / 2
 
 
 class Mixing(torch.optim.Muon):

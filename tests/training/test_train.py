@@ -3,6 +3,7 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
@@ -10,7 +11,7 @@ torch = pytest.importorskip("torch", reason="the extra `train` is not installed"
 from training import config as configuration  # noqa: E402
 from training.average import mean_of  # noqa: E402
 from training.network import ModuleShape, NetworkShape, mixing  # noqa: E402
-from training.train import Run  # noqa: E402
+from training.train import WARM_UP, Run, share_of_peak  # noqa: E402
 
 # torch.compile loads parts of torch that torch itself calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning")
@@ -76,3 +77,11 @@ def test_the_mean_of_two_runs_lies_half_way_and_counts_their_epochs(tmp_path: Pa
         one, other = (run.network.state_dict()[name] for run in runs)
         assert not torch.equal(one, other)
         torch.testing.assert_close(mean, (one + other) / 2)
+
+
+def test_a_learning_rate_rises_to_its_peak_and_falls_to_nothing_and_stays_there() -> None:
+    shares = [share_of_peak(i / 100) for i in range(101)]
+    assert shares[0] == 0
+    assert max(shares) == shares[round(100 * WARM_UP)] == 1
+    assert np.diff(shares[: round(100 * WARM_UP)]).min() > 0 > np.diff(shares[round(100 * WARM_UP) :]).max()
+    assert share_of_peak(1.0) == share_of_peak(1.2) == 0

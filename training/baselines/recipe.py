@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -21,11 +20,10 @@ from training.baselines.networks import (
     UNet,
     picture_of,
 )
-from training.train import Mixing, others
+from training.train import Mixing, others, share_of_peak
 
 L1_WEIGHT, LATENT_WEIGHT = 50.0, 1.0
 """Of EKGAN's generator loss, beside the adversarial one."""
-WARM_UP = 0.05
 DECAY = 0.01
 
 
@@ -76,13 +74,6 @@ class Learner(Protocol):
         ...
 
 
-def one_cycle(peak: float, done: float) -> float:
-    """Warm-up, then half a cosine down to nothing."""
-    if done < WARM_UP:
-        return peak * max(done, 1e-3) / WARM_UP
-    return peak * (1 + math.cos(math.pi * min(1.0, (done - WARM_UP) / (1 - WARM_UP)))) / 2
-
-
 class Regression:
     """A network and a distance; AdamW, one cycle over the budget, averaged weights.
 
@@ -107,7 +98,7 @@ class Regression:
     def learn(self, lead: Tensor, truth: Tensor, known: Tensor, done: float) -> float:
         """As `Learner`."""
         for optimiser, peak in self._optimisers:
-            optimiser.param_groups[0]["lr"] = one_cycle(peak, done)
+            optimiser.param_groups[0]["lr"] = peak * share_of_peak(done)
         with half_precision():
             out = self.network(lead)
         error = (out.float() - truth) * known
