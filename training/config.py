@@ -38,6 +38,9 @@ class Config:
     shape: NetworkShape
     start: str = ""
     """Another run, in the folder beside, whose weights it begins with."""
+    teachers: tuple[str, ...] = ()
+    """Other runs there: what it learns is drawn from the truth towards what they make of it, in the mean."""
+    teachers_share: float = 0.0
 
 
 def facts(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
@@ -76,5 +79,6 @@ def configured(read: dict[str, Any]) -> Config:
         look_ahead=model["look_ahead"],
         scale=model["scale"],
     )
-    rest["folds"] = tuple(rest["folds"])
+    for name in ("folds", "teachers"):
+        rest[name] = tuple(rest.get(name, ()))
     return Config(name=model["name"], rate_hz=model["rate_hz"], hop=model["hop"], shape=shape, **rest)

@@ -51,6 +51,7 @@ class Run:
         self.network = make(config.shape).to(device)
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimisers = optimisers(self.network, config)
+        self.teachers: list[MEcgNet] = []
         self.epoch = 0
         self.step = 0
         self._compiled_loss = torch.compile(self._loss)
@@ -68,7 +69,7 @@ class Run:
             for optimiser, peak in zip(self.optimisers, peaks, strict=True):
                 optimiser.param_groups[0]["lr"] = peak * share_of_peak(self.step / steps)
             bands, leads = (torch.from_numpy(part).to(self.device) for part in (x[:, :3], truth))
-            loss = self._compiled_loss(bands, leads)
+            loss = self._compiled_loss(bands, leads, self._taught(bands, leads))
             self.network.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
@@ -81,20 +82,30 @@ class Run:
         self.epoch += 1
         return total / len(batches)
 
-    def _loss(self, bands: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+    def _taught(self, bands: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
+        """What is learnt ``(batch, 8, n)``: the truth, drawn towards what the teachers make of it."""
+        if not self.teachers:
+            return truth
+        n, leads = truth.shape[-1], self.config.shape.leads
+        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+            said = [teacher(bands)[:, :leads, :n] for teacher in self.teachers]
+        return truth.lerp(torch.stack(said).mean(0), self.config.teachers_share)
+
+    def _loss(self, bands: torch.Tensor, truth: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
         n = truth.shape[-1]
+        rate_hz, shape = self.config.rate_hz, self.config.shape
+        leads = shape.leads
         with torch.autocast(self.device.type, torch.bfloat16):
-            out = self.network(bands)[..., :n]
-        rate_hz, leads = self.config.rate_hz, self.config.shape.leads
+            out = self.network(bands[..., : n + shape.hold(n)])[..., :n]
         # A lost sample has no output; nothing is asked of the network there.
         there = (bands[..., :n] != 0).any(dim=1, keepdim=True).float()
         there[..., : round(TRUTH_BEGINS_S * rate_hz)] = 0
-        there[..., n - round(TRUTH_ENDS_S * rate_hz) : n - self.config.shape.look_ahead] = 0
-        error = (out[:, :leads] - truth) * there
+        there[..., n - round(TRUTH_ENDS_S * rate_hz) : n - shape.look_ahead] = 0
+        error = (out[:, :leads] - taught) * there
         loss = error.abs().mean() + self.config.square_weight * error.square().mean()
-        if self.config.shape.scale:
+        if shape.scale:
             # A Laplace likelihood of the errors as they are: it must not buy certainty with error.
-            scale = out[:, leads:]
+            scale, error = out[:, leads:], (out[:, :leads] - truth) * there
             likelihood = (there * torch.log(2 * scale) + error.detach().abs() / scale).mean()
             loss = loss + self.config.scale_weight * likelihood
         return loss
@@ -113,6 +124,17 @@ class Run:
         state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
         self.network.load_state_dict(state["average"])
         self.average.load_state_dict(state["average"])
+
+    def learn_from(self, runs: Sequence[Path]) -> None:
+        """Take the averaged weights of other runs, of whatever shape, as teachers."""
+        for run in runs:
+            config = configuration.configured(configuration.facts(run / "config.json"))
+            teacher = MEcgNet(config.shape).to(self.device).requires_grad_(False)
+            state: dict[str, Any] = torch.load(
+                run / "checkpoint.pt", map_location=self.device, weights_only=True
+            )
+            teacher.load_state_dict(state["average"])
+            self.teachers.append(teacher.train())  # the fast way through it; there is no dropout
 
     def save(self, path: Path) -> None:
         """Write a checkpoint; a crash leaves the old one."""
@@ -190,9 +212,10 @@ def batches_of(
     truth_uv: NDArray[np.int16],
     filters: Filters,
     bands_of: BandsOf = network_input,
+    shapes: Sequence[NetworkShape] = (),
 ) -> Batches:
     """What a run learns from: augmented as its configuration says, each record's last sample held for as
-    long as the network looks ahead.
+    long as the network, and any other of these shapes, looks ahead.
     """
     return Batches(
         records,
@@ -205,7 +228,7 @@ def batches_of(
         config.noise_share,
         turn_deg=config.turn_deg,
         bands_of=bands_of,
-        hold=config.shape.hold(truth_uv.shape[-1]),
+        hold=max(shape.hold(truth_uv.shape[-1]) for shape in (config.shape, *shapes)),
     )
 
 
@@ -266,13 +289,15 @@ def main() -> None:
         run.resume(checkpoint)
     elif config.start:
         run.start_from(args.out.parent / config.start)
+    run.learn_from([args.out.parent / name for name in config.teachers])
 
     filters = design(config.rate_hz)
     learn = load(args.data, config.folds, args.cache)
     choose = load(args.data, [config.choose_fold], args.cache)
     truth = targets(learn, filters, config.rate_hz)
     truth_choose = targets(choose, filters, config.rate_hz)
-    batches = batches_of(config, learn, truth, filters)
+    shapes = [teacher.shape for teacher in run.teachers]
+    batches = batches_of(config, learn, truth, filters, shapes=shapes)
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
     try:
         while run.epoch < config.epochs:

@@ -1,5 +1,6 @@
 """How a network learns."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,8 +20,8 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning")
 CONFIG = Path(__file__).parents[2] / "training" / "configs" / "low.toml"
 
 
-def a_run(split: bool, **changes: float) -> Run:
-    shape = NetworkShape((ModuleShape(4, 6, (1, 2), (0, 1, 2), split),), look_ahead=8)
+def a_run(split: bool, scale: bool = False, **changes: float) -> Run:
+    shape = NetworkShape((ModuleShape(4, 6, (1, 2), (0, 1, 2), split),), look_ahead=8, scale=scale)
     config = configuration.configured(configuration.facts(CONFIG))
     return Run(replace(config, shape=shape, **changes), torch.device("cpu"))
 
@@ -85,3 +86,42 @@ def test_a_learning_rate_rises_to_its_peak_and_falls_to_nothing_and_stays_there(
     assert max(shares) == shares[round(100 * WARM_UP)] == 1
     assert np.diff(shares[: round(100 * WARM_UP)]).min() > 0 > np.diff(shares[round(100 * WARM_UP) :]).max()
     assert share_of_peak(1.0) == share_of_peak(1.2) == 0
+
+
+def a_batch() -> tuple["torch.Tensor", "torch.Tensor"]:
+    torch.manual_seed(3)
+    n = 512
+    return torch.randn(2, 3, n + 16), torch.randn(2, 8, n)
+
+
+def a_teacher(run: Run, folder: Path, look_ahead: int) -> Path:
+    """Another network, as its run leaves it."""
+    facts = configuration.facts(CONFIG, [f"model.look_ahead={look_ahead}"])
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(facts))
+    Run(configuration.configured(facts), run.device).save(folder / "checkpoint.pt")
+    return folder
+
+
+def test_with_teachers_what_is_learnt_lies_between_the_truth_and_their_mean(tmp_path: Path) -> None:
+    run = a_run(split=False, teachers_share=0.25)
+    bands, truth = a_batch()
+    assert run._taught(bands, truth) is truth
+    run.learn_from([a_teacher(run, tmp_path / str(ahead), ahead) for ahead in (4, 12)])
+    assert {teacher.shape.look_ahead for teacher in run.teachers} == {4, 12}
+    said = torch.stack([teacher.eval()(bands)[:, :8, : truth.shape[-1]] for teacher in run.teachers])
+    expected = 0.75 * truth + 0.25 * said.mean(0)
+    for teacher in run.teachers:
+        teacher.train()
+    torch.testing.assert_close(run._taught(bands, truth), expected, atol=0.02, rtol=0.02)  # bfloat16 products
+
+
+def test_a_scale_is_learnt_from_the_truth_whatever_teachers_say() -> None:
+    run = a_run(split=False, scale=True)
+    bands, truth = a_batch()
+    scale = run.network.usual_scale
+    loss, other = (run._loss(bands, truth, taught) for taught in (truth, truth + 1))
+    assert loss < other
+    (gradient,), (same,) = (torch.autograd.grad(x, [scale]) for x in (loss, other))
+    assert gradient.abs().min() > 0
+    torch.testing.assert_close(gradient, same)
