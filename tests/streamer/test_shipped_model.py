@@ -1,4 +1,4 @@
-"""The default model in the live path: one function however it is run, and as it was trained."""
+"""The models that ship in the live path: one function however it is run, and as it was trained."""
 
 from pathlib import Path
 
@@ -14,6 +14,13 @@ from streamer.stream import Chunk, StreamInfo
 from training.data import network_input
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"
+MODELS = sorted((Path(__file__).parents[2] / "streamer" / "models").glob("*.onnx"))
+
+
+@pytest.fixture(scope="module", params=MODELS, ids=lambda path: path.stem)
+def shipped(request: pytest.FixtureRequest) -> Network:
+    """Each of them."""
+    return Network(request.param.read_bytes())
 
 
 def recorded(name: str) -> tuple[np.ndarray, float]:
