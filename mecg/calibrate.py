@@ -17,9 +17,11 @@ import numpy as np
 from devices.open_source import parse_source
 from devices.pacing import AS_RECORDED, Replay
 from devices.source import Source
+from devices.wfdb_record import Record, show
 from mecg.calibration_file import write
 from mecg.compose import FirstSeconds, source_of
 from mecg.files import refuse_existing
+from mecg.interrupt import deferred
 from mecg.model_file import network_of
 from mecg.picture import refuse_to_draw, write_picture
 from mecg.scores import lead_sums
@@ -30,6 +32,7 @@ from streamer.leads import DERIVED, LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.network import Network
 from streamer.personal import Calibration, Origin, PersonalNetwork
 from streamer.pipeline import Pipeline
+from streamer.run.compiling import without_linear_algebra
 from streamer.sequence import sequence_reference
 from streamer.stream import Chunk, Samples, StreamInfo
 
@@ -37,6 +40,7 @@ LIVE_S, FILE_S = 12.0, 60.0
 LAW_MV = 0.05
 """Limb leads that break Einthoven's law by more, in the middle, are mislabelled or not simultaneous."""
 SCORED_FROM_S = 3.0
+WARM_UP_S, WARM_UP_HZ = 2.0, 500.0
 NOTHING_LEARNED = "nothing of the reference could be used: the result is the generic model"
 
 
@@ -50,11 +54,13 @@ def run(args: argparse.Namespace) -> int:
     prior = prior_of(network)
     info, leads_mv = recorded(args.reference, args.invert, args.placement)
     origin = origin_of(network, info, args.reference)
+    strips, said = _strips(args.sequence or ())
+    warm_up(network)
     began = time.monotonic()
-    if args.sequence:
-        strips = {lead: _strip(lead, source, args) for lead, source in _places(args.sequence)}
+    if strips:
         reference, notes = sequence_reference(network, leads_mv[0], strips, info.rate_hz)
-        calibration = fit(network, prior, reference, replace(origin, kind="sequence"), notes)
+        told = [*said, *notes]
+        calibration = fit(network, prior, reference, replace(origin, kind="sequence"), told)
     else:
         calibration = learn(network, leads_mv, info.rate_hz, origin)
     took_s = time.monotonic() - began
@@ -134,6 +140,13 @@ def learn(network: Network, leads_mv: Samples, rate_hz: float, origin: Origin) -
     return fit(network, prior, reference_of(network, _eight(leads_mv), rate_hz), origin)
 
 
+def warm_up(network: Network) -> None:
+    """Have all that `learn` needs compiled and loaded: seconds, the first time ever."""
+    still = np.zeros((len(PREDICTED), round(WARM_UP_S * WARM_UP_HZ)), np.float32)
+    with deferred(), without_linear_algebra():
+        reference_of(network, still, WARM_UP_HZ)
+
+
 def reconstructed(info: StreamInfo, network: Network | PersonalNetwork, lead_mv: Samples) -> Samples:
     """The leads ``(12, n)`` of a whole Lead I, at the model's rate; NaN where it is missing."""
     pipeline = Pipeline(info, network)
@@ -184,18 +197,51 @@ def _places(texts: Sequence[str]) -> list[tuple[str, str]]:
     return places
 
 
-def _strip(lead: str, text: str, args: argparse.Namespace) -> tuple[Samples, float]:
-    """One lead of its own recording: its label there, or whatever the sensor calls it."""
+def _strips(texts: Sequence[str]) -> tuple[dict[str, tuple[Samples, float]], list[str]]:
+    """Leads measured one after another, and what is to be said of them."""
+    strips, said = {}, []
+    for lead, source in _places(texts):
+        strip_mv, rate_hz, note = _strip(lead, source)
+        strips[lead] = strip_mv, rate_hz
+        said += [note] if note else []
+    return strips, said
+
+
+def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
+    """One lead of its own recording ``(n,)``, NaN where lost; its rate; what is to be said of its label.
+
+    A sensor that has but one lead calls it the same wherever it is held, so that one is taken.
+    """
+    scheme, rest = parse_source(text)
+    label = lead
+    if scheme == "wfdb" and (record := Record(rest)).row(lead) is None:
+        if len(record.signals) > 1:
+            raise _no_such(lead, text, f"only {', '.join(show(name)[1:-1] for name in record.names[:24])}")
+        label = record.names[0]
+    elsewhere = label != lead
     try:
-        part = FirstSeconds(_source(text, lead=lead), LIVE_S)
+        part = FirstSeconds(_source(text, lead=label), LIVE_S)
         info = part.open()
     except InputError:
+        if scheme == "wfdb":
+            raise
         part = FirstSeconds(_source(text), LIVE_S)
-        info = part.open()
-    chunks = [item.lead_mv for item in part.items() if isinstance(item, Chunk)]
+        info, elsewhere = part.open(), True
+    chunks = [item for item in part.items() if isinstance(item, Chunk)]
     if not chunks:
         raise InputError(f"{text} delivered no signal")
-    return np.concatenate(chunks), info.rate_hz
+    if elsewhere and any(chunk.reference_mv is not None for chunk in chunks):
+        raise _no_such(lead, text, "but several others")
+    called = show(info.lead)[1:-1]
+    note = f"{lead}: {_name(text)} holds a single lead, {called}: taken as held at {lead}"
+    return leads_of(chunks)[0], info.rate_hz, note if elsewhere else ""
+
+
+def _no_such(lead: str, text: str, has: str) -> InputError:
+    return InputError(
+        f"{_name(text)} has no lead {lead}, {has}: give --sequence {lead}= a record with {lead}, or one of a "
+        "single lead, its sensor held there"
+    )
 
 
 def _lines(calibration: Calibration, took_s: float) -> list[str]:

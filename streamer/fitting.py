@@ -259,8 +259,8 @@ def reference_of(network: Network, leads_mv: Samples, rate_hz: float) -> Referen
         Where Lead I is not known, or the model puts out no features.
     """
     spec = network.spec
-    truth = clinical_frame(_bridged(leads_mv), rate_hz, spec.filters, spec.rate_hz)
-    known = _known(leads_mv, rate_hz, spec.rate_hz, truth.shape[1])
+    truth = clinical_frame(bridged(leads_mv), rate_hz, spec.filters, spec.rate_hz)
+    known = known_samples(leads_mv, rate_hz, spec.rate_hz, truth.shape[1])
     return reference_towards(network, leads_mv[0], rate_hz, np.where(known, truth, np.nan)[1:])
 
 
@@ -302,7 +302,7 @@ def reference_towards(network: Network, lead_mv: Samples, rate_hz: float, truth_
     return Reference(features, by_step(error), spec.rate_hz, by_step(generic), stated, turned)
 
 
-def _bridged(leads_mv: Samples) -> Samples:
+def bridged(leads_mv: Samples) -> Samples:
     """Missing samples on a straight line: as zeros they would be steps as high as an amplifier's offset."""
     bridged, at = leads_mv.copy(), np.arange(leads_mv.shape[1])
     for row in bridged:
@@ -312,7 +312,7 @@ def _bridged(leads_mv: Samples) -> Samples:
     return bridged
 
 
-def _known(leads_mv: Samples, rate_hz: float, to_hz: float, n: int) -> NDArray[np.bool_]:
+def known_samples(leads_mv: Samples, rate_hz: float, to_hz: float, n: int) -> NDArray[np.bool_]:
     """Which samples of each lead are known ``(leads, n)``, at another rate."""
     nearest = np.minimum((np.arange(n) * rate_hz / to_hz).round().astype(np.int64), leads_mv.shape[1] - 1)
     return np.asarray(np.isfinite(leads_mv)[:, nearest])

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from streamer.beats import BeatDetector
 from streamer.clinical import clinical_frame
 from streamer.errors import InputError
-from streamer.fitting import Reference, reference_towards
+from streamer.fitting import Reference, bridged, known_samples, reference_towards
 from streamer.leads import SEVEN
 from streamer.network import Network
 from streamer.stream import Samples
@@ -41,9 +41,9 @@ def sequence_reference(
     network : Network
         That puts out features.
     lead_mv : array (n,)
-        Lead I.
+        Lead I; NaN where it is not known.
     strips : mapping of str to (array, float)
-        By lead, out of `SEVEN`: its samples, mV, and their rate.
+        By lead, out of `SEVEN`: its samples, mV (NaN as in Lead I), and their rate.
     rate_hz : float
         Of Lead I.
 
@@ -78,12 +78,16 @@ def sequence_reference(
         for r in beats:
             a, b = max(r - before, 0), min(r + after, truth.shape[1])
             truth[row, a:b] = template[a - r + before : b - r + before]
+    truth[:, ~np.isfinite(one)] = np.nan
     return reference_towards(network, lead_mv, rate_hz, truth), tuple(notes)
 
 
 def _clinical(network: Network, lead_mv: Samples, rate_hz: float) -> Samples:
+    """In the clinical frame; NaN where it is not known."""
     spec = network.spec
-    return np.asarray(clinical_frame(lead_mv[None], rate_hz, spec.filters, spec.rate_hz)[0])
+    frame = clinical_frame(bridged(lead_mv[None]), rate_hz, spec.filters, spec.rate_hz)
+    frame[~known_samples(lead_mv[None], rate_hz, spec.rate_hz, frame.shape[1])] = np.nan
+    return np.asarray(frame[0])
 
 
 def _beats(lead_mv: Samples, rate_hz: float) -> NDArray[np.int64]:

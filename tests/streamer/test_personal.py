@@ -320,6 +320,27 @@ def test_a_strip_becomes_the_truth_under_every_beat_and_nowhere_else(network):
             assert not known.any()
 
 
+def test_what_was_lost_of_lead_i_or_of_a_strip_is_nobodys_beat(network):
+    """An amplifier's offset on, so that a loss taken for zero would be the steepest beat of all."""
+    held, one = lead(seed=20, bpm=64) + 3, lead() + 3
+    strips = {"V2": (held, RATE_HZ)}
+    whole, _ = sequence_reference(network, one, strips, RATE_HZ)
+    lossy = held.copy()
+    lossy[700:900] = np.nan
+    reference, notes = sequence_reference(network, one, {"V2": (lossy, RATE_HZ)}, RATE_HZ)
+    assert not notes
+    both = np.isfinite(whole.error_mv[2]) & np.isfinite(reference.error_mv[2])
+    assert both.sum() > 0.95 * np.isfinite(whole.error_mv[2]).sum()
+    assert np.abs(whole.error_mv[2] - reference.error_mv[2])[both].max() < 0.1
+
+    lossy = one.copy()
+    lossy[1200:1400] = np.nan
+    reference, _ = sequence_reference(network, lossy, strips, RATE_HZ)
+    steps = slice(-(-(1200 + AHEAD) // STRIDE), (1400 + AHEAD) // STRIDE)
+    assert np.isnan(reference.error_mv[:, :, steps]).all()
+    assert np.isfinite(reference.error_mv[2]).any()
+
+
 @pytest.mark.parametrize("shift", [-12, 0, 9])
 def test_a_mean_beat_is_laid_where_the_estimate_has_it(shift):
     """The estimate is half as large and noisy; the beat of the strip was found elsewhere in it."""
