@@ -21,7 +21,7 @@ from streamer.stream import Chunk, Event, Placement, Samples, StreamInfo
 
 OF_THE_RUN = (
     *("state", "lost", "dropped", "failed", "disk", "recording", "repaired", "replay"),
-    *("beat", "quality", "alarm", "silence"),
+    *("beat", "quality", "alarm", "silence", "drift"),
 )
 """Kinds of recorded events that were about that run and its files, or that are found anew; the others
 are told again."""

@@ -14,6 +14,8 @@ from streamer.stream import State, StreamInfo
 
 RESEARCH_USE = "Research use, not for diagnosis. Eleven of the twelve leads are estimates."
 
+RECALIBRATE = "recalibrate (C)"
+
 
 class Elided(QLabel):
     """Words of the source's making: never taken for markup, cut with an ellipsis where there is no room."""
@@ -52,6 +54,8 @@ class Standing:
     """For too long no sample came."""
     settling: bool
     untrusted: bool
+    recalibrate: bool
+    """Lead I no longer looks like the person's reference."""
     algorithmic_ms: float
     hold_back_ms: float | None
     lost: int
@@ -70,19 +74,23 @@ class Header:
         self.state = QLabel()
         self.scale = QLabel()
         self.model = Elided()
+        self.recalibrate = QLabel(RECALIBRATE)
         self.health = Elided()
         self.research = QLabel(RESEARCH_USE)
         self.news = Elided()
         self.frozen = QLabel()
-        for label in (self.source, self.state, self.scale, self.research):
+        for label in (self.source, self.state, self.scale, self.research, self.recalibrate):
             label.setProperty("heavy", True)
         for label in (self.model, self.health, self.news):
             label.setProperty("soft", True)
         self.frozen.setObjectName("frozen")
         self.frozen.hide()
+        self.recalibrate.setProperty("warning", True)
+        self.recalibrate.setToolTip("Lead I no longer looks like the reference's")
+        self.recalibrate.hide()
         self.above = (
             _bar((self.source, 2), (self.lead, 1), None, self.frozen, self.state, self.scale),
-            _bar((self.model, 1), None, (self.health, 3)),
+            _bar((self.model, 1), self.recalibrate, None, (self.health, 3)),
         )
         self.under = _bar(self.research, None, (self.news, 3))
 
@@ -109,6 +117,7 @@ class Header:
             state, alarming = "live, input not to be trusted", True
         if how.quiet and how.age_s is not None:
             state, alarming = f"{state}: no sample for {how.age_s:.0f} s", True
+        self.recalibrate.setVisible(how.recalibrate)
         self.state.setText(f"● {state}")
         self.state.setStyleSheet(f"color: {theme.warning if alarming else theme.ink}")
         said = []

@@ -132,6 +132,7 @@ class MonitorWindow(QMainWindow):
         self._newest: tuple[float, Frame] | None = None
         self._frozen: LookingBack | None = None
         self._state = State.WAITING
+        self._recalibrate = False
         self._news = " · ".join(info.notes)
         self.setWindowTitle(f"mecg monitor: {info.source}")
         self.header.begin(info, model_text)
@@ -194,6 +195,8 @@ class MonitorWindow(QMainWindow):
             listener.event(event)
         if event.state is not None:
             self._state = event.state
+        if event.kind == "drift":
+            self._recalibrate = event.value > 0
         if event.kind != "beat":
             self._news = event.text
         changed = self._past.event(event)
@@ -245,6 +248,7 @@ class MonitorWindow(QMainWindow):
                 age_s=age_s,
                 quiet=(age_s or 0.0) > _QUIET_S and self._state not in (State.ENDED, State.PAUSED),
                 settling=self._newest is not None and bool(self._newest[1].settling.any()),
+                recalibrate=self._recalibrate,
                 untrusted=bool(self._past.untrusted) and math.isinf(self._past.untrusted[-1][1]),
                 algorithmic_ms=self._algorithmic_latency_ms,
                 hold_back_ms=None if self._hold_back is None else 1e3 * self._hold_back.hold_back_s,

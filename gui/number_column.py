@@ -110,7 +110,7 @@ class NumberColumn:
         self._tell_latency()
         self._say("Recording", *numbers.recording(now_s))
         self._say("Battery", numbers.battery(), numbers.battery_percent <= 10)
-        self._say("Model", numbers.model())
+        self._say("Model", *numbers.model())
 
     def dress(self, theme: Theme) -> None:
         """Take on these colours."""

@@ -31,6 +31,7 @@ class Numbers:
         """Forget everything: another stream begins."""
         self._info = info
         self._whose = "generic" if description is None else description.whose
+        self._recalibrate = False
         self._beat_s = math.nan  # on the stream's axis
         self._bpm = math.nan
         self._newest: tuple[float, Frame] | None = None
@@ -57,6 +58,8 @@ class Numbers:
             self._note_beat(event)
         elif event.kind == "quality" and event.quality is not None:
             self._quality = event.quality
+        elif event.kind == "drift":
+            self._recalibrate = event.value > 0
         elif event.kind == "battery" and math.isfinite(event.value):
             self.battery_percent = event.value
         elif event.kind == "recording":
@@ -152,9 +155,9 @@ class Numbers:
         said = duration(min(now_s, ended_s) - began_s)
         return f"{said}, FAILED" if failed else said, failed
 
-    def model(self) -> str:
-        """Whose model it is: everybody's, or one person's."""
-        return self._whose
+    def model(self) -> tuple[str, bool]:
+        """Whose model it is, everybody's or one person's, and whether Lead I no longer looks like theirs."""
+        return f"{self._whose}\nrecalibrate" if self._recalibrate else self._whose, self._recalibrate
 
 
 def duration(seconds: float) -> str:

@@ -8,7 +8,8 @@ import dataclasses
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Callable, Iterator
 from importlib import metadata
 from math import ceil
 from pathlib import Path
@@ -147,24 +148,50 @@ def core_of(
 def vitals_of(description: SessionDescription, core: Pipeline | AsRecorded | None = None) -> Vitals:
     """What watches the beats, the alarms and the quality of a session's measured lead; compiled.
 
-    With the core of a calibrated session it also says when the calibration no longer fits.
+    With the core of a calibrated session it also says when the calibration no longer fits; of one that is
+    shown as recorded, when that was said then.
     """
     with deferred(), without_linear_algebra():
         BeatDetector(description.rate_hz).push(0, np.zeros(1, np.float32))
     delay_s = description.latency.low_pass_delay_10hz_ms / 1e3
-    if isinstance(core, Pipeline) and description.calibration:
-        return _VitalsAndDrift(description.rate_hz, description.stream, delay_s, core)
+    if core is not None and description.calibration:
+        drifts = _drifts_as_recorded(core) if isinstance(core, AsRecorded) else _drifts(core)
+        return _VitalsAndDrift(description.rate_hz, description.stream, delay_s, drifts)
     return Vitals(description.rate_hz, description.stream, delay_s)
 
 
 class _VitalsAndDrift(Vitals):
-    def __init__(self, rate_hz: float, stream: StreamInfo, delay_s: float, core: Pipeline) -> None:
+    def __init__(
+        self, rate_hz: float, stream: StreamInfo, delay_s: float, drifts: Callable[[float], list[Event]]
+    ) -> None:
         super().__init__(rate_hz, stream, delay_s)
-        self._core, self._watch = core, DriftWatch()
+        self._drifts = drifts
 
     def push(self, frame: Frame) -> list[Event]:
         """As `Vitals.push`."""
-        return super().push(frame) + self._watch.push(self._core.drift, frame.stop / frame.rate_hz)
+        return super().push(frame) + self._drifts(frame.stop / frame.rate_hz)
+
+
+def _drifts(core: Pipeline) -> Callable[[float], list[Event]]:
+    """What is to be told of a calibration at an instant of the stream."""
+    watch = DriftWatch()
+    return lambda at_s: watch.push(core.drift, at_s)
+
+
+def _drifts_as_recorded(core: AsRecorded) -> Callable[[float], list[Event]]:
+    """What was told of it then, up to an instant; of what is skipped only what stands."""
+    told_then = core.told("drift")
+    skipped = [event for event in told_then if event.at_s < 0][-1:]
+    left = deque(dataclasses.replace(event, at_s=0.0) for event in skipped if event.value > 0)
+    left.extend(event for event in told_then if event.at_s >= 0)
+
+    def until(at_s: float) -> list[Event]:
+        told = []
+        while left and left[0].at_s <= at_s:
+            told.append(left.popleft())
+        return told
+
+    return until
 
 
 def attach_recorder(session: Session, args: argparse.Namespace) -> None:

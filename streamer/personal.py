@@ -145,9 +145,8 @@ class PersonalStepper:
         return self._mean / self._correct.usual
 
     def reset(self) -> None:
-        """Forget: the state that silence leaves behind."""
+        """Forget: the state that silence leaves behind.  Of the drift nothing was learned, so it stands."""
         self._stepper.reset()
-        self._mean = self._correct.usual
 
     def push(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
         """As `Stepper.push`, the correction made."""

@@ -160,13 +160,17 @@ class Quality(Enum):
     """Something that the model was not made for: its twelve leads are not to be relied on."""
 
 
+UNTRUSTED = frozenset({Quality.OUT_OF_RANGE, Quality.NO_CONTACT})
+"""While one of these holds the traces are grey: what is made of such an input means nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """Something that happened beside the samples; one stream of them serves monitor and log."""
 
     kind: str
     """``state``, ``lost``, ``dropped``, ``contact``, ``battery``, ``marker``, ``beat``, ``quality``,
-    ``alarm`` ..."""
+    ``alarm``, ``drift`` ..."""
     text: str
     """One sentence for a person."""
     host_s: float = math.nan
@@ -180,7 +184,8 @@ class Event:
     ``beat`` the R peak."""
     value: float = math.nan
     """Of a ``beat`` the heart rate in bpm (nan while unknown), of an ``alarm`` 1 as it rises and 0 as it
-    ends, of ``contact`` 1 or 0, of ``battery`` percent."""
+    ends, of ``contact`` 1 or 0, of ``battery`` percent, of a ``drift`` how many times further than the
+    reference's Lead I lies from a person's calibration, and 0 as it fits again."""
     quality: frozenset[Quality] | None = None
     """On ``quality`` events: all that is wrong now, empty where nothing is."""
 

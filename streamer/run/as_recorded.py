@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import dataclasses
-from math import ceil, floor
+from math import ceil, floor, isfinite, nan
 
 import numpy as np
 
 from streamer.run.recording import Recording
-from streamer.stream import Chunk, Frame
+from streamer.stream import Chunk, Event, Frame
 
 
 class AsRecorded:
@@ -46,6 +46,15 @@ class AsRecorded:
         self.lost += int(np.count_nonzero(~np.isfinite(chunk.lead_mv)))
         self._chunk = chunk
         return self._until(floor(chunk.stop * self._ratio - self._late))
+
+    def told(self, kind: str) -> list[Event]:
+        """The recorded events of a kind, in order, on the axis of what is played; before 0 what it skips."""
+        since_s = self._origin / self._rate_hz
+        return [
+            dataclasses.replace(event, host_s=nan, at_s=event.at_s - since_s)
+            for event in self._recording.events
+            if event.kind == kind and isfinite(event.at_s)
+        ]
 
     def finish(self) -> list[Frame]:
         """The rest."""

@@ -34,7 +34,9 @@ class JsonLines:
     was lost is null.  Between them objects of type ``event``: a ``beat`` has ``at_s`` (of the R peak,
     seconds since sample 0) and the heart rate as ``value``.  And after each second of the signal one
     of type ``status``: ``seconds``, ``state``, ``source_rate_hz``, ``hr_bpm``, ``quality`` (a list of what
-    is wrong, null while unknown), ``lost`` and ``latency_ms`` (``algorithmic``, ``now``, ``p99``).
+    is wrong, null while unknown), ``recalibrate`` (whether Lead I no longer looks like the person's
+    reference, null where the model is generic), ``lost`` and ``latency_ms`` (``algorithmic``, ``now``,
+    ``p99``).
 
     Parameters
     ----------

@@ -37,6 +37,7 @@ class Standing:
         self._frame_s = 0.0
         self._beat: Event | None = None
         self._wrong: frozenset[Quality] | None = None
+        self._recalibrate = False if description.calibration else None
         self._latency_ms = nan
         self._latencies = Histogram()
 
@@ -56,13 +57,15 @@ class Standing:
             self._latencies.add(self._latency_ms)
 
     def event(self, event: Event) -> None:
-        """Take a state, a beat, a quality."""
+        """Take a state, a beat, a quality, a drift."""
         if event.state is not None:
             self.state = event.state
         if event.kind == "beat":
             self._beat = event
         if event.quality is not None:
             self._wrong = event.quality
+        if event.kind == "drift":
+            self._recalibrate = event.value > 0
 
     @property
     def bpm(self) -> float:
@@ -79,6 +82,7 @@ class Standing:
             "source_rate_hz": self._rate_hz,
             "hr_bpm": round(self.bpm, 1) if isfinite(self.bpm) else None,
             "quality": None if self._wrong is None else sorted(flag.name.lower() for flag in self._wrong),
+            "recalibrate": self._recalibrate,
             "lost": self._lost(),
             "latency_ms": {
                 "algorithmic": round(self._algorithmic_ms, 4),
@@ -89,7 +93,10 @@ class Standing:
 
     def text(self) -> str:
         """One line for a person."""
-        parts = [self.state.value, f"{self._rate_hz:g} Hz", f"{self._stop / self._rate_hz:.1f} s"]
+        parts = [self.state.value]
+        if self._recalibrate:
+            parts.append("RECALIBRATE")  # in front: a narrow terminal cuts the end off
+        parts += [f"{self._rate_hz:g} Hz", f"{self._stop / self._rate_hz:.1f} s"]
         parts.append(f"HR {self.bpm:.0f}" if isfinite(self.bpm) else "HR --")
         parts.append(f"quality {self._quality_words()}")
         parts.append(f"lost {self._lost()}")

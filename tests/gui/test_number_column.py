@@ -50,14 +50,18 @@ def test_it_says_what_the_numbers_say(column: NumberColumn, frame: MakeFrame) ->
     assert column.values["Recording"].text() == "off" and column.values["Model"].text() == "generic"
 
 
-def test_whose_calibration_it_is_is_not_cut(column: NumberColumn, qtbot: QtBot) -> None:
+@pytest.mark.parametrize("drifted", [False, True])
+def test_whose_calibration_it_is_is_not_cut(column: NumberColumn, qtbot: QtBot, drifted: bool) -> None:
     about = replace(description(), calibration="s0010_re, calibrated 2026-11-23")
     column.begin(INFO, about)
+    if drifted:
+        column.event(Event("drift", "recalibrate: ...", value=3.1))
     column.tell(0.0)
     qtbot.wait(1)
     value = column.values["Model"]
     words = value.text().split()
     assert words[0] == "personal:"
+    assert ("recalibrate" in words) is drifted is bool(value.property("wrong"))
     assert all(value.fontMetrics().horizontalAdvance(word) <= value.width() for word in words)
     assert value.height() >= value.heightForWidth(value.width())
 

@@ -149,7 +149,17 @@ def test_another_stream_forgets_all(live: Come) -> None:
     live(numbers, 1.2)
     numbers.begin(None, None)
     assert numbers.bpm(1.2) == UNKNOWN and numbers.quality(1.2)[0] == "checking" and not numbers.rr_ms()
-    assert numbers.model() == "generic"
+    assert numbers.model() == ("generic", False)
+
+
+def test_recalibrate_stays_until_it_fits_again() -> None:
+    numbers = Numbers()
+    numbers.event(Event("drift", "recalibrate: Lead I no longer looks like the reference's", value=3.2))
+    numbers.event(Event("quality", "", quality=frozenset({Quality.NOISY})))
+    numbers.event(Event("lost", "5 samples lost", count=5))
+    assert numbers.model() == ("generic\nrecalibrate", True)
+    numbers.event(Event("drift", "the calibration fits again", value=0.0))
+    assert numbers.model() == ("generic", False)
 
 
 def test_durations_read_like_a_clock() -> None:
