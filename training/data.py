@@ -4,6 +4,10 @@
 from __future__ import annotations
 
 import csv
+import hashlib
+import os
+import sys
+import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -15,6 +19,7 @@ from scipy.spatial.transform import Rotation
 
 from devices.wfdb_record import Record
 from streamer.clinical import clinical_frame
+from streamer.errors import InputError
 from streamer.filters import BandSplitter, Filters
 from streamer.front import FrontEnd
 from streamer.leads import PREDICTED
@@ -65,37 +70,81 @@ class Records:
 def load(data: Path, folds: Sequence[int], cache: Path) -> Records:
     """Read the 100 Hz records of some folds, through a cache of packed arrays.
 
+    A packed fold knows the rows of the table that it was made of; where they are others now, or it is
+    broken, it is made anew.
+
     Raises
     ------
     InputError
-        Where ``data`` does not hold what ptbxl_database.csv names.
+        Where ``data`` holds no ptbxl_database.csv, that names no record of a fold, or a record is not there.
     """
-    parts = [_load_fold(data, fold, cache) for fold in folds]
+    table = data / "ptbxl_database.csv"
+    try:
+        with table.open(newline="", encoding="utf-8") as handle:
+            rows = list(csv.DictReader(handle))
+    except FileNotFoundError as error:
+        raise InputError(f"{data} holds no ptbxl_database.csv: name a PTB-XL folder") from error
+    parts = []
+    for fold in folds:
+        of_fold = [row for row in rows if int(float(row["strat_fold"])) == fold]
+        if not of_fold:
+            raise InputError(f"{table} lists no record of fold {fold}: get all of PTB-XL")
+        packed = cache / f"fold{fold:02d}.npz"
+        parts.append(_unpacked(packed, of_fold) or _pack(packed, of_fold, data))
     return Records(
         *(np.concatenate([getattr(p, k) for p in parts]) for k in ("ecg_id", "patient_id", "leads_uv"))
     )
 
 
-def _load_fold(data: Path, fold: int, cache: Path) -> Records:
-    packed = cache / f"fold{fold:02d}.npz"
-    if not packed.exists():
-        with (data / "ptbxl_database.csv").open(newline="") as handle:
-            rows = [row for row in csv.DictReader(handle) if int(float(row["strat_fold"])) == fold]
-        ids, patients, eights = [], [], []
-        for row in rows:
-            record = Record(data / row["filename_lr"])
-            leads_mv = record.read()
-            eight = leads_mv[[record.row(lead) for lead in PREDICTED]]
-            aside = leads_mv[record.row("III")] - (eight[1] - eight[0])
-            if np.abs(aside).max() * 1e3 > LIMB_LAW_UV or (np.ptp(eight, axis=1) == 0).any():
-                continue
-            ids.append(int(row["ecg_id"]))
-            patients.append(int(float(row["patient_id"])))
-            eights.append(np.rint(eight * 1e3).astype(np.int16))
-        cache.mkdir(parents=True, exist_ok=True)
-        np.savez(packed, ecg_id=ids, patient_id=patients, leads_uv=np.stack(eights))
-    with np.load(packed) as arrays:
-        return Records(arrays["ecg_id"], arrays["patient_id"], arrays["leads_uv"])
+def _made_of(rows: Sequence[dict[str, str]]) -> str:
+    """What tells a packed fold from one of other records, or of ones that were read otherwise."""
+    read = [(row["ecg_id"], row["patient_id"], row["filename_lr"]) for row in rows]
+    return hashlib.sha256(repr((PREDICTED, LIMB_LAW_UV, read)).encode()).hexdigest()
+
+
+def _unpacked(packed: Path, rows: Sequence[dict[str, str]]) -> Records | None:
+    """A packed fold, or none where there is none that can be used."""
+    try:
+        with packed.open("rb") as handle, np.load(handle) as arrays:
+            if str(arrays["made_of"]) == _made_of(rows):
+                return Records(arrays["ecg_id"], arrays["patient_id"], arrays["leads_uv"])
+        why = "was made of other records"
+    except FileNotFoundError:
+        return None
+    except KeyError:
+        why = "does not say what it was made of"
+    except (zipfile.BadZipFile, EOFError, ValueError):
+        why = "is broken"
+    print(f"{packed} {why}: made anew", file=sys.stderr)
+    return None
+
+
+def _pack(packed: Path, rows: Sequence[dict[str, str]], data: Path) -> Records:
+    """Read a fold's records, and keep them; a crash leaves what was there."""
+    ids, patients, eights = [], [], []
+    for row in rows:
+        record = Record(data / row["filename_lr"])
+        leads_mv = record.read()
+        eight = leads_mv[[record.row(lead) for lead in PREDICTED]]
+        aside = leads_mv[record.row("III")] - (eight[1] - eight[0])
+        if np.abs(aside).max() * 1e3 > LIMB_LAW_UV or (np.ptp(eight, axis=1) == 0).any():
+            continue
+        ids.append(int(row["ecg_id"]))
+        patients.append(int(float(row["patient_id"])))
+        eights.append(np.rint(eight * 1e3).astype(np.int16))
+    records = Records(np.array(ids), np.array(patients), np.stack(eights))
+    packed.parent.mkdir(parents=True, exist_ok=True)
+    part = packed.with_suffix(f".{os.getpid()}.part")  # two runs may pack the same fold at once
+    with part.open("wb") as handle:
+        np.savez(
+            handle,
+            made_of=_made_of(rows),
+            ecg_id=records.ecg_id,
+            patient_id=records.patient_id,
+            leads_uv=records.leads_uv,
+        )
+    part.replace(packed)
+    return records
 
 
 def network_input(
@@ -217,8 +266,10 @@ class Batches:
     def __len__(self) -> int:
         return len(self.records.ecg_id) // self.batch
 
-    def epoch(self, rng: np.random.Generator) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
-        """Batches of input ``(batch, 4, n + hold)`` and truth ``(batch, 8, n)``, mV."""
+    def epoch(
+        self, rng: np.random.Generator, first: int = 0
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """Batches of input ``(batch, 4, n + hold)`` and truth ``(batch, 8, n)``, mV, from ``first`` on."""
         order = rng.permutation(len(self.records.ecg_id))
         for b in range(len(self)):
             chosen = order[b * self.batch : (b + 1) * self.batch]
@@ -229,13 +280,21 @@ class Batches:
                 length = rng.integers(1, round(LONGEST_GAP_S * RATE_HZ))
                 at = rng.integers(0, lead.shape[1] - length)
                 lead[i, at : at + length] = np.nan
+            noise_mv = {
+                int(i): self._noise_mv(lead[i], rng)
+                for i in np.flatnonzero(rng.random(len(lead)) < self.noise_share)
+            }
+            if b < first:
+                continue  # all chance of it is drawn, so the next ones are what they always are
             x = np.stack([self.bands_of(row, self.filters, self.rate_hz, hold=self.hold) for row in lead])
-            for i in np.flatnonzero(rng.random(len(lead)) < self.noise_share):
-                level_mv = np.nanstd(lead[i]) * 10 ** (-rng.uniform(*NOISE_DB) / 20)
-                noise = level_mv * disturbance(x.shape[-1] - self.hold, self.rate_hz, rng)
+            for i, noise in noise_mv.items():
                 # The filters are linear, so what the noise adds to the bands can be added to them;
                 # hum has no place in records of 100 Hz. A lost sample stays lost.
-                noise_mv = noise.astype(np.float32)
-                added = self.bands_of(noise_mv, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
+                added = self.bands_of(noise, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
                 x[i] += added * (x[i] != 0)
             yield x, mixed @ self.truth_uv[chosen].astype(np.float32) / 1e3
+
+    def _noise_mv(self, lead_mv: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
+        """A disturbance as long as the truth, `NOISE_DB` below a record."""
+        level_mv = np.nanstd(lead_mv) * 10 ** (-rng.uniform(*NOISE_DB) / 20)
+        return (level_mv * disturbance(self.truth_uv.shape[-1], self.rate_hz, rng)).astype(np.float32)

@@ -60,7 +60,7 @@ def main() -> int:
     """Fit, choose and print."""
     parser = argparse.ArgumentParser(prog="python -m training.polarity", description=__doc__)
     parser.add_argument("data", type=Path, help="PTB-XL")
-    parser.add_argument("--cache", type=Path, default=Path("out/cache"))
+    parser.add_argument("--cache", type=Path, default=Path("training/cache"))
     parser.add_argument("--model", type=Path, default=Path("streamer/models/mecgnet-low.onnx"))
     args = parser.parse_args()
     network = Network(args.model.read_bytes())

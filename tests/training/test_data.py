@@ -1,17 +1,22 @@
 """What a network learns from."""
 
+import csv
+import shutil
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from streamer.errors import InputError
 from streamer.filters import BandSplitter
-from training.data import DOWER, FRANK, Batches, Records, disturbance, network_input, targets, turned
+from training.data import DOWER, FRANK, Batches, Records, disturbance, load, network_input, targets, turned
 from training.filter_design import design
 
 RATE_HZ = 250.0
 FILTERS = design(RATE_HZ)
+RECORDINGS = Path(__file__).parents[2] / "recordings" / "ptb-xl"
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +119,88 @@ def test_input_and_truth_are_of_the_same_turned_heart(records: Records) -> None:
         turned_mv = (mixed[0] @ records.leads_uv[i] / 1e3).astype(np.float32)
         again = network_input(turned_mv, FILTERS, RATE_HZ)
         np.testing.assert_allclose(record, again, atol=0.005)
+
+
+def test_an_epoch_goes_on_in_its_middle_with_the_batches_that_it_would_have_had(records: Records) -> None:
+    made = batches(records, gain_spread=0.2, gaps=0.5, noise=0.5)
+    whole = list(made.epoch(np.random.default_rng(7)))
+    ((x, truth),) = made.epoch(np.random.default_rng(7), first=1)
+    np.testing.assert_array_equal(x, whole[1][0])
+    np.testing.assert_array_equal(truth, whole[1][1])
+
+
+def a_ptb_xl(folder: Path, **folds: int) -> Path:
+    """A data set of some of the bundled records."""
+    folder.mkdir()
+    with (folder / "ptbxl_database.csv").open("w", newline="") as file:
+        table = csv.writer(file)
+        table.writerow(["ecg_id", "patient_id", "strat_fold", "filename_lr"])
+        for name, fold in folds.items():
+            table.writerow([name[1:], f"{name[1:]}.0", fold, f"{name[1:]}_hr"])
+    for name in folds:
+        for suffix in (".hea", ".dat"):
+            shutil.copy(RECORDINGS / f"{name[1:]}_hr{suffix}", folder)
+    return folder
+
+
+def test_a_fold_is_read_once_and_packed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data, cache = a_ptb_xl(tmp_path / "data", _00010=1, _00155=2, _00189=1), tmp_path / "cache"
+    read = load(data, [1, 2], cache)
+    assert read.ecg_id.tolist() == [10, 189, 155]
+    for path in data.glob("*.dat"):
+        path.unlink()
+    again = load(data, [1, 2], cache)
+    for one, other in zip((read.ecg_id, read.leads_uv), (again.ecg_id, again.leads_uv), strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert sorted(path.name for path in cache.iterdir()) == ["fold01.npz", "fold02.npz"]
+    assert capsys.readouterr().err == ""
+
+
+def test_a_fold_packed_of_other_records_is_made_anew_and_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache = tmp_path / "cache"
+    tried = a_ptb_xl(tmp_path / "tried", _00010=1)
+    assert load(tried, [1], cache).ecg_id.tolist() == [10]
+    whole = a_ptb_xl(tmp_path / "whole", _00010=1, _00189=1)
+    assert load(whole, [1], cache).ecg_id.tolist() == [10, 189]
+    assert "made of other records: made anew" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("left", [0, 0.5, 0.99, None], ids=["nothing", "half", "most of it", "no mark"])
+def test_a_broken_fold_or_one_of_before_is_made_anew_and_says_so(
+    left: float | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data, packed = a_ptb_xl(tmp_path / "data", _00010=1), tmp_path / "cache" / "fold01.npz"
+    good = load(data, [1], packed.parent)
+    whole = packed.read_bytes()
+    if left is None:
+        np.savez(packed, ecg_id=[7], patient_id=[7], leads_uv=good.leads_uv)
+    else:
+        packed.write_bytes(whole[: round(left * len(whole))])
+    assert load(data, [1], packed.parent).ecg_id.tolist() == [10]
+    assert "made anew" in capsys.readouterr().err
+    assert packed.read_bytes() == whole
+
+
+def test_a_fold_that_is_killed_while_it_is_packed_leaves_no_fold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, cache = a_ptb_xl(tmp_path / "data", _00010=1), tmp_path / "cache"
+
+    def killed(handle: Any, **arrays: Any) -> None:
+        Path(getattr(handle, "name", handle)).write_bytes(b"PK")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(np, "savez", killed)
+        load(data, [1], cache)
+    assert not (cache / "fold01.npz").exists()
+    assert load(data, [1], cache).ecg_id.tolist() == [10]
+
+
+def test_a_folder_that_is_no_ptb_xl_or_lacks_a_fold_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"no ptbxl_database\.csv"):
+        load(tmp_path, [1], tmp_path / "cache")
+    with pytest.raises(InputError, match="no record of fold 2"):
+        load(a_ptb_xl(tmp_path / "data", _00010=1), [1, 2], tmp_path / "cache")
