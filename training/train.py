@@ -2,7 +2,8 @@
 """Trains a network: ``python -m training.train --config FILE --data PTB-XL --out RUN``.
 
 Started again with the same ``--out`` it goes on from the last checkpoint, which is written after
-every epoch and on Ctrl-C.  ``log.csv`` in the run's folder has a line per epoch.
+every epoch and, between two batches, on Ctrl-C: the weights become what they would have become
+without a stop.  ``log.csv`` in the run's folder has a line per epoch.
 """
 
 from __future__ import annotations
@@ -12,9 +13,12 @@ import copy
 import csv
 import json
 import math
+import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import numpy as np
@@ -54,16 +58,36 @@ class Run:
         self.teachers: list[MEcgNet] = []
         self.epoch = 0
         self.step = 0
+        self.batch = 0
+        """So many batches of the epoch are done,"""
+        self.sum_mv = 0.0
+        """their losses summed up,"""
+        self.seconds = 0.0
+        """and how long they took."""
+        self.stop = False
+        """Set this to end an epoch after the batch that is being learnt."""
         self._compiled_loss = torch.compile(self._loss)
 
-    def train_epoch(self, batches: Batches) -> float:
-        """One pass over the training records; returns the mean loss, mV."""
+    def train_epoch(self, batches: Batches) -> float | None:
+        """One pass over the training records, or the rest of it.
+
+        Returns
+        -------
+        float or None
+            The mean loss, mV; none where `stop` ended the pass before it was through.
+        """
         # The order of an epoch follows from seed and epoch alone, so a resumed run repeats it.
         rng = np.random.default_rng([self.config.seed, self.epoch])
         steps = self.config.epochs * len(batches)
-        self.step = self.epoch * len(batches)
-        total = 0.0
-        progress = tqdm(batches.epoch(rng), total=len(batches), desc=f"epoch {self.epoch + 1}", leave=False)
+        self.step = self.epoch * len(batches) + self.batch
+        began, before_s = time.monotonic(), self.seconds if self.batch else 0.0
+        progress = tqdm(
+            batches.epoch(rng, self.batch),
+            total=len(batches),
+            initial=self.batch,
+            desc=f"epoch {self.epoch + 1}",
+            leave=False,
+        )
         for x, truth in progress:
             peaks = (self.config.peak_rate, self.config.matrix_rate)
             for optimiser, peak in zip(self.optimisers, peaks, strict=True):
@@ -77,10 +101,16 @@ class Run:
                 optimiser.step()
             self._follow()
             self.step += 1
-            total += loss.item()
-            progress.set_postfix(loss=f"{total / (progress.n + 1):.4f}")
-        self.epoch += 1
-        return total / len(batches)
+            self.batch += 1
+            self.sum_mv += loss.item()
+            self.seconds = before_s + time.monotonic() - began
+            progress.set_postfix(loss=f"{self.sum_mv / self.batch:.4f}")
+            if self.stop and self.batch < len(batches):
+                progress.close()
+                return None
+        mean_mv = self.sum_mv / len(batches)
+        self.epoch, self.batch, self.sum_mv = self.epoch + 1, 0, 0.0
+        return mean_mv
 
     def _taught(self, bands: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
         """What is learnt ``(batch, 8, n)``: the truth, drawn towards what the teachers make of it."""
@@ -143,6 +173,9 @@ class Run:
             "average": self.average.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
             "epoch": self.epoch,
+            "batch": self.batch,
+            "sum_mv": self.sum_mv,
+            "seconds": self.seconds,
         }
         torch.save(state, path.with_suffix(".part"))
         path.with_suffix(".part").replace(path)
@@ -155,6 +188,9 @@ class Run:
         for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
         self.epoch = state["epoch"]
+        # Earlier checkpoints end with an epoch.
+        self.batch, self.sum_mv = state.get("batch", 0), state.get("sum_mv", 0.0)
+        self.seconds = state.get("seconds", 0.0)
 
 
 def share_of_peak(done: float) -> float:
@@ -299,19 +335,38 @@ def main() -> None:
     shapes = [teacher.shape for teacher in run.teachers]
     batches = batches_of(config, learn, truth, filters, shapes=shapes)
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
-    try:
-        while run.epoch < config.epochs:
-            began = time.monotonic()
+    with stopped_between_batches(run):
+        while run.epoch < config.epochs and not run.stop:
             loss = run.train_epoch(batches)
             run.save(checkpoint)
+            if loss is None:
+                break
+            began = time.monotonic()
             score = scores(run.average, choose, truth_choose, filters, config.rate_hz)
-            line = {"epoch": run.epoch, "loss_mv": loss, **score, "seconds": time.monotonic() - began}
+            seconds = run.seconds + time.monotonic() - began
+            line = {"epoch": run.epoch, "loss_mv": loss, **score, "seconds": seconds}
             log(args.out / "log.csv", line)
             print("  ".join(f"{k} {v:.4f}" if isinstance(v, float) else f"{k} {v}" for k, v in line.items()))
-    except KeyboardInterrupt:
-        run.save(checkpoint)
-        print(f"interrupted after epoch {run.epoch}; run again to go on")
-        raise SystemExit(130) from None
+    if run.epoch < config.epochs:
+        print(
+            f"interrupted in epoch {run.epoch + 1} after {run.batch} batches; run again to go on from there"
+        )
+        raise SystemExit(130)
+
+
+@contextmanager
+def stopped_between_batches(run: Run) -> Iterator[None]:
+    """Ctrl-C ends a run's epoch after the batch that is being learnt, a second one whatever is done."""
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        run.stop = True
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def log(path: Path, line: dict[str, Any]) -> None:

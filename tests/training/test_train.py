@@ -1,8 +1,12 @@
 """How a network learns."""
 
+import csv
 import json
+import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +14,11 @@ import pytest
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
 from training import config as configuration  # noqa: E402
+from training import train  # noqa: E402
 from training.average import mean_of  # noqa: E402
+from training.data import Records  # noqa: E402
 from training.network import ModuleShape, NetworkShape, mixing  # noqa: E402
-from training.train import WARM_UP, Run, share_of_peak  # noqa: E402
+from training.train import WARM_UP, Mixing, Run, share_of_peak  # noqa: E402
 
 # torch.compile loads parts of torch that torch itself calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning")
@@ -62,6 +68,69 @@ def test_a_run_that_is_taken_up_goes_on_as_if_it_had_not_stopped(tmp_path: Path)
         a_step(run)
     for one, other in zip(whole.network.parameters(), taken_up.network.parameters(), strict=True):
         torch.testing.assert_close(one, other)
+
+
+def some_records(data: Path, folds: list[int], cache: Path) -> Records:
+    walk = np.cumsum(np.random.default_rng(len(folds)).normal(0, 20, (16, 8, 1000)), axis=2)
+    ids = np.arange(16)
+    return Records(ids, ids, (walk - walk.mean(axis=2, keepdims=True)).astype(np.int16))
+
+
+def trained(out: Path) -> tuple[dict[str, Any], list[dict[str, str]]]:
+    """The checkpoint and the log, less how long each epoch took, of two epochs of four batches."""
+    tiny = "modules=[{stride=4,channels=4,dilations=[1],inputs=[0,1,2],split=false}]"
+    settings = [f"--set={change}" for change in (tiny, "epochs=2", "batch=4", "noise_share=0.5")]
+    folders = [f"--config={CONFIG}", "--data=none", f"--out={out}", "--device=cpu"]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(torch, "compile", lambda function: function)
+        patch.setattr(train, "load", some_records)
+        patch.setattr(sys, "argv", ["train", *folders, *settings])
+        train.main()
+    with (out / "log.csv").open(newline="") as handle:
+        lines = [{k: v for k, v in line.items() if k != "seconds"} for line in csv.DictReader(handle)]
+    return torch.load(out / "checkpoint.pt", weights_only=True), lines
+
+
+@pytest.mark.parametrize("at", [2, 6, 8], ids=["in the first epoch", "in the second", "at the very end"])
+def test_a_run_that_ctrl_c_stopped_anywhere_ends_as_if_it_had_not_stopped(at: int, tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+    whole, lines = trained(tmp_path / "whole")
+    steps, step = 0, Mixing.step
+
+    def interrupted(self: Mixing, closure: Any = None) -> Any:
+        """Ctrl-C between the two optimisers' steps of one batch."""
+        nonlocal steps
+        steps += 1
+        if steps == at:
+            signal.raise_signal(signal.SIGINT)
+        return step(self, closure)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Mixing, "step", interrupted)
+        if at < 8:
+            with pytest.raises(SystemExit) as end:
+                trained(tmp_path / "stopped")
+            assert end.value.code == 130
+            assert steps == at
+        taken_up, again = trained(tmp_path / "stopped")
+    assert steps == 8  # no batch was learnt twice
+    assert again == lines
+    for part in ("network", "average"):
+        for name, weight in whole[part].items():
+            assert torch.equal(weight, taken_up[part][name]), name
+
+
+def test_a_second_ctrl_c_ends_at_once_and_the_first_checkpoint_stays(tmp_path: Path) -> None:
+    torch.set_num_threads(1)
+
+    def interrupted(self: Mixing, closure: Any = None) -> None:
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(Mixing, "step", interrupted)
+        trained(tmp_path)
+    assert not (tmp_path / "checkpoint.pt").exists()
 
 
 def test_the_mean_of_two_runs_lies_half_way_and_counts_their_epochs(tmp_path: Path) -> None:
