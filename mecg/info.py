@@ -111,7 +111,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"mecg {facts['mecg']}, Python {facts['python']}, {facts['platform']}",
         f"packages  {packages}",
         "",
-        f"model     {model['name']} {model['version']} ({model['file']}, {model['bytes'] / 1024:.0f} kB, "
+        f"model     {model['name']} {model['version']} ({model['file']}, {model['bytes'] / 1000:.0f} kB, "
         f"SHA-256 {model['sha256'][:12]})",
         f"          {rate_hz:g} Hz, window {ms(model['window_samples'])}, hop {ms(model['hop_samples'])}, "
         f"depends on {ms(model['receptive_field_samples'])}",

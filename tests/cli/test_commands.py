@@ -70,6 +70,15 @@ def test_info_states_the_budget_that_adds_up(model: list[str], capsys: pytest.Ca
     assert facts["algorithmic_ms"]["500"]["rate_conversion"] < 10
 
 
+def test_info_states_the_size_in_kb_of_1000_bytes(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["info", "--json"]) == 0
+    count = json.loads(capsys.readouterr().out)["model"]["bytes"]
+    assert main(["info"]) == 0
+    said = re.search(r", (\d+) kB,", capsys.readouterr().out)
+    assert said is not None
+    assert abs(1000 * int(said[1]) - count) <= 500
+
+
 def test_stream_without_a_source_plays_the_bundled_recording_and_says_so(
     model: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
