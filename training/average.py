@@ -24,7 +24,9 @@ from training.train import log, scores
 
 def mean_of(runs: Sequence[Path]) -> dict[str, Any]:
     """A checkpoint with the mean of the runs' averaged weights, and the epochs of all of them."""
-    states: list[dict[str, Any]] = [torch.load(run / "checkpoint.pt", weights_only=True) for run in runs]
+    states: list[dict[str, Any]] = [
+        torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True) for run in runs
+    ]
     averages = [state["average"] for state in states]
     mean = {name: torch.stack([average[name] for average in averages]).mean(0) for name in averages[0]}
     return {"average": mean, "epoch": sum(state["epoch"] for state in states)}

@@ -138,7 +138,7 @@ def kept_or_learned(path: Path, data: Path, cache: Path, every: int) -> dict[str
     """Both classifiers: ``twelve`` and ``one``, learned once and kept at ``path``."""
     rows = {"twelve": list(range(12)), "one": ONE}
     if path.exists():
-        states = torch.load(path, weights_only=True)
+        states = torch.load(path, map_location="cpu", weights_only=True)
         found = {name: Classifier(len(leads)).eval() for name, leads in rows.items()}
         for name, classifier in found.items():
             classifier.load_state_dict(states[name])

@@ -28,7 +28,8 @@ def fit(run: Path, data: Path, cache: Path) -> dict[str, list[float]]:
     """The half-widths of the bands, as multiples of the scale, for each level and lead."""
     config = configuration.configured(configuration.facts(run / "config.json"))
     network = MEcgNet(config.shape)
-    network.load_state_dict(torch.load(run / "checkpoint.pt", weights_only=True)["average"])
+    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
+    network.load_state_dict(state["average"])
     network.eval()
     filters = design(config.rate_hz)
     records = load(data, [config.choose_fold], cache)

@@ -303,6 +303,12 @@ def scores(
     }
 
 
+def device_of(name: str) -> torch.device:
+    """``cpu`` or ``cuda``; ``auto`` is a GPU where there is one."""
+    automatic = "cuda" if torch.cuda.is_available() else "cpu"
+    return torch.device(automatic if name == "auto" else name)
+
+
 def main() -> None:
     """Train as the command line says."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -316,8 +322,7 @@ def main() -> None:
 
     facts = configuration.facts(args.config, args.set)
     config = configuration.configured(facts)
-    automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    run = Run(config, torch.device(automatic if args.device == "auto" else args.device))
+    run = Run(config, device_of(args.device))
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "config.json").write_text(json.dumps(facts, indent=1))
     checkpoint = args.out / "checkpoint.pt"

@@ -63,6 +63,15 @@ def test_every_network_takes_its_own_window_and_puts_out_eight_leads(name: str) 
         assert network(torch.randn(2, 1, recipe.window)).shape == (2, 8, recipe.window)
 
 
+@pytest.mark.parametrize("name", sorted(RECIPES))
+def test_a_learner_and_all_that_it_computes_with_lie_on_the_device_that_is_asked_for(name: str) -> None:
+    recipe, nowhere = RECIPES[name], torch.device("meta")  # shapes and places alone: it takes no GPU
+    with nowhere:
+        learner = recipe.learner(recipe)
+    for network in (learner.network, learner.average):
+        assert network(torch.zeros(2, 1, recipe.window, device=nowhere)).device == nowhere
+
+
 def test_a_picture_holds_twelve_rows_between_silent_ones() -> None:
     lead = torch.randn(3, 1, 64)
     picture = picture_of(lead)

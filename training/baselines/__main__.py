@@ -18,6 +18,7 @@ from training.baselines.recipe import RECIPES
 from training.baselines.run import train, write_verdict
 from training.data import load
 from training.network import weights
+from training.train import device_of
 
 FOLDS, CHOOSE_FOLD = (1, 2, 3, 4, 5, 6, 7), 8
 
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument(
         "--cpu-hours", type=float, default=1.0, metavar="H", help="of training (1); ridge needs minutes"
     )
+    parser.add_argument("--device", default="auto", help="auto, cpu or cuda; ridge needs a CPU")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / f"{args.name}.onnx"
@@ -44,7 +46,8 @@ def main() -> None:
     recipe = RECIPES[args.name]
     try:
         learn, choose = (load(args.data, folds, args.cache) for folds in (FOLDS, [CHOOSE_FOLD]))
-        learner = train(recipe, learn, choose, args.out, args.cpu_hours * 3600)
+        device = device_of(args.device)
+        learner = train(recipe, learn, choose, args.out, args.cpu_hours * 3600, device)
     except KeyboardInterrupt:
         print("interrupted; run again to go on from the last checkpoint")
         raise SystemExit(130) from None

@@ -25,6 +25,7 @@ from training.data import Batches, Records, network_input, targets
 from training.filter_design import design
 from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S, log
 
+CPU = torch.device("cpu")
 SEED = 1
 MEASURED = 3
 """The row of `network_input` that holds the whole input band."""
@@ -53,18 +54,26 @@ def subset(records: Records, which: NDArray[np.int64]) -> Records:
     return Records(records.ecg_id[which], records.patient_id[which], records.leads_uv[which])
 
 
-def train(recipe: Recipe, learn: Records, choose: Records, out: Path, budget_s: float) -> Learner:
+def train(
+    recipe: Recipe,
+    learn: Records,
+    choose: Records,
+    out: Path,
+    budget_s: float,
+    device: torch.device = CPU,
+) -> Learner:
     """Train until the budget of CPU seconds is spent, or go on where a run was left.
 
     ``log.csv`` gets a line for each point of the learning curve, ``checkpoint.pt`` holds the rest.
     The budget counts training and its data; scoring comes on top.
     """
     torch.manual_seed(SEED)
-    learner = recipe.learner(recipe)
+    with device:
+        learner = recipe.learner(recipe)
     done = Progress()
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
-        state = torch.load(checkpoint, weights_only=True)
+        state = torch.load(checkpoint, map_location=device, weights_only=True)
         learner.resume(state["learner"])
         done = Progress(**state["progress"])
     filters = design(recipe.rate_hz)
@@ -74,7 +83,7 @@ def train(recipe: Recipe, learn: Records, choose: Records, out: Path, budget_s: 
     while done.cpu_s < budget_s:
         began = time.monotonic()
         try:
-            loss = _round(recipe, learner, shuffled, done, budget_s)
+            loss = _round(recipe, learner, shuffled, done, budget_s, device)
         finally:  # what was learned is kept on Ctrl-C too
             save(checkpoint, learner, done)
         scores = score(learner.average, recipe, choose, truth_choose, filters)
@@ -125,7 +134,14 @@ class Shuffled:
         return self._truth[i]
 
 
-def _round(recipe: Recipe, learner: Learner, shuffled: Shuffled, done: Progress, budget_s: float) -> float:
+def _round(
+    recipe: Recipe,
+    learner: Learner,
+    shuffled: Shuffled,
+    done: Progress,
+    budget_s: float,
+    device: torch.device,
+) -> float:
     """Train for one part in `ROUNDS` of the budget; returns the mean absolute error, mV."""
     rng = np.random.default_rng([SEED, done.round])
     until_s = min(budget_s, done.cpu_s + budget_s / ROUNDS)
@@ -134,7 +150,7 @@ def _round(recipe: Recipe, learner: Learner, shuffled: Shuffled, done: Progress,
     progress = tqdm(desc=f"round {done.round + 1}", unit=" batches", leave=False, mininterval=5)
     before_s = time.process_time()
     for x, y in shuffled.batches(rng):
-        lead, leads, known = crops(x, y, recipe, rng)
+        lead, leads, known = (part.to(device) for part in crops(x, y, recipe, rng))
         losses.append(learner.learn(lead, leads, known, done.cpu_s / budget_s))
         done.windows += len(lead)
         now_s = time.process_time()
@@ -162,7 +178,7 @@ def crops(
 
 def overlap_add(network: nn.Module, lead: NDArray[np.float32], window: int) -> NDArray[np.float32]:
     """Whole records ``(records, n)`` as they are served: ``(records, 8, n)`` mV."""
-    hop = window // 2
+    hop, device = window // 2, next(network.parameters()).device
     weights = taper(window, hop)
     n = lead.shape[1]
     padded = np.pad(lead, ((0, 0), (hop, window)))
@@ -170,8 +186,8 @@ def overlap_add(network: nn.Module, lead: NDArray[np.float32], window: int) -> N
     weight = np.zeros(padded.shape[1], np.float32)
     for start in range(0, n + hop, hop):
         part = np.ascontiguousarray(padded[:, None, start : start + window])
-        with torch.no_grad(), half_precision():
-            out = network(torch.from_numpy(part)).float().numpy()
+        with torch.no_grad(), half_precision(device):
+            out = network(torch.from_numpy(part).to(device)).float().cpu().numpy()
         total[..., start : start + window] += out * weights
         weight[start : start + window] += weights
     return total[..., hop : hop + n] / weight[hop : hop + n]
