@@ -267,13 +267,14 @@ def table(out: Path, changes: Sequence[Change] = CHANGES) -> str:
         if not runs:
             continue
         rmse = [run["rmse_seven_mv"] for run in runs]
+        spread = f"{max(rmse) - min(rmse):.4f}" if len(rmse) > 1 else "-"
         base = found[change.against]
         against = "-"
         if base and change.value != change.against:
             against = f"{np.mean(rmse) / np.mean([run['rmse_seven_mv'] for run in base]) - 1:+.1%}"
         lines.append(
             f"| {change.factor} | {change.value} | {runs[0]['weights']:,.0f} | {len(runs)} | "
-            f"{np.mean(rmse):.4f} | {max(rmse) - min(rmse):.4f} | {against} | "
+            f"{np.mean(rmse):.4f} | {spread} | {against} | "
             f"{np.mean([run['pearson_seven'] for run in runs]):.3f} | "
             f"{np.mean([run['rmse_one_mv'] for run in runs]):.3f} |"
         )

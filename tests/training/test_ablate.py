@@ -11,7 +11,7 @@ from streamer.clinical import clinical_frame  # noqa: E402
 from training import ablate, config  # noqa: E402
 from training.data import Records, network_input  # noqa: E402
 from training.network import MEcgNet, weights  # noqa: E402
-from training.train import batches_of, scores  # noqa: E402
+from training.train import batches_of, log, scores  # noqa: E402
 
 CONFIG = Path(__file__).parents[2] / "training" / "configs" / "low.toml"
 RATE_HZ = 250
@@ -118,3 +118,14 @@ def test_a_run_goes_on_ends_and_stands_in_the_table(tmp_path: Path, monkeypatch:
     assert len(text) == 2 + 2
     assert "| base | as shipped |" in text[2]
     assert "%" in text[3]
+
+
+def test_a_range_is_that_of_several_seeds(tmp_path: Path) -> None:
+    changes = ablate.Change("base", ablate.BASE, seeds=2), ablate.Change("size", "other")
+    for name, rmse_mv in (("base-as-shipped-1", 0.17), ("base-as-shipped-2", 0.1715), ("size-other-1", 0.18)):
+        (tmp_path / name).mkdir()
+        scored = {"rmse_seven_mv": rmse_mv, "pearson_seven": 0.78, "rmse_one_mv": 0.05}
+        log(tmp_path / name / "log.csv", {"epoch": 6, "of": 6, "weights": 100, **scored})
+    several, one = (line.split(" | ") for line in ablate.table(tmp_path, changes).splitlines()[2:])
+    assert (several[3], several[5]) == ("2", "0.0015")
+    assert (one[3], one[5]) == ("1", "-")
