@@ -33,6 +33,8 @@ class BandCounts:
     """By level: ``(regions, 12)`` samples whose truth lies in the band."""
     interval_mv: NDArray[np.float64]
     """``(regions, 12)`` sum of the interval score of the 90 % band."""
+    width_mv: NDArray[np.float64]
+    """``(regions, 12)`` sum of that band's whole width."""
     errors: NDArray[np.int32]
     """``(regions, 12, bins)`` histogram of the absolute error."""
 
@@ -79,6 +81,7 @@ def count(
         count=np.stack([np.full(12, region.sum()) for region in where]),
         inside=inside,
         interval_mv=np.stack([score[:, region].sum(axis=1) for region in where]),
+        width_mv=np.stack([2 * half[:, region].sum(axis=1, dtype=np.float64) for region in where]),
         errors=histogram,
     )
 

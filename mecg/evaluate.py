@@ -48,6 +48,12 @@ class Entry:
     path: Path
     patient: str
     superclasses: tuple[str, ...]
+    ecg_id: int | None = None
+    """None where the table numbers no records."""
+    recorded: str = ""
+    """When, as the table's ``recording_date`` has it: later is greater; empty where it says nothing."""
+    codes: frozenset[str] = frozenset()
+    """What the table says of the record: columns ``scp_codes``, ``rhythm``, ``form``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,10 +226,10 @@ def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]
             rows = list(csv.DictReader(handle))
         chosen = [row for row in rows if int(float(row["strat_fold"])) in folds and row[column]]
         classes = _superclasses(dataset)
-        entries = [Entry(dataset / row[column], row["patient_id"], classes(row)) for row in chosen]
+        entries = [_entry(dataset / row[column], row, classes(row)) for row in chosen]
     except FileNotFoundError as error:
         raise InputError(f"{dataset} holds no ptbxl_database.csv: name a PTB-XL folder") from error
-    except (KeyError, ValueError, UnicodeDecodeError, csv.Error) as error:
+    except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
         raise InputError(f"{table} cannot be read ({error!r}): download it anew") from error
     if not entries:
         raise InputError(f"{table} lists no {rate_hz} Hz record in fold {folds}: choose other --folds")
@@ -231,6 +237,18 @@ def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]
         if not entry.path.resolve().is_relative_to(dataset.resolve()):
             raise InputError(f"{table} names a record outside its folder ({entry.path}): not read")
     return entries
+
+
+def _entry(path: Path, row: dict[str, str], classes: tuple[str, ...]) -> Entry:
+    told = " ".join(row.get(column) or "" for column in ("scp_codes", "rhythm", "form"))
+    return Entry(
+        path,
+        row["patient_id"],
+        classes,
+        ecg_id=int(float(row["ecg_id"])) if row.get("ecg_id") else None,
+        recorded=(row.get("recording_date") or "").strip(),
+        codes=frozenset(re.findall(r"[A-Za-z]\w*", told)),
+    )
 
 
 def _superclasses(dataset: Path) -> Callable[[dict[str, str]], tuple[str, ...]]:

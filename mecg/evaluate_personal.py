@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import csv
 import signal
 import zlib
 from collections import defaultdict
@@ -19,8 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.wfdb_record import Record
-from mecg.band_scores import BandCounts, band_summary, count, regions
-from mecg.beat_scores import BeatValues, find_beats, measure, st_summary
+from mecg.band_scores import SCORED_LEVEL, BandCounts, band_summary, count, regions
+from mecg.beat_scores import ST_LIMIT_MV, BeatValues, find_beats, measure, st_summary
+from mecg.disturbance import Noise, disturbed
 from mecg.evaluate import END_S, SCORED_FROM_S, SUPERCLASSES, Entry, read_table, stream
 from mecg.scores import LeadSums, lead_sums
 from streamer.beats import BeatDetector
@@ -37,8 +37,22 @@ SEQUENCE = ("II", "V2", "V5")
 NOISE_DB = 10.0
 SWAPPED = (("V1", "V2"), ("V2", "V5"), ("II", "V6"), ("V4", "V5"))
 """Each record has one of these pairs of leads swapped."""
-LIVE_NOISE_DB = (20, 10, 0)
-"""What the later record's Lead I is disturbed with, white, to see whether the bands widen."""
+LIVE_NOISE_DB = {Noise.WHITE: (20, 10, 0), Noise.WANDER: (10, 0), Noise.MUSCLE: (10, 0)}
+"""What the later record's Lead I is disturbed with, to see whether the bands widen."""
+RHYTHMS = {
+    "atrial fibrillation": {"AFIB"},
+    "atrial flutter": {"AFLT"},
+    "paced": {"PACE"},
+    "bigeminy, trigeminy": {"BIGU", "TRIGU"},
+    "ventricular ectopic beats": {"PVC"},
+    "atrial ectopic beats": {"PAC"},
+    "tachycardia": {"STACH", "SVTAC", "PSVT"},
+}
+"""Later records that are scored by themselves, by the table's codes."""
+RHYTHM_CODES = {"SR", "SARRH", "SBRAD", "SVARR"}.union(*RHYTHMS.values()) - {"PVC", "PAC"}
+FEWEST_PAIRS = 3
+"""A rhythm of fewer gets no row."""
+WITH_BANDS = ("generic", "personal")
 HARM = 1.05
 HOP_S = 1.0
 
@@ -57,13 +71,30 @@ class Way:
 
 
 @dataclass(frozen=True, slots=True)
+class Held:
+    """Sums over samples of the seven leads, of the 90 % band."""
+
+    samples: float
+    inside: float
+    width_mv: float
+    interval_mv: float
+
+    @classmethod
+    def of(cls, counts: BandCounts) -> Held:
+        """One record's."""
+        rows = [LEADS.index(lead) for lead in SEVEN]
+        each = (counts.count, counts.inside[SCORED_LEVEL], counts.width_mv, counts.interval_mv)
+        return cls(*(float(x[0, rows].sum()) for x in each))
+
+
+@dataclass(frozen=True, slots=True)
 class Pair:
     """What one later record gave."""
 
     ways: Mapping[str, Way]
     truth: BeatValues | None
-    noisy: Mapping[str, Mapping[int, BandCounts]]
-    """The bands of ``generic`` and ``personal`` by the noise in Lead I, dB."""
+    noisy: Mapping[str, Mapping[str, Held]]
+    """The bands of ``generic`` and ``personal`` by the noise in Lead I."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +117,7 @@ def evaluate_personal(
     """
     network = Network(model)
     prior_of(network)
-    entries = read_table(dataset, folds, rate_hz)
-    patients, ordered_by = _patients(dataset, entries, rate_hz)
+    patients, ordered_by = _patients(dataset, read_table(dataset, folds, rate_hz))
     if not patients:
         raise InputError(
             f"no patient of {dataset} has two records in fold {list(folds)}: choose other --folds"
@@ -123,23 +153,33 @@ def evaluate_personal(
         "skipped": len(skipped),
         "skipped_why": dict(list(skipped.items())[:20]),
     }
-    return facts | _summary(pairs)
+    return facts | _summary(pairs, {first.patient: first for first, *_ in patients})
 
 
-def _patients(dataset: Path, entries: Sequence[Entry], rate_hz: int) -> tuple[list[list[Entry]], str]:
-    """The records of each patient with several, the earliest first, and by which column that is."""
-    with (dataset / "ptbxl_database.csv").open(newline="", encoding="utf-8") as handle:
-        rows = list(csv.DictReader(handle))
-    column = {100: "filename_lr", 500: "filename_hr"}[rate_hz]
-    key = "recording_date" if rows and "recording_date" in rows[0] else "ecg_id"
-    at: dict[Path, Any] = {
-        dataset / row[column]: (row[key], 0) if key == "recording_date" else ("", int(row[key]))
-        for row in rows
-    }
+def _patients(dataset: Path, entries: Sequence[Entry]) -> tuple[list[list[Entry]], str]:
+    """The records of each patient with several, the earliest first, and by what that is told.
+
+    By their dates, where the table has one for each of the patient's records, else by their numbers.
+    """
     of: dict[str, list[Entry]] = defaultdict(list)
     for entry in entries:
         of[entry.patient].append(entry)
-    return [sorted(some, key=lambda e: at[e.path]) for some in of.values() if len(some) > 1], key
+    several = [some for some in of.values() if len(some) > 1]
+    undated = [some for some in several if not all(entry.recorded for entry in some)]
+    if any(entry.ecg_id is None for some in undated for entry in some):
+        raise InputError(
+            f"{dataset / 'ptbxl_database.csv'} tells not which record of a patient is the earliest: it needs "
+            "recording_date or else ecg_id for each, so add one of these columns"
+        )
+    by = "ecg_id" if len(undated) == len(several) else "recording_date"
+    if 0 < len(undated) < len(several):
+        by += f" (by ecg_id for {len(undated)} of {len(several)} patients, of whom a date is missing)"
+
+    def at(some: Sequence[Entry]) -> list[Entry]:
+        dated = all(entry.recorded for entry in some)
+        return sorted(some, key=lambda e: (e.recorded if dated else "", e.ecg_id or 0))
+
+    return [at(some) for some in several], by
 
 
 @cache
@@ -260,17 +300,19 @@ def _noisy(
     truth: Leads,
     where: NDArray[np.bool_],
     hop: int | None,
-) -> dict[str, dict[int, BandCounts]]:
+) -> dict[str, dict[str, Held]]:
     """The bands where Lead I is disturbed; nothing where the model states none."""
-    result: dict[str, dict[int, BandCounts]] = {"generic": {}, "personal": {}}
+    result: dict[str, dict[str, Held]] = {"generic": {}, "personal": {}}
     if not network.spec.has_scale:
         return result
-    disturbance = np.random.default_rng(zlib.crc32(lead_mv.tobytes())).normal(size=lead_mv.shape)
-    for level_db in LIVE_NOISE_DB:
-        disturbed = (lead_mv + 10 ** (-level_db / 20) * np.nanstd(lead_mv) * disturbance).astype(np.float32)
-        for name, model in (("generic", network), ("personal", PersonalNetwork(network, calibration))):
-            leads, scale = stream(disturbed, rate_hz, model, hop)
-            result[name][level_db] = count(leads, scale, truth, model.spec.bands, where)
+    for noise, levels_db in LIVE_NOISE_DB.items():
+        for level_db in levels_db:  # the same noise, more of it
+            chances = np.random.default_rng(zlib.crc32(lead_mv.tobytes()))
+            lead = disturbed(lead_mv, rate_hz, noise, level_db, chances)
+            for name, model in (("generic", network), ("personal", PersonalNetwork(network, calibration))):
+                leads, scale = stream(lead, rate_hz, model, hop)
+                counts = count(leads, scale, truth, model.spec.bands, where)
+                result[name][f"{noise.value}, {level_db} dB"] = Held.of(counts)
     return result
 
 
@@ -302,7 +344,7 @@ def _copied(template: Leads, lead_mv: NDArray[np.float32], network: Network) -> 
     return result
 
 
-def _summary(pairs: Sequence[tuple[Entry, Pair]]) -> dict[str, Any]:
+def _summary(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry]) -> dict[str, Any]:
     rows = [LEADS.index(lead) for lead in SEVEN]
 
     def rmse(name: str, part: str = "sums") -> NDArray[np.float64]:
@@ -313,7 +355,7 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]]) -> dict[str, Any]:
         return float(np.nanmean([getattr(pair.ways[name], part).pearson[rows] for _, pair in pairs]))
 
     main = ("generic", "personal", "sequence", "mean_beat")
-    references = ("personal", "5 s", "3 s", "10 dB noise", "two leads swapped", "sequence")
+    tried = ("personal", "5 s", "3 s", "10 dB noise", "two leads swapped", "sequence")
     generic = rmse("generic")
 
     def of_reference(name: str) -> dict[str, float]:
@@ -332,7 +374,7 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]]) -> dict[str, Any]:
         "pearson_mean": {name: pearson(name) for name in main},
         "worse_by_5pct_fraction": float((rmse("personal") > HARM * generic).mean()),
         **_amplitudes(pairs),
-        "st": {name: st_summary(*_at_beats(pairs, name)) for name in main if _at_beats(pairs, name)[0]},
+        "st": {name: _st(*_at_beats(pairs, name)) for name in main if _at_beats(pairs, name)[0]},
         "mean_rmse_mv": {name: float(rmse(name).mean()) for name in main},
         "before_end": {
             "left_out_s": END_S,
@@ -342,37 +384,59 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]]) -> dict[str, Any]:
                 (rmse("personal", "before_end") > HARM * rmse("generic", "before_end")).mean()
             ),
         },
-        "references": {("10 s" if name == "personal" else name): of_reference(name) for name in references},
+        "references": {("10 s" if name == "personal" else name): of_reference(name) for name in tried},
     }
-    for name in ("generic", "personal"):
+    for name in WITH_BANDS:
         counted = [(e, w.bands) for e, p in pairs if (w := p.ways[name]).bands is not None]
         if counted:
             classes = [[c for c in e.superclasses if c in SUPERCLASSES] for e, _ in counted]
-            result.setdefault("bands", {})[name] = band_summary([b for _, b in counted if b], classes)
+            summary = band_summary([b for _, b in counted if b], classes)
+            summary["width_mv"] = _of_bands([Held.of(b) for _, b in counted if b])["width_mv"]
+            result.setdefault("bands", {})[name] = summary
+    levels = [level for _, p in pairs[:1] for level in p.noisy["personal"]]
     result["noise"] = {
-        f"{level_db} dB": {
-            name: _coverage_and_width([p.noisy[name][level_db] for _, p in pairs])
-            for name in ("generic", "personal")
-        }
-        for level_db in LIVE_NOISE_DB
-        if all(level_db in p.noisy["personal"] for _, p in pairs)
+        level: {name: _of_bands([p.noisy[name][level] for _, p in pairs]) for name in WITH_BANDS}
+        for level in levels
     }
+    return result | {"rhythms": _rhythms(pairs, references)}
+
+
+def _rhythms(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry]) -> dict[str, Any]:
+    """The bands in later records of some rhythms, and of one that the reference did not have."""
+    chosen = {name: [p for e, p in pairs if e.codes & codes] for name, codes in RHYTHMS.items()}
+    chosen["a rhythm that the reference had not"] = [
+        p
+        for e, p in pairs
+        if (was := references[e.patient].codes & RHYTHM_CODES) and e.codes & RHYTHM_CODES - was
+    ]
+    result: dict[str, Any] = {}
+    for rhythm, some in chosen.items():
+        counts = {name: [b for p in some if (b := p.ways[name].bands) is not None] for name in WITH_BANDS}
+        if len(counts["personal"]) >= FEWEST_PAIRS:
+            rows = {name: _of_bands([Held.of(b) for b in of]) for name, of in counts.items()}
+            result[rhythm] = {"pairs": len(counts["personal"]), **rows}
     return result
 
 
-def _coverage_and_width(counts: Sequence[BandCounts]) -> dict[str, float]:
+def _of_bands(held: Sequence[Held]) -> dict[str, float]:
     """Of the 90 % band, the seven leads pooled."""
-    rows = [LEADS.index(lead) for lead in SEVEN]
-    total = sum(float(c.count[0, rows].sum()) for c in counts)
-    inside = sum(float(c.inside["0.9"][0, rows].sum()) for c in counts)
+    total = sum(h.samples for h in held)
     return {
-        "coverage": inside / total,
-        "interval_score_mv": sum(_interval_mv(c, rows) for c in counts) / total,
+        "coverage": sum(h.inside for h in held) / total,
+        "width_mv": sum(h.width_mv for h in held) / total,
+        "interval_score_mv": sum(h.interval_mv for h in held) / total,
     }
 
 
-def _interval_mv(counts: BandCounts, rows: Sequence[int]) -> float:
-    return float(np.asarray(counts.interval_mv).reshape(-1, len(LEADS))[0, list(rows)].sum())
+def _st(truth: Sequence[BeatValues], estimate: Sequence[BeatValues]) -> dict[str, Any]:
+    """False calls alone would speak for calling nothing, so how many of the true ones are found, too."""
+    rows = [LEADS.index(lead) for lead in SEVEN]
+    true, ours = (np.concatenate([v.st_mv[:, rows] for v in values]) for values in (truth, estimate))
+    summary = st_summary(truth, estimate)
+    for name, sign in (("elevation", 1), ("depression", -1)):
+        called = sign * ours[sign * true > ST_LIMIT_MV] > ST_LIMIT_MV
+        summary[f"found_{name}"] = float(called.mean()) if called.size else None
+    return summary
 
 
 def _at_beats(pairs: Sequence[tuple[Entry, Pair]], name: str) -> tuple[list[BeatValues], list[BeatValues]]:
@@ -431,17 +495,33 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
     spread = "  ".join(f"{lead} {x:.2f}" for lead, x in scores["spread_ratio"].items() if x is not None)
     said.append(f"spread of R and S over records, estimate over truth: {spread}")
     for name, st in scores["st"].items():
-        said.append(f"ST off by more than 0.1 mV, {name}: {st['over_0_1_mv']:.1%} of beats")
+        said.append(
+            f"ST, {name}: off by more than 0.1 mV in {st['over_0_1_mv']:.1%} of beats; elevation called "
+            f"falsely {_share(st['false_elevation'])}, found {_share(st['found_elevation'])}; depression "
+            f"falsely {_share(st['false_depression'])}, found {_share(st['found_depression'])}"
+        )
     for name, bands in scores.get("bands", {}).items():
-        held, width = bands["coverage"]["0.9"], bands["interval_score"]["ours"]
+        held = bands["coverage"][SCORED_LEVEL]
         each = "  ".join(f"{lead} {held[lead]:.3f}" for lead in SEVEN)
         said.append(
-            f"90 % band, {name}: holds {held['all']:.1%} (QRS {held['qrs']:.1%}, ST-T {held['st_t']:.1%}; "
-            f"{each}); interval score {width:.3f} mV"
+            f"90 % band, {name}: holds {held['all']:.1%} (QRS {_share(held.get('qrs'))}, "
+            f"ST-T {_share(held.get('st_t'))}; {each}); width {bands['width_mv']:.3f} mV, "
+            f"interval score {bands['interval_score']['ours']:.3f} mV"
         )
     for level, row in scores["noise"].items():
-        said.append(
-            f"90 % band with {level} noise in Lead I: "
-            + ", ".join(f"{name} holds {of['coverage']:.1%}" for name, of in row.items())
-        )
+        said.append(f"90 % band with {level} in Lead I: {_bands_in_words(row)}")
+    for rhythm, row in scores["rhythms"].items():
+        said.append(f"90 % band, {rhythm} ({row['pairs']} records): {_bands_in_words(row)}")
     return said
+
+
+def _share(x: float | None) -> str:
+    return "-" if x is None else f"{x:.1%}"
+
+
+def _bands_in_words(row: Mapping[str, Any]) -> str:
+    return "; ".join(
+        f"{name} holds {row[name]['coverage']:.1%}, width {row[name]['width_mv']:.3f} mV, "
+        f"interval score {row[name]['interval_score_mv']:.3f} mV"
+        for name in WITH_BANDS
+    )
