@@ -3,7 +3,8 @@
 
 The last 4 s of a later record are scored with corrections that were fitted on different things: on
 its own first 5 s, on 5 s of an earlier visit, on all of that visit, and on the scored stretch itself.
-Beside it, how far the truth itself moved between the visits, and how many exchanged leads are seen.
+Beside it, how far the truth itself moved between the visits, how many exchanged leads are seen, and
+how often a drift is told, of the same person and of another.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from streamer.exchanged import exchanged
 from streamer.fitting import Prior, Reference, fit, prior_of, reference_of
 from streamer.leads import SEVEN
 from streamer.network import Network
-from streamer.personal import Calibration, Origin
+from streamer.personal import DRIFT_LIMIT, Calibration, Origin
 from training.data import RATE_HZ, Records, load, targets
 from training.personal import first_and_later, references_of, several
 
@@ -154,6 +155,40 @@ def exchanges(
     }
 
 
+def drift_of(calibration: Calibration, reference: Reference) -> float:
+    """What `streamer.personal.PersonalStepper.drift` comes to at the end of a record that goes on so.
+
+    Over the steps where the record is known: within its first steps the filters settle.
+    """
+    known = np.isfinite(reference.error_mv).any(axis=(0, 1))
+    squared = ((calibration.metric @ reference.features[:, known]) ** 2).sum(axis=0)
+    return float(squared.mean() / calibration.usual)
+
+
+def drifts(
+    network: Network, references: Sequence[Reference], patients: NDArray[np.int64], pairs: NDArray[np.int64]
+) -> dict[str, float]:
+    """Share of pairs over `DRIFT_LIMIT`: with another record of the person, and with another's.
+
+    The other is the next person's first record: the same one at every run.
+    """
+    prior, spec = prior_of(network), network.spec
+    origin = Origin(spec.name, spec.version, "", "")
+    firsts = list(dict.fromkeys(pairs[:, 0].tolist()))
+    calibrations = {i: fit(network, prior, references[i], origin) for i in firsts}
+    following = dict(zip(firsts, firsts[1:] + firsts[:1], strict=True))
+    assert all(patients[a] != patients[b] for a, b in following.items())
+    own = [drift_of(calibrations[a], references[b]) for a, b in pairs]
+    other = [drift_of(calibrations[a], references[b]) for a, b in following.items()]
+    return {
+        "limit": DRIFT_LIMIT,
+        "same_person_over_limit_fraction": float(np.mean(np.array(own) > DRIFT_LIMIT)),
+        "same_person_median": float(np.median(own)),
+        "another_person_over_limit_fraction": float(np.mean(np.array(other) > DRIFT_LIMIT)),
+        "another_person_median": float(np.median(other)),
+    }
+
+
 def visits(network: Network, data: Path, fold: int, cache: Path) -> dict[str, Any]:
     """All of it, of one fold."""
     records = several(load(data, [fold], cache))
@@ -182,6 +217,7 @@ def visits(network: Network, data: Path, fold: int, cache: Path) -> dict[str, An
             "worse_by_5pct_of_those_fraction": float(worse[more].mean()),
             "worse_by_5pct_of_others_fraction": float(worse[~more].mean()),
         },
+        "drift": drifts(network, references, records.patient_id, pairs),
         "exchanges": exchanges(network, prior_of(network), records, references),
     }
 

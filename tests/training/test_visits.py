@@ -12,7 +12,7 @@ from tests.streamer.person_model import AHEAD, FEATURES, STRIDE, person_model, p
 pytest.importorskip("torch")
 
 from training.personal import error_covariance, exchange_limit
-from training.visits import LATE_S, ceiling, mean_beat, moved, part_of, summary
+from training.visits import LATE_S, ceiling, drifts, mean_beat, moved, part_of, summary
 
 RATE_HZ, STEPS = 250.0, 620
 
@@ -62,6 +62,27 @@ def test_a_heart_that_beats_as_before_has_not_moved():
     same, other = moved(network, [reference] * 3, truth.astype(np.float32), np.array([[0, 1], [0, 2]]))
     assert same[0] == pytest.approx(0, abs=1e-6)
     assert other[0] == pytest.approx(other[1] / 2, rel=0.05)
+
+
+def test_a_drift_is_told_of_whoever_lies_further_out_and_of_nobody_who_lies_as_before():
+    """Three persons of two visits each; the second lies three times as far from zero as the others."""
+    rng = np.random.default_rng(2)
+    references = []
+    for far in (1, 3, 1):
+        for _ in range(2):
+            one = visit(rng, np.zeros((7, STRIDE, FEATURES)))
+            references.append(replace(one, features=far * one.features))
+    patients, pairs = np.array([1, 1, 2, 2, 3, 3]), np.array([[0, 1], [2, 3], [4, 5]])
+    network = Network(person_model(prior()))
+    told = drifts(network, references, patients, pairs)
+    assert told["same_person_over_limit_fraction"] == 0
+    assert told["same_person_median"] == pytest.approx(1, abs=0.1)
+    assert told["another_person_over_limit_fraction"] == pytest.approx(1 / 3)  # the first, given the second
+
+    replaced = [references[0], references[2], *references[2:]]
+    assert drifts(network, replaced, patients, pairs)["same_person_over_limit_fraction"] == pytest.approx(
+        1 / 3
+    )
 
 
 def test_a_limit_lets_so_many_true_records_pass():
