@@ -63,6 +63,7 @@ def page_of(
         rate_hz=traces.rate_hz,
         measured_mv=seen.measured_mv,
         band_mv=_band(seen.half_width_mv),
+        faint=past.faint(seen),
         alternatives_mv=past.alternatives(seen) if alternatives else None,
         source=" ".join(part for part in (without_home(stream.source), stream.device) if part),
         lead=canonical_lead(stream.lead) or stream.lead,

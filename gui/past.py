@@ -8,20 +8,16 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from gui.trace_buffer import OneTrace, Stretch, TraceBuffer
 from streamer.plausible import Plausible
+from streamer.run.band import BAND
 from streamer.run.sink import SessionDescription
-from streamer.stream import Event, Frame, Quality, Samples
+from streamer.stream import UNTRUSTED, Event, Frame, Samples
 
 KEPT_S = 600.0
 """At 250 Hz 15 MB, and 7 MB more where there is a truth; twice while the picture is frozen."""
-
-BAND = "0.9"
-"""The level of the band that is drawn as a ribbon."""
-
-UNTRUSTED = frozenset({Quality.OUT_OF_RANGE, Quality.NO_CONTACT})
-"""While one of these holds the traces are grey: what is made of such an input means nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +77,17 @@ class Past:
             return None
         factors = np.asarray(self._description.bands[BAND], np.float32)[:, None]
         return self._plausible.draws(seen.leads_mv, seen.half_width_mv / factors)
+
+    def faint(self, seen: Stretch) -> NDArray[np.bool_]:
+        """Which samples ``(n,)`` of a stretch are drawn grey: the filters settled, or the input was not to be
+        trusted.
+        """
+        faint = seen.settling.copy()
+        if self.traces is not None:
+            at_s = (seen.start + np.arange(len(faint))) / self.traces.rate_hz
+            for begin_s, end_s in self.untrusted:
+                faint |= (at_s >= begin_s) & (at_s < end_s)
+        return faint
 
     def frame(self, frame: Frame) -> None:
         """Add a frame; one that starts before the last one ended begins the stream anew."""

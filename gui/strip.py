@@ -185,12 +185,8 @@ class Strip:
         seen = past.traces.view(start, min(past.traces.stop, (math.ceil(to_s * rate_hz) // step + 1) * step))
         if not seen.leads_mv.shape[1]:
             return []
-        faint = seen.settling.copy()
-        at_s = (seen.start + np.arange(len(faint))) / rate_hz
-        for begin_s, end_s in past.untrusted:
-            faint |= (at_s >= begin_s) & (at_s < end_s)
         index, every = envelope(np.vstack([seen.leads_mv, seen.measured_mv]), group, seen.start)
-        faint = envelope(faint[None].astype(np.float32), group, seen.start)[1][0] > 0
+        faint = envelope(past.faint(seen)[None].astype(np.float32), group, seen.start)[1][0] > 0
         band = np.isfinite(seen.half_width_mv).any() and look.ribbon
         upper = envelope(seen.leads_mv + seen.half_width_mv, group, seen.start)[1] if band else None
         lower = envelope(seen.leads_mv - seen.half_width_mv, group, seen.start)[1] if band else None

@@ -28,6 +28,7 @@ from streamer.network import Network
 from streamer.personal import PersonalNetwork
 from streamer.pipeline import Pipeline
 from streamer.rate import RateConverter
+from streamer.run.band import band_name
 from streamer.run.sink import SessionDescription
 from streamer.run.wfdb_writer import WfdbSink
 from streamer.stream import Chunk, Placement
@@ -243,6 +244,7 @@ def _refuse_clashes(paths: Sequence[Path], out: Path) -> None:
     for path in paths:
         if path.parent.resolve() == out.resolve():
             raise InputError(f"{path} lies in {out} and would be overwritten: choose another --out")
-        first = seen.setdefault(path.name, path)
-        if first is not path:
-            raise InputError(f"{first} and {path} would both become {out / path.name}: do them one by one")
+        for name in (path.name, band_name(path.name)):
+            first = seen.setdefault(name, path)
+            if first is not path:
+                raise InputError(f"{first} and {path} would both become {out / name}: do them one by one")

@@ -5,6 +5,9 @@ What was measured and what was made of it are multiplex groups of their own: ORI
 measured lead in the input band, DERIVED the twelve leads, Lead I among them, since the model has
 corrected its baseline and phase.  The standard gives such an object 16384 samples of each channel,
 so a longer excerpt becomes several objects of one series.
+
+It gives it 13 channels in all (PS3.3 A.34.3.4.4), which the leads take.  So of the 90 % band only the
+median half width of each lead is told, as an annotation of its channel.
 """
 
 from __future__ import annotations
@@ -18,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from streamer.errors import InputError
+from streamer.run.band import HALF_WIDTH
 from streamer.run.excerpt import Excerpt, Mark, Trace, plain_ascii
 from streamer.run.sink import NOT_FOR_DIAGNOSIS
 from streamer.run.wfdb_writer import GAIN_PER_MV, INVALID, clipped_note, sixteen_bits
@@ -40,6 +44,10 @@ _LEAD_CODES = {
 """ISO/IEEE 11073-10101, as CID 3001 lists them."""
 
 _UNSPECIFIED_LEAD = "2:0"
+
+_BAND_ELSEWHERE = (
+    f"{HALF_WIDTH} of each lead: its median is annotated here; sample by sample: export WFDB, EDF+ or CSV"
+)
 
 
 def write_dicom(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
@@ -68,7 +76,8 @@ def write_dicom(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     for number, start in enumerate(starts, 1):
         path = folder / (f"{name}.dcm" if len(starts) == 1 else f"{name}_{number:03d}.dcm")
         data = _dataset(pydicom, excerpt, digital[:, start : start + LONGEST], start, number, key.hexdigest())
-        notes = "\n".join((*excerpt.notes, *clipped_note(clipped)))
+        band = [_BAND_ELSEWHERE] if excerpt.banded else []
+        notes = "\n".join((*excerpt.notes, *band, *clipped_note(clipped)))
         data.CommentsOnThePerformedProcedureStep = notes[:1024]  # as much as its field holds
         with path.open("xb") as file:
             pydicom.dcmwrite(file, data, enforce_file_format=True)
@@ -128,6 +137,7 @@ def _dataset(pydicom: Any, excerpt: Excerpt, digital: Any, start: int, number: i
             for mark in excerpt.marks
             if mark.start < stop and (mark.stop > start or mark.start >= start)
         ),
+        *_band_annotations(pydicom, excerpt, start, stop, len(groups)),
     ]
     return data
 
@@ -179,6 +189,21 @@ def _annotation(pydicom: Any, mark: Mark, start: int, stop: int, groups: int) ->
         item.TemporalRangeType = "POINT"
         item.ReferencedSamplePositions = [first]
     return item
+
+
+def _band_annotations(pydicom: Any, excerpt: Excerpt, start: int, stop: int, group: int) -> list[Any]:
+    """The median half width of each lead in this object; the leads are its last group."""
+    items = []
+    for channel, trace in enumerate(excerpt.banded, 1):
+        assert excerpt.half_width_mv is not None
+        half_width_mv = excerpt.half_width_mv[channel - 1, start:stop]
+        known_mv = half_width_mv[np.isfinite(half_width_mv)]
+        if len(known_mv):
+            item = pydicom.Dataset()
+            item.UnformattedTextValue = f"{trace.label}: {HALF_WIDTH}, median {np.median(known_mv):.3f} mV"
+            item.ReferencedWaveformChannels = [group, channel]
+            items.append(item)
+    return items
 
 
 def _code(pydicom: Any, value: str, scheme: str, meaning: str) -> Any:

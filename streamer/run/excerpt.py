@@ -9,12 +9,14 @@ from datetime import datetime, timedelta
 from math import ceil, inf, isfinite, nan
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.errors import InputError
 from streamer.leads import LEADS, canonical_lead
+from streamer.run.band import BAND, NO_BAND
 from streamer.run.recording import Recording
 from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
-from streamer.stream import Event, Frame, Samples
+from streamer.stream import UNTRUSTED, Event, Frame, Samples
 
 AS_MEASURED = "measured"
 """What a user calls the thirteenth trace: the measured lead in the input band."""
@@ -64,6 +66,8 @@ class Mark:
     """``gap``, ``settling``, or that of an event: ``beat``, ``marker``, ``state`` ..."""
     text: str
     """One line of ASCII, at most `LONGEST_TEXT` letters; begins with the kind."""
+    untrusted: bool = False
+    """What is made of such an input means nothing (`streamer.stream.UNTRUSTED`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +84,9 @@ class Excerpt:
     """When the first sample was, UTC."""
     marks: tuple[Mark, ...]
     """In the order of their start."""
+    half_width_mv: Samples | None = None
+    """``(leads, n)`` half width of the 90 % band of those traces that are ``processed``, which come first;
+    NaN where a sample is missing.  None where the session states none."""
     stamped_hz: float = nan
     """The rate by the source's stamps.  Files state the nominal one, and count from their start."""
 
@@ -92,6 +99,20 @@ class Excerpt:
     def samples(self) -> int:
         """Of each trace."""
         return int(self.mv.shape[1])
+
+    @property
+    def banded(self) -> tuple[Trace, ...]:
+        """The traces that the rows of ``half_width_mv`` belong to; none without it."""
+        return () if self.half_width_mv is None else self.traces[: len(self.half_width_mv)]
+
+    @property
+    def faint(self) -> NDArray[np.bool_]:
+        """``(n,)``: where the filters settled or the input was not to be trusted: grey."""
+        faint = np.zeros(self.samples, np.bool_)
+        for mark in self.marks:
+            if mark.untrusted or mark.kind == "settling":
+                faint[mark.start : mark.stop] = True
+        return faint
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -107,6 +128,7 @@ class Excerpt:
             *(warning for warning in about.warnings if warning != NOT_FOR_DIAGNOSIS),
             f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}",
             f"model: {about.model_in_words}, input band {about.filters}",
+            *(() if self.banded else (NO_BAND,)),
             f"algorithmic latency removed: {about.latency.total_ms:.1f} ms",
             f"first sample: {self.first / self.rate_hz:.6f} s into the session; times are UTC",
             *(
@@ -159,11 +181,16 @@ class Excerpt:
             )
         mv = np.empty((len(rows), stop - first), np.float32)
         missing, settling = np.empty(stop - first, np.bool_), np.empty(stop - first, np.bool_)
+        banded = [row for row in rows if row < len(LEADS)] if BAND in about.bands else []
+        half_width_mv = np.empty((len(banded), stop - first), np.float32)
         for start in range(first, stop, _AT_ONCE):
             part = recording.twelve(start, min(start + _AT_ONCE, stop))
             here = slice(start - first, part.stop - first)
             mv[:, here] = np.concatenate([part.leads_mv, part.measured_mv[None]])[rows]
             missing[here], settling[here] = ~part.valid, part.settling
+            widths_mv = about.half_width_mv(part.scale_mv, BAND)
+            if widths_mv is not None:
+                half_width_mv[:, here] = np.where(part.valid, widths_mv[banded], np.float32(np.nan))
         since_s = first / about.rate_hz
         frame = recording.twelve(first, first + 1)
         if isfinite(frame.device_s) and isfinite(recording.began_host_s):
@@ -181,6 +208,7 @@ class Excerpt:
             first=first,
             began=recording.began + timedelta(seconds=since_s),
             marks=tuple(sorted(marks, key=lambda mark: (mark.start, mark.stop))),
+            half_width_mv=half_width_mv if np.isfinite(half_width_mv).any() else None,
             stamped_hz=_stamped_hz(recording, frame, stop),
         )
 
@@ -231,7 +259,7 @@ def _rows(leads: Sequence[str], traces: Sequence[Trace]) -> list[int]:
     return sorted(set(rows)) or list(range(len(traces)))
 
 
-def _stretches(mask: np.typing.NDArray[np.bool_], kind: str, text: str, rate_hz: float) -> list[Mark]:
+def _stretches(mask: NDArray[np.bool_], kind: str, text: str, rate_hz: float) -> list[Mark]:
     edges = np.flatnonzero(np.diff(mask, prepend=False, append=False)).tolist()
     return [
         Mark(start, stop, kind, f"{text}, {(stop - start) / rate_hz:.3f} s")
@@ -261,7 +289,8 @@ def _judgements(recording: Recording, first: int, stop: int) -> list[Mark]:
             continue
         here = max(begin, first) - first
         if event.quality:
-            marks.append(Mark(here, min(end, stop) - first, event.kind, _words(event)))
+            untrusted = bool(event.quality & UNTRUSTED)
+            marks.append(Mark(here, min(end, stop) - first, event.kind, _words(event), untrusted))
         elif begin >= first:
             marks.append(Mark(here, here, event.kind, _words(event)))
     return marks

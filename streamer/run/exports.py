@@ -3,14 +3,16 @@
 
 (DICOM is in `streamer.run.dicom`.)  Each function writes into a folder that is there, refuses to
 overwrite, and returns what it wrote, the file that makes the others valid last.  Every file tells
-what was measured from what was reconstructed in the field that its format has for it.
+what was measured from what was reconstructed in the field that its format has for it.  Where the
+session states one, the 90 % band goes along: half widths in mV, beside the leads or, where a viewer
+would take them for leads, in ``NAME_band``.
 """
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +21,18 @@ import numpy as np
 
 from streamer.errors import InputError
 from streamer.leads import LEADS
+from streamer.run.band import HALF_WIDTH, band_beside, band_name, band_note, half_width_of
 from streamer.run.edf import EdfNote, EdfSignal, write_edf_plus
 from streamer.run.excerpt import Excerpt, plain_ascii
 from streamer.run.page import Page, write_pdf
 from streamer.run.page_layout import PAGE_S
 from streamer.run.wfdb_annotations import annotation_bytes
-from streamer.run.wfdb_writer import WfdbWriter, clipped_note, sixteen_bits
+from streamer.run.wfdb_writer import (
+    WfdbWriter,
+    clipped_note,
+    sixteen_bits,
+)
+from streamer.stream import Samples
 
 CSV_DECIMALS = 4
 """Of a mV: 0.1 µV."""
@@ -36,19 +44,31 @@ def write_wfdb(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     """A record in format 16 with 1 µV to the step, and an ``.atr`` of gaps, beats and all other marks.
 
     Signals are named as PTB-XL has them (``AVR``), since programs look for those; which ones are
-    measured, predicted and derived is said in the header's comments.
+    measured, predicted and derived is said in the header's comments.  The band is a record of its
+    own, which they name.
     """
     signals = [trace.label.upper() if trace.processed else trace.label for trace in excerpt.traces]
-    writer = WfdbWriter(folder, name, excerpt.rate_hz, signals=signals, began=excerpt.began)
-    try:
-        writer.append(excerpt.mv)
-        notes = [*excerpt.notes, *clipped_note(writer.clipped)]
-        header = writer.finish(notes)
-    finally:
-        writer.abort()
+    notes, written = list(excerpt.notes), []
+    if excerpt.half_width_mv is not None:
+        widths = [half_width_of(signal) for signal in signals[: len(excerpt.banded)]]
+        about = [band_note(name), *notes]
+        written += _record(excerpt, folder, band_name(name), widths, excerpt.half_width_mv, about)
+        notes.append(band_beside(name))
     marks = folder / f"{name}.atr"
     marks.write_bytes(annotation_bytes(excerpt.marks, excerpt.samples))
-    return [marks, header.with_suffix(".dat"), header]
+    return [*written, marks, *_record(excerpt, folder, name, signals, excerpt.mv, notes)]
+
+
+def _record(
+    excerpt: Excerpt, folder: Path, name: str, signals: Sequence[str], mv: Samples, notes: Sequence[str]
+) -> list[Path]:
+    writer = WfdbWriter(folder, name, excerpt.rate_hz, signals=signals, began=excerpt.began)
+    try:
+        writer.append(mv)
+        header = writer.finish([*notes, *clipped_note(writer.clipped)])
+    finally:
+        writer.abort()
+    return [header.with_suffix(".dat"), header]
 
 
 def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
@@ -58,13 +78,13 @@ def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     discontinuous EDF+D, while edfio 0.4 and MNE 1.13 join its pieces.  So a gap stays in its place,
     filled with the digital minimum (-32768 µV, which no real sample has: a flat line would look like
     asystole), and an annotation that begins with ``BAD`` (what MNE leaves out by itself) covers it.
+    The band is a file of its own, ``NAME_band.edf``, with the same annotations.
 
     Raises
     ------
     InputError
         The rate, with this length, is one that EDF cannot state.
     """
-    digital, clipped = sixteen_bits(excerpt.mv)
     band = excerpt.description.band
     signals = [
         EdfSignal(
@@ -74,13 +94,31 @@ def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
         )
         for trace in excerpt.traces
     ]
+    notes, written = list(excerpt.notes), []
+    if excerpt.half_width_mv is not None:
+        widths = [
+            EdfSignal(half_width_of(trace.label), f"{HALF_WIDTH} of {trace.label}, {trace.origin}", "")
+            for trace in excerpt.banded
+        ]
+        path = folder / f"{band_name(name)}.edf"
+        _write_edf(excerpt, path, widths, excerpt.half_width_mv, [band_note(name), *notes])
+        written.append(path)
+        notes.append(band_beside(name))
+    path = folder / f"{name}.edf"
+    _write_edf(excerpt, path, signals, excerpt.mv, notes)
+    return [*written, path]
+
+
+def _write_edf(
+    excerpt: Excerpt, path: Path, signals: Sequence[EdfSignal], mv: Samples, words: Sequence[str]
+) -> None:
+    digital, clipped = sixteen_bits(mv)
     rate = Fraction(excerpt.rate_hz).limit_denominator(1000)
-    notes = [EdfNote(Fraction(0), None, note) for note in (*excerpt.notes, *clipped_note(clipped))]
+    notes = [EdfNote(Fraction(0), None, note) for note in (*words, *clipped_note(clipped))]
     for mark in excerpt.marks:
         length = (mark.stop - mark.start) / rate
         text = f"BAD {mark.text}" if mark.kind == "gap" else mark.text
         notes.append(EdfNote(mark.start / rate, length or None, text))
-    path = folder / f"{name}.edf"
     with path.open("xb") as file:
         write_edf_plus(
             file,
@@ -91,18 +129,18 @@ def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
             notes,
             ("mecg", "reconstructed", "not_for_diagnosis", "UTC"),
         )
-    return [path]
 
 
 def write_csv(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     """``NAME.csv`` with one header line, ``NAME_events.csv``, and ``NAME.json``, which says all else.
 
-    Columns are named ``II [mV] (predicted)``, times are seconds since the session's sample 0, and a
-    missing sample is an empty field.
+    Columns are named ``II [mV] (predicted)`` and, behind all of them, ``II half width of the 90 % band
+    [mV]``, times are seconds since the session's sample 0, and a missing sample is an empty field.
     """
     data, events, about = (folder / f"{name}{end}" for end in (".csv", "_events.csv", ".json"))
     # Readers that split at commas are many.
     heads = [f"{trace.label.replace(',', '')} [mV] ({trace.origin})" for trace in excerpt.traces]
+    heads += [f"{trace.label} {HALF_WIDTH} [mV]" for trace in excerpt.banded]
     with data.open("x", encoding="utf-8", newline="") as file:
         csv.writer(file).writerow(["time [s]", *heads])
         file.writelines(_csv_rows(excerpt))
@@ -145,6 +183,7 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
     about, stream = excerpt.description, excerpt.description.stream
     n = round(PAGE_S * excerpt.rate_hz)
     count = -(-excerpt.samples // n)
+    faint = excerpt.faint
     measured = excerpt.mv[len(LEADS)] if len(excerpt.traces) > len(LEADS) else None
     for number, start in enumerate(range(0, excerpt.samples, n)):
         begin_s = start / excerpt.rate_hz
@@ -157,6 +196,8 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
         ]
         yield Page(
             leads_mv=excerpt.mv[: len(LEADS), start : start + n],
+            band_mv=None if excerpt.half_width_mv is None else excerpt.half_width_mv[:, start : start + n],
+            faint=faint[start : start + n],
             rate_hz=excerpt.rate_hz,
             measured_mv=None if measured is None else measured[start : start + n],
             source=stream.source,
@@ -171,9 +212,11 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
 
 
 def _csv_rows(excerpt: Excerpt) -> Iterator[str]:
-    numbers = ",".join([f"%.{CSV_DECIMALS}f"] * len(excerpt.traces))
+    parts = [excerpt.mv] if excerpt.half_width_mv is None else [excerpt.mv, excerpt.half_width_mv]
+    numbers = ",".join([f"%.{CSV_DECIMALS}f"] * sum(map(len, parts)))
     for start in range(0, excerpt.samples, _BLOCK):
-        block = np.round(excerpt.mv[:, start : start + _BLOCK].T.astype(np.float64), CSV_DECIMALS) + 0.0
+        rows = np.concatenate([part[:, start : start + _BLOCK] for part in parts])
+        block = np.round(rows.T.astype(np.float64), CSV_DECIMALS) + 0.0
         whole = np.isfinite(block).all(axis=1).tolist()
         for i, values in enumerate(block.tolist()):
             time_s = (excerpt.first + start + i) / excerpt.rate_hz

@@ -25,9 +25,13 @@ from numpy.typing import NDArray
 
 from streamer.errors import InputError
 from streamer.leads import LEADS
+from streamer.run.band import BAND, HALF_WIDTH, NO_BAND
 from streamer.run.privacy import without_home
 from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
+
+_BAND_TYPE = "ECG-band"
+"""Not ``ECG``: who looks for one must not find widths."""
 
 OFFSET_S = 0.02
 """The two clocks are compared for so long: Windows' coarse one ticks every 16 ms."""
@@ -37,13 +41,14 @@ LINGER_S = 0.2
 
 
 class LslOutlet:
-    """A sink: one float32 stream of type ECG and one of markers.
+    """A sink: one float32 stream of type ECG, one of its uncertainty and one of markers.
 
     The stream is regular, at the model's rate, with a chunk for each frame and a stamp for each
     sample: the instant of that sample of the ECG, on LSL's clock.  The algorithmic latency is taken
     out of the stamps; it only says how much later a sample is sent.  A lost sample is NaN in every
     lead.  Markers are ``KIND: TEXT`` of every event, in the stream ``NAME-events``; a beat is ``beat``,
-    stamped as the sample of its R peak.
+    stamped as the sample of its R peak.  Where the model states a 90 % band, ``NAME-band`` has its half
+    widths, sample by sample with the same stamps.
 
     Parameters
     ----------
@@ -59,10 +64,11 @@ class LslOutlet:
         self._stream_name = name
         self._ecg: Any = None
         self._events: Any = None
+        self._band: Any = None
         self._zero_s = nan  # the instant of sample 0, by the newest frame
 
     def open(self, description: SessionDescription) -> None:
-        """Make both streams known on the network.
+        """Make the streams known on the network.
 
         Raises
         ------
@@ -75,7 +81,9 @@ class LslOutlet:
         source_id = _source_id(self._stream_name, stream, description.rate_hz)
         channels = [_Channel(lead, description.origins[lead], description.band) for lead in LEADS]
         info = _ecg_info(lsl, self._stream_name, description.rate_hz, source_id, channels)
-        _describe(info.desc(), description)
+        banded = BAND in description.bands
+        band_name = f"{self._stream_name}-band"
+        _describe(info.desc(), description, band_name if banded else NO_BAND)
         events = lsl.StreamInfo(
             f"{self._stream_name}-events",
             "Markers",
@@ -88,6 +96,12 @@ class LslOutlet:
         self._clock = LslClock(lsl.local_clock)
         self._ecg = lsl.StreamOutlet(info)
         self._events = lsl.StreamOutlet(events)
+        if banded:
+            widths = [_Channel(channel.label, channel.origin) for channel in channels]
+            band = _ecg_info(lsl, band_name, description.rate_hz, f"{source_id}-band", widths, _BAND_TYPE)
+            _describe(band.desc(), description, f"{HALF_WIDTH} of each lead of {self._stream_name}")
+            self._band = lsl.StreamOutlet(band)
+        self._description = description
 
     def chunk(self, chunk: Chunk) -> None:
         """Nothing: the source's samples are the source's to send."""
@@ -100,7 +114,11 @@ class LslOutlet:
             known_s = frame.arrival_s if isfinite(frame.arrival_s) else time.monotonic()
             first_s = known_s - self._latency_s
         self._zero_s = first_s - start_s
-        _push(self._ecg, frame.leads_mv.T, self._clock.of(first_s), frame.rate_hz)
+        sent_s = self._clock.of(first_s)
+        _push(self._ecg, frame.leads_mv.T, sent_s, frame.rate_hz)
+        half_width_mv = self._description.half_width_mv(frame.scale_mv, BAND)
+        if half_width_mv is not None:
+            _push(self._band, half_width_mv.T, sent_s, frame.rate_hz)
 
     def event(self, event: Event) -> None:
         """Send an event as a marker, stamped as the sample at which it happened, or when it did."""
@@ -112,8 +130,9 @@ class LslOutlet:
         self._events.push_sample([event.words], self._clock.of(host_s))
 
     def close(self) -> None:
-        """Let what was sent arrive, then end both streams."""
-        outlets, self._ecg, self._events = (self._ecg, self._events), None, None
+        """Let what was sent arrive, then end the streams."""
+        outlets = (self._ecg, self._band, self._events)
+        self._ecg = self._band = self._events = None
         _end(outlets)
 
 
@@ -227,16 +246,18 @@ def _source_id(name: str, stream: StreamInfo, rate_hz: float) -> str:
     return f"mecg-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}"
 
 
-def _ecg_info(lsl: Any, name: str, rate_hz: float, source_id: str, channels: Iterable[_Channel]) -> Any:
+def _ecg_info(
+    lsl: Any, name: str, rate_hz: float, source_id: str, channels: Iterable[_Channel], kind: str = "ECG"
+) -> Any:
     channels = list(channels)
-    info = lsl.StreamInfo(name, "ECG", len(channels), rate_hz, lsl.cf_float32, source_id)
+    info = lsl.StreamInfo(name, kind, len(channels), rate_hz, lsl.cf_float32, source_id)
     tree = info.desc().append_child("channels")
     for channel in channels:
         node = tree.append_child("channel")
         for key, value in (
             ("label", channel.label),
             ("unit", "millivolts"),
-            ("type", "ECG"),
+            ("type", kind),
             ("origin", channel.origin),
         ):
             node.append_child_value(key, value)
@@ -248,7 +269,7 @@ def _ecg_info(lsl: Any, name: str, rate_hz: float, source_id: str, channels: Ite
     return info
 
 
-def _describe(desc: Any, description: SessionDescription) -> None:
+def _describe(desc: Any, description: SessionDescription, band: str) -> None:
     stream = description.stream
     _add(desc, "acquisition", model=stream.device or "unknown", source=without_home(stream.source))
     # "Subtract offset_mean from the stamps": nothing is left to subtract.  Under overload a live
@@ -265,6 +286,7 @@ def _describe(desc: Any, description: SessionDescription) -> None:
         model_version=description.model_version,
         calibration=description.whose,
         input_band=description.filters,
+        uncertainty=band,
         latency_subtracted_ms=f"{description.latency.total_ms:.4f}",
         latency_to_subtract_ms="0",
         warning="; ".join(description.warnings) or NOT_FOR_DIAGNOSIS,

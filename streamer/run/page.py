@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 from bisect import bisect_right
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from streamer.leads import LEADS
 from streamer.run import page_layout as layout
+from streamer.run.band import NO_BAND
 from streamer.stream import Samples
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ _MEASURED = "#000000"
 _RECONSTRUCTED = "#0b5394"
 _BAND = "#7fb2de"
 _ALTERNATIVE = "#8a4fa8"
+_FAINT = "#a9a9b4"
 _WARNING = "#9c2a00"
 _PAPER = "#fffaf8"
 _GRID_1_MM = "#f8dcd8"
@@ -45,6 +47,7 @@ _PT_PER_MM = 72 / 25.4
 # colour, so that only missing samples break the line.
 _DASHES: Any = (0, (9.0, 1.2))
 _GAP = "#a9cbea"
+_FAINT_GAP = "#dcdce0"
 _LINE_MM = {True: 0.36, False: 0.30}
 
 
@@ -60,10 +63,12 @@ class Page:
     """``(n,)`` "I, as measured": the input band, for the rhythm strip.  None: the strip is row I
     of ``leads_mv``."""
     band_mv: Samples | None = None
-    """``(12, n)`` half-width of the 90 % band, mV; NaN where none.  None: no ribbon."""
+    """``(12, n)`` half-width of the 90 % band, mV; NaN where none.  None: no ribbon, and words for it."""
     alternatives_mv: Samples | None = None
     """``(count, 12, n)`` plausible alternatives to the leads (`streamer.plausible`), mV: thin lines below
     the reconstructed ones.  None: no such lines."""
+    faint: NDArray[np.bool_] | None = None
+    """``(n,)``: where the filters settled or the input was not to be trusted.  All traces are grey there."""
     title: str = "12-lead ECG reconstructed from one lead"
     source: str = ""
     lead: str = "I"
@@ -119,7 +124,7 @@ def _draw(page: Page) -> Figure:
     """The page as a figure whose one axes spans the sheet, in mm."""
     from matplotlib.figure import Figure
 
-    leads_mv, measured_mv, band_mv, others_mv = _last_10_s(page)
+    page = _last_10_s(page)
     width, height = layout.SHEET_MM
     figure = Figure(figsize=(width / 25.4, height / 25.4), facecolor="white")
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
@@ -129,27 +134,28 @@ def _draw(page: Page) -> Figure:
     pen = _Pen(axes)
 
     _draw_paper(pen)
-    _draw_header(pen, page, leads_mv)
+    _draw_header(pen, page)
     for mark in layout.calibration_marks():
         pen.line(mark[:, 0], mark[:, 1], _INK, 0.3)
     for panel in layout.panels():
-        row_mv = leads_mv[LEADS.index(panel.lead)]
+        k = LEADS.index(panel.lead)
         if panel.rhythm:
-            _draw_panel(pen, page, panel, row_mv if measured_mv is None else measured_mv, None)
-            _label_rhythm(pen, page, panel, measured_mv is not None)
+            strip_mv = page.leads_mv[k] if page.measured_mv is None else page.measured_mv
+            _draw_panel(pen, page, panel, strip_mv, None)
+            _label_rhythm(pen, page, panel, page.measured_mv is not None)
         else:
-            band = None if band_mv is None else band_mv[LEADS.index(panel.lead)]
-            if others_mv is not None and panel.lead != "I":
-                for other_mv in others_mv[:, LEADS.index(panel.lead)]:
-                    pen.line(*layout.trace_mm(panel, other_mv, page.rate_hz), _ALTERNATIVE, 0.12)
-            _draw_panel(pen, page, panel, row_mv, band)
+            if page.alternatives_mv is not None and panel.lead != "I":
+                for other_mv in page.alternatives_mv[:, k]:
+                    sound_mv = _where(~_faint(page), other_mv)
+                    pen.line(*layout.trace_mm(panel, sound_mv, page.rate_hz), _ALTERNATIVE, 0.12)
+            _draw_panel(pen, page, panel, page.leads_mv[k], None if page.band_mv is None else page.band_mv[k])
             _label_panel(pen, page, panel)
     pen.text(layout.PAPER_MM[0], 200.5, FOOTER, 8.5, bold=True)
     pen.text(layout.PAPER_MM[2], 200.5, _legend(page), 7.0, _SOFT_INK, right=True)
     return figure
 
 
-def _last_10_s(page: Page) -> tuple[Samples, Samples | None, Samples | None, Samples | None]:
+def _last_10_s(page: Page) -> Page:
     rows, n = page.leads_mv.shape if page.leads_mv.ndim == 2 else (0, 0)
     if rows != len(LEADS):
         raise ValueError(f"a page takes leads of shape (12, n), not {page.leads_mv.shape}")
@@ -159,16 +165,28 @@ def _last_10_s(page: Page) -> tuple[Samples, Samples | None, Samples | None, Sam
         raise ValueError(f"the measured lead has shape {page.measured_mv.shape}, not ({n},)")
     if page.band_mv is not None and page.band_mv.shape != (rows, n):
         raise ValueError(f"the band has shape {page.band_mv.shape}, not (12, {n})")
+    if page.faint is not None and page.faint.shape != (n,):
+        raise ValueError(f"what is faint has shape {page.faint.shape}, not ({n},)")
     others_mv = page.alternatives_mv
     if others_mv is not None and (others_mv.ndim != 3 or others_mv.shape[1:] != (rows, n)):
         raise ValueError(f"the alternatives have shape {others_mv.shape}, not (count, 12, {n})")
-    from_ = max(0, n - round(layout.PAGE_S * page.rate_hz))
-    return (
-        page.leads_mv[:, from_:],
-        None if page.measured_mv is None else page.measured_mv[from_:],
-        None if page.band_mv is None else page.band_mv[:, from_:],
-        None if others_mv is None else others_mv[:, :, from_:],
+    last = slice(max(0, n - round(layout.PAGE_S * page.rate_hz)), n)
+    return replace(
+        page,
+        leads_mv=page.leads_mv[:, last],
+        measured_mv=None if page.measured_mv is None else page.measured_mv[last],
+        band_mv=None if page.band_mv is None else page.band_mv[:, last],
+        faint=None if page.faint is None else page.faint[last],
+        alternatives_mv=None if others_mv is None else others_mv[:, :, last],
     )
+
+
+def _faint(page: Page) -> NDArray[np.bool_]:
+    return np.zeros(page.leads_mv.shape[1], np.bool_) if page.faint is None else page.faint
+
+
+def _where(keep: NDArray[np.bool_], mv: Samples) -> Samples:
+    return np.where(keep, mv, np.float32(np.nan))
 
 
 class _Pen:
@@ -194,17 +212,17 @@ class _Pen:
         color: str,
         width_mm: float,
         *,
-        dashed: bool = False,
+        gap_color: str | None = None,
         order: float = 3.0,
     ) -> None:
-        """A line, cut off at the paper's edge; NaN breaks it."""
+        """A line, cut off at the paper's edge; NaN breaks it.  With a colour for their gaps, in dashes."""
         (drawn,) = self.axes.plot(
             x_mm,
             y_mm,
             color=color,
             linewidth=width_mm * _PT_PER_MM,
-            linestyle=_DASHES if dashed else "solid",
-            gapcolor=_GAP if dashed else None,
+            linestyle="solid" if gap_color is None else _DASHES,
+            gapcolor=gap_color,
             marker="None",
             solid_joinstyle="round",
             solid_capstyle="butt",
@@ -314,7 +332,7 @@ def _draw_paper(pen: _Pen) -> None:
         pen.line(x, panel.baseline_mm + np.array([10.0, 13.0]), _SOFT_INK, 0.2)
 
 
-def _draw_header(pen: _Pen, page: Page, leads_mv: Samples) -> None:
+def _draw_header(pen: _Pen, page: Page) -> None:
     left, _, right, _ = layout.PAPER_MM
     middle = (left + right) / 2 + 10.0
     room = middle - left - 5.0
@@ -322,9 +340,12 @@ def _draw_header(pen: _Pen, page: Page, leads_mv: Samples) -> None:
     measured = f"Measured: lead {_measured_lead(page)}"
     if not page.is_lead_i:
         measured += " (input is not Lead I)"
-    missing = int(np.isnan(leads_mv).any(axis=0).sum())
+    missing = int(np.isnan(page.leads_mv).any(axis=0).sum())
     if missing:
         measured += f" · missing, drawn as gaps: {missing / page.rate_hz:.2f} s"
+    grey = int(_faint(page).sum())
+    if grey:
+        measured += f" · settling or not to be trusted, drawn grey: {grey / page.rate_hz:.2f} s"
     if page.quality:
         measured += f" · {page.quality}"
     for y, words in zip((17.5, 22.0, 26.5), (page.source, page.started, measured), strict=True):
@@ -353,7 +374,15 @@ def _draw_panel(
         pen.ribbon(x, low, high)
     measured = panel.lead == "I"
     color = _MEASURED if measured else _RECONSTRUCTED
-    pen.line(x, y, color, _LINE_MM[measured], dashed=not measured, order=4.0)
+    gap_color = None if measured else _GAP
+    faint = _faint(page)
+    if faint.any():
+        # One point in common at either end, so that the line does not break where it changes colour.
+        joined = faint | np.append(False, faint[:-1]) | np.append(faint[1:], False)
+        _, grey = layout.trace_mm(panel, _where(joined, lead_mv), page.rate_hz)
+        pen.line(x, grey, _FAINT, _LINE_MM[measured], gap_color=gap_color and _FAINT_GAP, order=4.0)
+        _, y = layout.trace_mm(panel, _where(~faint, lead_mv), page.rate_hz)
+    pen.line(x, y, color, _LINE_MM[measured], gap_color=gap_color, order=4.0)
     if not measured:
         words = f"reconstructed from {'Lead I' if page.is_lead_i else page.lead}, not for diagnosis"
         room = panel.width_mm - 4.0
@@ -388,5 +417,5 @@ def _measured_lead(page: Page) -> str:
 
 def _legend(page: Page) -> str:
     words = "solid black: measured · broken blue: reconstructed"
-    words += "" if page.band_mv is None else " · shaded: 90 % band"
+    words += f" · {NO_BAND}" if page.band_mv is None else " · shaded: 90 % band"
     return words if page.alternatives_mv is None else words + " · thin: plausible alternatives"

@@ -18,6 +18,15 @@ from numpy.typing import NDArray
 from streamer.errors import InputError
 from streamer.leads import LEADS, PREDICTED, twelve_from_eight
 from streamer.rate import RateConverter, Run
+from streamer.run.band import (
+    BAND,
+    NO_BAND,
+    HalfWidthsAtSourceRate,
+    band_beside,
+    band_name,
+    band_note,
+    half_width_of,
+)
 from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.stream import Chunk, Event, Frame, Samples
 
@@ -91,6 +100,7 @@ class WfdbWriter:
         self._began = began
         self._refuse_existing()
         folder.mkdir(parents=True, exist_ok=True)
+        self._finished = False
         self._part = folder / f".{name}.{os.getpid()}.part"
         self._file: BufferedWriter | None = self._part.open("wb")
         self._first = np.full(len(self._signals), INVALID, np.int64)
@@ -151,7 +161,7 @@ class WfdbWriter:
             header_part.unlink(missing_ok=True)
             self.abort()
             raise
-        self._file = None
+        self._file, self._finished = None, True
         return self.header
 
     def abort(self) -> None:
@@ -161,6 +171,12 @@ class WfdbWriter:
             with suppress(OSError):  # what could not be flushed is not wanted
                 file.close()
             self._part.unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Take away the record that `finish` left, if it did."""
+        if self._finished:
+            self.header.unlink(missing_ok=True)
+            self._signal.unlink(missing_ok=True)
 
     @property
     def is_open(self) -> bool:
@@ -315,8 +331,9 @@ def _true_runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
 class WfdbSink:
     """The twelve leads as a WFDB record beside other sinks, or by itself.
 
-    Same rate and length as the source, the algorithmic latency taken out.  Nothing has the record's
-    name before `close`, and a session without a sample leaves none.
+    Same rate and length as the source, the algorithmic latency taken out.  Where the model states a
+    90 % band, ``RECORD_band`` holds its half widths, sample by sample.  Nothing has the record's name
+    before `close`, and a session without a sample leaves none.
 
     Parameters
     ----------
@@ -350,7 +367,18 @@ class WfdbSink:
         self._description = description
         rate_hz = description.stream.rate_hz
         self._resampled = AtSourceRate(description.rate_hz, rate_hz)
+        self._half_widths = HalfWidthsAtSourceRate(description.rate_hz, rate_hz)
         self._writer = WfdbWriter(self._folder, self._record, rate_hz, force=self._force)
+        self._writers = [self._writer]
+        if BAND in description.bands:
+            try:
+                name, signals = band_name(self._record), [half_width_of(lead) for lead in TWELVE]
+                self._writers.append(
+                    WfdbWriter(self._folder, name, rate_hz, force=self._force, signals=signals)
+                )
+            except BaseException:
+                self.abort()
+                raise
 
     def chunk(self, chunk: Chunk) -> None:
         """Note which samples there are."""
@@ -358,32 +386,53 @@ class WfdbSink:
 
     def frame(self, frame: Frame) -> None:
         """Write what has become certain."""
-        self._writer.append(self._resampled.frame(frame))
+        half_width_mv = self._description.half_width_mv(frame.scale_mv, BAND)
+        if half_width_mv is not None:
+            self._half_widths.frame(frame.start, half_width_mv)
+        self._append(self._resampled.frame(frame))
 
     def event(self, event: Event) -> None:
         """Nothing: a record has no place for words with a time."""
 
     def close(self) -> None:
         """Complete the record and give it its name; nothing where it was aborted."""
-        if not self._writer.is_open:
+        if not all(writer.is_open for writer in self._writers):
+            self.abort()
             return
         try:
-            self._writer.append(self._resampled.finish())
-        except BaseException:
-            self.abort()
-            raise
-        self.samples, self.clipped = self._writer.samples, self._writer.clipped
-        if self.samples:
-            self._writer.finish(record_comments(self._description, self.clipped))
-        else:
+            self._append(self._resampled.finish())
+            self.samples, self.clipped = self._writer.samples, self._writer.clipped
+            if self.samples:
+                self._finish()
+        finally:
             self.abort()
 
     def abort(self) -> None:
-        """Leave nothing behind."""
-        self._writer.abort()
+        """Leave nothing behind.  Does nothing after a `close` that went well."""
+        for writer in self._writers:
+            writer.abort()
+
+    def _append(self, leads_mv: Samples) -> None:
+        self._writer.append(leads_mv)
+        for band in self._writers[1:]:
+            band.append(self._half_widths.beside(leads_mv))
+
+    def _finish(self) -> None:
+        """The band first: no record is to name one that is not there."""
+        about = record_comments(self._description)
+        bands = self._writers[1:]
+        try:
+            for band in bands:
+                band.finish([band_note(self._record), *about, *clipped_note(band.clipped)])
+            told = band_beside(self._record) if bands else NO_BAND
+            self._writer.finish([*about, told, *clipped_note(self.clipped)])
+        except BaseException:
+            for band in bands:
+                band.remove()
+            raise
 
 
-def record_comments(description: SessionDescription, clipped: int = 0) -> list[str]:
+def record_comments(description: SessionDescription) -> list[str]:
     """What a file must say of itself: which leads are estimates, by what, and what was taken out."""
     stream = description.stream
     by_origin: dict[str, list[str]] = {}
@@ -396,4 +445,4 @@ def record_comments(description: SessionDescription, clipped: int = 0) -> list[s
     lines.append(f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
     lines.append(f"model: {description.model_in_words}, input band {description.filters}")
     lines.append(f"algorithmic latency removed: {description.latency.total_ms:.1f} ms")
-    return [*lines, *clipped_note(clipped)]
+    return lines

@@ -150,6 +150,10 @@ def test_records_that_would_overwrite_one_another_or_themselves_are_refused(
     model = ["--model", str(model_file)]
     assert main(["reconstruct", GOOD, f"{GOOD}.hea", "--out", str(tmp_path / "out"), *model]) == 2
     says_one_line(capsys.readouterr().err)
+    assert main(["reconstruct", "a/x", "a/x_band", "--out", str(tmp_path / "out"), *model]) == 2
+    error = capsys.readouterr().err
+    says_one_line(error)
+    assert "would both become" in error and "x_band" in error
     before = (here / "s0010_re.hea").read_bytes()
     assert main(["reconstruct", GOOD, "--out", str(here), "--force", *model]) == 2
     says_one_line(capsys.readouterr().err)

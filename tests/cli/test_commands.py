@@ -182,6 +182,26 @@ def test_reconstruct_and_the_live_path_write_the_same_record(tmp_path: Path) -> 
     assert live.comments == file.comments
 
 
+@pytest.mark.parametrize("jobs", ["1", "2"])
+def test_reconstruct_writes_the_band_as_a_record_beside_the_leads(
+    model: list[str], banded_model_file: Path, tmp_path: Path, jobs: str
+) -> None:
+    records = [str(RECORDINGS / "ptb-xl" / name) for name in ("00010_hr", "00155_hr")]
+    command = ["reconstruct", *records, "--jobs", jobs, "--out"]
+    assert main([*command, str(tmp_path / "with"), "--model", str(banded_model_file)]) == 0
+    assert main([*command, str(tmp_path / "without"), *model]) == 0
+    for name in ("00010_hr", "00155_hr"):
+        leads, band = (
+            reconstructed(tmp_path / "with" / name),
+            reconstructed(tmp_path / "with" / f"{name}_band"),
+        )
+        assert (band.fs, band.sig_len, band.n_sig) == (leads.fs, leads.sig_len, 12)
+        assert np.array_equal(np.isnan(band.p_signal), np.isnan(leads.p_signal))
+        data = (tmp_path / "with" / f"{name}.dat").read_bytes()
+        assert data == (tmp_path / "without" / f"{name}.dat").read_bytes()
+    assert len(list((tmp_path / "with").iterdir())) == 8 and len(list((tmp_path / "without").iterdir())) == 4
+
+
 def test_reconstruct_overwrites_only_when_forced(
     model: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -23,6 +23,20 @@ FILES = {
 }
 
 
+WITH_BAND = FILES | {
+    "wfdb": FILES["wfdb"] | {"s_band.hea", "s_band.dat"},
+    "edf": FILES["edf"] | {"s_band.edf"},
+}
+
+
+@pytest.fixture(scope="module")
+def banded(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """As `recorded`, from a model that states its uncertainty."""
+    folder = tmp_path_factory.mktemp("banded")
+    network = Network(scaled_identity(scale=True))
+    return a_session(folder, network, 3000, lost=((1000, 1200),)).rename(folder / "s.xdf")
+
+
 @pytest.fixture(scope="module")
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("recorded")
@@ -56,24 +70,34 @@ def test_each_format_is_written_and_named(
 
 
 @pytest.mark.parametrize("form", FILES)
-def test_nothing_is_overwritten_unless_forced(
-    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+def test_a_band_is_written_whole_with_the_leads(
+    banded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
 ) -> None:
-    for name in FILES[form]:
+    assert export_to(tmp_path, banded, "--format", form) == 0
+    assert names_in(tmp_path) == WITH_BAND[form]
+    assert {Path(line).name for line in capsys.readouterr().out.splitlines()} == WITH_BAND[form]
+
+
+@pytest.mark.parametrize("form", FILES)
+def test_nothing_is_overwritten_unless_forced(
+    banded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], form: str
+) -> None:
+    for name in WITH_BAND[form]:
         (tmp_path / name).write_text("mine")
-        assert export_to(tmp_path, recorded, "--format", form) == 2
+        assert export_to(tmp_path, banded, "--format", form) == 2
         says(capsys, "exists: name another file, or overwrite it with --force")
         assert names_in(tmp_path) == {name}
         assert (tmp_path / name).read_text() == "mine"
         (tmp_path / name).unlink()
-    (tmp_path / max(FILES[form])).write_text("mine")
-    assert export_to(tmp_path, recorded, "--format", form, "--force") == 0
-    assert names_in(tmp_path) == FILES[form]
-    assert b"mine" not in (tmp_path / max(FILES[form])).read_bytes()[:4]
+    for name in WITH_BAND[form]:
+        (tmp_path / name).write_text("mine")
+    assert export_to(tmp_path, banded, "--format", form, "--force") == 0
+    assert names_in(tmp_path) == WITH_BAND[form]
+    assert not any(path.read_bytes() == b"mine" for path in tmp_path.iterdir())
 
 
 def test_a_disk_that_fills_leaves_nothing(
-    recorded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    banded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*args: object, **options: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -85,11 +109,11 @@ def test_a_disk_that_fills_leaves_nothing(
     monkeypatch.setattr("json.dump", full)
     monkeypatch.setattr("pydicom.dcmwrite", full)
     for form in FILES:
-        assert export_to(tmp_path / "out", recorded, "--format", form) == 2
+        assert export_to(tmp_path / "out", banded, "--format", form) == 2
         says(capsys, "No space left on device")
         assert names_in(tmp_path) == set()
     (tmp_path / "s.edf").write_text("mine")
-    assert export_to(tmp_path, recorded, "--format", "edf", "--force") == 2
+    assert export_to(tmp_path, banded, "--format", "edf", "--force") == 2
     assert (tmp_path / "s.edf").read_text() == "mine"
     assert names_in(tmp_path) == {"s.edf"}
 

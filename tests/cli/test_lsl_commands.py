@@ -54,6 +54,8 @@ def test_stream_sends_the_twelve_leads(tmp_path: Path, model_file: Path) -> None
     assert read["mecg.x"].shape[1] == 12
     assert len(read["mecg.x"]) > 200
     assert str(read["mecg-events.x"][-1, 0]).startswith("state:")
+    said = ET.fromstring(str(read["mecg.xml"])).findtext("desc/reconstruction/uncertainty")
+    assert said == "no 90 % band: the model stated no uncertainty"
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from streamer.leads import LEADS
 from streamer.plausible import SHOWN, Plausible
 from streamer.run.page import Page
 from streamer.run.sink import SessionDescription
-from streamer.stream import Frame, StreamInfo
+from streamer.stream import Event, Frame, Quality, StreamInfo
 from tests.gui.test_latency import BUDGET
 
 MakeFrame = Callable[..., Frame]
@@ -59,6 +59,19 @@ def test_a_page_says_what_it_shows(past: Past) -> None:
 def test_a_page_of_another_lead_says_so(past: Past) -> None:
     page = page_of(past, 20.0, about(lead="MLII", is_lead_i=False), AT)
     assert page is not None and page.lead == "MLII" and not page.is_lead_i
+
+
+def test_a_page_is_grey_where_the_screen_is(frame: MakeFrame) -> None:
+    past = Past(about())
+    for start in range(0, 5000, 50):
+        past.frame(replace(frame(start, 50), settling=np.arange(start, start + 50) < 2000))
+    past.event(Event("quality", "out of range", at_s=9.0, quality=frozenset({Quality.OUT_OF_RANGE})))
+    past.event(Event("quality", "noisy", at_s=11.0, quality=frozenset({Quality.NOISY})))
+    past.event(Event("quality", "no contact", at_s=14.0, quality=frozenset({Quality.NO_CONTACT})))
+    page = page_of(past, 16.0, about(), AT)
+    assert page is not None and page.faint is not None
+    second = 6.0 + np.arange(2500) / 250
+    assert np.array_equal(page.faint, (second < 8) | ((second >= 9) & (second < 11)) | (second >= 14))
 
 
 def test_early_on_a_page_holds_what_there_is(frame: MakeFrame) -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -26,10 +27,11 @@ def a_session(
     lead: str = "I",
     is_lead_i: bool = True,
     clock: float = 1.0,
+    events: Sequence[Event] = (),
 ) -> Path:
     """Record ``samples`` at 500 Hz less the stretches ``lost``; a marker at second 1, a beat at 2.
 
-    ``clock`` is the device's true rate over its nominal one.
+    ``clock`` is the device's true rate over its nominal one; ``events`` come on top.
     """
     info = StreamInfo("test:session", RATE_HZ, lead=lead, is_lead_i=is_lead_i)
     pipeline = Pipeline(info, network)
@@ -53,5 +55,7 @@ def a_session(
         recorder.frame(frame)
     recorder.event(Event("marker", 'said µ twice, "quoted"', begun_s + 1))
     recorder.event(Event("beat", "", begun_s + 2))
+    for event in events:
+        recorder.event(event)
     recorder.close()
     return recorder.path

@@ -10,3 +10,9 @@ from tests.run.known_network import scaled_identity
 @pytest.fixture(scope="session")
 def network() -> Network:
     return Network(scaled_identity())
+
+
+@pytest.fixture(scope="session")
+def banded_network() -> Network:
+    """The same leads, and a scale."""
+    return Network(scaled_identity(scale=True))

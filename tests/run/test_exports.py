@@ -33,10 +33,13 @@ from streamer.network import Network
 from streamer.run.dicom import LONGEST, write_dicom
 from streamer.run.edf import samples_per_record
 from streamer.run.excerpt import Excerpt, Mark
-from streamer.run.exports import write_csv, write_edf, write_pages, write_wfdb
+from streamer.run.exports import pages_of, write_csv, write_edf, write_pages, write_wfdb
 from streamer.run.recording import Recording
 from streamer.run.wfdb_annotations import annotation_bytes
+from streamer.stream import Event, Quality
+from tests.run import made_session
 from tests.run.a_session import a_session
+from tests.run.known_network import FACTORS
 
 HALF_STEP_MV = 0.5e-3 * 1.0001
 GAP = (3000, 3777)
@@ -64,12 +67,29 @@ def chest(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Excerpt
         return Excerpt.of(recording)
 
 
+@pytest.fixture(scope="module")
+def banded(banded_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Excerpt:
+    """The same session as `excerpt`, from a model that states its uncertainty."""
+    path = a_session(tmp_path_factory.mktemp("banded"), banded_network, SAMPLES, lost=(GAP,))
+    with Recording.open(path) as recording:
+        return Excerpt.of(recording)
+
+
 def agree(read_mv: NDArray[Any], excerpt: Excerpt) -> None:
     """Same length, gaps as gaps, and all else within half a quantum."""
     assert read_mv.shape == excerpt.mv.shape
     assert np.array_equal(np.isnan(read_mv), np.isnan(excerpt.mv))
     assert np.isnan(read_mv).any() == any(mark.kind == "gap" for mark in excerpt.marks)
     assert np.nanmax(np.abs(read_mv - excerpt.mv)) <= HALF_STEP_MV
+
+
+def half_widths_agree(read_mv: NDArray[Any], excerpt: Excerpt, half_step_mv: float = HALF_STEP_MV) -> None:
+    """The twelve, within half a quantum of what the frames stated, and absent where the leads are."""
+    assert excerpt.half_width_mv is not None
+    assert read_mv.shape == (12, excerpt.samples)
+    assert np.array_equal(np.isnan(read_mv), np.isnan(excerpt.mv[:12]))
+    assert np.isnan(read_mv).any() and np.nanmin(read_mv) > 0
+    assert np.nanmax(np.abs(read_mv - excerpt.half_width_mv)) <= half_step_mv
 
 
 # ---- the excerpt
@@ -92,6 +112,37 @@ def test_an_excerpt_is_the_session_with_its_gaps_and_marks(excerpt: Excerpt, ses
     assert at["beat"] == 500
     assert at["state"] == 0
     assert [mark.start for mark in excerpt.marks] == sorted(mark.start for mark in excerpt.marks)
+
+
+def test_an_excerpt_has_the_half_widths_that_the_frames_stated(
+    banded_network: Network, tmp_path: Path, excerpt: Excerpt
+) -> None:
+    with Recording.open(a_session(tmp_path, banded_network, 3000, lost=((1000, 1200),))) as recording:
+        frames = list(recording.frames())
+        whole, part = Excerpt.of(recording), Excerpt.of(recording, ["V3", "II", "measured"], 1.0, 3.5)
+    assert whole.half_width_mv is not None and part.half_width_mv is not None
+    for frame in frames:
+        stated_mv = frame.scale_mv * np.float32(FACTORS)[:, None]
+        told_mv = whole.half_width_mv[:, frame.start : frame.stop]
+        assert np.array_equal(told_mv[:, frame.valid], stated_mv[:, frame.valid])
+        assert np.isnan(told_mv[:, ~frame.valid]).all()
+    assert [trace.label for trace in part.banded] == ["II", "V3"]
+    assert np.array_equal(part.half_width_mv, whole.half_width_mv[[1, 8], 250:875], equal_nan=True)
+    assert excerpt.half_width_mv is None and not excerpt.banded
+    assert "no 90 % band: the model stated no uncertainty" in excerpt.notes
+    assert "no 90 % band: the model stated no uncertainty" not in whole.notes
+
+
+def test_a_session_without_its_scale_has_no_band(tmp_path: Path) -> None:
+    """Of the measured lead alone, and where the file holds no scale although the model stated bands."""
+    about = made_session.description(bands={"0.9": (2.0,) * 12})
+    path, _ = made_session.record(tmp_path, made_session.items(3.0, scale=False), about)
+    with Recording.open(path) as recording:
+        assert Excerpt.of(recording).half_width_mv is None
+    path, _ = made_session.record(tmp_path, made_session.items(3.0), about)
+    with Recording.open(path) as recording:
+        assert Excerpt.of(recording, ["measured"]).half_width_mv is None
+        assert Excerpt.of(recording).half_width_mv is not None
 
 
 def test_start_and_end_are_seconds_of_the_session(session_file: Path, excerpt: Excerpt) -> None:
@@ -185,6 +236,23 @@ def test_wfdb_reads_the_record_back_within_half_a_quantum(excerpt: Excerpt, tmp_
     assert np.array_equal(ours.read(0, excerpt.samples), record.p_signal.T.astype(np.float32), equal_nan=True)
 
 
+def test_wfdb_has_the_band_in_a_record_of_its_own_and_the_leads_are_the_same_without_it(
+    banded: Excerpt, excerpt: Excerpt, tmp_path: Path
+) -> None:
+    *others, header = write_wfdb(banded, tmp_path, "r")
+    assert {path.name for path in others} == {"r_band.dat", "r_band.hea", "r.atr", "r.dat"}
+    band = read_wfdb(tmp_path / "r_band.hea")
+    half_widths_agree(band.p_signal.T, banded)
+    assert (band.fs, band.units) == (250, ["mV"] * 12)
+    assert band.sig_name == [f"{lead.upper()} half width" for lead in LEADS]
+    assert band.comments[0].startswith("no ECG: half width of the 90 % band of each lead of r, mV")
+    assert "half width of the 90 % band of each lead, mV: in r_band" in read_wfdb(header).comments
+    write_wfdb(excerpt, tmp_path, "without")
+    assert (tmp_path / "without.dat").read_bytes() == (tmp_path / "r.dat").read_bytes()
+    assert not (tmp_path / "without_band.hea").exists()
+    assert "no 90 % band: the model stated no uncertainty" in read_wfdb(tmp_path / "without.hea").comments
+
+
 def test_wfdb_tells_measured_from_reconstructed_in_its_comments(
     excerpt: Excerpt, chest: Excerpt, tmp_path: Path
 ) -> None:
@@ -268,6 +336,25 @@ def test_pyedflib_reads_the_same(excerpt: Excerpt, tmp_path: Path) -> None:
     assert any(text.startswith("Reconstructed from one lead") for text in texts)
 
 
+def test_edf_has_the_band_in_a_file_of_its_own_and_the_leads_are_the_same_without_it(
+    banded: Excerpt, excerpt: Excerpt, tmp_path: Path
+) -> None:
+    band_path, path = write_edf(banded, tmp_path, "r")
+    assert band_path.name == "r_band.edf"
+    band, leads = edfio.read_edf(band_path), edfio.read_edf(path)
+    half_widths_agree(edf_mv(np.array([signal.data for signal in band.signals])), banded)
+    with pyedflib.EdfReader(str(band_path)) as edf:
+        half_widths_agree(edf_mv(np.array([edf.readSignal(i) for i in range(12)])), banded)
+        assert edf.getSignalLabels() == [f"{lead} half width" for lead in LEADS]
+    assert band.signals[2].transducer_type == "half width of the 90 % band of III, derived"
+    assert any(note.text.startswith("BAD gap: ") for note in band.annotations)
+    assert any(note.text.startswith("no ECG: half width") for note in band.annotations)
+    assert any(note.text.endswith("of each lead, mV: in r_band") for note in leads.annotations)
+    (plain,) = write_edf(excerpt, tmp_path, "without")
+    for one, other in zip(edfio.read_edf(plain).signals, leads.signals, strict=True):
+        assert np.array_equal(one.data, other.data) and one.label == other.label
+
+
 def test_edf_tells_measured_from_reconstructed_by_the_transducer(
     excerpt: Excerpt, chest: Excerpt, tmp_path: Path
 ) -> None:
@@ -337,7 +424,44 @@ def test_csv_has_units_and_origins_in_its_header(excerpt: Excerpt, tmp_path: Pat
     assert facts["notes"] == list(excerpt.notes)
 
 
+def test_csv_has_a_column_for_each_half_width_behind_all_others(
+    banded: Excerpt, excerpt: Excerpt, tmp_path: Path
+) -> None:
+    with write_csv(banded, tmp_path, "r")[-1].open(newline="") as file:
+        head, *rows = list(csv.reader(file))
+    with write_csv(excerpt, tmp_path, "without")[-1].open(newline="") as file:
+        assert [row[:14] for row in [head, *rows]] == list(csv.reader(file))
+    assert head[14:] == [f"{lead} half width of the 90 % band [mV]" for lead in LEADS]
+    half_widths_agree(
+        np.array([[float(value) if value else math.nan for value in row[14:]] for row in rows]).T,
+        banded,
+        0.5001e-4,
+    )
+
+
 # ---- PDF
+
+
+def test_pages_show_the_band_and_grey_what_is_not_to_be_trusted(
+    banded_network: Network, tmp_path: Path
+) -> None:
+    def judged(at_s: float, *wrong: Quality) -> Event:
+        return Event("quality", "as judged", at_s=at_s, quality=frozenset(wrong))
+
+    judgements = [judged(4.0, Quality.OUT_OF_RANGE), judged(6.5, Quality.NOISY), judged(8.0)]
+    judgements += [judged(9.0, Quality.NO_CONTACT, Quality.FLAT), judged(12.0)]
+    path = a_session(tmp_path, banded_network, SAMPLES, events=judgements)
+    with Recording.open(path) as recording:
+        settling = np.concatenate([frame.settling for frame in recording.frames()])
+        excerpt = Excerpt.of(recording)
+    second = np.arange(excerpt.samples) / 250
+    grey = settling | ((second >= 4) & (second < 6.5)) | ((second >= 9) & (second < 12))
+    one, other = pages_of(excerpt)
+    assert excerpt.half_width_mv is not None
+    for page, part in ((one, slice(0, 2500)), (other, slice(2500, None))):
+        assert page.faint is not None and page.band_mv is not None
+        assert np.array_equal(page.faint, grey[part])
+        assert np.array_equal(page.band_mv, excerpt.half_width_mv[:, part])
 
 
 def test_pdf_has_a_page_for_each_ten_seconds(excerpt: Excerpt, tmp_path: Path) -> None:
@@ -386,6 +510,23 @@ def test_pydicom_reads_two_groups_that_say_which_is_original(excerpt: Excerpt, t
     assert (gap.TemporalRangeType, gap.ReferencedSamplePositions) == ("SEGMENT", [1501, 1889])
     marker = noted['marker: said u twice, "quoted"']
     assert (marker.TemporalRangeType, marker.ReferencedSamplePositions) == ("POINT", 251)
+
+
+def test_dicom_has_room_for_the_median_half_width_of_each_lead_only(
+    banded: Excerpt, excerpt: Excerpt, tmp_path: Path
+) -> None:
+    data = pydicom.dcmread(write_dicom(banded, tmp_path, "r")[0])
+    plain = pydicom.dcmread(write_dicom(excerpt, tmp_path, "without")[0])
+    assert sum(group.NumberOfWaveformChannels for group in data.WaveformSequence) == 13  # as many as may be
+    assert banded.half_width_mv is not None
+    for k, lead in enumerate(LEADS):
+        words = f"{lead}: half width of the 90 % band, median {np.nanmedian(banded.half_width_mv[k]):.3f} mV"
+        (item,) = (i for i in data.WaveformAnnotationSequence if i.UnformattedTextValue == words)
+        assert item.ReferencedWaveformChannels == [DERIVED_GROUP + 1, k + 1]
+    assert "export WFDB, EDF+ or CSV" in data.CommentsOnThePerformedProcedureStep
+    assert "no 90 % band" in plain.CommentsOnThePerformedProcedureStep
+    for one, other in zip(data.WaveformSequence, plain.WaveformSequence, strict=True):
+        assert one.WaveformData == other.WaveformData
 
 
 def test_a_lead_that_is_not_lead_i_has_no_code_of_one_in_dicom(chest: Excerpt, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from streamer.run.lsl_outlet import LslOutlet, LslSender
 from streamer.run.session import Session
 from streamer.run.sink import SessionDescription
 from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
+from tests.run.known_network import FACTORS
 
 HERE = Path(__file__).parent
 RATE_HZ = 500.0
@@ -100,13 +101,13 @@ def a_session(mv: Samples, network: Network, name: str, go: threading.Event) -> 
 
 
 @pytest.fixture(scope="module")
-def received(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Received:
+def received(banded_network: Network, tmp_path_factory: pytest.TempPathFactory) -> Received:
     """Seven seconds of a source and of what is made of it, both read in another process."""
     out = tmp_path_factory.mktemp("lsl") / "received.npz"
     mv = a_signal(3500)
     go = threading.Event()
-    session = a_session(mv, network, "t", go)
-    names = ["t-raw", "t-twelve", "t-twelve-events"]
+    session = a_session(mv, banded_network, "t", go)
+    names = ["t-raw", "t-twelve", "t-twelve-band", "t-twelve-events"]
     command = [sys.executable, str(HERE / "lsl_reader.py"), str(out), *names]
     with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
         session.start()
@@ -128,9 +129,13 @@ def received(network: Network, tmp_path_factory: pytest.TempPathFactory) -> Rece
 
 def frames_of(network: Network, mv: Samples) -> Samples:
     """What the path makes of the source, ``(12, n)`` from sample 0 on."""
+    return np.concatenate([frame.leads_mv for frame in made_of(network, mv)], axis=1)
+
+
+def made_of(network: Network, mv: Samples) -> list[Frame]:
     pipeline = Pipeline(StreamInfo("test:", RATE_HZ), network)
     frames = [*pipeline.push(Chunk(0, mv[: LOST[0]])), *pipeline.push(Chunk(LOST[1], mv[LOST[1] :]))]
-    return np.concatenate([frame.leads_mv for frame in [*frames, *pipeline.finish()]], axis=1)
+    return [*frames, *pipeline.finish()]
 
 
 def stamp_errors_s(
@@ -171,6 +176,31 @@ def test_lost_samples_are_nan_and_the_stream_stays_regular(received: Received) -
     assert np.array_equal(missing, np.isnan(x).any(axis=1))
     assert missing.sum() == (LOST[1] - LOST[0]) // 2
     assert np.allclose(np.diff(t), 1 / 250, atol=1e-3)
+
+
+def test_half_widths_of_the_band_come_with_the_same_stamps(
+    received: Received, banded_network: Network
+) -> None:
+    frames = made_of(banded_network, received.raw_mv)
+    stated_mv = np.concatenate([f.scale_mv for f in frames], axis=1) * np.float32(FACTORS)[:, None]
+    x = received.x["t-twelve-band"]
+    assert len(x) > 1000
+    assert np.array_equal(x.T, stated_mv[:, -len(x) :], equal_nan=True)
+    both = min(len(x), len(received.x["t-twelve"]))
+    assert np.array_equal(
+        np.isnan(x[-both:]).all(axis=1), np.isnan(received.x["t-twelve"][-both:]).all(axis=1)
+    )
+    stamps = (received.t[name][-both:] for name in ("t-twelve", "t-twelve-band"))
+    assert np.abs(np.subtract(*stamps)).max() < 1e-4  # each reader maps the clock by itself
+    info = received.xml["t-twelve-band"]
+    assert info.findtext("type") == "ECG-band"
+    channels = info.findall("desc/channels/channel")
+    assert [channel.findtext("label") for channel in channels] == list(LEADS)
+    assert {channel.findtext("unit") for channel in channels} == {"millivolts"}
+    assert {channel.findtext("type") for channel in channels} == {"ECG-band"}
+    said = info.findtext("desc/reconstruction/uncertainty")
+    assert said == "half width of the 90 % band of each lead of t-twelve"
+    assert received.xml["t-twelve"].findtext("desc/reconstruction/uncertainty") == "t-twelve-band"
 
 
 def test_the_metadata_say_what_is_measured_and_what_is_not(received: Received) -> None:

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from streamer.leads import LEADS
@@ -259,6 +261,8 @@ def test_a_ribbon_is_drawn_and_explained(monkeypatch: pytest.MonkeyPatch) -> Non
     page = replace(a_page(), band_mv=np.full((12, 2500), 0.2, np.float32))
     assert render_png(page) != render_png(a_page())
     assert any("shaded: 90 % band" in text for text in words_of(page, monkeypatch))
+    plain = words_of(a_page(), monkeypatch)
+    assert any("no 90 % band: the model stated no uncertainty" in text for text in plain)
 
 
 @pytest.mark.parametrize(
@@ -268,6 +272,7 @@ def test_a_ribbon_is_drawn_and_explained(monkeypatch: pytest.MonkeyPatch) -> Non
         {"leads_mv": np.zeros(100, np.float32)},
         {"measured_mv": np.zeros(7, np.float32)},
         {"band_mv": np.zeros((12, 7), np.float32)},
+        {"faint": np.zeros(7, np.bool_)},
         {"alternatives_mv": np.zeros((12, 2500), np.float32)},
         {"alternatives_mv": np.zeros((2, 12, 7), np.float32)},
         {"rate_hz": 0.0},
@@ -302,3 +307,53 @@ def test_alternatives_are_thin_lines_of_their_own_below_the_reconstructed_leads_
             strip = box(changed, panel.left_mm + 3, y - 0.4, panel.left_mm + panel.width_mm - 3, y + 0.4)
             share = strip.any(axis=0).mean()
             assert share > 0.5 if panel.lead != "I" else share == 0, (panel.lead, up)
+
+
+def colours_of(image: NDArray[np.float64]) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """Where a trace at rest is drawn boldly (black or blue), and where grey."""
+    red, green, blue = (image[..., k] for k in range(3))
+    bold = (red < 0.35) & (green < 0.5)
+    grey = (np.abs(red - green) < 0.08) & (blue >= red) & (red > 0.5) & (red < 0.75)
+    return bold, grey
+
+
+@settings(max_examples=3, deadline=None)
+@given(st.integers(0, 2499), st.integers(1, 1500), st.integers(1, 400))
+@example(0, 2500, 1)
+@example(600, 50, 2500)
+def test_a_page_greys_the_flagged_stretches_and_nothing_else(begin: int, length: int, apart: int) -> None:
+    faint = np.zeros(2500, np.bool_)
+    faint[begin : begin + length] = True
+    faint[begin + length + apart : begin + length + apart + 300] = True
+    level = np.full((12, 2500), 0.05, np.float32)  # off the grid's lines
+    others = np.full((1, 12, 2500), 0.6, np.float32)
+    page = replace(a_page(), leads_mv=level, measured_mv=level[0], alternatives_mv=others, faint=faint)
+    image = pixels(render_png(page))
+    for panel in layout.panels():
+        x_mm = panel.left_mm + 0.5 + np.arange(0.0, panel.width_mm - 1.0, 0.25)
+        at = (panel.from_s + (x_mm - panel.left_mm) / layout.MM_PER_S) * RATE_HZ
+        near = [faint[np.clip(np.round(at + off).astype(int), 0, 2499)] for off in (-4, -2, 0, 2, 4)]
+        inside, outside = np.all(near, axis=0), ~np.any(near, axis=0)
+        for up, other in ((0.05, False), (0.6, True)):
+            if other and panel.lead == "I":
+                continue
+            y_mm = panel.baseline_mm - up * layout.MM_PER_MV
+            rows = slice(round((y_mm - 0.25) * PX_PER_MM), round((y_mm + 0.25) * PX_PER_MM) + 1)
+            part = image[rows][:, np.round(x_mm * PX_PER_MM).astype(int)]
+            bold, grey = (found.any(axis=0) for found in colours_of(part))
+            if other:  # such a thin line is not there at all
+                purple = (part[..., 1] < part[..., [0, 2]].min(axis=2) - 0.1).any(axis=0)
+                assert not purple[inside].any() and purple[outside].all(), panel.lead
+                continue
+            assert not bold[inside].any(), panel.lead
+            assert not grey[outside].any(), panel.lead
+            # Broken lines have lighter gaps, and ticks stand between the columns.
+            assert grey[inside].mean() > 0.7 if inside.sum() > 12 else True, panel.lead
+            assert bold[outside].mean() > 0.7 if outside.sum() > 12 else True, panel.lead
+
+
+def test_what_is_grey_is_said_with_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
+    faint = np.arange(2500) < 400
+    words = words_of(replace(a_page(), faint=faint), monkeypatch)
+    assert "Measured: lead I · settling or not to be trusted, drawn grey: 1.60 s" in words
+    assert render_png(replace(a_page(), faint=~faint & faint)) == render_png(a_page())

@@ -3,6 +3,8 @@
 
 import errno
 import io
+import itertools
+import os
 import warnings
 from pathlib import Path
 
@@ -20,10 +22,11 @@ from streamer.errors import InputError
 from streamer.leads import LEADS, twelve_from_eight
 from streamer.network import Network
 from streamer.pipeline import Pipeline
+from streamer.run.band import HalfWidthsAtSourceRate
 from streamer.run.sink import SessionDescription
 from streamer.run.wfdb_writer import WfdbSink, WfdbWriter
-from streamer.stream import Chunk, StreamInfo
-from tests.run.known_network import GAINS
+from streamer.stream import Chunk, Frame, StreamInfo
+from tests.run.known_network import FACTORS, GAINS
 
 PTB_XL_NAMES = ["I", "II", "III", "AVR", "AVL", "AVF", "V1", "V2", "V3", "V4", "V5", "V6"]
 
@@ -163,11 +166,11 @@ def ecg_like(n: int, rate_hz: float) -> np.ndarray:
 
 
 def converted(
-    network: Network, folder: Path, rate_hz: float, chunks: list[Chunk]
+    network: Network, folder: Path, rate_hz: float, chunks: list[Chunk], *, force: bool = False
 ) -> tuple[wfdb.Record, WfdbSink]:
     info = StreamInfo("test:", rate_hz)
     pipeline = Pipeline(info, network)
-    sink = WfdbSink(folder, "r")
+    sink = WfdbSink(folder, "r", force=force)
     sink.open(SessionDescription.of(info, network.spec, pipeline.latency))
     for chunk in chunks:
         sink.chunk(chunk)
@@ -249,4 +252,114 @@ def test_a_session_without_a_sample_leaves_no_record(network: Network, tmp_path:
     sink = WfdbSink(tmp_path, "r")
     sink.open(SessionDescription.of(info, network.spec, Pipeline(info, network).latency))
     sink.close()
+    assert not list(tmp_path.iterdir())
+
+
+# ---- the band
+
+
+def frames_of(network: Network, rate_hz: float, chunks: list[Chunk]) -> list[Frame]:
+    pipeline = Pipeline(StreamInfo("test:", rate_hz), network)
+    return [*(frame for chunk in chunks for frame in pipeline.push(chunk)), *pipeline.finish()]
+
+
+@pytest.mark.parametrize("rate_hz", [100.0, 129.91, 250.0, 500.0, 1000.0])
+def test_the_band_is_a_record_beside_the_leads_and_changes_nothing_of_them(
+    network: Network, banded_network: Network, tmp_path: Path, rate_hz: float
+) -> None:
+    lead_mv = ecg_like(round(6 * rate_hz), rate_hz)
+    cut, resumed = round(2.2 * rate_hz), round(2.5 * rate_hz)
+    chunks = [Chunk(0, lead_mv[:cut]), Chunk(resumed, lead_mv[resumed:])]
+    record, _ = converted(banded_network, tmp_path / "with", rate_hz, chunks)
+    without, _ = converted(network, tmp_path / "without", rate_hz, chunks)
+    assert np.array_equal(record.p_signal, without.p_signal, equal_nan=True)
+    assert (tmp_path / "with" / "r.dat").read_bytes() == (tmp_path / "without" / "r.dat").read_bytes()
+    assert "half width of the 90 % band of each lead, mV: in r_band" in record.comments
+    assert "no 90 % band: the model stated no uncertainty" in without.comments
+    assert not (tmp_path / "without" / "r_band.hea").exists()
+
+    band = read(tmp_path / "with" / "r_band.hea")
+    assert (band.fs, band.sig_len, band.units) == (record.fs, record.sig_len, ["mV"] * 12)
+    assert band.sig_name == [f"{name} half width" for name in PTB_XL_NAMES]
+    assert band.comments[0].startswith("no ECG: half width of the 90 % band of each lead of r, mV")
+    assert np.array_equal(np.isnan(band.p_signal), np.isnan(record.p_signal))
+    assert np.nanmin(band.p_signal) > 0
+    frames = frames_of(banded_network, rate_hz, chunks)
+    stated_mv = np.concatenate([f.scale_mv for f in frames], axis=1) * np.float32(FACTORS)[:, None]
+    # The source's samples that lie on the model's grid.
+    at = np.arange(record.sig_len) * 250 / rate_hz
+    on_grid = (at == np.round(at)) & (at < stated_mv.shape[1]) & np.isfinite(band.p_signal[:, 0])
+    told_mv, known_mv = band.p_signal[on_grid].T, stated_mv[:, at[on_grid].astype(int)]
+    both = np.isfinite(known_mv)
+    assert both.mean() > 0.95 if rate_hz != 129.91 else both.any()
+    assert np.abs(told_mv - known_mv)[both].max() <= 0.00050001
+
+
+@given(st.data())
+def test_half_widths_lie_between_their_neighbours_however_they_come(data: st.DataObject) -> None:
+    n, step = data.draw(st.integers(1, 60)), data.draw(st.sampled_from([0.25, 0.5, 1.0, 1.924, 2.5]))
+    given_mv = np.random.default_rng(n).uniform(0.01, 2, (12, n)).astype(np.float32)
+    known = np.array(data.draw(st.lists(st.booleans(), min_size=n, max_size=n)))
+    known[0] = True
+    given_mv[:, ~known] = np.nan
+    edges = sorted({0, n, *data.draw(st.lists(st.integers(0, n), max_size=5))})
+    widths = HalfWidthsAtSourceRate(250.0 * step, 250.0)
+    told, done = [np.empty((12, 0), np.float32)], 0
+    for first, stop in itertools.pairwise(edges):
+        widths.frame(first, given_mv[:, first:stop])
+        upto = int((stop - 1) // step) + 1  # what lies at or before the newest sample
+        told.append(widths.beside(np.zeros((12, max(upto - done, 0)), np.float32)))
+        done = max(upto, done)
+    told_mv = np.concatenate(told, axis=1)
+    index = np.flatnonzero(known)
+    for i in range(told_mv.shape[1]):
+        before, after = index[index <= i * step][-1:], index[index >= i * step][:1]
+        around = given_mv[:, np.concatenate([before, after])]
+        assert (told_mv[:, i] >= around.min(axis=1) - 1e-6).all()
+        if len(after):  # else more was to come, and the last one holds
+            assert (told_mv[:, i] <= around.max(axis=1) + 1e-6).all()
+        if step == 1 and known[i]:
+            assert np.array_equal(told_mv[:, i], given_mv[:, i])
+
+
+def test_a_band_that_is_there_already_is_kept_with_all_else_unless_forced(
+    banded_network: Network, tmp_path: Path
+) -> None:
+    chunks = [Chunk(0, ecg_like(1000, 500))]
+    (tmp_path / "r_band.hea").write_text("somebody else's")
+    with pytest.raises(InputError, match=r"r_band\.hea exists.*--force"):
+        converted(banded_network, tmp_path, 500, chunks)
+    assert [path.name for path in tmp_path.iterdir()] == ["r_band.hea"]
+    converted(banded_network, tmp_path, 500, chunks, force=True)
+    files = {"r.dat", "r.hea", "r_band.dat", "r_band.hea"}
+    assert {path.name for path in tmp_path.iterdir()} == files
+    assert read(tmp_path / "r_band.hea").sig_len == 1000
+
+
+@pytest.mark.parametrize("failing", range(4))
+def test_where_one_of_both_records_cannot_be_finished_neither_is_there(
+    banded_network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
+) -> None:
+    """Each of the two is synced and then renamed; any of these may fail."""
+    calls = itertools.count()
+    sync, rename = os.fsync, Path.replace
+
+    def fails() -> None:
+        if next(calls) == failing:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    def synced(fd: int) -> None:
+        fails()
+        sync(fd)
+
+    def renamed(path: Path, to: Path) -> Path:
+        if path.suffix == ".part" and not path.name.endswith(".hea.part"):
+            fails()
+        return rename(path, to)
+
+    monkeypatch.setattr("os.fsync", synced)
+    monkeypatch.setattr(Path, "replace", renamed)
+    with pytest.raises(OSError, match="No space left"):
+        converted(banded_network, tmp_path, 500, [Chunk(0, ecg_like(1000, 500))])
+    assert next(calls) == failing + 1
     assert not list(tmp_path.iterdir())
