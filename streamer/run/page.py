@@ -12,7 +12,7 @@ from bisect import bisect_right
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +34,7 @@ _INK = "#1a1a1a"
 _SOFT_INK = "#5c5c5c"
 _MEASURED = "#000000"
 _RECONSTRUCTED = "#0b5394"
-_BAND = "#7fb2de"
 _ALTERNATIVE = "#8a4fa8"
-_FAINT = "#a9a9b4"
 _WARNING = "#9c2a00"
 _PAPER = "#fffaf8"
 _GRID_1_MM = "#f8dcd8"
@@ -46,9 +44,22 @@ _PT_PER_MM = 72 / 25.4
 # Dashes are told from a solid line in black and white too.  Their gaps are filled with a light
 # colour, so that only missing samples break the line.
 _DASHES: Any = (0, (9.0, 1.2))
-_GAP = "#a9cbea"
-_FAINT_GAP = "#dcdce0"
 _LINE_MM = {True: 0.36, False: 0.30}
+
+
+class _Ink(NamedTuple):
+    """How a lead is drawn, and the band around it."""
+
+    line: str
+    gap: str
+    band: str = "#7fb2de"
+    band_alpha: float = 0.4
+
+
+_BLACK = _Ink(_MEASURED, _MEASURED)
+_BLUE = _Ink(_RECONSTRUCTED, "#a9cbea")
+_GREY = _Ink("#a9a9b4", "#dcdce0", "#a9a9b4", 0.15)
+"""Where a lead is not to be trusted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,6 +163,8 @@ def _draw(page: Page) -> Figure:
             _label_panel(pen, page, panel)
     pen.text(layout.PAPER_MM[0], 200.5, FOOTER, 8.5, bold=True)
     pen.text(layout.PAPER_MM[2], 200.5, _legend(page), 7.0, _SOFT_INK, right=True)
+    if _faint(page).any():
+        pen.text(layout.PAPER_MM[2], 204.5, _GREY_LEGEND, 7.0, _SOFT_INK, right=True)
     return figure
 
 
@@ -234,11 +247,11 @@ class _Pen:
         drawn.set_clip_path(self._clip())
 
     def ribbon(
-        self, x_mm: NDArray[np.float64], low_mm: NDArray[np.float64], high_mm: NDArray[np.float64]
+        self, x_mm: NDArray[np.float64], low_mm: NDArray[np.float64], high_mm: NDArray[np.float64], ink: _Ink
     ) -> None:
         """An area between two lines, cut off at the paper's edge; NaN breaks it."""
         area = self.axes.fill_between(
-            x_mm, low_mm, high_mm, color=_BAND, alpha=0.4, linewidth=0.0, zorder=2.5
+            x_mm, low_mm, high_mm, color=ink.band, alpha=ink.band_alpha, linewidth=0.0, zorder=2.5
         )
         area.set_clip_path(self._clip())
 
@@ -343,46 +356,38 @@ def _draw_header(pen: _Pen, page: Page) -> None:
     missing = int(np.isnan(page.leads_mv).any(axis=0).sum())
     if missing:
         measured += f" · missing, drawn as gaps: {missing / page.rate_hz:.2f} s"
-    grey = int(_faint(page).sum())
-    if grey:
-        measured += f" · settling or not to be trusted, drawn grey: {grey / page.rate_hz:.2f} s"
+    if _faint(page).any():
+        measured += f" · not to be trusted, grey: {_faint(page).sum() / page.rate_hz:.2f} s"
     if page.quality:
         measured += f" · {page.quality}"
-    for y, words in zip((17.5, 22.0, 26.5), (page.source, page.started, measured), strict=True):
-        warned = words is measured and (page.quality or not page.is_lead_i)
-        color = _WARNING if warned else _INK
-        pen.text(left, y, words, 8.0, color, room_mm=room)
     scales = f"{layout.MM_PER_S:g} mm/s · {layout.MM_PER_MV:g} mm/mV · 3x4 + rhythm strip"
     pen.text(right, 12.0, scales, 10.0, bold=True, right=True, room_mm=right - middle)
-    for y, head, words in zip(
-        (17.5, 22.0, 26.5),
-        ("Filters", "Model", "Latency"),
-        (page.filters, page.model, page.latency),
-        strict=True,
+    warned = _WARNING if page.quality or not page.is_lead_i else _INK
+    for y, words, color, head, beside in (
+        (17.5, page.source, _INK, "Filters", page.filters),
+        (22.0, page.started, _INK, "Model", page.model),
+        (26.5, measured, warned, "Latency", page.latency),
     ):
-        if words:
-            pen.text(right, y, f"{head}: {words}", 8.0, right=True, room_mm=right - middle)
+        beside = f"{head}: {beside}" if beside else ""
+        width = pen.text(right, y, beside, 8.0, right=True, room_mm=right - middle)
+        pen.text(left, y, words, 8.0, color, room_mm=right - width - 5.0 - left)
 
 
 def _draw_panel(
     pen: _Pen, page: Page, panel: layout.Panel, lead_mv: Samples, band_mv: Samples | None
 ) -> None:
-    x, y = layout.trace_mm(panel, lead_mv, page.rate_hz)
-    if band_mv is not None:
-        _, low = layout.trace_mm(panel, lead_mv - band_mv, page.rate_hz)
-        _, high = layout.trace_mm(panel, lead_mv + band_mv, page.rate_hz)
-        pen.ribbon(x, low, high)
-    measured = panel.lead == "I"
-    color = _MEASURED if measured else _RECONSTRUCTED
-    gap_color = None if measured else _GAP
-    faint = _faint(page)
-    if faint.any():
-        # One point in common at either end, so that the line does not break where it changes colour.
-        joined = faint | np.append(False, faint[:-1]) | np.append(faint[1:], False)
-        _, grey = layout.trace_mm(panel, _where(joined, lead_mv), page.rate_hz)
-        pen.line(x, grey, _FAINT, _LINE_MM[measured], gap_color=gap_color and _FAINT_GAP, order=4.0)
-        _, y = layout.trace_mm(panel, _where(~faint, lead_mv), page.rate_hz)
-    pen.line(x, y, color, _LINE_MM[measured], gap_color=gap_color, order=4.0)
+    measured, faint = panel.lead == "I", _faint(page)
+    # One point in common at either end, so that the line does not break where it changes colour.
+    joined = faint | np.append(False, faint[:-1]) | np.append(faint[1:], False)
+    for part, ink in ((joined, _GREY), (~faint, _BLACK if measured else _BLUE)):
+        if part.any():
+            part_mv = _where(part, lead_mv)
+            x, y = layout.trace_mm(panel, part_mv, page.rate_hz)
+            if band_mv is not None:
+                _, low = layout.trace_mm(panel, part_mv - band_mv, page.rate_hz)
+                _, high = layout.trace_mm(panel, part_mv + band_mv, page.rate_hz)
+                pen.ribbon(x, low, high, ink)
+            pen.line(x, y, ink.line, _LINE_MM[measured], gap_color=None if measured else ink.gap, order=4.0)
     if not measured:
         words = f"reconstructed from {'Lead I' if page.is_lead_i else page.lead}, not for diagnosis"
         room = panel.width_mm - 4.0
@@ -419,3 +424,6 @@ def _legend(page: Page) -> str:
     words = "solid black: measured · broken blue: reconstructed"
     words += f" · {NO_BAND}" if page.band_mv is None else " · shaded: 90 % band"
     return words if page.alternatives_mv is None else words + " · thin: plausible alternatives"
+
+
+_GREY_LEGEND = "grey: the filters settle, or the input is out of range or without contact"

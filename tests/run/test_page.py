@@ -352,8 +352,25 @@ def test_a_page_greys_the_flagged_stretches_and_nothing_else(begin: int, length:
             assert bold[outside].mean() > 0.7 if outside.sum() > 12 else True, panel.lead
 
 
+def test_the_ribbon_is_grey_where_the_trace_is() -> None:
+    band_mv, faint = np.full((12, 2500), 0.5, np.float32), (np.arange(2500) // 300) % 2 == 0
+    level = np.zeros((12, 2500), np.float32)
+    image = pixels(render_png(replace(a_page(), leads_mv=level, band_mv=band_mv, faint=faint)))
+    for panel in layout.panels():
+        if not panel.rhythm:
+            x_mm = panel.left_mm + 0.25 + np.arange(0.0, panel.width_mm - 0.5, 0.5)  # nor here
+            at = ((x_mm - panel.left_mm) / layout.MM_PER_S + panel.from_s) * RATE_HZ
+            row = round((panel.baseline_mm + 2.5) * PX_PER_MM)  # between two lines of the grid
+            colour = image[row, np.round(x_mm * PX_PER_MM).astype(int)]
+            blue = colour[:, 2] > colour[:, 0] + 0.1
+            inside = [faint[np.clip(np.round(at + off).astype(int), 0, 2499)] for off in (-4, 0, 4)]
+            assert not blue[np.all(inside, axis=0)].any(), panel.lead
+            assert blue[~np.any(inside, axis=0)].mean() > 0.9, panel.lead  # but for ticks
+
+
 def test_what_is_grey_is_said_with_its_length(monkeypatch: pytest.MonkeyPatch) -> None:
     faint = np.arange(2500) < 400
     words = words_of(replace(a_page(), faint=faint), monkeypatch)
-    assert "Measured: lead I · settling or not to be trusted, drawn grey: 1.60 s" in words
+    assert "Measured: lead I · not to be trusted, grey: 1.60 s" in words
+    assert "grey: the filters settle, or the input is out of range or without contact" in words
     assert render_png(replace(a_page(), faint=~faint & faint)) == render_png(a_page())
