@@ -27,14 +27,42 @@ ABOVE_NOISE = 12.0
 """So far above the noise's peaks the beats' level stays when it falls: noise never comes to be beats."""
 LEAST = 5e-5
 """Nor does it fall below this, (mV per sample)^2 at 250 Hz: one beat in 200 is weaker (docs/vitals.md)."""
+TRAIN = 6
+"""After 3 s without a beat so many peaks, alike and regular, are the beats, however much larger what the
+level was learned from: something touched the electrodes meanwhile, or they were moved."""
+ALIKE = 2.0
+"""Within this factor of their mean (all between them lies below 1 over it), ..."""
+APART_S = 0.25, 2.5
+"""... so far apart, ..."""
+REGULAR = 0.15
+"""... each interval by so much at the most from the one before it, ..."""
+TRAIN_LEAST = 4.0
+"""... and so many times `LEAST`: P waves that go on alone are no beats."""
 BRIDGE_S = 2.0
 ASIDE_S = 0.10
 """The R peak is looked for within this of the steepest stretch."""
 
 # Places in the float state.
-_Y1, _Y2, _X1, _X2, _SUM, _SIGNAL, _NOISE, _TOP, _RR, _SLOPE, _LEVEL_TOP, _MISSED = range(12)
+_Y1, _Y2, _X1, _X2, _SUM, _SIGNAL, _NOISE, _TOP, _RR, _SLOPE, _LEVEL_TOP, _MISSED, _TRAIN, _GAP = range(14)
 # Places in the integer state.
-_SEEN, _TOP_AT, _LAST, _MISSED_AT, _WOKE = range(5)
+_SEEN, _TOP_AT, _LAST, _MISSED_AT, _WOKE, _TRAIN_AT, _TRAIN_LONG = range(7)
+
+
+@njit(cache=True)
+def _in_train(top: float, gap_s: float, f: NDArray[np.float64], k: NDArray[np.int64], at: int) -> int:
+    """Add a peak that was no beat to the train of such peaks; returns how many stand in it now."""
+    if top * ALIKE < f[_TRAIN] and gap_s <= APART_S[1]:
+        return int(k[_TRAIN_LONG])  # a T wave, a P wave: it lies between
+    if top > ALIKE * f[_TRAIN] or gap_s < APART_S[0] or gap_s > APART_S[1]:
+        f[_TRAIN], k[_TRAIN_LONG] = top, 1
+    elif k[_TRAIN_LONG] > 1 and abs(gap_s - f[_GAP]) > REGULAR * f[_GAP]:
+        f[_TRAIN], k[_TRAIN_LONG] = top, 2
+    else:
+        f[_TRAIN] += 0.25 * (top - f[_TRAIN])
+        k[_TRAIN_LONG] += 1
+    f[_GAP] = gap_s
+    k[_TRAIN_AT] = at
+    return int(k[_TRAIN_LONG])
 
 
 @njit(cache=True)
@@ -107,13 +135,17 @@ def _detect(
                 # A single giant (an artefact, an ectopic beat) must not raise the level out of reach.
                 f[_SIGNAL] += 0.125 * (min(top, 4 * f[_SIGNAL]) - f[_SIGNAL])
                 f[_SLOPE] = top
-                k[_LAST], f[_MISSED] = r, 0.0
+                k[_LAST], f[_MISSED], k[_TRAIN_LONG] = r, 0.0, 0
             elif since >= REFRACTORY_S:
                 if not t_wave and top > f[_MISSED]:
                     f[_MISSED], k[_MISSED_AT] = top, r
                 # With no beats about, noise that comes in bursts is remembered from burst to burst.
                 lull = (n - k[_LAST]) / rate_hz > FORGET_S and top < f[_NOISE]
                 f[_NOISE] += (0.01 if lull else 0.125) * (min(top, f[_SIGNAL]) - f[_NOISE])
+                train = _in_train(top, (r - k[_TRAIN_AT]) / rate_hz, f, k, r)
+                lost = (n - k[_LAST]) / rate_hz > FORGET_S and n >= LEARN_S * rate_hz
+                if lost and train >= TRAIN and f[_TRAIN] > TRAIN_LEAST * least:
+                    f[_SIGNAL], f[_NOISE], k[_TRAIN_LONG] = f[_TRAIN], 0.05 * f[_TRAIN], 0
 
         quiet = (n - k[_LAST]) / rate_hz
         if f[_MISSED] > 0.5 * threshold and SEARCH_BACK * f[_RR] < quiet <= FORGET_S and f[_RR] > 0:
@@ -189,6 +221,6 @@ class BeatDetector:
         self._first = index
         self._ring = np.zeros(round(2 * self._rate_hz))
         self._energy = np.zeros(round(INTEGRATION_S * self._rate_hz))
-        self._floats = np.zeros(12)
-        self._integers = np.zeros(5, np.int64)
-        self._integers[[_LAST, _WOKE]] = -(10**9)
+        self._floats = np.zeros(14)
+        self._integers = np.zeros(7, np.int64)
+        self._integers[[_LAST, _WOKE, _TRAIN_AT]] = -(10**9)

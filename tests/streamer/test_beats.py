@@ -124,3 +124,41 @@ def test_noise_does_not_become_beats_when_the_heart_stands_still(noise_mv):
     found = np.array(BeatDetector(250).push(0, np.append(lead, still).astype(np.float32))) / 250
     assert len(found) >= 22
     assert found.max() <= 20.5
+
+
+@pytest.mark.parametrize("times", [3.0, 6.0, 10.0])
+def test_beats_that_become_small_are_found_again_within_ten_seconds(times):
+    """Electrodes that were moved; else the alarm for asystole would stand for good."""
+    source = Synthetic("?rate=250&bpm=75")
+    lead = source.lead_mv(0, 250 * 60)
+    lead[: 250 * 20] *= times
+    lead *= 0.6
+    found = np.array(BeatDetector(250).push(0, lead)) / 250
+    truth = np.array([b / 250 for b in source.beats(0, len(lead)) if 30 <= b / 250 < 59.5])
+    assert matched(found, truth) == len(truth) > 30
+    assert matched(source.beats(0, len(lead)) / 250, found) == len(found)
+
+
+@pytest.mark.parametrize("height_mv", [2.0, 5.0, 20.0])
+def test_a_touched_electrode_while_it_learns_silences_it_for_seconds_only(height_mv):
+    """At the start, and after a gap, when electrodes are put on."""
+    source = Synthetic("?rate=250&bpm=75")
+    lead = source.lead_mv(0, 250 * 60)
+    detector = BeatDetector(250)
+    touched = lead.copy()
+    touched[150:190] += height_mv
+    found = np.array(detector.push(0, touched)) / 250
+    again = np.array(detector.push(250 * 100, touched)) / 250 - 100
+    truth = np.array([b / 250 for b in source.beats(0, len(lead)) if 10 <= b / 250 < 59.5])
+    for beats in (found, again):
+        assert matched(beats, truth) == len(truth) > 50
+
+
+def test_p_waves_that_go_on_alone_are_no_beats():
+    source = Synthetic("?rate=250&bpm=75")
+    at_s = np.arange(250 * 60) / 250
+    p_waves = 0.2 * np.exp(-0.5 * ((at_s % 0.8 - 0.4) / 0.025) ** 2)
+    lead = np.append(source.lead_mv(0, 250 * 20), p_waves.astype(np.float32))
+    found = np.array(BeatDetector(250).push(0, lead)) / 250
+    assert len(found) >= 22
+    assert found.max() <= 20.5
