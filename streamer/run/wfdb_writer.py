@@ -27,6 +27,7 @@ from streamer.run.band import (
     band_note,
     half_width_of,
 )
+from streamer.run.privacy import without_home
 from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.stream import Chunk, Event, Frame, Samples
 
@@ -442,7 +443,8 @@ def record_comments(description: SessionDescription) -> list[str]:
     lines += [f"{origin}: {', '.join(leads)}" for origin, leads in by_origin.items()]
     lines.append("lead I is the measured one, baseline and phase corrected by the model")
     lines += [warning for warning in description.warnings if warning != NOT_FOR_DIAGNOSIS]
-    lines.append(f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
+    source = without_home(stream.source)
+    lines.append(f"source: {source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
     lines.append(f"model: {description.model_in_words}, input band {description.filters}")
     lines.append(f"algorithmic latency removed: {description.latency.total_ms:.1f} ms")
     return lines

@@ -247,6 +247,19 @@ def test_the_header_says_what_is_measured_and_what_is_an_estimate(network: Netwo
         assert words in said
 
 
+def test_neither_record_names_the_home_folder(banded_network: Network, tmp_path: Path) -> None:
+    info = StreamInfo(f"wfdb:{Path.home()}/records/r", 500)
+    pipeline, sink = Pipeline(info, banded_network), WfdbSink(tmp_path, "r")
+    sink.open(SessionDescription.of(info, banded_network.spec, pipeline.latency))
+    chunk = Chunk(0, ecg_like(1000, 500))
+    sink.chunk(chunk)
+    for frame in [*pipeline.push(chunk), *pipeline.finish()]:
+        sink.frame(frame)
+    sink.close()
+    for name in ("r", "r_band"):
+        assert "source: wfdb:~/records/r, lead I" in read(tmp_path / f"{name}.hea").comments
+
+
 def test_a_session_without_a_sample_leaves_no_record(network: Network, tmp_path: Path) -> None:
     info = StreamInfo("test:", 500)
     sink = WfdbSink(tmp_path, "r")
