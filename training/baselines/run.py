@@ -54,6 +54,12 @@ def subset(records: Records, which: NDArray[np.int64]) -> Records:
     return Records(records.ecg_id[which], records.patient_id[which], records.leads_uv[which])
 
 
+def to_choose_by(records: Records) -> Records:
+    """Every so many, `CHOOSE_RECORDS` or a few more: what learning curves are scored on."""
+    every = max(1, len(records.ecg_id) // CHOOSE_RECORDS)
+    return subset(records, np.arange(len(records.ecg_id))[::every])
+
+
 def train(
     recipe: Recipe,
     learn: Records,
@@ -77,7 +83,7 @@ def train(
         learner.resume(state["learner"])
         done = Progress(**state["progress"])
     filters = design(recipe.rate_hz)
-    choose = subset(choose, np.arange(len(choose.ecg_id))[:: max(1, len(choose.ecg_id) // CHOOSE_RECORDS)])
+    choose = to_choose_by(choose)
     truth_choose = targets(choose, filters, recipe.rate_hz)
     shuffled = Shuffled(learn, filters, recipe.rate_hz, recipe.batch)
     while done.cpu_s < budget_s:
