@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""mEcgNet: one small causal module per band, their outputs summed.
+"""mEcgNet: small causal modules that each see one band or several, their outputs summed.
+
+What ships is a single one that sees all three bands.
 
 After Lee et al., "Parameter-Efficient 12-Lead ECG Reconstruction from a Single Lead", MICCAI 2025,
 doi 10.1007/978-3-032-04937-7_41 (which publishes the idea, not the layers: those are ours).
@@ -149,7 +151,7 @@ class GatedBlock(nn.Module):
 
 
 class BandModule(nn.Module):
-    """One band to all leads, at the time resolution that the band needs.
+    """One band, or several, to all leads, at the time resolution that they need.
 
     Bands of one resolution run side by side, as groups of the same convolutions: three modules for
     the price of one call.  Only the head, whose sum over bands is the network's output, sees all.
@@ -215,6 +217,7 @@ class MEcgNet(nn.Module):
         super().__init__()
         self.shape = shape
         outputs = shape.leads * (2 if shape.scale else 1)
+        # A module each of `shape.modules`, not a frequency band: checkpoints name their weights by it.
         self.bands = nn.ModuleList(BandModule(m, outputs) for m in shape.modules)
         self.usual_scale = nn.Parameter(torch.full((shape.leads, 1), -3.0)) if shape.scale else None
 
