@@ -25,13 +25,13 @@ from numpy.typing import NDArray
 
 from streamer.errors import InputError
 from streamer.leads import LEADS
-from streamer.run.band import BAND, HALF_WIDTH, NO_BAND
+from streamer.run.band import BAND, HALF_WIDTH, NO_BAND, half_width_of
 from streamer.run.privacy import without_home
 from streamer.run.sink import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.stream import Chunk, Event, Frame, Samples, StreamInfo
 
-_BAND_TYPE = "ECG-band"
-"""Not ``ECG``: who looks for one must not find widths."""
+_BAND_TYPE = "Uncertainty"
+"""As in our session files.  Not ``ECG``, nor leads for labels: who looks for an ECG must not find widths."""
 
 OFFSET_S = 0.02
 """The two clocks are compared for so long: Windows' coarse one ticks every 16 ms."""
@@ -97,7 +97,7 @@ class LslOutlet:
         self._ecg = lsl.StreamOutlet(info)
         self._events = lsl.StreamOutlet(events)
         if banded:
-            widths = [_Channel(channel.label, channel.origin) for channel in channels]
+            widths = [_Channel(half_width_of(channel.label), channel.origin) for channel in channels]
             band = _ecg_info(lsl, band_name, description.rate_hz, f"{source_id}-band", widths, _BAND_TYPE)
             _describe(band.desc(), description, f"{HALF_WIDTH} of each lead of {self._stream_name}")
             self._band = lsl.StreamOutlet(band)

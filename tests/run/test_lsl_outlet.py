@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from devices.lsl_description import About
 from devices.pacing import Playback, Replay
 from streamer.errors import InputError
 from streamer.leads import LEADS, ORIGIN
@@ -193,11 +194,13 @@ def test_half_widths_of_the_band_come_with_the_same_stamps(
     stamps = (received.t[name][-both:] for name in ("t-twelve", "t-twelve-band"))
     assert np.abs(np.subtract(*stamps)).max() < 1e-4  # each reader maps the clock by itself
     info = received.xml["t-twelve-band"]
-    assert info.findtext("type") == "ECG-band"
+    assert info.findtext("type") == "Uncertainty"
+    assert not About.of(ET.tostring(info, "unicode")).has_ecg
+    assert About.of(ET.tostring(received.xml["t-twelve"], "unicode")).has_ecg
     channels = info.findall("desc/channels/channel")
-    assert [channel.findtext("label") for channel in channels] == list(LEADS)
+    assert [channel.findtext("label") for channel in channels] == [f"{lead} half width" for lead in LEADS]
     assert {channel.findtext("unit") for channel in channels} == {"millivolts"}
-    assert {channel.findtext("type") for channel in channels} == {"ECG-band"}
+    assert {channel.findtext("type") for channel in channels} == {"Uncertainty"}
     said = info.findtext("desc/reconstruction/uncertainty")
     assert said == "half width of the 90 % band of each lead of t-twelve"
     assert received.xml["t-twelve"].findtext("desc/reconstruction/uncertainty") == "t-twelve-band"
