@@ -104,6 +104,22 @@ def test_ridge_finds_the_filter_that_made_the_leads() -> None:
     assert sums.rmse_mv(taps).max() < 1e-3
 
 
+def test_sums_of_other_records_are_not_taken_for_those_of_these(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def solved(few: Records, out: Path) -> np.ndarray:
+        monkeypatch.setattr(ridge, "load", lambda *_: few)
+        out.mkdir(exist_ok=True)
+        return np.asarray(ridge.train(tmp_path, (1,), 8, tmp_path, out).taps.numpy())
+
+    first, other = records(2), records(2, seed=1)
+    taps = solved(first, tmp_path / "a")
+    np.testing.assert_array_equal(solved(first, tmp_path / "a"), taps)
+    again = solved(other, tmp_path / "a")
+    assert not np.array_equal(again, taps)
+    np.testing.assert_array_equal(again, solved(other, tmp_path / "b"))
+
+
 @pytest.fixture(scope="module")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[torch.nn.Module, Network]]:
     """A baseline of each kind and its file; `export` refuses one that differs from PyTorch."""

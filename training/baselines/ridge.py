@@ -7,6 +7,7 @@ back to look and how much to shrink is then chosen on the fold that chooses, wit
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -116,15 +117,18 @@ def train(data: Path, folds: tuple[int, ...], choose: int, cache: Path, out: Pat
 
 
 def _sums_of(records: Records, filters: Filters, kept: Path, *, augmented: bool) -> Sums:
+    of = hashlib.sha256(records.leads_uv.tobytes()).hexdigest()
     if kept.exists():
         with np.load(kept) as arrays:
-            return Sums(float(arrays["count"]), arrays["lags"], arrays["leads"], arrays["power"])
+            if "of" in arrays and str(arrays["of"]) == of:
+                return Sums(float(arrays["count"]), arrays["lags"], arrays["leads"], arrays["power"])
+        print(f"{kept} was summed of other records: summed anew")
     truth = targets(records, filters, RATE_HZ)
     how = (GAIN_SPREAD, GAP_SHARE, NOISE_SHARE) if augmented else (0.0, 0.0, 0.0)
     sums = Sums.none()
     for x, y in Batches(records, truth, filters, RATE_HZ, 1, *how).epoch(np.random.default_rng(SEED)):
         sums.add(x[0, MEASURED], y[0], TRUTH_BEGINS_S if augmented else SCORED_FROM_S)
     part = kept.with_name(f"part_{kept.name}")
-    np.savez(part, count=sums.count, lags=sums.lags, leads=sums.leads, power=sums.power)
+    np.savez(part, of=of, count=sums.count, lags=sums.lags, leads=sums.leads, power=sums.power)
     part.replace(kept)
     return sums
