@@ -190,13 +190,12 @@ def test_training_goes_on_from_its_checkpoint_and_stops_at_its_budget(
 
 def test_what_was_learned_survives_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     torch.set_num_threads(1)
-    recipe, steps = small(), 0
+    recipe, seen = small(), []
     learn = Regression.learn
 
     def interrupted(self: Regression, *batch: torch.Tensor) -> float:
-        nonlocal steps
-        steps += 1
-        if steps == 4:
+        seen.append(batch[0])
+        if len(seen) % 4 == 0:
             raise KeyboardInterrupt
         return learn(self, *batch)
 
@@ -206,6 +205,9 @@ def test_what_was_learned_survives_an_interruption(tmp_path: Path, monkeypatch: 
     state = torch.load(tmp_path / "checkpoint.pt", weights_only=True)
     assert state["progress"]["windows"] == 3 * recipe.batch
     assert state["progress"]["cpu_s"] > 0
+    with pytest.raises(KeyboardInterrupt):
+        run.train(recipe, records(8), records(4, seed=1), tmp_path, 60.0)
+    assert not any(torch.equal(again, before) for again in seen[4:] for before in seen[:4])
 
 
 @pytest.mark.parametrize(

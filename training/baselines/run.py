@@ -149,7 +149,8 @@ def _round(
     device: torch.device,
 ) -> float:
     """Train for one part in `ROUNDS` of the budget; returns the mean absolute error, mV."""
-    rng = np.random.default_rng([SEED, done.round])
+    # A round that is taken up goes on with other batches: those before the stop are learnt already.
+    rng = np.random.default_rng([SEED, done.round, done.windows])
     until_s = min(budget_s, done.cpu_s + budget_s / ROUNDS)
     learner.network.train()
     losses: list[float] = []
