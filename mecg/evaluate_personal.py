@@ -8,7 +8,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -249,7 +249,7 @@ def _calibrations(
     }
     try:
         reference, _ = sequence_reference(network, eight[0], strips, rate_hz)
-        made["sequence"] = fit(network, prior, reference, origin)
+        made["sequence"] = fit(network, prior, reference, replace(origin, kind="sequence"))
     except InputError:
         pass  # too few beats: such a person stays generic
     return made

@@ -41,6 +41,9 @@ TOLD = (0.3, 3.0)
 """By so much, at the most, a reference is believed to err less or more than the network says."""
 WORTH = 0.02
 """A lead whose cross-validated error falls by less than this share is left generic."""
+SEQUENCE_SHARE = 0.7
+"""So much of a correction is kept where leads were not measured at the same time: 4 ms of error in a beat's
+place costs a third of what is gained.  Least error on fold 8, docs/decisions.md."""
 
 Array = NDArray[np.float64]
 
@@ -369,10 +372,11 @@ def fit(
     middle = reference.features.shape[1] // 2
     halves = [reference.moments(slice(0, middle)), reference.moments(slice(middle, None))]
     excess = _excess(prior, whole)
-    heads = [posterior(prior, half, excess) for half in halves]
+    share = SEQUENCE_SHARE if origin.kind == "sequence" else 1.0
+    heads = [share * posterior(prior, half, excess) for half in halves]
     trust, left = _trust(heads, halves)
     tried = np.isfinite(trust)
-    head = posterior(prior, whole, excess) * np.where(tried, trust, 1.0)[:, None, None]
+    head = share * posterior(prior, whole, excess) * np.where(tried, trust, 1.0)[:, None, None]
     if reference.upside_down:
         head *= 0
     told = [*notes, *_fallen_back(trust, seconds, pair, reference.upside_down)]

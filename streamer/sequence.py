@@ -3,13 +3,14 @@
 
 No lead is known at the same time as Lead I.  What holds over time is the beat: each lead's mean beat,
 found at its own R peaks, is laid under every beat of Lead I, and the network's own estimate of the
-lead says how its R peak lies beside that of Lead I.
+leads says how its R peak lies beside that of Lead I.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,10 @@ APART_S = 0.06
 JITTER_S = 0.016
 """A beat's R is found no further from where it is."""
 FEWEST_BEATS = 2
+BLUR_S = 0.012
+"""Slopes are compared so blurred: QRS lasts equally long in all leads, its peaks lie here and there."""
+SHAPE, NEARER = 0.2, 0.05
+"""What likeness of shape counts beside that of slopes, and what a shift costs.  Chosen on fold 8."""
 
 
 def sequence_reference(
@@ -64,16 +69,20 @@ def sequence_reference(
     truth = np.full((len(SEVEN), len(one)), np.nan, np.float32)
     generic = reference_towards(network, lead_mv, rate_hz, np.zeros_like(truth))
     estimate = -generic.error_mv.transpose(0, 2, 1).reshape(len(SEVEN), -1)[:, spec.look_ahead :]
+    around = [_mean_beat(row, beats, spec.rate_hz) for row in (one, *estimate)]
+    guesses = [beat for beat in around[1:] if beat is not None]
+    if around[0] is None or len(guesses) < len(SEVEN):
+        raise InputError("Lead I of the reference shows too few beats: record it anew, sitting still")
+    steep = np.sqrt(np.mean([np.gradient(beat) ** 2 for beat in (around[0], *guesses)], axis=0))
     notes = []
     for lead, (strip_mv, strip_hz) in strips.items():
         strip = _clinical(network, strip_mv, strip_hz)
         mean = _mean_beat(strip, _beats(strip, spec.rate_hz), spec.rate_hz)
         row = SEVEN.index(lead)
-        guess = _mean_beat(estimate[row], beats, spec.rate_hz)
-        if mean is None or guess is None:
+        if mean is None:
             notes.append(f"{lead}: too few beats in its strip, so it is not used")
             continue
-        template = _aligned(mean, guess, spec.rate_hz)
+        template = _aligned(mean, guesses[row], steep, spec.rate_hz)
         before, after = round(BEFORE_S * spec.rate_hz), round(AFTER_S * spec.rate_hz)
         for r in beats:
             a, b = max(r - before, 0), min(r + after, truth.shape[1])
@@ -117,23 +126,31 @@ def _fit(beat: Samples, middle: Samples, by: int) -> float:
     return float(np.roll(beat, by) @ middle)
 
 
-def _aligned(mean: Samples, guess: Samples, rate_hz: float) -> Samples:
-    """The mean beat, shifted to where the estimate's slopes lie."""
+def _aligned(mean: Samples, guess: Samples, steep: NDArray[np.floating[Any]], rate_hz: float) -> Samples:
+    """The mean beat, shifted to where its slopes lie under those of all leads.
+
+    Those tell the time of QRS whatever a lead's polarity; the lead's own estimate is a guess itself.
+    """
     margin = round(APART_S * rate_hz)
     n = len(mean) - 2 * margin
-    guess = guess[margin : margin + n]
-    steep, guess_steep = np.abs(np.gradient(mean)), np.abs(np.gradient(guess))
+    guess, steep = guess[margin : margin + n], _blurred(steep, rate_hz)[margin : margin + n]
+    mine = _blurred(np.abs(np.gradient(mean)), rate_hz)
 
     def likeness(at: int) -> float:
-        # Where it is steep tells the time of QRS whatever its polarity, the shape tells the rest.
-        # Nearly as alike and nearer is better: the estimate is a guess itself.
-        shape = _correlation(mean[at : at + n], guess)
-        return shape + _correlation(steep[at : at + n], guess_steep) - 0.1 * abs(at - margin) / margin
+        # Nearly as alike and nearer is better.
+        slopes = _correlation(mine[at : at + n], steep)
+        return slopes + SHAPE * _correlation(mean[at : at + n], guess) - NEARER * abs(at - margin) / margin
 
     best = max(range(2 * margin + 1), key=likeness)
     return mean[best : best + n]
 
 
-def _correlation(a: Samples, b: Samples) -> float:
+def _blurred(x: NDArray[np.floating[Any]], rate_hz: float) -> NDArray[np.floating[Any]]:
+    reach = round(4 * BLUR_S * rate_hz)
+    bell = np.exp(-0.5 * (np.arange(-reach, reach + 1) / (BLUR_S * rate_hz)) ** 2)
+    return np.convolve(np.pad(x, reach, mode="edge"), bell / bell.sum(), mode="valid")
+
+
+def _correlation(a: NDArray[np.floating[Any]], b: NDArray[np.floating[Any]]) -> float:
     a, b = a - a.mean(), b - b.mean()
     return float(a @ b / max(float(np.sqrt((a @ a) * (b @ b))), 1e-12))

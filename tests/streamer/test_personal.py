@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from devices.wfdb_record import Record
 from streamer.errors import InputError
 from streamer.fitting import (
+    SEQUENCE_SHARE,
     Moments,
     Prior,
     Reference,
@@ -347,8 +348,31 @@ def test_a_mean_beat_is_laid_where_the_estimate_has_it(shift):
     t = np.arange(206) / RATE_HZ
     beat = np.exp(-((t - 0.31) ** 2) / 0.0002) - 0.5 * np.exp(-((t - 0.34) ** 2) / 0.0002)
     guess = 0.5 * beat + np.random.default_rng(0).normal(0, 0.03, len(t))
-    laid = _aligned(np.roll(beat, shift), guess, RATE_HZ)
+    laid = _aligned(np.roll(beat, shift), guess, np.abs(np.gradient(guess)), RATE_HZ)
     assert np.abs(laid - beat[15 : 15 + len(laid)]).max() < 0.3  # within a sample
+
+
+def test_a_lead_whose_estimate_is_wrong_is_laid_where_the_other_leads_have_their_qrs():
+    """The estimate has one peak where the lead has an R and a deep S: their R peaks lie apart."""
+    t = np.arange(206) / RATE_HZ
+    beat = 0.3 * np.exp(-((t - 0.29) ** 2) / 0.0001) - np.exp(-((t - 0.33) ** 2) / 0.0002)
+    guess = np.exp(-((t - 0.29) ** 2) / 0.0002)
+    others = [np.exp(-((t - at) ** 2) / 0.0002) for at in (0.29, 0.31, 0.33)]
+    steep = np.sqrt(np.mean([np.gradient(x) ** 2 for x in others], axis=0))
+    laid = _aligned(beat, guess, steep, RATE_HZ)
+    shifts = [np.abs(laid - beat[15 + by : 15 + by + len(laid)]).max() for by in range(-15, 16)]
+    assert abs(int(np.argmin(shifts)) - 15) <= 2  # samples of 4 ms
+
+
+def test_leads_that_were_not_measured_together_are_trusted_less(network):
+    head = known_head()
+    reference = reference_towards(network, lead(), RATE_HZ, truth_of(network, head, lead()))
+    known = prior_of(network)
+    together = fit(network, known, reference, ORIGIN)
+    after = fit(network, known, reference, replace(ORIGIN, kind="sequence"))
+    assert np.allclose(after.head, SEQUENCE_SHARE * together.head, atol=1e-6)
+    assert (after.left >= together.left).all()
+    assert (after.rmse_mv[1] >= together.rmse_mv[1]).all()
 
 
 def test_a_strip_without_beats_is_left_out_and_told(network):
