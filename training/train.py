@@ -67,6 +67,7 @@ class Run:
         self.stop = False
         """Set this to end an epoch after the batch that is being learnt."""
         self._compiled_loss = torch.compile(self._loss)
+        self._compiled_taught = torch.compile(self._taught)
 
     def train_epoch(self, batches: Batches) -> float | None:
         """One pass over the training records, or the rest of it.
@@ -93,7 +94,7 @@ class Run:
             for optimiser, peak in zip(self.optimisers, peaks, strict=True):
                 optimiser.param_groups[0]["lr"] = peak * share_of_peak(self.step / steps)
             bands, leads = (torch.from_numpy(part).to(self.device) for part in (x[:, :3], truth))
-            loss = self._compiled_loss(bands, leads, self._taught(bands, leads))
+            loss = self._compiled_loss(bands, leads, self._compiled_taught(bands, leads))
             self.network.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
