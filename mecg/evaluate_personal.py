@@ -386,7 +386,7 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry
         },
         "references": {("10 s" if name == "personal" else name): of_reference(name) for name in tried},
     }
-    for name in WITH_BANDS:
+    for name in (*WITH_BANDS, "sequence"):
         counted = [(e, w.bands) for e, p in pairs if (w := p.ways[name]).bands is not None]
         if counted:
             classes = [[c for c in e.superclasses if c in SUPERCLASSES] for e, _ in counted]

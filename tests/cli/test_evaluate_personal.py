@@ -91,6 +91,8 @@ def test_the_report_has_its_keys(scores):
     assert 0 <= scores["worse_by_5pct_fraction"] <= 1
     assert set(scores["spread_ratio"]) == set(LEADS[6:])
     assert set(scores["st"]) == ways
+    assert set(scores["bands"]) == {"generic", "personal", "sequence"}
+    assert all(bands["width_mv"] > 0 for bands in scores["bands"].values())
     for st in scores["st"].values():
         for called in ("elevation", "depression"):
             assert 0 <= st[f"false_{called}"] <= 1
