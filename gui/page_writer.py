@@ -22,7 +22,7 @@ from streamer.run.page import Page, render_pdf, render_png
 from streamer.run.page_layout import PAGE_S
 from streamer.run.privacy import without_home
 from streamer.run.sink import SessionDescription
-from streamer.stream import Samples
+from streamer.stream import RECALIBRATE, Samples
 
 Write = Callable[[Path, Page, str], tuple[Path, ...]]
 
@@ -57,7 +57,8 @@ def page_of(
     seen = traces.view(max(stop - round(PAGE_S * traces.rate_hz), traces.start), stop)
     if not np.isfinite(seen.leads_mv).any():
         return None
-    start_s = seen.start / traces.rate_hz
+    start_s, stop_s = seen.start / traces.rate_hz, stop / traces.rate_hz
+    drifted = any(begin_s < stop_s and end_s > start_s for begin_s, end_s in past.drifted)
     return Page(
         leads_mv=seen.leads_mv,
         rate_hz=traces.rate_hz,
@@ -68,7 +69,8 @@ def page_of(
         source=" ".join(part for part in (without_home(stream.source), stream.device) if part),
         lead=canonical_lead(stream.lead) or stream.lead,
         is_lead_i=stream.is_lead_i,
-        started=f"{at:%Y-%m-%d %H:%M:%S %Z} · {start_s:.1f} to {stop / traces.rate_hz:.1f} s of the stream",
+        quality=RECALIBRATE if drifted else "",
+        started=f"{at:%Y-%m-%d %H:%M:%S %Z} · {start_s:.1f} to {stop_s:.1f} s of the stream",
         filters=about.filters,
         model=about.model_in_words,
         latency=f"{about.latency.total_ms:.0f} ms algorithmic",

@@ -48,6 +48,8 @@ class Past:
         """What a person marked."""
         self.untrusted: list[tuple[float, float]] = []
         """From when until when the input was not to be trusted, seconds; infinity while it lasts."""
+        self.drifted: list[tuple[float, float]] = []
+        """The same, when Lead I no longer looked like that of the person's reference."""
 
     @property
     def stop_s(self) -> float:
@@ -97,6 +99,7 @@ class Past:
             self.beats.clear()
             self.markers.clear()
             self.untrusted.clear()
+            self.drifted.clear()
         about = self._description
         self.traces.push(frame, None if about is None else about.half_width_mv(frame.scale_mv, BAND))
 
@@ -118,17 +121,12 @@ class Past:
             self._note(self.beats, Mark(at_s))
         elif event.kind == "marker":
             self._note(self.markers, Mark(at_s, event.text))
+        elif event.kind == "drift":
+            self._turn(self.drifted, event.value > 0, at_s)
+            return None  # words say so, not the traces
         elif event.quality is not None:
-            wrong = bool(event.quality & UNTRUSTED)
-            was = bool(self.untrusted) and math.isinf(self.untrusted[-1][1])
-            if wrong == was:
-                return None
-            if wrong:
-                self.untrusted.append((at_s, math.inf))
-            else:
-                self.untrusted[-1] = self.untrusted[-1][0], at_s
-            self.untrusted = [span for span in self.untrusted if span[1] > self.start_s]
-            return at_s, math.inf
+            changed = self._turn(self.untrusted, bool(event.quality & UNTRUSTED), at_s)
+            return (at_s, math.inf) if changed else None
         else:
             return None
         return at_s, at_s
@@ -138,8 +136,20 @@ class Past:
         other = copy.copy(self)
         other.traces, other.diagnostic = copy.deepcopy(self.traces), copy.deepcopy(self.diagnostic)
         other.beats, other.markers = self.beats.copy(), self.markers.copy()
-        other.untrusted = self.untrusted.copy()
+        other.untrusted, other.drifted = self.untrusted.copy(), self.drifted.copy()
         return other
+
+    def _turn(self, spans: list[tuple[float, float]], on: bool, at_s: float) -> bool:
+        """Begin a span or end the last one; returns whether that is news."""
+        if on == (bool(spans) and math.isinf(spans[-1][1])):
+            return False
+        if on:
+            spans.append((at_s, math.inf))
+        else:
+            spans[-1] = spans[-1][0], at_s
+        while spans and spans[0][1] <= self.start_s:
+            spans.pop(0)
+        return True
 
     def _note(self, marks: list[Mark], mark: Mark) -> None:
         marks.append(mark)

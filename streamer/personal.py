@@ -23,7 +23,7 @@ from streamer.errors import InputError
 from streamer.leads import LEADS, SEVEN
 from streamer.model import LEVELS, ModelSpec
 from streamer.network import Features, Network, Stepper
-from streamer.stream import Event, Samples
+from streamer.stream import RECALIBRATE, Event, Samples
 
 MOST_FEATURES = 1024
 DRIFT_S = 10.0
@@ -233,8 +233,7 @@ class DriftWatch:
         """Take `PersonalStepper.drift` at an instant of the stream."""
         if not self._raised and drift > DRIFT_LIMIT:
             self._raised = True
-            text = "recalibrate: Lead I no longer looks like the reference's"
-            return [Event("drift", text, at_s=at_s, value=drift)]
+            return [Event("drift", RECALIBRATE, at_s=at_s, value=drift)]
         if self._raised and drift < DRIFT_LIMIT / 2:
             self._raised = False
             return [Event("drift", "the calibration fits again", at_s=at_s, value=0.0)]

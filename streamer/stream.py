@@ -160,6 +160,9 @@ class Quality(Enum):
     """Something that the model was not made for: its twelve leads are not to be relied on."""
 
 
+RECALIBRATE = "recalibrate: Lead I no longer looks like the reference's"
+"""What a ``drift`` event says as it rises."""
+
 UNTRUSTED = frozenset({Quality.OUT_OF_RANGE, Quality.NO_CONTACT})
 """While one of these holds the traces are grey: what is made of such an input means nothing."""
 

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, inf, isfinite, nan
@@ -199,7 +199,8 @@ class Excerpt:
             *_stretches(missing, "gap", "gap: signal lost", about.rate_hz),
             *_stretches(settling, "settling", "settling: filters", about.rate_hz),
             *_events(recording, first, stop),
-            *_judgements(recording, first, stop),
+            *_standing(recording, lambda event: event.quality is not None, first, stop),
+            *_standing(recording, lambda event: event.kind == "drift", first, stop),
         ]
         return cls(
             description=about,
@@ -271,7 +272,7 @@ def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
     """What happened in that time; before the first and after the last sample counts as at it."""
     marks = []
     for event in recording.events:
-        if event.kind == "lost" or event.quality is not None:  # a gap, a judgement says more
+        if event.kind in ("lost", "drift") or event.quality is not None:  # a gap, a stretch says more
             continue
         index = _index(recording, event)
         if index is not None and first <= index < stop:
@@ -279,17 +280,17 @@ def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
     return marks
 
 
-def _judgements(recording: Recording, first: int, stop: int) -> list[Mark]:
-    """Each stretch of which the same was wrong with the measured lead."""
-    told = [event for event in recording.events if event.quality is not None]
+def _standing(recording: Recording, judged: Callable[[Event], bool], first: int, stop: int) -> list[Mark]:
+    """Each stretch for which a judgement of the measured lead stood: of its quality, or of its drift."""
+    told = [event for event in recording.events if judged(event)]
     begins = [_index(recording, event) for event in told]
     marks = []
     for event, begin, end in zip(told, begins, [*begins, recording.stop][1:], strict=True):
         if begin is None or end is None or end <= first or begin >= stop:
             continue
         here = max(begin, first) - first
-        if event.quality:
-            untrusted = bool(event.quality & UNTRUSTED)
+        if event.quality or event.value > 0:
+            untrusted = bool((event.quality or frozenset()) & UNTRUSTED)
             marks.append(Mark(here, min(end, stop) - first, event.kind, _words(event), untrusted))
         elif begin >= first:
             marks.append(Mark(here, here, event.kind, _words(event)))

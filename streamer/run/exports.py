@@ -192,7 +192,9 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
         wrong = [
             mark.text
             for mark in excerpt.marks
-            if mark.kind == "quality" and mark.start < start + n and mark.stop > max(start, mark.start)
+            if mark.kind in ("quality", "drift")
+            and mark.start < start + n
+            and mark.stop > max(start, mark.start)
         ]
         yield Page(
             leads_mv=excerpt.mv[: len(LEADS), start : start + n],

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from gui.numbers import UNKNOWN, Numbers, duration
-from streamer.stream import Event, Frame, Quality, State
+from streamer.stream import RECALIBRATE, Event, Frame, Quality, State
 
 MakeFrame = Callable[..., Frame]
 
@@ -154,7 +154,7 @@ def test_another_stream_forgets_all(live: Come) -> None:
 
 def test_recalibrate_stays_until_it_fits_again() -> None:
     numbers = Numbers()
-    numbers.event(Event("drift", "recalibrate: Lead I no longer looks like the reference's", value=3.2))
+    numbers.event(Event("drift", RECALIBRATE, value=3.2))
     numbers.event(Event("quality", "", quality=frozenset({Quality.NOISY})))
     numbers.event(Event("lost", "5 samples lost", count=5))
     assert numbers.model() == ("generic\nrecalibrate", True)

@@ -18,7 +18,7 @@ from streamer.leads import LEADS
 from streamer.plausible import SHOWN, Plausible
 from streamer.run.page import Page
 from streamer.run.sink import SessionDescription
-from streamer.stream import Event, Frame, Quality, StreamInfo
+from streamer.stream import RECALIBRATE, Event, Frame, Quality, StreamInfo
 from tests.gui.test_latency import BUDGET
 
 MakeFrame = Callable[..., Frame]
@@ -72,6 +72,18 @@ def test_a_page_is_grey_where_the_screen_is(frame: MakeFrame) -> None:
     assert page is not None and page.faint is not None
     second = 6.0 + np.arange(2500) / 250
     assert np.array_equal(page.faint, (second < 8) | ((second >= 9) & (second < 11)) | (second >= 14))
+
+
+@pytest.mark.parametrize(("edge_s", "told"), [(8.9, ""), (9.1, RECALIBRATE), (20.0, RECALIBRATE), (24.0, "")])
+def test_a_page_says_recalibrate_where_the_calibration_did_not_fit(
+    past: Past, frame: MakeFrame, edge_s: float, told: str
+) -> None:
+    past.event(Event("drift", RECALIBRATE, at_s=9.0, value=3.5))
+    past.event(Event("drift", "the calibration fits again", at_s=13.5, value=0.0))
+    for start in range(5000, 6000, 50):
+        past.frame(frame(start, 50))
+    page = page_of(past, edge_s, about(), AT)
+    assert page is not None and page.quality == told
 
 
 def test_early_on_a_page_holds_what_there_is(frame: MakeFrame) -> None:

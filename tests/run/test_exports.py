@@ -36,7 +36,7 @@ from streamer.run.excerpt import Excerpt, Mark
 from streamer.run.exports import pages_of, write_csv, write_edf, write_pages, write_wfdb
 from streamer.run.recording import Recording
 from streamer.run.wfdb_annotations import annotation_bytes
-from streamer.stream import Event, Quality
+from streamer.stream import RECALIBRATE, Event, Quality
 from tests.run import made_session
 from tests.run.a_session import a_session
 from tests.run.known_network import FACTORS
@@ -462,6 +462,23 @@ def test_pages_show_the_band_and_grey_what_is_not_to_be_trusted(
         assert page.faint is not None and page.band_mv is not None
         assert np.array_equal(page.faint, grey[part])
         assert np.array_equal(page.band_mv, excerpt.half_width_mv[:, part])
+
+
+@pytest.mark.parametrize(
+    ("ends_s", "told"), [(8.0, [True, False]), (12.0, [True, True]), (None, [True, True])]
+)
+def test_pages_say_recalibrate_while_the_calibration_did_not_fit(
+    banded_network: Network, tmp_path: Path, ends_s: float | None, told: list[bool]
+) -> None:
+    drifts = [Event("drift", RECALIBRATE, at_s=4.0, value=3.5)]
+    if ends_s is not None:
+        drifts.append(Event("drift", "the calibration fits again", at_s=ends_s, value=0.0))
+    path = a_session(tmp_path, banded_network, SAMPLES, events=drifts)
+    with Recording.open(path) as recording:
+        excerpt = Excerpt.of(recording)
+    stretches = [mark for mark in excerpt.marks if mark.kind == "drift" and mark.stop > mark.start]
+    assert [mark.start for mark in stretches] == [1000]
+    assert ["recalibrate" in page.quality for page in pages_of(excerpt)] == told
 
 
 def test_pdf_has_a_page_for_each_ten_seconds(excerpt: Excerpt, tmp_path: Path) -> None:
