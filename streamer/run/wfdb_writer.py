@@ -371,15 +371,16 @@ class WfdbSink:
         self._half_widths = HalfWidthsAtSourceRate(description.rate_hz, rate_hz)
         self._writer = WfdbWriter(self._folder, self._record, rate_hz, force=self._force)
         self._writers = [self._writer]
-        if BAND in description.bands:
-            try:
+        try:
+            if BAND in description.bands:
                 name, signals = band_name(self._record), [half_width_of(lead) for lead in TWELVE]
-                self._writers.append(
-                    WfdbWriter(self._folder, name, rate_hz, force=self._force, signals=signals)
-                )
-            except BaseException:
-                self.abort()
-                raise
+                band = WfdbWriter(self._folder, name, rate_hz, force=self._force, signals=signals)
+                self._writers.append(band)
+            else:
+                self._stale_band()
+        except BaseException:
+            self.abort()
+            raise
 
     def chunk(self, chunk: Chunk) -> None:
         """Note which samples there are."""
@@ -418,10 +419,26 @@ class WfdbSink:
         for band in self._writers[1:]:
             band.append(self._half_widths.beside(leads_mv))
 
+    def _stale_band(self) -> list[Path]:
+        """An earlier record's band, which would pass for one of this record's.
+
+        Raises
+        ------
+        InputError
+            There is one, and it is not to be overwritten.
+        """
+        paths = [self._folder / f"{band_name(self._record)}{end}" for end in (".hea", ".dat")]
+        stale = [path for path in paths if path.exists()]
+        if stale and not self._force:
+            raise InputError(f"{stale[0]} exists: choose another --out, or overwrite it with --force")
+        return stale
+
     def _finish(self) -> None:
         """The band first: no record is to name one that is not there."""
         about = record_comments(self._description)
         bands = self._writers[1:]
+        for path in [] if bands else self._stale_band():
+            path.unlink()
         try:
             for band in bands:
                 band.finish([band_note(self._record), *about, *clipped_note(band.clipped)])

@@ -349,6 +349,21 @@ def test_a_band_that_is_there_already_is_kept_with_all_else_unless_forced(
     assert read(tmp_path / "r_band.hea").sig_len == 1000
 
 
+def test_a_band_of_an_earlier_record_never_passes_for_one_of_a_record_without(
+    banded_network: Network, network: Network, tmp_path: Path
+) -> None:
+    chunks = [Chunk(0, np.sin(np.arange(2000) / 20).astype(np.float32))]
+    converted(banded_network, tmp_path, 500, chunks)
+    leads = tmp_path / "r.hea", tmp_path / "r.dat"
+    for path in leads:
+        path.unlink()
+    with pytest.raises(InputError, match=r"r_band\.hea exists.*--force"):
+        converted(network, tmp_path, 500, chunks)
+    assert not any(path.exists() for path in leads)
+    converted(network, tmp_path, 500, chunks, force=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["r.dat", "r.hea"]
+
+
 @pytest.mark.parametrize("failing", range(4))
 def test_where_one_of_both_records_cannot_be_finished_neither_is_there(
     banded_network: Network, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failing: int
