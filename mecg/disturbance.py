@@ -22,6 +22,24 @@ class Noise(Enum):
     """White in bursts."""
 
 
+def wander(n: int, rate_hz: float, chances: np.random.Generator) -> NDArray[np.float64]:
+    """``n`` samples of slow waves, of whatever size."""
+    waves = (chances.normal() * _wave(n, rate_hz, WANDER_HZ, chances) for _ in range(WAVES))
+    return sum(waves, np.zeros(n))
+
+
+def muscle(n: int, rate_hz: float, chances: np.random.Generator) -> NDArray[np.float64]:
+    """``n`` samples of white noise in bursts, of whatever size."""
+    return np.asarray(chances.normal(size=n) * (1 + _wave(n, rate_hz, BURST_HZ, chances)))
+
+
+def _wave(
+    n: int, rate_hz: float, band_hz: tuple[float, float], chances: np.random.Generator
+) -> NDArray[np.float64]:
+    t_s = np.arange(n) / rate_hz
+    return np.asarray(np.sin(2 * np.pi * (chances.uniform(*band_hz) * t_s + chances.random())))
+
+
 def disturbed(
     lead_mv: NDArray[np.float32], rate_hz: float, noise: Noise, level_db: float, chances: np.random.Generator
 ) -> NDArray[np.float32]:
@@ -29,16 +47,12 @@ def disturbed(
 
     What is missing (NaN) stays so.
     """
-    t_s, n = np.arange(len(lead_mv)) / rate_hz, len(lead_mv)
-
-    def wave(band_hz: tuple[float, float]) -> NDArray[np.float64]:
-        return np.asarray(np.sin(2 * np.pi * (chances.uniform(*band_hz) * t_s + chances.random())))
-
+    n = len(lead_mv)
     if noise is Noise.WANDER:
-        added = sum((chances.normal() * wave(WANDER_HZ) for _ in range(WAVES)), np.zeros(n))
+        added = wander(n, rate_hz, chances)
+    elif noise is Noise.MUSCLE:
+        added = muscle(n, rate_hz, chances)
     else:
         added = chances.normal(size=n)
-    if noise is Noise.MUSCLE:
-        added *= 1 + wave(BURST_HZ)
     level_mv = 10 ** (-level_db / 20) * float(np.nanstd(lead_mv))
     return np.asarray(lead_mv + level_mv * added / added.std(), np.float32)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
 from devices.wfdb_record import Record
+from mecg.disturbance import muscle, wander
 from streamer.clinical import clinical_frame
 from streamer.errors import InputError
 from streamer.filters import BandSplitter, Filters
@@ -201,14 +202,10 @@ def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.in
 def noises(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Baseline wander, muscle noise and mains hum ``(3, n)``, each 1 RMS."""
     t = np.arange(n) / rate_hz
-    wander = sum(
-        rng.normal() * np.sin(2 * np.pi * (rng.uniform(0.05, 0.6) * t + rng.random())) for _ in range(4)
-    )
-    # Muscle noise comes in bursts.
-    muscle = rng.normal(size=n) * (1 + np.sin(2 * np.pi * (rng.uniform(0.05, 0.5) * t + rng.random())))
+    slow, bursts = wander(n, rate_hz, rng), muscle(n, rate_hz, rng)
     mains_hz = rng.choice([50.0, 60.0]) * rng.uniform(0.995, 1.005)
     hum = np.sin(2 * np.pi * (mains_hz * t + rng.random()))
-    kinds = np.stack([wander, muscle, hum])
+    kinds = np.stack([slow, bursts, hum])
     normed: NDArray[np.float64] = kinds / kinds.std(axis=1, keepdims=True)
     return normed
 

@@ -27,11 +27,7 @@ from streamer.run.excerpt import Excerpt, plain_ascii
 from streamer.run.page import Page, write_pdf
 from streamer.run.page_layout import PAGE_S
 from streamer.run.wfdb_annotations import annotation_bytes
-from streamer.run.wfdb_writer import (
-    WfdbWriter,
-    clipped_note,
-    sixteen_bits,
-)
+from streamer.run.wfdb_writer import WfdbWriter, clipped_note, sixteen_bits
 from streamer.stream import Samples
 
 CSV_DECIMALS = 4
