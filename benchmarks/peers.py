@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measure import MODEL, ROOT, Effort, Row, child, one_core, ratio
-from streamer.filters import BandSplitter
-from streamer.network import Network
-from streamer.windows import WindowBuffer
+from streamer.core.network.network import Network
+from streamer.core.signal.filters import BandSplitter
+from streamer.core.signal.ring_buffer import WindowBuffer
 
 RATE_HZ, CHUNK, WINDOW, HOP = 250.0, 5, 492, 4
 

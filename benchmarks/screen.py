@@ -28,12 +28,12 @@ import numpy as np
 import psutil
 
 from benchmarks.measure import ROOT, Effort, Row
-from gui.hold_back import BREAK_S
-from gui.inbox import Inbox
-from streamer.latency import LatencyBudget
-from streamer.plausible import Plausible
-from streamer.run.sink import SessionDescription
-from streamer.stream import Chunk, Event, Frame, State, StreamInfo
+from gui.signal.inbox import Inbox
+from gui.signal.playout import BREAK_S
+from streamer.core.network.alternatives import Plausible
+from streamer.core.network.latency import LatencyBudget
+from streamer.core.stream import Chunk, Event, Frame, State, StreamInfo
+from streamer.session.description import SessionDescription
 
 RATE_HZ = 250.0
 HOP = 4
@@ -163,9 +163,9 @@ def main() -> None:
     from PyQt6.QtGui import QPaintEvent
     from PyQt6.QtWidgets import QApplication
 
-    from gui.monitor_window import MonitorWindow
-    from gui.paper import shown_s
-    from gui.paper_view import PaperView
+    from gui.paper.geometry import shown_s
+    from gui.paper.view import PaperView
+    from gui.window import MonitorWindow
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -278,7 +278,7 @@ def grown(minutes: float, keys: str) -> dict[str, float]:
     from PyQt6.QtTest import QTest
     from PyQt6.QtWidgets import QApplication
 
-    from gui.monitor_window import MonitorWindow
+    from gui.window import MonitorWindow
 
     app = QApplication([])
     inbox = Inbox(truth=Beside())

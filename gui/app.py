@@ -13,12 +13,12 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from gui.inbox import Inbox
-from streamer.errors import InputError
-from streamer.stream import Event, StreamInfo
+from gui.signal.inbox import Inbox
+from streamer.core.errors import InputError
+from streamer.core.stream import Event, StreamInfo
 
 if TYPE_CHECKING:
-    from gui.bench import Bench
+    from gui.controller import SessionController
 
 _PROBE = "from PyQt6.QtWidgets import QApplication; import pyqtgraph; QApplication([])"
 
@@ -62,7 +62,6 @@ def why_no_display() -> str | None:
 
 def load_window() -> None:
     """Load all that the window needs, before samples come that would have to wait for it."""
-    import gui.panels  # noqa: F401
 
 
 def run_monitor(
@@ -77,7 +76,7 @@ def run_monitor(
     px_per_mm: float | None = None,
     painted: Callable[[int, float], None] | None = None,
     tell: Callable[[Event], None] = lambda event: None,
-    bench: Bench | None = None,
+    bench: SessionController | None = None,
     settings: Path | None = None,
 ) -> int:
     """Show the monitor until it is closed; call from the main thread.
@@ -97,10 +96,10 @@ def run_monitor(
     px_per_mm : float, optional
         Logical pixels to a millimetre, where they are known better than the screen states them.
     painted : callable, optional
-        As `gui.paper_view.PaperView.painted`.
+        As `gui.paper.view.PaperView.painted`.
     tell : callable, optional
         `Session.tell`, for what a person does in the window.
-    bench : Bench, optional
+    bench : SessionController, optional
         What composes sessions, for all that stands beside the paper; without one there is only the paper.
     settings : Path, optional
         The file in which the window remembers how it was left; nothing is remembered if not given.
@@ -118,9 +117,9 @@ def run_monitor(
     from PyQt6.QtCore import QEvent, QTimer
     from PyQt6.QtWidgets import QApplication
 
-    from gui.monitor_window import MonitorWindow
-    from gui.panels import Panels
+    from gui.main_panels import Panels
     from gui.settings import Settings
+    from gui.window import MonitorWindow
 
     app = QApplication.instance() or QApplication(["mecg"])
     window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm, tell)

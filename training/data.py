@@ -17,14 +17,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from devices.wfdb_record import Record
-from mecg.disturbance import muscle, wander
-from streamer.clinical import clinical_frame
-from streamer.errors import InputError
-from streamer.filters import BandSplitter, Filters
-from streamer.front import FrontEnd
-from streamer.leads import PREDICTED
-from streamer.stream import Chunk
+from mecg.evaluation.noise import muscle, wander
+from streamer.core.errors import InputError
+from streamer.core.leads import PREDICTED
+from streamer.core.signal.clinical_frame import clinical_frame
+from streamer.core.signal.filters import BandSplitter, Filters
+from streamer.core.signal.front_end import FrontEnd
+from streamer.core.stream import Chunk
+from streamer.formats.wfdb_reader import Record
 
 RATE_HZ = 100
 LONGEST_GAP_S = 3.0

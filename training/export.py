@@ -19,9 +19,9 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from streamer.leads import PREDICTED
-from streamer.model import METADATA_KEY, STEP_KEY, ModelSpec
-from streamer.network import Network
+from streamer.core.leads import PREDICTED
+from streamer.core.network.network import Network
+from streamer.core.network.spec import METADATA_KEY, STEP_KEY, ModelSpec
 from training import config as configuration
 from training.filter_design import design
 from training.network import MEcgNet, MEcgNetStep, weights
@@ -81,7 +81,7 @@ def export(run: Path, path: Path) -> None:
         "use": "research only, not a medical device",
     }
     bands = {}
-    if config.shape.scale:  # written by training.scale
+    if config.shape.scale:  # written by training.fitted.scale
         bands = {k: tuple(v) for k, v in json.loads((run / "bands.json").read_text()).items()}
     spec = spec_of(config, bands, about)
     part = path.with_suffix(".part")

@@ -6,7 +6,7 @@ from __future__ import annotations
 import numpy as np
 from scipy import signal
 
-from streamer.filters import Filters
+from streamer.core.signal.filters import Filters
 
 INPUT_HIGH_PASS_HZ = 0.5
 INPUT_LOW_PASS_HZ = 40.0

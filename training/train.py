@@ -26,8 +26,8 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from streamer.filters import Filters
-from streamer.leads import PREDICTED, SEVEN
+from streamer.core.leads import PREDICTED, SEVEN
+from streamer.core.signal.filters import Filters
 from training import config as configuration
 from training.data import BandsOf, Batches, Records, load, network_input, targets
 from training.filter_design import design

@@ -4,7 +4,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from training.network import MEcgNet, ModuleShape, NetworkShape  # noqa: E402
+from training.network import MEcgNet, ModuleShape, NetworkShape
 
 SHAPES = {
     "one trunk": (ModuleShape(4, 10, (1, 4), (0, 1, 2), split=False),),
