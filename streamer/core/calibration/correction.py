@@ -16,9 +16,9 @@ from dataclasses import dataclass, field, replace
 from math import exp
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.network.network import Features, Network, Stepper
@@ -156,7 +156,7 @@ class PersonalStepper:
         return out
 
 
-@njit(cache=True)
+@compiled
 def _correct(
     matrix: NDArray[np.float32],
     features: NDArray[np.float32],

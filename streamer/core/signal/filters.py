@@ -10,8 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from streamer.compiled import compiled
 
 Sos = NDArray[np.float64]
 """``(sections, 6)``: b0 b1 b2 1 a1 a2 for each section, as scipy has it."""
@@ -31,7 +32,7 @@ class Filters:
     """Run forward and backward it gives the clinical frame: what is predicted and scored."""
 
 
-@njit(cache=True)
+@compiled
 def sosfilt(sos: Sos, x: NDArray[np.float64], zi: NDArray[np.float64]) -> NDArray[np.float64]:
     """Filter ``x (n,)`` by the sections in turn, carrying the state ``zi (sections, 2)`` in place.
 
@@ -50,7 +51,7 @@ def sosfilt(sos: Sos, x: NDArray[np.float64], zi: NDArray[np.float64]) -> NDArra
     return y
 
 
-@njit(cache=True)
+@compiled
 def _split(
     x: NDArray[np.float64],
     sos_input: Sos,

@@ -9,9 +9,9 @@ from __future__ import annotations
 from math import nan, sqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.core.leads import LEADS, PREDICTED
 from streamer.core.stream import Samples
 
@@ -42,7 +42,7 @@ def assemble(
     return leads, scale, measured
 
 
-@njit(cache=True)
+@compiled
 def _assemble(
     measured_mv: Samples,
     valid: NDArray[np.bool_],

@@ -16,9 +16,9 @@ from fractions import Fraction
 from math import pi
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.core.errors import InputError
 
 SOURCE_HZ = (95.0, 5000.0)
@@ -83,7 +83,7 @@ def half_length_s(source_hz: float, target_hz: float) -> float:
     return (REJECTION_DB - 7.95) / (2.285 * 2 * pi * width_hz) / 2
 
 
-@njit(cache=True)
+@compiled
 def _convert(
     history: NDArray[np.float64],
     first: int,

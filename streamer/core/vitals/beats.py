@@ -10,8 +10,9 @@ after 3 s without a beat, so that a loose electrode does not silence it for good
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from streamer.compiled import compiled
 
 CENTRE_HZ, QUALITY = 13.0, 0.9
 """Of the resonator: where QRS has its energy and T waves and muscle have less."""
@@ -48,7 +49,7 @@ _Y1, _Y2, _X1, _X2, _SUM, _SIGNAL, _NOISE, _TOP, _RR, _SLOPE, _LEVEL_TOP, _MISSE
 _SEEN, _TOP_AT, _LAST, _MISSED_AT, _WOKE, _TRAIN_AT, _TRAIN_LONG = range(7)
 
 
-@njit(cache=True)
+@compiled
 def _in_train(top: float, gap_s: float, f: NDArray[np.float64], k: NDArray[np.int64], at: int) -> int:
     """Add a peak that was no beat to the train of such peaks; returns how many stand in it now."""
     if top * ALIKE < f[_TRAIN] and gap_s <= APART_S[1]:
@@ -65,7 +66,7 @@ def _in_train(top: float, gap_s: float, f: NDArray[np.float64], k: NDArray[np.in
     return int(k[_TRAIN_LONG])
 
 
-@njit(cache=True)
+@compiled
 def _find_r(ring: NDArray[np.float64], at: int, aside: int, seen: int) -> int:
     """The sample around ``at`` that stands out most from its surroundings' mean."""
     size = len(ring)
@@ -81,7 +82,7 @@ def _find_r(ring: NDArray[np.float64], at: int, aside: int, seen: int) -> int:
     return best
 
 
-@njit(cache=True)
+@compiled
 def _detect(
     x: NDArray[np.float64],
     rate_hz: float,
