@@ -1,36 +1,27 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The model that is meant: a bundled one, or a user's."""
+"""The model that a command means: the user's file, or the bundled one if none was named."""
 
 from __future__ import annotations
 
 import hashlib
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import streamer
-from streamer.core.errors import InputError
-from streamer.core.network.network import Network
+from streamer import model_files
 
-LATENCIES = ("low", "balanced", "full")
-"""How far a model looks ahead: a little, some, or as far as it pays."""
-
-
-FOLDER = Path(streamer.__file__).parent / "models"
-
-
-def bundled(latency: str = "low") -> Path:
-    """Where the model of a setting is, or would be."""
-    return FOLDER / f"mecgnet-{latency}.onnx"
+if TYPE_CHECKING:
+    from streamer.core.network.network import Network
 
 
 def latency_of(model: Path | None) -> str | None:
-    """The setting that a model file is for; None where it is a user's own."""
-    return next((name for name in LATENCIES if (model or bundled()) == bundled(name)), None)
+    """The setting that a model file is for; None if it is a user's own."""
+    return model_files.latency_of(_path(model))
 
 
 def card_of(model: Path | None) -> str:
-    """The model card, Markdown: of a bundled model, or of a user's where one lies beside it; else empty."""
-    own = (model or bundled()).with_suffix(".md")
-    cards = (own, FOLDER / "MODEL_CARD.md") if latency_of(model) else (own,)
+    """The model card, Markdown: of a bundled model, or of a user's if one lies beside it; else empty."""
+    own = _path(model).with_suffix(".md")
+    cards = (own, model_files.FOLDER / "MODEL_CARD.md") if latency_of(model) else (own,)
     for card in cards:
         try:
             return card.read_text(encoding="utf-8")
@@ -39,44 +30,37 @@ def card_of(model: Path | None) -> str:
     return ""
 
 
-def model_name(path: Path | None) -> str:
+def model_name(model: Path | None) -> str:
     """What a model file is called: a bundled one by its name, a user's by its path."""
-    return bundled(latency).name if (latency := latency_of(path)) else str(path)
+    return model_files.model_name(_path(model))
 
 
-def model_bytes(path: Path | None) -> bytes:
+def model_bytes(model: Path | None) -> bytes:
     """The model's file, or the bundled one.
 
     Raises
     ------
     InputError
-        Where it cannot be read.
+        If it cannot be read.
     """
-    try:
-        return (path or bundled()).read_bytes()
-    except OSError as error:
-        if isinstance(error, FileNotFoundError) and (latency := latency_of(path)):
-            raise InputError(
-                f"this installation has no model for --latency {latency}: choose another, or name a --model"
-            ) from error
-        raise InputError(f"the model {path} cannot be read: {error.strerror}") from error
+    return model_files.model_bytes(_path(model))
 
 
-def network_of(path: Path | None) -> Network:
+def network_of(model: Path | None) -> Network:
     """The model, loaded and warm.
 
     Raises
     ------
     InputError
-        Where the file cannot be read, or is not a model that fits.
+        If the file cannot be read, or is not a model that fits.
     """
-    model = model_bytes(path)
-    try:
-        return Network(model)
-    except InputError as error:
-        raise InputError(f"{model_name(path)}: {error}") from error
+    return model_files.load_model(_path(model))
 
 
 def fingerprint(model: bytes) -> str:
     """SHA-256 of a model file."""
     return hashlib.sha256(model).hexdigest()
+
+
+def _path(model: Path | None) -> Path:
+    return model or model_files.bundled_model()

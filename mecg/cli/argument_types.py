@@ -7,14 +7,14 @@ import argparse
 import math
 from pathlib import Path
 
-from mecg.app.models import LATENCIES, bundled
+from streamer.model_files import LATENCIES, bundled_model
 
 
 def latency(text: str) -> Path:
     """A bundled model by its setting."""
     if text not in LATENCIES:
         raise argparse.ArgumentTypeError(f"{text} is not {', '.join(LATENCIES[:-1])} or {LATENCIES[-1]}")
-    return bundled(text)
+    return bundled_model(text)
 
 
 def positive(text: str) -> float:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mecg import __version__
-from mecg.app.models import LATENCIES, bundled, fingerprint, model_bytes, model_name, network_of
+from mecg.app.models import fingerprint, model_bytes, model_name, network_of
 from streamer.core.network.latency import budget
 from streamer.core.signal.rate import RateConverter
+from streamer.model_files import LATENCIES, bundled_model
 from streamer.session.description import algorithmic_ms, band_in_words
 
 RATES_HZ = (1000.0, 500.0, 250.0, 130.0, 100.0)
@@ -79,7 +80,7 @@ def gather(model: Path | None) -> dict[str, Any]:
             f"{rate_hz:g}": algorithmic_ms(budget(spec, RateConverter(rate_hz, spec.rate_hz)))
             for rate_hz in RATES_HZ
         },
-        "latency_settings": {name: _setting(bundled(name)) for name in LATENCIES},
+        "latency_settings": {name: _setting(bundled_model(name)) for name in LATENCIES},
     }
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import NoReturn
 
 from mecg import __version__
-from mecg.app.models import LATENCIES
 from mecg.cli.argument_types import (
     count,
     folder,
@@ -23,6 +22,7 @@ from mecg.cli.argument_types import (
     speed,
     stream_name,
 )
+from streamer.model_files import LATENCIES
 
 
 class _Parser(argparse.ArgumentParser):

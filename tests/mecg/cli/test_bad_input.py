@@ -136,7 +136,7 @@ def test_a_model_that_is_not_there(name: str, tmp_path: Path, capsys: pytest.Cap
 def test_wrong_usage(
     command: list[str], model_file: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mecg.app.models.bundled", lambda: model_file)
+    monkeypatch.setattr("streamer.model_files.bundled_model", lambda latency="low": model_file)
     assert main(command) == 2
     out, err = capsys.readouterr()
     assert out == ""

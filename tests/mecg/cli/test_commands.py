@@ -245,7 +245,7 @@ def test_evaluate_scores_a_small_dataset(
 def test_the_headless_demo_leaves_a_record_a_page_and_a_latency_summary(
     model_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("mecg.app.models.bundled", lambda: model_file)
+    monkeypatch.setattr("streamer.model_files.bundled_model", lambda latency="low": model_file)
     assert demo.headless(tmp_path / "demo", seconds=12, speed=10) == 0
     said = capsys.readouterr().out
     for name in ("s0010_re.hea", "page.png", "latency.json"):
