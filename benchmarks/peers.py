@@ -109,10 +109,11 @@ print(json.dumps([share, 1e3 * float(np.median(delays)), 1e3 * float(np.quantile
 _OURS = """
 import json, sys, time
 import numpy as np
-from mecg.compose import pipeline_of, source_of, FirstSeconds
-from mecg.model_file import network_of
-from streamer.run.session import Session
-from streamer.run.sink import SessionDescription
+from mecg.app.first_seconds import FirstSeconds
+from mecg.app.session_builder import pipeline_of, source_of
+from mecg.app.models import network_of
+from streamer.session.session import Session
+from streamer.session.description import SessionDescription
 name, seconds = sys.argv[1], float(sys.argv[2])
 source = FirstSeconds(source_of('lsl:' + name), seconds)
 info = source.open()

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: MIT
 """Files that are written whole or not at all, and never over another unasked."""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-# SPDX-License-Identifier: GPL-3.0-or-later
+# SPDX-License-Identifier: MIT
 """A person's calibration as a file: numbers and words only, read without executing anything."""
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ SESSION = """
 import json, sys
 import numpy as np
 from numba.core.dispatcher import Dispatcher
-from mecg.compose import pipeline_of, vitals_of
-from mecg.model_file import network_of
-from streamer.run.sink import SessionDescription
-from streamer.stream import Chunk, StreamInfo
+from mecg.app.session_builder import pipeline_of, vitals_of
+from mecg.app.models import network_of
+from streamer.session.description import SessionDescription
+from streamer.core.stream import Chunk, StreamInfo
 
 def compiled():
     parts = [m for name, m in sys.modules.items() if name.startswith("streamer.")]

@@ -215,7 +215,7 @@ def test_a_strip_keeps_its_time_where_samples_were_lost(model, tmp_path, monkeyp
     def lossy(text, **options):
         return source_of(text, **(options | {"replay": Replay(speed=inf, drop=Drop.parse("20%:0.3s"))}))
 
-    monkeypatch.setattr("mecg.cli.calibrate.source_of", lossy)
+    monkeypatch.setattr("mecg.app.learning.source_of", lossy)
     strip, *_ = _strip("V2", str(RECORDING))
     known = np.isfinite(strip)
     assert 0.7 < known.mean() < 0.9

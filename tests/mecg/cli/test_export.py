@@ -104,8 +104,8 @@ def test_a_disk_that_fills_leaves_nothing(
 
     # After the first of the files was begun, and for WFDB finished.
     monkeypatch.setattr("streamer.export.to_wfdb.annotation_bytes", full)
-    monkeypatch.setattr("streamer.export.to_wfdb.write_edf_plus", full)
-    monkeypatch.setattr("streamer.export.to_wfdb.write_pdf", full)
+    monkeypatch.setattr("streamer.export.to_edf.write_edf_plus", full)
+    monkeypatch.setattr("streamer.export.to_pdf.write_pdf", full)
     monkeypatch.setattr("json.dump", full)
     monkeypatch.setattr("pydicom.dcmwrite", full)
     for form in FILES:

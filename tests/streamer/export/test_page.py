@@ -286,7 +286,7 @@ def test_what_does_not_fit_is_refused(wrong: dict[str, object]) -> None:
 
 def test_a_page_needs_no_pyplot_and_no_qt_and_is_cheap_to_import(tmp_path: Path) -> None:
     script = (
-        "import sys; from streamer.run import page; import numpy as np;"
+        "import sys; from streamer.export import page; import numpy as np;"
         "assert 'matplotlib' not in sys.modules;"
         "page.render_png(page.Page(np.zeros((12, 99), np.float32), 250.0));"
         "page.render_pdf(page.Page(np.zeros((12, 99), np.float32), 250.0));"

@@ -365,11 +365,11 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None
     script = f"""
         import resource, sys
         from pathlib import Path
-        from streamer.network import Network
-        from streamer.run.recorder import Recorder
-        from tests.run.known_network import scaled_identity
-        from tests.run.test_session import Listed, chunks, session_of
-        from tests.run.test_session import Recorder as Keeper
+        from streamer.core.network.network import Network
+        from streamer.recording.recorder import Recorder
+        from tests.streamer.known_network import scaled_identity
+        from tests.streamer.session.test_session import Listed, chunks, session_of
+        from tests.streamer.session.test_session import Recorder as Keeper
         resource.setrlimit(resource.RLIMIT_FSIZE, (400_000, 400_000))
         items = chunks(3000)
         session = session_of(Listed(list(items)), Network(scaled_identity()), live=False)
