@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """How errors go together: what persons differ in is found, and what draws are worth is told truly."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +16,7 @@ from streamer.core.network.alternatives import Plausible
 from streamer.core.network.network import Network
 from streamer.core.network.spec import METADATA_KEY
 from tests.streamer.core.conftest import identity_model, spec
+from training.data import made_of
 from training.fitted.plausible import EVERY, FACTORS, TEMPERS, Moments, fit, learn, write
 from training.fitted.plausible_scores import (
     Known,
@@ -133,14 +135,31 @@ def packed(cache: Path, fold: int, count: int) -> None:
     sizes = rng.normal(0, 0.3, (count, len(PREDICTED), 2))
     sizes[:, 0] = (1.0, 0.2)
     uv = np.rint(1e3 * sizes @ waves).astype(np.int16)
-    np.savez(cache / f"fold{fold:02d}.npz", ecg_id=np.arange(count), patient_id=np.arange(count), leads_uv=uv)
+    rows = [
+        {"ecg_id": str(i), "patient_id": str(i), "strat_fold": str(fold), "filename_lr": "none"}
+        for i in range(count)
+    ]
+    np.savez(
+        cache / f"fold{fold:02d}.npz",
+        made_of=made_of(rows),
+        ecg_id=np.arange(count),
+        patient_id=np.arange(count),
+        leads_uv=uv,
+    )
+    table = cache / "ptbxl_database.csv"
+    new = not table.exists()
+    with table.open("a", newline="", encoding="utf-8") as handle:
+        writer = csv.DictWriter(handle, rows[0])
+        if new:
+            writer.writeheader()
+        writer.writerows(rows)
 
 
 def test_it_is_fitted_on_the_model_s_own_folds_and_the_one_that_chooses(tmp_path: Path):
     stated = spec(has_scale=True, receptive_field=8, overlap=0, about={"folds": [2]})
-    for fold in (2, 8):  # and no other: asking for one would need the data set
+    for fold in (2, 8):  # and no other: the table lists none
         packed(tmp_path, fold, 10 * EVERY)
-    plausible = fit(Network(identity_model(stated)), tmp_path / "none", tmp_path)
+    plausible = fit(Network(identity_model(stated)), tmp_path, tmp_path)
     assert plausible.factors.shape == (FACTORS, len(SEVEN), len(PREDICTED))
     assert plausible.temper in TEMPERS
     again = Plausible.from_json(plausible.to_json())
