@@ -21,9 +21,9 @@ from streamer.core.calibration.fit import LEAST_S, fit, prior_of, reference_of
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
-from streamer.core.pipeline import Pipeline
 from streamer.core.stream import Chunk, Samples, StreamInfo
 from streamer.formats.wfdb_reader import Record, show
+from streamer.reconstruction import whole_lead
 from streamer.session.numba_setup import without_linear_algebra
 from streamer.session.source import Source
 
@@ -111,9 +111,7 @@ def warm_up(network: Network) -> None:
 
 def reconstructed(info: StreamInfo, network: Network | PersonalNetwork, lead_mv: Samples) -> Samples:
     """The leads ``(12, n)`` of a whole Lead I, at the model's rate; NaN where it is missing."""
-    pipeline = Pipeline(info, network)
-    frames = pipeline.push(Chunk(0, lead_mv)) + pipeline.finish()
-    return np.concatenate([frame.leads_mv for frame in frames], axis=1)
+    return whole_lead(info, network, lead_mv).leads_mv
 
 
 def _source(

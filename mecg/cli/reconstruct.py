@@ -31,13 +31,11 @@ from streamer.core.stream import Chunk, Placement
 from streamer.export.band import band_name
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats import calibration_file
+from streamer.reconstruction import HOP_S
 from streamer.session.description import SessionDescription
 
 CHUNK_SAMPLES = 16384
 """Read at a time: large enough that a chunk's own cost does not show."""
-
-HOP_S = 4.0
-"""Hop where the model allows any: files need no low latency, and long windows cost less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,11 +131,8 @@ def reconstruct(
         chunk_samples=CHUNK_SAMPLES,
     )
     info, spec = source.open(), network.spec
-    hop = None
-    if spec.receptive_field is not None:
-        hop = max(round(HOP_S * spec.rate_hz) // spec.grid * spec.grid, spec.hop)
     person = personal_of(network, job.calibration, info)
-    pipeline = Pipeline(info, person, hop=hop)
+    pipeline = Pipeline(info, person, hop=spec.hop_of(HOP_S))
     # The record states what the live path owes, not what these long hops would wait for.
     latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
     sink = WfdbSink(job.out, path.name, force=job.force)

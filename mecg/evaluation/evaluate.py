@@ -28,9 +28,10 @@ from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.signal.clinical_frame import clinical_frame, to_rate
 from streamer.core.signal.filters import sosfilt, steady_state
-from streamer.core.stream import Chunk, StreamInfo
+from streamer.core.stream import StreamInfo
 from streamer.formats.calibration_file import from_bytes
 from streamer.formats.wfdb_reader import Record
+from streamer.reconstruction import whole_lead
 
 SCORED_FROM_S = 3.0
 
@@ -263,7 +264,8 @@ def _score(work: _Work) -> Scored | Skipped:
         if change is not None:
             chances = np.random.default_rng(zlib.crc32(path.name.encode()))
             measured_mv, leads_mv, source_hz = change(leads_mv, source_hz, chances)
-        estimate, scale = stream(measured_mv, source_hz, network, _hop(network, work.hop_s))
+        hop = None if work.hop_s is None else network.spec.hop_of(work.hop_s)
+        estimate, scale = stream(measured_mv, source_hz, network, hop)
     except InputError as error:
         return Skipped(str(error))
     rate_hz = network.spec.rate_hz
@@ -287,22 +289,12 @@ def _score(work: _Work) -> Scored | Skipped:
     return Scored(compared(estimate, bands), compared(filtered), at_beats)
 
 
-def _hop(network: Network | PersonalNetwork, hop_s: float | None) -> int | None:
-    """A longer hop in samples, where the model allows one."""
-    spec = network.spec
-    if hop_s is None or spec.receptive_field is None:
-        return None
-    return max(1, round(hop_s * spec.rate_hz / spec.grid)) * spec.grid
-
-
 def stream(
     lead_mv: NDArray[np.float32], rate_hz: float, network: Network | PersonalNetwork, hop: int | None = None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """One whole record's Lead I through the live path: leads and scales ``(12, n)``, model's rate."""
-    pipeline = Pipeline(StreamInfo("evaluate", rate_hz, samples=len(lead_mv)), network, hop=hop)
-    frames = pipeline.push(Chunk(0, lead_mv)) + pipeline.finish()
-    leads, scales = [frame.leads_mv for frame in frames], [frame.scale_mv for frame in frames]
-    return np.concatenate(leads, axis=1), np.concatenate(scales, axis=1)
+    whole = whole_lead(StreamInfo("evaluate", rate_hz, samples=len(lead_mv)), network, lead_mv, hop)
+    return whole.leads_mv, whole.scale_mv
 
 
 def _filter_only(

@@ -290,7 +290,7 @@ def _pair(
         raise InputError(f"shorter than {SCORED_FROM_S + END_S:g} s")
     beats = find_beats(truth, spec.rate_hz, first)
     where = regions(beats, truth.shape[1], first, spec.rate_hz)
-    hop = None if spec.receptive_field is None else round(HOP_S * spec.rate_hz / spec.grid) * spec.grid
+    hop = spec.hop_of(HOP_S)
 
     def compared(leads: Leads, scale: Leads | None = None, bands: Any = None, full: bool = True) -> Way:
         sums, before_end = (lead_sums(leads[:, first:to], truth[:, first:to]) for to in (None, last))

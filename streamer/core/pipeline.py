@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.calibration.correction import PersonalNetwork, PersonalStepper
+from streamer.core.errors import SignalError
 from streamer.core.leads import PREDICTED
 from streamer.core.network.latency import LatencyBudget, budget
 from streamer.core.network.network import Network, Stepper
@@ -54,6 +55,16 @@ class Pipeline:
     ------
     InputError
         Where the rate or the hop cannot be used.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from streamer import Chunk, Pipeline, StreamInfo, load_model
+    >>> pipeline = Pipeline(StreamInfo("my sensor", rate_hz=500.0), load_model("low"))
+    >>> frames = pipeline.push(Chunk(0, np.zeros(500, np.float32)))
+    >>> frames += pipeline.finish()
+    >>> sum(frame.leads_mv.shape[1] for frame in frames)  # a second, at the model's rate
+    250
     """
 
     def __init__(
@@ -85,6 +96,7 @@ class Pipeline:
         self.latency: LatencyBudget = budget(spec, self._front.converter, self._hop)
         self._end = 0  # where the next window ends
         self._chunk: Chunk | None = None  # newest chunk, for the stamps
+        self._finished = False
 
     @property
     def lost(self) -> int:
@@ -97,13 +109,15 @@ class Pipeline:
         return self._stepper.drift if isinstance(self._stepper, PersonalStepper) else math.nan
 
     def push(self, chunk: Chunk) -> list[Frame]:
-        """Take a chunk; return the frames that it completes.
+        """Take a chunk; return the frames that it completes, often none.
 
         Raises
         ------
-        ValueError
-            Where the index goes back: sources drop what is late or double.
+        SignalError
+            If the samples are no one-dimensional array of floats, if the index goes back (sources drop what
+            is late or double), or after `finish`.
         """
+        self._refuse_unusable(chunk)
         self._watch.begin()
         first = not self._front.started
         stretches = self._front.push(chunk)
@@ -116,9 +130,13 @@ class Pipeline:
         return [frame for stretch in stretches for frame in self._take(stretch)]
 
     def finish(self) -> list[Frame]:
-        """End the stream: hold its last sample until every sample has come out."""
-        if not self._front.started:
+        """End the stream: hold its last sample until every sample has come out.
+
+        A pipeline serves one stream; of a second call nothing comes.
+        """
+        if not self._front.started or self._finished:
             return []
+        self._finished = True
         self._watch.begin()
         frames = [frame for stretch in self._front.finish() for frame in self._take(stretch)]
         end = self._front.end
@@ -131,6 +149,16 @@ class Pipeline:
         else:
             frames += self._write(bands, np.zeros(hold, np.bool_))
         return [_clip(frame, end) for frame in frames if frame.start < end]
+
+    def _refuse_unusable(self, chunk: Chunk) -> None:
+        if self._finished:
+            raise SignalError("the stream is finished: make a new Pipeline for another one", "chunk")
+        lead_mv = chunk.lead_mv
+        if not isinstance(lead_mv, np.ndarray) or lead_mv.ndim != 1 or lead_mv.dtype.kind != "f":
+            what = f"a {type(lead_mv).__name__}"
+            if isinstance(lead_mv, np.ndarray):
+                what = f"an array {lead_mv.shape} of {lead_mv.dtype}"
+            raise SignalError(f"a chunk holds {what}: make it an array (n,) of float32, in mV", "lead_mv")
 
     def _take(self, stretch: BandBlock) -> list[Frame]:
         """Samples in bands, after a gap or not: cut windows."""

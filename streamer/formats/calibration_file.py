@@ -58,14 +58,30 @@ def write(path: Path, calibration: Calibration) -> None:
     write_private(path, to_bytes(calibration))
 
 
-def read(path: Path) -> Calibration:
-    """Read and check it.
+def read(path: str | Path) -> Calibration:
+    """Read a person's calibration, and check it.
+
+    Parameters
+    ----------
+    path : str or Path
+        A file that ``mecg calibrate`` wrote.
+
+    Returns
+    -------
+    Calibration
+        For the model that it was learned with, and no other.
 
     Raises
     ------
     InputError
-        Where it cannot be read, or is no such file.
+        If it cannot be read, or is no such file.
+
+    Examples
+    --------
+    >>> from streamer import read_calibration
+    >>> person = read_calibration("anna.npz")  # doctest: +SKIP
     """
+    path = Path(path)
     try:
         if path.stat().st_size > LARGEST_BYTES:
             raise InputError(f"{path} is no calibration: it is too large")

@@ -80,6 +80,12 @@ class ModelSpec:
             raise InputError(f"the model {self.name} runs with its own hop of {self.hop} samples only")
         return -(-(self.receptive_field + hop + self.overlap - 1) // self.grid) * self.grid
 
+    def hop_of(self, seconds: float) -> int | None:
+        """A hop of about so long, in samples; None if the network runs with its own hop only."""
+        if self.receptive_field is None:
+            return None
+        return max(1, round(seconds * self.rate_hz / self.grid)) * self.grid
+
     def to_json(self) -> str:
         """What goes into the model's metadata."""
         facts: dict[str, Any] = {"format": FORMAT, "unit": "mV"}

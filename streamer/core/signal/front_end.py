@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.errors import SignalError
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.rate import RateConverter, Run
 from streamer.core.stream import Chunk
@@ -90,13 +91,17 @@ class FrontEnd:
 
         Raises
         ------
-        ValueError
+        SignalError
             Where the index goes back: sources drop what is late or double.
         """
         if self._expected is None:
             self.begin = self.converter.count(chunk.start)
         elif chunk.start < self._expected:
-            raise ValueError(f"chunk starts at {chunk.start}, but {self._expected} was expected")
+            raise SignalError(
+                f"a chunk starts at {chunk.start}, the one before it stopped at {self._expected}: "
+                "leave out samples that come late or twice",
+                "start",
+            )
         else:
             self.lost += chunk.start - self._expected
         self._expected = chunk.stop
