@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
@@ -33,6 +34,8 @@ def why_no_display() -> str | None:
     Qt ends the whole process where its system libraries are missing or the display does not answer,
     so another process tries first; that takes about a second.
     """
+    if any(find_spec(name) is None for name in ("PyQt6", "pyqtgraph")):
+        return "the window needs PyQt6 and pyqtgraph: pip install 'mecg-streamer[gui]'"
     if (
         sys.platform.startswith("linux")
         and not os.environ.get("QT_QPA_PLATFORM")

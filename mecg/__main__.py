@@ -16,6 +16,7 @@ from mecg.cli.parser import build_parser
 
 _COMMANDS = {
     "monitor": "mecg.cli.monitor",
+    "demo": "mecg.cli.demo",
     "stream": "mecg.cli.stream",
     "reconstruct": "mecg.cli.reconstruct",
     "calibrate": "mecg.cli.calibrate",

@@ -13,7 +13,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gui.controller import CalibrationPreview, Person
-from gui.settings import source_of_file
 from mecg.app.learning import (
     NOTHING_LEARNED,
     SCORED_FROM_S,
@@ -145,6 +144,8 @@ class CalibrationPreviews:
         """See `gui.controller.CalibrationPreviews.of_file`."""
         if path.suffix.lower() == ".npz":
             return self._of_calibration(path)
+        from gui.settings import source_of_file  # needs Qt, and whoever lacks it shall read a hint
+
         source = source_of_file(str(path))
         if source is None:
             raise InputError(f"{path} is neither a WFDB record nor a calibration: choose a .hea or .npz file")

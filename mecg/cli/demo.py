@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`make demo`: the main job on the bundled recording, with a window or without."""
+"""`mecg demo`: the main job on the bundled recording, with a window or without."""
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections import deque
@@ -15,13 +16,14 @@ from gui.app import why_no_display
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.models import network_of
 from mecg.app.session_builder import BUNDLED_RECORDING, pipeline_of, raise_failure, source_of, vitals_of
-from mecg.cli.exit_codes import guarded
 from mecg.cli.monitor import show
+from streamer.core.errors import InputError
 from streamer.core.leads import canonical_lead
 from streamer.core.stream import Chunk, Event, Frame
 from streamer.export.page import Page, render_png
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats.atomic_write import write_whole
+from streamer.formats.wfdb_reader import read_header
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
 from streamer.session.status_line import StatusLine
@@ -89,7 +91,7 @@ def headless(out: Path = OUT, seconds: float = SECONDS, speed: float = 1.0) -> i
     seconds, speed : float
         How much of the recording, and how fast.
     """
-    source = FirstSeconds(source_of(None, replay=Replay(speed=speed)), seconds)
+    source = FirstSeconds(source_of(None, replay=_replay(speed)), seconds)
     info = source.open()
     network = network_of(None)
     pipeline = pipeline_of(info, network)
@@ -119,14 +121,20 @@ def _say(out: Path, report: SessionReport) -> None:
     )
 
 
-def run() -> int:
-    """The window where there can be one; else one line that says why not, and the files."""
+def run(args: argparse.Namespace) -> int:
+    """The window if there can be one; else one line that says why not, and the files."""
     reason = why_no_display()
     if reason is None:
-        return guarded(lambda: show(source_of(None)))
-    print(f"{reason}: running headless for {SECONDS:g} s instead of opening the monitor", file=sys.stderr)
-    return guarded(headless)
+        return show(source_of(None, replay=_replay()))
+    print(f"{reason}; running without a window for {SECONDS:g} s instead", file=sys.stderr)
+    return headless()
 
 
-if __name__ == "__main__":
-    sys.exit(run())
+def _replay(speed: float = 1.0) -> Replay:
+    """Once; a recording that is too short for a demonstration, again and again."""
+    try:
+        about = read_header(BUNDLED_RECORDING)
+    except InputError:  # `source_of` says what to do
+        return Replay(speed=speed)
+    short = about.samples is not None and about.samples < SECONDS * about.rate_hz
+    return Replay(speed=speed, loop=short)

@@ -50,6 +50,8 @@ def build_parser() -> argparse.ArgumentParser:
     _add_record(monitor)
     _add_window(monitor)
 
+    commands.add_parser("demo", help="the window on the bundled recording; files of it without a display")
+
     stream = commands.add_parser("stream", help="without a window; a status line on stderr")
     _add_source(stream)
     stream.add_argument("--seconds", type=positive, metavar="N", help="stop after N seconds of signal")

@@ -150,6 +150,12 @@ def test_a_missing_qt_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, w
     assert why is not None and words.split("'")[1] in why and "\n" not in why
 
 
+def test_without_the_extra_what_is_to_be_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyqtgraph", None)
+    why = why_no_display()
+    assert why is not None and "pip install 'mecg-streamer[gui]'" in why and "\n" not in why
+
+
 def test_the_module_itself_needs_no_qt() -> None:
     script = (
         "import sys; sys.modules['PyQt6'] = None; sys.modules['pyqtgraph'] = None;"
