@@ -19,9 +19,10 @@ import psutil
 from benchmarks.measure import ROOT, Effort, Row
 from devices.replay.synthetic import Synthetic
 from mecg.app.session_builder import vitals_of
+from streamer.core.events import Event
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Event, Frame, StreamInfo
+from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session
 

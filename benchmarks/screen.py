@@ -30,9 +30,10 @@ import psutil
 from benchmarks.measure import ROOT, Effort, Row
 from gui.signal.inbox import Inbox
 from gui.signal.playout import BREAK_S
+from streamer.core.events import Beat, State, StateChanged
 from streamer.core.network.alternatives import Plausible
 from streamer.core.network.latency import LatencyBudget
-from streamer.core.stream import Chunk, Event, Frame, State, StreamInfo
+from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.session.description import SessionDescription
 
 RATE_HZ = 250.0
@@ -98,7 +99,7 @@ def made(index: int, n: int) -> Frame:
 
 def feed(inbox: Inbox, stop: threading.Event, came: deque[tuple[int, float]]) -> None:
     """Frames as they would come from a live source, each hop by itself."""
-    inbox.event(Event("state", "live", state=State.LIVE))
+    inbox.event(StateChanged(State.LIVE, "live"))
     for index in range(0, round(25 * RATE_HZ), 250):  # 25 s are there at once
         inbox.frame(made(index, 250))
     stop.wait(1.1 * BREAK_S)  # else the screen would hold back what came at once
@@ -292,7 +293,7 @@ def grown(minutes: float, keys: str) -> dict[str, float]:
     for index in range(0, round(minutes * 60 * RATE_HZ), n):
         inbox.frame(made(index, n))
         if index % 250 == 0:
-            inbox.event(Event("beat", "beat", at_s=index / RATE_HZ, value=75.0))
+            inbox.event(Beat(75.0, at_s=index / RATE_HZ))
         window.tick()
         app.processEvents()
         if (index // n) % 60 == 0:

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 
 from gui.signal.inbox import Inbox
 from streamer.core.errors import InputError
-from streamer.core.stream import Event, StreamInfo
+from streamer.core.events import Event
+from streamer.core.stream import StreamInfo
 
 if TYPE_CHECKING:
     from gui.controller import SessionController

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gui.signal.inbox import Inbox
+from streamer.core.events import Event
 from streamer.core.leads import LEADS, SEVEN
-from streamer.core.stream import Event, Samples
+from streamer.core.stream import Samples
 from streamer.core.vitals.vitals import Limits
 from streamer.session.description import SessionDescription
 

@@ -34,7 +34,8 @@ from gui.panels.replay_bar import JUMP_S, ReplayBar
 from gui.settings import Settings, plain, restored
 from gui.theme import Theme, dialog_style
 from gui.window import MonitorWindow
-from streamer.core.stream import Event, Frame, StreamInfo
+from streamer.core.events import Event, LimitsChanged
+from streamer.core.stream import Frame, StreamInfo
 from streamer.core.vitals.vitals import Limits
 from streamer.session.description import SessionDescription
 
@@ -252,10 +253,7 @@ class Panels:
         self._settings.keep("alarms/sound", sound)
         self.alarms.alarms.sound = sound
         self._bench.showing.watch_for(limits)
-        low, high = limits.low_bpm, limits.high_bpm
-        self._report(
-            Event("limits", f"alarm limits: {low:g} to {high:g} bpm, sound {'on' if sound else 'off'}")
-        )
+        self._report(LimitsChanged(limits.low_bpm, limits.high_bpm, sound))
 
     def _report(self, event: Event) -> None:
         self._window.tell(event)

@@ -25,12 +25,13 @@ from gui.paper.look import Look
 from gui.paper.view import PaperView
 from gui.signal.frozen_view import LookingBack
 from gui.signal.history import History
-from gui.signal.inbox import Inbox, Measured
+from gui.signal.inbox import Inbox, Measured, Raw
 from gui.signal.playout import PlayoutBuffer
 from gui.theme import stylesheet
+from streamer.core.events import Beat, Drift, Event, Marker, State, StateChanged
 from streamer.core.network.alternatives import SHOWN
 from streamer.core.signal.diagnostic_band import LEAST_HZ
-from streamer.core.stream import Event, Frame, State, StreamInfo
+from streamer.core.stream import Frame, StreamInfo
 
 FRAMES_PER_S = 30
 
@@ -161,12 +162,12 @@ class MonitorWindow(QMainWindow):
         for at_s, item in self._inbox.take():
             if isinstance(item, Frame):
                 self._take(at_s, item)
-            elif isinstance(item, Event):
-                self._hear(item)
             elif isinstance(item, Measured):
                 self._past.truth(item.start, item.leads_mv)
-            else:
+            elif isinstance(item, Raw):
                 self._past.diagnostic_trace(item.start, item.rate_hz, item.lead_mv)
+            else:
+                self._hear(item)
         if ended:
             self._state = State.ENDED
         self._show(now_s)
@@ -194,11 +195,12 @@ class MonitorWindow(QMainWindow):
     def _hear(self, event: Event) -> None:
         for listener in self._listeners:
             listener.event(event)
-        if event.state is not None:
-            self._state = event.state
-        if event.kind == "drift":
-            self._recalibrate = event.value > 0
-        if event.kind != "beat":
+        match event:
+            case StateChanged():
+                self._state = event.state
+            case Drift():
+                self._recalibrate = event.rises
+        if not isinstance(event, Beat):
             self._news = event.text
         changed = self._past.event(event)
         if changed is not None and self._frozen is None:
@@ -404,7 +406,7 @@ class MonitorWindow(QMainWindow):
 
     def mark(self, at_s: float, text: str) -> None:
         """Put a marker at an instant of the stream; it goes to every sink of the session."""
-        event = Event("marker", text or "marker", at_s=at_s)
+        event = Marker(text or "marker", at_s=at_s)
         self.tell(event)
         for past in (self._past, None if self._frozen is None else self._frozen.past):
             if past is not None:

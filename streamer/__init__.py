@@ -26,15 +26,15 @@ if TYPE_CHECKING:
     from streamer.core.calibration.correction import PersonalNetwork as PersonalNetwork
     from streamer.core.errors import InputError as InputError
     from streamer.core.errors import SignalError as SignalError
+    from streamer.core.events import Event as Event
+    from streamer.core.events import Quality as Quality
+    from streamer.core.events import State as State
     from streamer.core.leads import LEADS as LEADS
     from streamer.core.network.network import Network as Network
     from streamer.core.pipeline import Pipeline as Pipeline
     from streamer.core.stream import Chunk as Chunk
-    from streamer.core.stream import Event as Event
     from streamer.core.stream import Frame as Frame
     from streamer.core.stream import Placement as Placement
-    from streamer.core.stream import Quality as Quality
-    from streamer.core.stream import State as State
     from streamer.core.stream import StreamInfo as StreamInfo
     from streamer.formats.calibration_file import read as read_calibration
     from streamer.lead_recording import LeadRecording as LeadRecording
@@ -83,11 +83,11 @@ _WHERE = {
     "Network": ("streamer.core.network.network", "Network"),
     "Pipeline": ("streamer.core.pipeline", "Pipeline"),
     "Chunk": ("streamer.core.stream", "Chunk"),
-    "Event": ("streamer.core.stream", "Event"),
+    "Event": ("streamer.core.events", "Event"),
     "Frame": ("streamer.core.stream", "Frame"),
     "Placement": ("streamer.core.stream", "Placement"),
-    "Quality": ("streamer.core.stream", "Quality"),
-    "State": ("streamer.core.stream", "State"),
+    "Quality": ("streamer.core.events", "Quality"),
+    "State": ("streamer.core.events", "State"),
     "StreamInfo": ("streamer.core.stream", "StreamInfo"),
     "read_calibration": ("streamer.formats.calibration_file", "read"),
     "load_model": ("streamer.model_files", "load_model"),

@@ -40,8 +40,9 @@ from devices.live.feed import Feed, Timeouts
 from devices.live.timeline import Timeline
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import InputError
+from streamer.core.events import Battery, Contact, Dropped, Event, Notice, SensorRate, State, Topic
 from streamer.core.leads import canonical_lead
-from streamer.core.stream import Chunk, Event, Placement, Samples, State, StreamInfo
+from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
 
 SCAN_S = 12.0
 """A strap that was just put on needs some seconds until it advertises."""
@@ -449,7 +450,9 @@ class BleSource:
         if found and not named:
             nearest = max(found.values(), key=lambda pair: pair[1].rssi)
             if len(found) > 1:
-                self._feed.say("link", f"there are {', '.join(sorted(others))}; taking the nearest")
+                self._feed.say(
+                    Notice(Topic.LINK, f"there are {', '.join(sorted(others))}; taking the nearest")
+                )
             return nearest
         wanted = (self._wanted or self._name) if named else f"a {self._sensor.kind}"
         if others:
@@ -477,7 +480,7 @@ class BleSource:
                 if link.has(uuid, "notify"):
                     await link.subscribe(uuid, tag)
             except BleakError as error:
-                self._feed.say("link", f"{self._name} does not tell its {tag}: {error}")
+                self._feed.say(Notice(Topic.LINK, f"{self._name} does not tell its {tag}: {error}"))
 
     async def _describe(self, link: Link) -> StreamInfo:
         known = []
@@ -534,7 +537,7 @@ class BleSource:
                 return
             if tag == "battery":
                 percent = gatt.decode_battery(data)
-                self._feed.say("battery", f"battery of the sensor at {percent} %", percent)
+                self._feed.say(Battery(percent))
                 return
             packets = self._sensor.receive(tag, data)
         except BadFrameError as bad:
@@ -556,24 +559,24 @@ class BleSource:
         if pulse.contact is not None and pulse.contact != self._contact:
             self._contact = pulse.contact
             text = "the strap feels skin" if pulse.contact else "the strap feels no skin"
-            self._feed.say("contact", text, float(pulse.contact))
+            self._feed.say(Contact(pulse.contact, text))
         now_s = self._radio.clock()
         if pulse.bpm and now_s - self._pulse_s >= _PULSE_S:
             self._pulse_s = now_s
-            self._feed.say("heart rate", f"{pulse.bpm} beats a minute, as the strap counts them")
+            self._feed.say(SensorRate(pulse.bpm))
 
     def _tell_link(self, link: Link, rssi: int) -> None:
         # What bleak does not tell anywhere is the connection interval.
         strength = f"{rssi} dBm" if rssi > NO_RSSI else "unknown strength"
         mtu = str(link.mtu) if link.mtu > _LEAST_MTU else f"{_LEAST_MTU}, or not told by this system"
-        self._feed.say("link", f"{self._name} ({self._address}) at {strength}, MTU {mtu}")
+        self._feed.say(Notice(Topic.LINK, f"{self._name} ({self._address}) at {strength}, MTU {mtu}"))
 
     def _tell_rejected(self, *, now: bool = False) -> None:
         new = self.rejected - self._told
         if new and (now or self._radio.clock() - self._told_s >= _TELL_S):
             self._told, self._told_s = self.rejected.copy(), self._radio.clock()
             listed = ", ".join(f"{count} x {what}" for what, count in new.items())
-            self._feed.put([Event("dropped", f"frames rejected: {listed}", self._told_s, count=new.total())])
+            self._feed.put([Dropped(new.total(), f"frames rejected: {listed}", host_s=self._told_s)])
 
     async def _say_goodbye(self, client: BleakClient, link: Link | None) -> None:
         """Stop the measurement, then let go of the client, whatever state it is in."""
@@ -590,7 +593,7 @@ class BleSource:
             async with asyncio.timeout(patience_s):
                 await action
         except Exception as error:  # noqa: BLE001 - as above; the link ends in any case, and it is told
-            self._feed.say("link", f"{self._name} {failure}: {explain(error)}")
+            self._feed.say(Notice(Topic.LINK, f"{self._name} {failure}: {explain(error)}"))
 
 
 async def _unless(gone: asyncio.Event, action: Coroutine[object, object, object]) -> None:

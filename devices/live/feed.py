@@ -13,10 +13,10 @@ import queue
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from math import nan
+from dataclasses import dataclass, replace
 
-from streamer.core.stream import Chunk, Event, State
+from streamer.core.events import Dropped, Event, State, StateChanged
+from streamer.core.stream import Chunk
 
 STOP_S = 1.5
 """After `Feed.stop` the receiver has so long to say goodbye to the device; then `Feed.items` ends
@@ -101,9 +101,9 @@ class Feed:
             self._enter(state, text)
         self._since_s = self.clock()
 
-    def say(self, kind: str, text: str, value: float = nan) -> None:
-        """Tell something beside the samples; ``value`` as `Event.value` has it."""
-        self._send(Event(kind, text, self.clock(), value=value))
+    def say(self, event: Event) -> None:
+        """Tell something beside the samples, as of now."""
+        self._send(replace(event, host_s=self.clock()))
 
     def put(self, items: Iterable[Chunk | Event]) -> None:
         """Hand on what a packet became; a chunk makes the stream live."""
@@ -141,7 +141,7 @@ class Feed:
             self._error = error
         self._tell_overflow()
         self.state = State.ENDED
-        self._box.put(Event("state", text, self.clock(), State.ENDED))
+        self._box.put(StateChanged(State.ENDED, text, host_s=self.clock()))
         self._box.put(None)
 
     # ---- the iterating thread, and any other
@@ -176,7 +176,7 @@ class Feed:
 
     def _enter(self, state: State, text: str) -> None:
         self.state, self._text = state, text
-        self._send(Event("state", text, self.clock(), state))
+        self._send(StateChanged(state, text, host_s=self.clock()))
 
     def _send(self, item: Chunk | Event) -> None:
         if self._ended:
@@ -190,5 +190,5 @@ class Feed:
     def _tell_overflow(self) -> None:
         if self._overflow:
             text = f"{self._overflow} packets dropped: nobody took them in time"
-            self._box.put(Event("dropped", text, self.clock(), count=self._overflow))
+            self._box.put(Dropped(self._overflow, text, host_s=self.clock()))
             self._overflow = 0

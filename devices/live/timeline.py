@@ -13,7 +13,8 @@ from collections import deque
 from dataclasses import dataclass
 
 from devices.live.clock import ArrivalClock, HostClock
-from streamer.core.stream import Chunk, Event, Samples
+from streamer.core.events import Dropped, Event, Notice, SamplesLost, Topic
+from streamer.core.stream import Chunk, Samples
 
 RATE_TOLERANCE = 0.05
 """A device runs this far off its nominal rate at most (Polar: 2 %, 5 % in the cold); further off it
@@ -163,7 +164,7 @@ class Timeline:
         packet = (stamp_s, lead_mv.tobytes())
         if packet in self._packets:
             self.counts.duplicate += 1
-            return [Event("dropped", "a packet came twice; the second was dropped", arrival_s, count=1)]
+            return [Dropped(1, "a packet came twice; the second was dropped", host_s=arrival_s)]
         stamp_s += self._shift_s
         said: list[Chunk | Event] = []
         missing = 0
@@ -178,7 +179,7 @@ class Timeline:
                 self._fit(step_s, span)
             elif off < 0 and self._fills_a_gap(round(off), n, arrival_s):
                 self.counts.late += 1
-                return [Event("dropped", "a packet came too late and was dropped", arrival_s, count=1)]
+                return [Dropped(1, "a packet came too late and was dropped", host_s=arrival_s)]
             elif off > 0 and self._is_timely(stamp_s + (n - 1 - anchor) * self._period_s, arrival_s):
                 missing = self._gap(off, n, span)
             else:
@@ -190,12 +191,13 @@ class Timeline:
                 self._periods.clear()
                 if missing:
                     self.clock.restart()
-                said.append(Event("clock", f"the device's clock jumped by {jump_s:+.3f} s", arrival_s))
+                text = f"the device's clock jumped by {jump_s:+.3f} s"
+                said.append(Notice(Topic.CLOCK, text, host_s=arrival_s))
         if missing:
             self.counts.lost += missing
             self._gaps.append((self._next, self._next + missing, arrival_s))
             text = f"{missing} samples lost ({missing * self._period_s:.2f} s)"
-            said.append(Event("lost", text, arrival_s, count=missing))
+            said.append(SamplesLost(missing, text, host_s=arrival_s))
             self._next += missing
         # The grid follows the stamps; where they jitter, their mean.
         at = self._next + anchor

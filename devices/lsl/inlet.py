@@ -51,8 +51,9 @@ from devices.lsl.description import (
 from devices.lsl.library import LslClock, load_pylsl
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import InputError
+from streamer.core.events import Dropped, Event, Notice, State, Topic
 from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Event, Placement, Samples, State, StreamInfo
+from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
 from streamer.session.source import ScanResult
 
 RESOLVE_S = 5.0
@@ -518,7 +519,7 @@ class LslStream:
 
     def _say_uneven(self) -> None:
         text = f"the stamps are uneven: losses shorter than {_JITTER_S:g} s cannot be told from jitter"
-        self._feed.say("clock", text)
+        self._feed.say(Notice(Topic.CLOCK, text))
 
     def _placed(
         self, timeline: Timeline, rows: NDArray[np.float64], stamps: NDArray[np.float64]
@@ -532,12 +533,7 @@ class LslStream:
         if not stated.all():
             count = int((~stated).sum())
             placed.append(
-                Event(
-                    "dropped",
-                    f"{count} samples had an impossible stamp and were dropped",
-                    arrival_s,
-                    count=count,
-                )
+                Dropped(count, f"{count} samples had an impossible stamp and were dropped", host_s=arrival_s)
             )
             rows, stamps = rows[stated], stamps[stated]
             if not len(stamps):

@@ -22,11 +22,13 @@ from numpy.typing import NDArray
 
 from devices.lsl.library import LslClock, load_pylsl
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Event, Frame, Samples, StreamInfo
+from streamer.core.stream import Chunk, Frame, Samples, StreamInfo
 from streamer.export.band import BAND, HALF_WIDTH, NO_BAND, half_width_of
 from streamer.recording.redact import without_home
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
+from streamer.session.event_wire import words
 
 _BAND_TYPE = "Uncertainty"
 """As in our session files.  Not ``ECG``, nor leads for labels: who looks for an ECG must not find widths."""
@@ -123,7 +125,7 @@ class LslOutlet:
             host_s = self._zero_s + event.at_s
         elif not isfinite(host_s):
             host_s = time.monotonic()
-        self._events.push_sample([event.words], self._clock.of(host_s))
+        self._events.push_sample([words(event)], self._clock.of(host_s))
 
     def close(self) -> None:
         """Let what was sent arrive, then end the streams."""

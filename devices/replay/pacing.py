@@ -15,7 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, Samples, State
+from streamer.core.events import Event, Notice, SamplesLost, State, StateChanged, Topic
+from streamer.core.stream import Chunk, Samples
 
 Read = Callable[[int, int], tuple[Samples, Samples | None]]
 """Samples ``start`` to ``stop``: the lead ``(n,)`` and, or None, the reference ``(12, n)``, in mV."""
@@ -199,9 +200,8 @@ class Playback:
             if speed != self._speed:
                 self._let_go()
                 self._speed = speed
-                self._news.append(
-                    Event("replay", f"playing at {speed:g} times the real speed", self._clock())
-                )
+                text = f"playing at {speed:g} times the real speed"
+                self._news.append(Notice(Topic.PLAYBACK, text, host_s=self._clock()))
 
     @property
     def paused(self) -> bool:
@@ -340,11 +340,11 @@ class Playback:
             yield self._news.popleft()
 
     def _state(self, state: State, text: str) -> Event:
-        return Event("state", text, self._clock(), state)
+        return StateChanged(state, text, host_s=self._clock())
 
     def _lost(self, count: int, rate_hz: float) -> Event:
         text = f"{count} samples ({count / rate_hz:.2f} s) left out on purpose"
-        return Event("lost", text, self._clock(), count=count)
+        return SamplesLost(count, text, host_s=self._clock())
 
 
 def _read_round(

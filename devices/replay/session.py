@@ -9,22 +9,38 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import assert_never
 
 import numpy as np
 from numpy.typing import NDArray
 
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
 from streamer.core.errors import InputError
-from streamer.core.leads import canonical_lead
-from streamer.core.stream import Chunk, Event, Placement, Samples, StreamInfo
-from streamer.recording.reader import Recording
-
-OF_THE_RUN = (
-    *("state", "lost", "dropped", "failed", "disk", "recording", "repaired", "replay"),
-    *("beat", "quality", "alarm", "silence", "drift"),
+from streamer.core.events import (
+    Alarm,
+    AlarmsSilenced,
+    Battery,
+    Beat,
+    Contact,
+    Drift,
+    Dropped,
+    Event,
+    Failed,
+    LeftBehind,
+    LimitsChanged,
+    Marker,
+    Notice,
+    QualityChanged,
+    RecordingStarted,
+    SamplesLost,
+    SensorRate,
+    StateChanged,
+    Topic,
+    Unrecognized,
 )
-"""Kinds of recorded events that were about that run and its files, or that are found anew; the others
-are told again."""
+from streamer.core.leads import canonical_lead
+from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
+from streamer.recording.reader import Recording
 
 
 class SessionReplay:
@@ -135,11 +151,11 @@ class SessionReplay:
         told = deque(
             (round(recording.second_of(event.host_s) * rate_hz) - origin, event)
             for event in recording.events
-            if event.kind not in OF_THE_RUN and math.isfinite(event.host_s)
+            if is_told_again(event) and math.isfinite(event.host_s)
         )
         expected: int | None = None
         for item in self.player.play(self._read, rate_hz, recording.raw_stop):
-            if isinstance(item, Event):
+            if not isinstance(item, Chunk):
                 yield item
                 continue
             while told and told[0][0] < item.stop:
@@ -177,7 +193,24 @@ class SessionReplay:
 
     def _lost(self, count: int, rate_hz: float) -> Event:
         text = f"{count} samples ({count / rate_hz:.2f} s) were lost when this was recorded"
-        return Event("lost", text, self._clock(), count=count)
+        return SamplesLost(count, text, host_s=self._clock())
+
+
+def is_told_again(event: Event) -> bool:
+    """Whether a recorded event still holds as its samples are played again: not if it was about that run
+    and its files, nor if it is found again.
+    """
+    match event:
+        case StateChanged() | SamplesLost() | Dropped() | Failed() | LeftBehind() | RecordingStarted():
+            return False
+        case Beat() | QualityChanged() | Alarm() | AlarmsSilenced() | Drift():
+            return False
+        case Notice():
+            return event.topic not in (Topic.DISK, Topic.REPAIR, Topic.PLAYBACK)
+        case Contact() | Battery() | SensorRate() | Marker() | LimitsChanged() | Unrecognized():
+            return True
+        case _:
+            assert_never(event)
 
 
 def _same_lead(asked: str, recorded: str) -> bool:

@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.leads import canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
-from streamer.core.stream import Chunk, Event, Placement, Samples, StreamInfo
+from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
 
 # mV, seconds from R at 60 beats a minute, width (SD) in seconds.  P and T move with the root of
 # the beat's length, as the QT interval does (Bazett); the QRS does not.

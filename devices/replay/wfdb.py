@@ -11,9 +11,10 @@ import numpy as np
 
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.leads import LEADS
 from streamer.core.signal.rate import SOURCE_HZ
-from streamer.core.stream import Chunk, Event, Placement, Samples, StreamInfo
+from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
 from streamer.formats.wfdb_reader import Record, show
 
 

@@ -17,8 +17,9 @@ import numpy as np
 import platformdirs
 
 from gui.signal.history import History
+from streamer.core.events import RECALIBRATE
 from streamer.core.leads import canonical_lead
-from streamer.core.stream import RECALIBRATE, Samples
+from streamer.core.stream import Samples
 from streamer.export.page import Page, render_pdf, render_png
 from streamer.export.page_layout import PAGE_S
 from streamer.recording.redact import without_home

@@ -10,7 +10,8 @@ from PyQt6.QtWidgets import QLabel
 
 from gui.panels.alarms import Alarms
 from gui.theme import Theme
-from streamer.core.stream import Event, Frame, StreamInfo
+from streamer.core.events import Event
+from streamer.core.stream import Frame, StreamInfo
 from streamer.session.description import SessionDescription
 
 

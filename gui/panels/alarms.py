@@ -7,9 +7,9 @@ import math
 import time
 from collections.abc import Callable
 
-from streamer.core.stream import Event
+from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Event
 
-URGENT = ("asystole", "signal lost")
+URGENT = frozenset({AlarmKind.ASYSTOLE, AlarmKind.SIGNAL_LOST})
 """These beep twice as often."""
 
 BEEP_S = {True: 2.0, False: 5.0}
@@ -17,7 +17,7 @@ BEEP_S = {True: 2.0, False: 5.0}
 
 
 class Alarms:
-    """Hears ``alarm`` events; what stands is named by what comes before the colon of their text.
+    """Hears of alarms that rise and end, and knows which stand.
 
     Parameters
     ----------
@@ -27,8 +27,8 @@ class Alarms:
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
-        self._standing: dict[str, str] = {}
-        self._silenced: set[str] = set()
+        self._standing: dict[AlarmKind, str] = {}
+        self._silenced: set[AlarmKind] = set()
         self._beeped_s = -math.inf
         self.sound = True
         """False keeps it quiet whatever comes; the banner stays."""
@@ -41,30 +41,29 @@ class Alarms:
 
     def event(self, event: Event) -> bool:
         """Take an event; True where it changed what stands."""
-        if event.kind != "alarm":
+        if not isinstance(event, Alarm):
             return False
-        name = event.text.partition(":")[0]
-        if event.value > 0:
-            self._standing[name] = event.text
+        if event.rises:
+            self._standing[event.alarm] = event.text
             self._beeped_s = -math.inf
         else:
-            self._standing.pop(name, None)
-        self._silenced.discard(name)
+            self._standing.pop(event.alarm, None)
+        self._silenced.discard(event.alarm)
         return True
 
-    def silence(self) -> Event | None:
+    def silence(self) -> AlarmsSilenced | None:
         """Keep quiet about what stands, until it ends and rises anew or something else does.
 
         Returns
         -------
-        Event or None
+        AlarmsSilenced or None
             What the log and the recording are told; None where nothing was sounding.
         """
-        sounding = [name for name in self._standing if name not in self._silenced]
+        sounding = tuple(alarm for alarm in self._standing if alarm not in self._silenced)
         if not sounding:
             return None
         self._silenced.update(sounding)
-        return Event("silence", f"alarm silenced: {', '.join(sounding)}")
+        return AlarmsSilenced(sounding)
 
     @property
     def silenced(self) -> bool:
@@ -75,13 +74,13 @@ class Alarms:
     def standing(self) -> tuple[str, ...]:
         """What stands now, in words, the urgent first."""
         return tuple(
-            self._standing[name] for name in sorted(self._standing, key=lambda name: name not in URGENT)
+            self._standing[alarm] for alarm in sorted(self._standing, key=lambda alarm: alarm not in URGENT)
         )
 
     @property
     def urgent(self) -> bool:
         """Whether anything urgent stands."""
-        return any(name in URGENT for name in self._standing)
+        return any(alarm in URGENT for alarm in self._standing)
 
     def banner(self) -> str:
         """What the banner says; empty where nothing stands."""
@@ -96,7 +95,7 @@ class Alarms:
         now_s = self._clock()
         if not loud or not self.sound:
             return False
-        if now_s - self._beeped_s < BEEP_S[any(name in URGENT for name in loud)]:
+        if now_s - self._beeped_s < BEEP_S[any(alarm in URGENT for alarm in loud)]:
             return False
         self._beeped_s = now_s
         return True

@@ -10,7 +10,8 @@ from PyQt6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy
 
 from gui.theme import Theme
-from streamer.core.stream import State, StreamInfo
+from streamer.core.events import State
+from streamer.core.stream import StreamInfo
 
 RESEARCH_USE = "Research use, not for diagnosis. Eleven of the twelve leads are estimates."
 

@@ -12,7 +12,8 @@ from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBox
 from gui.panels.latency import LastMinute
 from gui.panels.numbers import TREND_S, UNKNOWN, Numbers
 from gui.theme import LIGHT, Theme
-from streamer.core.stream import Event, Frame, StreamInfo
+from streamer.core.events import Beat, Event
+from streamer.core.stream import Frame, StreamInfo
 from streamer.session.description import SessionDescription
 
 WIDTH = 176
@@ -95,7 +96,7 @@ class NumberColumn:
     def event(self, event: Event) -> None:
         """A beat lights its mark at once; all else waits for `tell`."""
         self.numbers.event(event)
-        if event.kind == "beat":
+        if isinstance(event, Beat):
             self.beat_mark.light()
 
     def tell(self, now_s: float) -> None:

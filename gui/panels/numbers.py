@@ -6,7 +6,21 @@ from __future__ import annotations
 import math
 from collections import deque
 
-from streamer.core.stream import Event, Frame, Quality, State, StreamInfo
+from streamer.core.events import (
+    Battery,
+    Beat,
+    Drift,
+    Event,
+    Failed,
+    LeftBehind,
+    Quality,
+    QualityChanged,
+    RecordingStarted,
+    State,
+    StateChanged,
+)
+from streamer.core.stream import Frame, StreamInfo
+from streamer.recording.recorder import Recorder
 from streamer.session.description import SessionDescription
 
 TREND_S = 60.0
@@ -37,7 +51,7 @@ class Numbers:
         self._newest: tuple[float, Frame] | None = None
         self._rr: deque[tuple[float, float]] = deque()
         self._quality: frozenset[Quality] | None = None
-        self.battery_percent = math.nan
+        self.battery_percent: float = math.nan
         """As the sensor last told; NaN where it never did."""
         self._paused = False
         self._lost = 0
@@ -52,26 +66,27 @@ class Numbers:
 
     def event(self, event: Event) -> None:
         """Something happened."""
-        if event.state is not None:
-            self._paused = event.state is State.PAUSED
-        if event.kind == "beat":
-            self._note_beat(event)
-        elif event.kind == "quality" and event.quality is not None:
-            self._quality = event.quality
-        elif event.kind == "drift":
-            self._recalibrate = event.value > 0
-        elif event.kind == "battery" and math.isfinite(event.value):
-            self.battery_percent = event.value
-        elif event.kind == "recording":
-            self._recording_s = event.host_s, math.inf
-        elif event.kind == "failed" and event.text.startswith("recorder ") and self._recording_s:
-            self._recording_s = self._recording_s[0], event.host_s
+        match event:
+            case StateChanged():
+                self._paused = event.state is State.PAUSED
+            case Beat():
+                self._note_beat(event)
+            case QualityChanged():
+                self._quality = event.wrong
+            case Drift():
+                self._recalibrate = event.rises
+            case Battery():
+                self.battery_percent = event.percent
+            case RecordingStarted():
+                self._recording_s = event.host_s, math.inf
+            case Failed() | LeftBehind() if event.part == Recorder.name and self._recording_s:
+                self._recording_s = self._recording_s[0], event.host_s
 
-    def _note_beat(self, event: Event) -> None:
+    def _note_beat(self, event: Beat) -> None:
         rr_s = event.at_s - self._beat_s
         if 0 < rr_s <= LONGEST_RR_S:
             self._rr.append((event.at_s, 1e3 * rr_s))
-        self._beat_s, self._bpm = event.at_s, event.value
+        self._beat_s, self._bpm = event.at_s, event.bpm
         while self._rr and self._rr[0][0] < event.at_s - TREND_S:
             self._rr.popleft()
 

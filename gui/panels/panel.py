@@ -6,7 +6,8 @@ from __future__ import annotations
 from typing import Protocol
 
 from gui.theme import Theme
-from streamer.core.stream import Event, Frame, StreamInfo
+from streamer.core.events import Event
+from streamer.core.stream import Frame, StreamInfo
 from streamer.session.description import SessionDescription
 
 

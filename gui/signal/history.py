@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from gui.signal.trace_buffer import OneTrace, Stretch, TraceBuffer
+from streamer.core.events import UNTRUSTED, Beat, Drift, Event, Marker, QualityChanged
 from streamer.core.network.alternatives import Plausible
-from streamer.core.stream import UNTRUSTED, Event, Frame, Samples
+from streamer.core.stream import Frame, Samples
 from streamer.export.band import BAND
 from streamer.session.description import SessionDescription
 
@@ -117,19 +118,18 @@ class History:
     def event(self, event: Event) -> tuple[float, float] | None:
         """Take note of an event; returns from when until when that changes the picture, if it does."""
         at_s = event.at_s if math.isfinite(event.at_s) else self.stop_s
-        if event.kind == "beat":
-            self._note(self.beats, Mark(at_s))
-        elif event.kind == "marker":
-            self._note(self.markers, Mark(at_s, event.text))
-        elif event.kind == "drift":
-            self._turn(self.drifted, event.value > 0, at_s)
-            return None  # words say so, not the traces
-        elif event.quality is not None:
-            changed = self._turn(self.untrusted, bool(event.quality & UNTRUSTED), at_s)
-            return (at_s, math.inf) if changed else None
-        else:
-            return None
-        return at_s, at_s
+        match event:
+            case Beat():
+                self._note(self.beats, Mark(at_s))
+                return at_s, at_s
+            case Marker():
+                self._note(self.markers, Mark(at_s, event.text))
+                return at_s, at_s
+            case Drift():  # words say so, not the traces
+                self._turn(self.drifted, event.rises, at_s)
+            case QualityChanged() if self._turn(self.untrusted, bool(event.wrong & UNTRUSTED), at_s):
+                return at_s, math.inf
+        return None
 
     def copy(self) -> History:
         """The same, for looking at while more comes."""

@@ -9,8 +9,9 @@ from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
+from streamer.core.events import Event
 from streamer.core.signal.diagnostic_band import LEAST_HZ, DiagnosticBand
-from streamer.core.stream import Chunk, Event, Frame, Samples
+from streamer.core.stream import Chunk, Frame, Samples
 
 if TYPE_CHECKING:
     from streamer.session.description import SessionDescription

@@ -26,10 +26,11 @@ from mecg.app.models import network_of
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.calibration.fit import SKIP_END_S
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.measured_leads import ClinicalTruth, agreement
 from streamer.core.network.network import Network
-from streamer.core.stream import Chunk, Event, Frame, Samples, StreamInfo
+from streamer.core.stream import Chunk, Frame, Samples, StreamInfo
 from streamer.formats import calibration_file
 from streamer.formats.calibration_file import refuse_unfit
 from streamer.session.description import SessionDescription

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Iterator
 from math import ceil
 
-from streamer.core.stream import Chunk, Event, StreamInfo
+from streamer.core.events import Event
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.session.source import Source
 
 

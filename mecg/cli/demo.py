@@ -18,8 +18,9 @@ from mecg.app.models import network_of
 from mecg.app.session_builder import BUNDLED_RECORDING, pipeline_of, raise_failure, source_of, vitals_of
 from mecg.cli.monitor import show
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.leads import canonical_lead
-from streamer.core.stream import Chunk, Event, Frame
+from streamer.core.stream import Chunk, Frame
 from streamer.export.page import Page, render_png
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats.atomic_write import write_whole

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, StreamInfo
+from streamer.core.events import Event
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.session.source import Source
 
 GRID_HZ = 500.0

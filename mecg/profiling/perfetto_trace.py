@@ -8,8 +8,9 @@ from typing import Any
 
 from mecg.profiling.collector import LatencyCollector
 from mecg.profiling.resources import ResourceMonitor
-from streamer.core.stream import Event
+from streamer.core.events import Event
 from streamer.core.timing.breakdown import CORE
+from streamer.session.event_wire import wire_kind
 
 
 def trace(hops: LatencyCollector, watched: ResourceMonitor, events: list[Event]) -> dict[str, Any]:
@@ -45,7 +46,7 @@ def trace(hops: LatencyCollector, watched: ResourceMonitor, events: list[Event])
             span("screen", "hold-back and paint", hop.done_s, hop.end_s, hop=hop.start)
     at_once = {"ph": "i", "s": "p", "pid": 1, "tid": 1}
     out += [
-        at_once | {"ts": us(event.host_s), "name": event.text or event.kind}
+        at_once | {"ts": us(event.host_s), "name": event.text or wire_kind(event)}
         for event in events
         if isfinite(event.host_s)
     ]

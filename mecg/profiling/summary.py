@@ -14,7 +14,7 @@ from mecg.profiling.clock_offset import Delay
 from mecg.profiling.collector import LatencyCollector
 from mecg.profiling.compare import FORMAT
 from mecg.profiling.resources import ResourceMonitor
-from streamer.core.stream import Event
+from streamer.core.events import Dropped, Event
 from streamer.session.description import algorithmic_ms
 from streamer.session.session import SessionReport
 
@@ -65,7 +65,7 @@ def summarise(
             "words": _RELATIVE if radio else _ABSOLUTE,
         },
         "samples": {"in": report.samples_in, "out": report.samples_out, "lost": report.lost},
-        "late_packets": sum(event.count or 1 for event in events if event.kind == "dropped"),
+        "late_packets": sum(event.count or 1 for event in events if isinstance(event, Dropped)),
         "dropped": {name: dict(counts) for name, counts in report.dropped.items()},
         "queues": dict(watched.deepest),
         "cpu": {

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""What flows: chunks of the measured lead in, frames of twelve leads out, events beside them."""
+"""What flows: chunks of the measured lead in, frames of twelve leads out.
+
+What happens beside them is in `streamer.core.events`.
+"""
 
 from __future__ import annotations
 
@@ -128,74 +131,3 @@ class Frame:
     def stop(self) -> int:
         """Index after the last sample."""
         return self.start + len(self.valid)
-
-
-class State(Enum):
-    """Where a source stands."""
-
-    CONNECTING = "connecting"
-    WAITING = "waiting for the first sample"
-    LIVE = "live"
-    STALE = "stale"
-    RECONNECTING = "reconnecting"
-    PAUSED = "paused"
-    """A replay that is held."""
-    ENDED = "ended"
-
-
-class Quality(Enum):
-    """What can be wrong with the measured lead."""
-
-    NO_CONTACT = "no contact"
-    """The source says that an electrode is off."""
-    FLAT = "flat"
-    """Nothing moves."""
-    SATURATED = "saturated"
-    """Cut off at a rail of the amplifier."""
-    NOISY = "noisy"
-    """More noise than the reconstruction bears well."""
-    REVERSED = "reversed"
-    """Both arms exchanged, or the polarity turned."""
-    OUT_OF_RANGE = "out of range"
-    """Something that the model was not made for: its twelve leads are not to be relied on."""
-
-
-RECALIBRATE = "recalibrate: Lead I no longer looks like the reference's"
-"""What a ``drift`` event says as it rises."""
-
-UNTRUSTED = frozenset({Quality.OUT_OF_RANGE, Quality.NO_CONTACT})
-"""While one of these holds the traces are grey: what is made of such an input means nothing."""
-
-
-@dataclass(frozen=True, slots=True)
-class Event:
-    """Something that happened beside the samples; one stream of them serves monitor and log."""
-
-    kind: str
-    """``state``, ``lost``, ``dropped``, ``contact``, ``battery``, ``marker``, ``beat``, ``quality``,
-    ``alarm``, ``drift`` ..."""
-    text: str
-    """One sentence for a person."""
-    host_s: float = math.nan
-    """When, monotonic seconds."""
-    state: State | None = None
-    """Set on ``state`` events."""
-    count: int = 0
-    """How many samples or packets, on ``lost`` and ``dropped`` events."""
-    at_s: float = math.nan
-    """Instant on the stream's own axis, seconds after sample 0 of the source, where it has one: of a
-    ``beat`` the R peak."""
-    value: float = math.nan
-    """Of a ``beat`` the heart rate in bpm (nan while unknown), of an ``alarm`` 1 as it rises and 0 as it
-    ends, of ``contact`` 1 or 0, of ``battery`` percent, of a ``drift`` how many times further than the
-    reference's Lead I lies from a person's calibration, and 0 as it fits again."""
-    quality: frozenset[Quality] | None = None
-    """On ``quality`` events: all that is wrong now, empty where nothing is."""
-
-    @property
-    def words(self) -> str:
-        """``KIND: TEXT`` on one line, the kind said once."""
-        text = " ".join(self.text.split())
-        if not text or text == self.kind:
-            return self.kind
-        return text if text.startswith(f"{self.kind}: ") else f"{self.kind}: {text}"

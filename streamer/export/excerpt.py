@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from math import ceil, inf, isfinite, nan
@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
+from streamer.core.events import UNTRUSTED, Drift, Event, QualityChanged, SamplesLost
 from streamer.core.leads import LEADS, canonical_lead
-from streamer.core.stream import UNTRUSTED, Event, Frame, Samples
+from streamer.core.stream import Frame, Samples
 from streamer.export.band import BAND, NO_BAND
 from streamer.recording.reader import Recording
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
+from streamer.session.event_wire import wire_kind, words
 
 AS_MEASURED = "measured"
 """What a user calls the thirteenth trace: the measured lead in the input band."""
@@ -199,8 +201,8 @@ class Excerpt:
             *_stretches(missing, "gap", "gap: signal lost", about.rate_hz),
             *_stretches(settling, "settling", "settling: filters", about.rate_hz),
             *_events(recording, first, stop),
-            *_standing(recording, lambda event: event.quality is not None, first, stop),
-            *_standing(recording, lambda event: event.kind == "drift", first, stop),
+            *_standing(recording, QualityChanged, first, stop),
+            *_standing(recording, Drift, first, stop),
         ]
         return cls(
             description=about,
@@ -272,28 +274,30 @@ def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
     """What happened in that time; before the first and after the last sample counts as at it."""
     marks = []
     for event in recording.events:
-        if event.kind in ("lost", "drift") or event.quality is not None:  # a gap, a stretch says more
+        if isinstance(event, SamplesLost | Drift | QualityChanged):  # a gap, a stretch says more
             continue
         index = _index(recording, event)
         if index is not None and first <= index < stop:
-            marks.append(Mark(index - first, index - first, event.kind, _words(event)))
+            marks.append(Mark(index - first, index - first, wire_kind(event), _words(event)))
     return marks
 
 
-def _standing(recording: Recording, judged: Callable[[Event], bool], first: int, stop: int) -> list[Mark]:
+def _standing(
+    recording: Recording, judgement: type[QualityChanged] | type[Drift], first: int, stop: int
+) -> list[Mark]:
     """Each stretch for which a judgement of the measured lead stood: of its quality, or of its drift."""
-    told = [event for event in recording.events if judged(event)]
+    told = [event for event in recording.events if isinstance(event, judgement)]
     begins = [_index(recording, event) for event in told]
     marks = []
     for event, begin, end in zip(told, begins, [*begins, recording.stop][1:], strict=True):
         if begin is None or end is None or end <= first or begin >= stop:
             continue
         here = max(begin, first) - first
-        if event.quality or event.value > 0:
-            untrusted = bool((event.quality or frozenset()) & UNTRUSTED)
-            marks.append(Mark(here, min(end, stop) - first, event.kind, _words(event), untrusted))
+        if event.wrong if isinstance(event, QualityChanged) else event.rises:
+            untrusted = isinstance(event, QualityChanged) and bool(event.wrong & UNTRUSTED)
+            marks.append(Mark(here, min(end, stop) - first, wire_kind(event), _words(event), untrusted))
         elif begin >= first:
-            marks.append(Mark(here, here, event.kind, _words(event)))
+            marks.append(Mark(here, here, wire_kind(event), _words(event)))
     return marks
 
 
@@ -307,7 +311,7 @@ def _index(recording: Recording, event: Event) -> int | None:
 
 
 def _words(event: Event) -> str:
-    return plain_ascii(event.words, LONGEST_TEXT)
+    return plain_ascii(words(event), LONGEST_TEXT)
 
 
 def plain_ascii(text: str, longest: int) -> str:

@@ -11,9 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.leads import PREDICTED, twelve_from_eight
 from streamer.core.signal.rate import RateConverter, Run
-from streamer.core.stream import Chunk, Event, Frame, Samples
+from streamer.core.stream import Chunk, Frame, Samples
 from streamer.export.band import (
     BAND,
     NO_BAND,

@@ -26,11 +26,13 @@ from xml.sax.saxutils import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.events import Event
 from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Event, Frame, Samples
+from streamer.core.stream import Chunk, Frame, Samples
 from streamer.formats.xdf import MAGIC, Tag, boundary, chunk, clock_offset, samples, text_sample
 from streamer.recording.dataclass_json import built, plain
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
+from streamer.session.event_wire import WireEvent, from_wire, to_wire
 
 if sys.platform != "win32":
     import fcntl
@@ -282,7 +284,7 @@ class Encoder:
         stamped = [
             (
                 event.host_s if math.isfinite(event.host_s) else now_s,
-                (json.dumps(plain(event), allow_nan=False),),
+                (json.dumps(plain(to_wire(event)), allow_nan=False),),
             )
             for event in events
         ]
@@ -443,7 +445,7 @@ def unpack_description(text: str) -> dict[str, Any]:
 def unpack_event(text: str) -> Event:
     """An event; raises ValueError where it is none."""
     try:
-        return built(Event, json.loads(text))
+        return from_wire(built(WireEvent, json.loads(text)))
     except RecursionError as error:
         raise ValueError("nested too deep") from error
 

@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.signal.rate import SOURCE_HZ
-from streamer.core.stream import Chunk, Event, Frame, Samples
+from streamer.core.stream import Chunk, Frame, Samples
 from streamer.formats.xdf import (
     BOUNDARY_UUID,
     MAGIC,

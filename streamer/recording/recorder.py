@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, Frame
+from streamer.core.events import Event, Notice, RecordingStarted, Topic
+from streamer.core.stream import Chunk, Frame
 from streamer.recording.encoding import NEW_FILE, Encoder, claim, file_name
 from streamer.recording.redact import description_without_home, without_home
 from streamer.session.description import SessionDescription
@@ -115,7 +116,7 @@ class Recorder:
             raise self._refusal(error) from error
         self._ticker = threading.Thread(target=self._tick, name="recorder's clock", daemon=True)
         self._ticker.start()
-        self._tell(Event("recording", f"recording into {without_home(str(self.path))}", host_s))
+        self._tell(RecordingStarted(without_home(str(self.path)), host_s=host_s))
 
     def chunk(self, chunk: Chunk) -> None:
         """Keep a chunk; raises InputError once the disk is full."""
@@ -281,10 +282,10 @@ class Recorder:
         if near > self._warned:
             about = f"{left_s / 60:.0f} minutes" if left_s >= 90 else f"{left_s:.0f} s"
             self._tell(
-                Event(
-                    "disk",
+                Notice(
+                    Topic.DISK,
                     f"at this rate the disk is full in {about}, and the recording ends: free some space",
-                    now_s,
+                    host_s=now_s,
                 )
             )
         self._warned = near if left_s < 2 * WARN_S[0] else 0

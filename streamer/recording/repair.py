@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from streamer.core.errors import InputError
-from streamer.core.stream import Event, Frame
+from streamer.core.events import Notice, Topic
+from streamer.core.stream import Frame
 from streamer.recording.encoding import (
     NEW_FILE,
     Encoder,
@@ -131,7 +132,7 @@ def _copy(recording: Recording, new: BinaryIO) -> None:
     while rest := list(islice(source, _BATCH)):
         new.write(encoder.frames(rest))
     lost = sum(damage.size for damage in recording.damage)
-    events.append(Event("repaired", f"{lost} bytes of this session could not be read", end_s))
+    events.append(Notice(Topic.REPAIR, f"{lost} bytes of this session could not be read", host_s=end_s))
     new.write(encoder.events(events, end_s))
     new.write(encoder.tail(end_s, recording.unix_of(end_s)))
     new.flush()

@@ -8,7 +8,8 @@ from math import ceil, floor, isfinite, nan
 
 import numpy as np
 
-from streamer.core.stream import Chunk, Event, Frame
+from streamer.core.events import Drift
+from streamer.core.stream import Chunk, Frame
 from streamer.recording.reader import Recording
 
 
@@ -47,13 +48,13 @@ class ReplayCore:
         self._chunk = chunk
         return self._until(floor(chunk.stop * self._ratio - self._late))
 
-    def told(self, kind: str) -> list[Event]:
-        """The recorded events of a kind, in order, on the axis of what is played; before 0 what it skips."""
+    def drifts(self) -> list[Drift]:
+        """The recorded drifts, in order, on the axis of what is played; before 0 what it skips."""
         since_s = self._origin / self._rate_hz
         return [
             dataclasses.replace(event, host_s=nan, at_s=event.at_s - since_s)
             for event in self._recording.events
-            if event.kind == kind and isfinite(event.at_s)
+            if isinstance(event, Drift) and isfinite(event.at_s)
         ]
 
     def finish(self) -> list[Frame]:

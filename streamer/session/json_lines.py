@@ -11,9 +11,11 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.events import Event
 from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Event, Frame
+from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
+from streamer.session.event_wire import to_wire
 from streamer.session.status import SessionStatus
 
 STATUS_S = 1.0
@@ -86,17 +88,18 @@ class JsonLines:
     def event(self, event: Event) -> None:
         """Write an event."""
         self._standing.event(event)
+        wire = to_wire(event)
         self._write(
             {
                 "type": "event",
-                "kind": event.kind,
-                "text": event.text,
-                "host_s": _number(event.host_s),
-                "state": event.state.name.lower() if event.state else None,
-                "count": event.count,
-                "at_s": _number(event.at_s),
-                "value": _number(event.value),
-                "quality": None if event.quality is None else sorted(q.name.lower() for q in event.quality),
+                "kind": wire.kind,
+                "text": wire.text,
+                "host_s": _number(wire.host_s),
+                "state": wire.state.name.lower() if wire.state else None,
+                "count": wire.count,
+                "at_s": _number(wire.at_s),
+                "value": _number(wire.value),
+                "quality": None if wire.quality is None else sorted(q.name.lower() for q in wire.quality),
             }
         )
 

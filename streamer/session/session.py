@@ -13,13 +13,15 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from math import inf, isfinite
 from typing import Any, Protocol
 
-from streamer.core.stream import Chunk, Event, Frame
+from streamer.core.events import Dropped, Event, Failed, LeftBehind
+from streamer.core.stream import Chunk, Frame
 from streamer.core.vitals.vitals import Vitals
 from streamer.session.description import SessionDescription, algorithmic_ms
 from streamer.session.histogram import Histogram
@@ -283,8 +285,8 @@ class Session:
 
     def report(self) -> SessionReport:
         """What became of everything so far."""
-        dropped = {worker.sink.name: dict(worker.box.dropped) for worker in self._workers}
-        dropped["core"] = dict(self._inbox.dropped)
+        dropped = {worker.sink.name: _by_type(worker.box.dropped) for worker in self._workers}
+        dropped["core"] = _by_type(self._inbox.dropped)
         timed = [worker for worker in self._workers if worker.end_to_end.count]
         slowest = max(timed, key=lambda worker: worker.end_to_end.quantile(0.99), default=None)
         return SessionReport(
@@ -365,7 +367,7 @@ class Session:
             if worker.thread.is_alive():
                 worker.box.cut()
                 self._left_behind.append(worker.sink.name)
-                self.tell(Event("failed", f"{worker.sink.name} did not end in time and was left behind"))
+                self.tell(LeftBehind(worker.sink.name))
         self._reader.join(max(self._deadline_s - time.monotonic(), 0.0) if self._deadline_s < inf else None)
         if self._reader.is_alive():
             self._left_behind.append("source")
@@ -388,7 +390,7 @@ class Session:
         with self._lock:
             count = 0 if name in self._failures else worker.untold_drops(now=now)
         if count:
-            self.tell(Event("dropped", f"{name} is too slow: {count} items dropped", count=count))
+            self.tell(Dropped(count, f"{name} is too slow: {count} items dropped"))
 
     def _sink_failed(self, worker: _Worker, error: Exception) -> None:
         self._failed(worker.sink.name, error)
@@ -399,10 +401,17 @@ class Session:
         with self._lock:
             first = self._failures.setdefault(name, error) is error
         if first:
-            self.tell(Event("failed", f"{name} ended: {error or type(error).__name__}"))
+            self.tell(Failed(name, str(error) or type(error).__name__))
 
     def tell(self, event: Event) -> None:
         """Let every sink know; also for a sink that has a word for the others."""
         told = replace(event, host_s=time.monotonic())
         for worker in self._workers:
             worker.box.put(told, always=True)
+
+
+def _by_type(dropped: Counter[str]) -> dict[str, int]:
+    """Dropped items by type, with events of all classes as one."""
+    counts = {name: dropped[name] for name in ("Chunk", "Frame") if dropped[name]}
+    events = dropped.total() - sum(counts.values())
+    return counts | ({"Event": events} if events else {})

@@ -6,7 +6,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import Protocol
 
-from streamer.core.stream import Chunk, Event, Frame
+from streamer.core.events import Event
+from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from streamer.core.stream import Chunk, Event, StreamInfo
+from streamer.core.events import Event
+from streamer.core.stream import Chunk, StreamInfo
 
 
 @dataclass(frozen=True, slots=True)

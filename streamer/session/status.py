@@ -8,7 +8,8 @@ from collections.abc import Callable
 from math import isfinite, nan
 from typing import Any
 
-from streamer.core.stream import Chunk, Event, Frame, Quality, State
+from streamer.core.events import Beat, Drift, Event, Quality, QualityChanged, State, StateChanged
+from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
 from streamer.session.histogram import Histogram
 
@@ -35,7 +36,7 @@ class SessionStatus:
         self._stop = 0
         self._newest_s = nan
         self._frame_s = 0.0
-        self._beat: Event | None = None
+        self._beat: Beat | None = None
         self._wrong: frozenset[Quality] | None = None
         self._recalibrate = False if description.calibration else None
         self._latency_ms = nan
@@ -58,20 +59,21 @@ class SessionStatus:
 
     def event(self, event: Event) -> None:
         """Take a state, a beat, a quality, a drift."""
-        if event.state is not None:
-            self.state = event.state
-        if event.kind == "beat":
-            self._beat = event
-        if event.quality is not None:
-            self._wrong = event.quality
-        if event.kind == "drift":
-            self._recalibrate = event.value > 0
+        match event:
+            case StateChanged():
+                self.state = event.state
+            case Beat():
+                self._beat = event
+            case QualityChanged():
+                self._wrong = event.wrong
+            case Drift():
+                self._recalibrate = event.rises
 
     @property
     def bpm(self) -> float:
         """The heart rate; nan while unknown."""
         beat = self._beat
-        return nan if beat is None or self._frame_s - beat.at_s > BEAT_S else beat.value
+        return nan if beat is None or self._frame_s - beat.at_s > BEAT_S else beat.bpm
 
     def facts(self) -> dict[str, Any]:
         """As plain JSON types; what is unknown is None."""

@@ -8,7 +8,8 @@ import threading
 from collections.abc import Callable
 from typing import TextIO
 
-from streamer.core.stream import Chunk, Event, Frame
+from streamer.core.events import Beat, Event
+from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
 from streamer.session.status import SessionStatus
 
@@ -71,7 +72,7 @@ class StatusLine:
         """
         with self._changed:
             self._standing.event(event)
-            if event.kind == "beat":
+            if isinstance(event, Beat):
                 return
             self._said.append(event.text)
             self._changed.notify()

@@ -14,8 +14,9 @@ import numpy as np
 from gui.controller import GENERIC, CalibrationPreview, OnScan, Person, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.network.latency import LatencyBudget
-from streamer.core.stream import Event, StreamInfo
+from streamer.core.stream import StreamInfo
 from streamer.core.vitals.vitals import Limits
 from streamer.session.description import SessionDescription
 

@@ -15,8 +15,9 @@ from pytestqt.qtbot import QtBot
 from gui.paper.geometry import Panel
 from gui.signal.inbox import Inbox
 from gui.window import MonitorWindow
+from streamer.core.events import Event
 from streamer.core.leads import LEADS
-from streamer.core.stream import Event, Frame, StreamInfo
+from streamer.core.stream import Frame, StreamInfo
 from streamer.session.description import SessionDescription
 
 PX_PER_MM = 4.0

@@ -18,7 +18,8 @@ from gui.controller import SourceRequest
 from gui.main_panels import Panels
 from gui.settings import Settings
 from gui.window import MonitorWindow
-from streamer.core.stream import Event, Frame
+from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, Event
+from streamer.core.stream import Frame
 from streamer.core.vitals.vitals import Limits
 from streamer.export.page import Page
 from tests.gui.a_controller import ABench, APlayer
@@ -59,10 +60,10 @@ class Rig:
     def tick(self, *items: Frame | Event) -> None:
         inbox = self.bench.showing.inbox
         for item in items:
-            if isinstance(item, Event):
-                inbox.event(item)
-            else:
+            if isinstance(item, Frame):
                 inbox.frame(item)
+            else:
+                inbox.event(item)
         for _ in range(6):  # the parts are told at every sixth
             self.window.tick()
 
@@ -90,7 +91,7 @@ def rig(qtbot: QtBot, tmp_path: Path) -> Rig:
 
 
 def test_the_numbers_stand_beside_the_paper(rig: Rig, frame: MakeFrame) -> None:
-    beats = [Event("beat", "beat", at_s=at_s, value=61.0) for at_s in (1.0, 2.0)]
+    beats = [Beat(61.0, at_s=at_s) for at_s in (1.0, 2.0)]
     rig.tick(*beats, frame(0, 500))
     assert rig.panels.numbers.bpm_label.text() == "61"
     column, paper = rig.panels.numbers.widget, rig.window.paper
@@ -98,11 +99,11 @@ def test_the_numbers_stand_beside_the_paper(rig: Rig, frame: MakeFrame) -> None:
 
 
 def test_an_alarm_is_shown_sounds_and_can_be_silenced_by_a_key(rig: Rig) -> None:
-    rig.tick(Event("alarm", "asystole: no beat for 4 s", value=1.0))
+    rig.tick(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
     assert "asystole: no beat for 4 s" in rig.words() and rig.beeps == 1
     rig.key("x")
-    assert [event.kind for event in rig.bench.told] == ["silence"] and "silenced" in rig.words()
-    rig.tick(Event("alarm", "asystole: over", value=0.0))
+    assert rig.bench.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and "silenced" in rig.words()
+    rig.tick(Alarm(AlarmKind.ASYSTOLE, False))
     assert "asystole" not in rig.panels.alarms.widget.text()
 
 
@@ -119,7 +120,7 @@ def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) ->
     rig.qtbot.mouseClick(dialog.set_button, Qt.MouseButton.LeftButton)
     assert rig.bench.limits[-1] == Limits(40, 150)
     assert "40 to 150 bpm, sound off" in rig.bench.told[-1].text
-    rig.tick(Event("alarm", "heart rate low: 39 bpm, below 40", value=1.0))
+    rig.tick(Alarm(AlarmKind.LOW_RATE, True, "39 bpm, below 40"))
     assert rig.beeps == 0
     again = Settings(tmp_path / "monitor.ini")
     assert again.limits == Limits(40, 150) and again.get("alarms/sound", True) is False
@@ -138,7 +139,7 @@ def test_limits_that_are_not_set_change_nothing(rig: Rig) -> None:
 
 
 def test_another_source_comes_into_the_same_window(rig: Rig, frame: MakeFrame) -> None:
-    rig.tick(frame(0, 500), Event("alarm", "asystole: no beat for 4 s", value=1.0))
+    rig.tick(frame(0, 500), Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
     rig.bench.hold.clear()
     rig.key("o")
     rig.panels.connect_dialog.source_edit.setText("wfdb:second")
@@ -349,7 +350,7 @@ def test_the_window_comes_back_as_it_was_left(qtbot: QtBot, tmp_path: Path) -> N
 @pytest.mark.parametrize("size", [(1024, 600), (1280, 720), (1920, 1080)])
 def test_everything_fits(rig: Rig, frame: MakeFrame, size: tuple[int, int]) -> None:
     rig.window.resize(*size)
-    rig.tick(frame(0, 500), Event("alarm", "heart rate high: 131 bpm, above 120", value=1.0))
+    rig.tick(frame(0, 500), Alarm(AlarmKind.HIGH_RATE, True, "131 bpm, above 120"))
     rig.qtbot.wait(1)
     assert (rig.window.width(), rig.window.height()) == size
     for part in (

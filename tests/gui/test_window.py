@@ -12,8 +12,9 @@ from pytestqt.qtbot import QtBot
 from gui.panels.header import RESEARCH_USE
 from gui.signal.inbox import Inbox
 from gui.theme import LIGHT, Theme
+from streamer.core.events import Event, Failed, SamplesLost, State, StateChanged
 from streamer.core.leads import LEADS
-from streamer.core.stream import Event, Frame, State, StreamInfo
+from streamer.core.stream import Frame, StreamInfo
 from streamer.session.description import SessionDescription
 from tests.gui.a_monitor import RATE_HZ, Monitor, wave_mv
 
@@ -53,7 +54,7 @@ def test_research_use_stays_in_view(monitor: Monitor, frame: MakeFrame) -> None:
 
 
 def test_the_header_says_what_there_is_to_say(monitor: Monitor, frame: MakeFrame) -> None:
-    monitor.inbox.event(Event("state", "connected", state=State.LIVE))
+    monitor.inbox.event(StateChanged(State.LIVE, "connected"))
     monitor.show(frame(0, 500), frame(500, 50, lost=True), frame(550, 50))
     monitor.window._tell()
     words = monitor.words()
@@ -83,7 +84,7 @@ def test_a_source_that_falls_silent_is_told(
     monitor.window._tell()
     assert "no sample for 7 s" in monitor.words()
     assert LIGHT.warning in monitor.window.header.state.styleSheet()
-    monitor.inbox.event(Event("state", "the file ended", state=State.ENDED))
+    monitor.inbox.event(StateChanged(State.ENDED, "the file ended"))
     monitor.window.tick()
     monitor.window._tell()
     assert "● ended" in monitor.words()
@@ -92,7 +93,7 @@ def test_a_source_that_falls_silent_is_told(
 
 def test_a_session_that_ended_is_told_and_leaves_the_picture(monitor: Monitor, frame: MakeFrame) -> None:
     monitor.show(frame(0, 2500))
-    monitor.inbox.event(Event("failed", "source ended: it broke"))
+    monitor.inbox.event(Failed("source", "it broke"))
     monitor.inbox.close()
     monitor.window.tick()
     monitor.window._tell()
@@ -162,7 +163,7 @@ class Heard:
 def test_a_part_of_the_window_hears_what_the_paper_hears(monitor: Monitor, frame: MakeFrame) -> None:
     part = Heard()
     monitor.window.listen(part)
-    monitor.inbox.event(Event("state", "connected"))
+    monitor.inbox.event(StateChanged(State.LIVE, "connected"))
     monitor.inbox.frame(frame(0, 50))
     for _ in range(6):
         monitor.window.tick()
@@ -207,7 +208,7 @@ def test_closing_tells_once(monitor: Monitor, qtbot: QtBot, how: str) -> None:
 def test_words_from_a_source_are_not_markup(qtbot: QtBot, frame: MakeFrame) -> None:
     evil = "wfdb:<img src=x><b>bold</b>" + "x" * 4000
     monitor = Monitor(qtbot, StreamInfo(evil, RATE_HZ, device=evil, notes=(evil,)))
-    monitor.inbox.event(Event("lost", evil, count=3))
+    monitor.inbox.event(SamplesLost(3, evil))
     monitor.show(frame(0, 100))
     assert monitor.window.header.source.text().startswith(evil)
     assert monitor.window.width() == 1280

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
+from streamer.core.events import Beat, Event, Marker, State, StateChanged
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Event, State, StreamInfo
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.recording.recorder import Recorder
 from streamer.session.description import SessionDescription
 
@@ -38,7 +39,7 @@ def a_session(
     recorder = Recorder(folder, {"settings": {}}, lambda event: None)
     recorder.open(SessionDescription.of(info, network.spec, pipeline.latency))
     begun_s = time.monotonic()
-    recorder.event(Event("state", "receiving samples", begun_s, State.LIVE))
+    recorder.event(StateChanged(State.LIVE, "receiving samples", host_s=begun_s))
     mv = np.random.default_rng(8).normal(0, 0.4, samples).astype(np.float32)
     start = 0
     for first, stop in (*lost, (samples, samples)):
@@ -53,8 +54,8 @@ def a_session(
         start = stop
     for frame in pipeline.finish():
         recorder.frame(frame)
-    recorder.event(Event("marker", 'said µ twice, "quoted"', begun_s + 1))
-    recorder.event(Event("beat", "", begun_s + 2))
+    recorder.event(Marker('said µ twice, "quoted"', host_s=begun_s + 1))
+    recorder.event(Beat(host_s=begun_s + 2))
     for event in events:
         recorder.event(event)
     recorder.close()

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from streamer.core.events import Event, Marker
 from streamer.core.network.latency import LatencyBudget
-from streamer.core.stream import Chunk, Event, Frame, Placement, StreamInfo
+from streamer.core.stream import Chunk, Frame, Placement, StreamInfo
 from streamer.recording.recorder import Recorder
 from streamer.session.description import SessionDescription
 
@@ -70,7 +71,7 @@ def items(
             yield frame(rng, model, zero_s, scale=scale, n=hop)
             model += hop
         if rng.random() < 0.02:
-            yield Event("marker", f"pressed at {at_s:.2f} s – “ü”", zero_s + at_s)
+            yield Marker(f"pressed at {at_s:.2f} s – “ü”", host_s=zero_s + at_s)
 
 
 def frame(rng: np.random.Generator, start: int, zero_s: float, *, scale: bool = True, n: int = 4) -> Frame:

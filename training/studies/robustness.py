@@ -27,11 +27,12 @@ from mecg.evaluation.beat_scores import BeatValues, find_beats, st_summary
 from mecg.evaluation.dataset import Entry, read_table
 from mecg.evaluation.evaluate import Change, Scored, score_all
 from mecg.evaluation.lead_scores import paired, summary
+from streamer.core.events import Quality, QualityChanged
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.signal.clinical_frame import clinical_frame, to_rate
-from streamer.core.stream import Chunk, Quality, StreamInfo
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats.wfdb_reader import Record
 from training.data import noises
@@ -155,7 +156,8 @@ def reversal(entries: Sequence[Entry], network: Network) -> dict[str, float]:
             chunk = Chunk(0, (sign * lead).astype(np.float32))
             pipeline, vitals = Pipeline(info, network), Vitals(network.spec.rate_hz, info)
             frames = pipeline.push(chunk) + pipeline.finish()
-            qualities = [e.quality for f in frames for e in vitals.push(f) if e.quality is not None]
+            told_here = [event for frame in frames for event in vitals.push(frame)]
+            qualities = [event.wrong for event in told_here if isinstance(event, QualityChanged)]
             told |= bool(qualities)
             found[sign] += any(Quality.REVERSED in quality for quality in qualities)
     if not told:

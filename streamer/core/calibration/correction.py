@@ -20,10 +20,11 @@ from numpy.typing import NDArray
 
 from streamer.compiled import compiled
 from streamer.core.errors import InputError
+from streamer.core.events import Drift
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.network.network import Features, Network, Stepper
 from streamer.core.network.spec import LEVELS, ModelSpec
-from streamer.core.stream import RECALIBRATE, Event, Samples
+from streamer.core.stream import Samples
 
 MOST_FEATURES = 1024
 DRIFT_S = 10.0
@@ -229,12 +230,12 @@ class DriftWatch:
     def __init__(self) -> None:
         self._raised = False
 
-    def push(self, drift: float, at_s: float) -> list[Event]:
+    def push(self, drift: float, at_s: float) -> list[Drift]:
         """Take `PersonalStepper.drift` at an instant of the stream."""
         if not self._raised and drift > DRIFT_LIMIT:
             self._raised = True
-            return [Event("drift", RECALIBRATE, at_s=at_s, value=drift)]
+            return [Drift(drift, at_s=at_s)]
         if self._raised and drift < DRIFT_LIMIT / 2:
             self._raised = False
-            return [Event("drift", "the calibration fits again", at_s=at_s, value=0.0)]
+            return [Drift(0.0, at_s=at_s)]
         return []

@@ -16,7 +16,8 @@ from math import isnan, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.stream import Chunk, Quality, StreamInfo
+from streamer.core.events import Quality
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.core.vitals.polarity import polarity_score
 
 BLOCK_S = 0.5

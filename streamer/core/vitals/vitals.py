@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from math import isfinite, nan
+from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.stream import Chunk, Event, Frame, State, StreamInfo
+from streamer.core.events import Alarm, AlarmKind, Beat, Contact, Event, QualityChanged, State, StateChanged
+from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.core.vitals.beats import LEARN_S, BeatDetector
 from streamer.core.vitals.quality import Findings, LeadQuality
 
@@ -105,16 +106,17 @@ class Vitals:
         self._seen: int | None = None  # index behind the newest valid sample
         self._hidden = 0  # the most samples in a row that were missing since the newest beat
         self._state = State.LIVE
-        self._raised: dict[str, str] = {}  # the alarms that stand, and what ends them in words
+        self._raised: set[AlarmKind] = set()  # the alarms that stand
 
     def hear(self, event: Event) -> list[Event]:
         """Take what the source says beside the samples: its state, and contact where it tells."""
-        if event.state is not None:
-            self._state = event.state
-        elif event.kind == "contact" and isfinite(event.value):
-            self._lead.contact = event.value > 0
-        else:
-            return []
+        match event:
+            case StateChanged():
+                self._state = event.state
+            case Contact():
+                self._lead.contact = event.touches
+            case _:
+                return []
         return self._signal_alarm(self._seen or 0)
 
     def chunk(self, chunk: Chunk) -> None:
@@ -122,7 +124,7 @@ class Vitals:
         self._lead.chunk(chunk)
 
     def push(self, frame: Frame) -> list[Event]:
-        """Take a frame; return what is to be told: kinds ``beat``, ``quality`` and ``alarm``."""
+        """Take a frame; return what is to be told: `Beat`, `QualityChanged` and `Alarm`."""
         self._waiting.append(frame)
         if frame.stop < self._due:
             return []
@@ -161,7 +163,7 @@ class Vitals:
         if found == self._found or (self._found is None and known_s < KNOWN_S and not found.wrong):
             return []
         self._found = found
-        return [Event("quality", found.text, at_s=index / self._rate_hz, quality=found.wrong)]
+        return [QualityChanged(found.wrong, found.text, at_s=index / self._rate_hz)]
 
     # ---- beats
 
@@ -191,26 +193,26 @@ class Vitals:
         bpm = self._rate.bpm
         self._lead.beat(index)
         at_s = index / self._rate_hz - self._delay_s
-        beat = Event("beat", "beat", self._zero_s + at_s, at_s=at_s, value=bpm)
+        beat = Beat(bpm, host_s=self._zero_s + at_s, at_s=at_s)
         return [beat, *self._rate_alarms(index, bpm)]
 
     # ---- alarms
 
     def _rate_alarms(self, index: int, bpm: float) -> list[Event]:
         low, high = self.limits.low_bpm, self.limits.high_bpm
-        is_low = bpm < low + HYSTERESIS_BPM * ("heart rate low" in self._raised)
-        is_high = bpm > high - HYSTERESIS_BPM * ("heart rate high" in self._raised)
+        is_low = bpm < low + HYSTERESIS_BPM * (AlarmKind.LOW_RATE in self._raised)
+        is_high = bpm > high - HYSTERESIS_BPM * (AlarmKind.HIGH_RATE in self._raised)
         return [
-            *self._alarm("heart rate low", is_low, f"{bpm:.0f} bpm, below {low:g}", index),
-            *self._alarm("heart rate high", is_high, f"{bpm:.0f} bpm, above {high:g}", index),
+            *self._alarm(AlarmKind.LOW_RATE, is_low, f"{bpm:.0f} bpm, below {low:g}", index),
+            *self._alarm(AlarmKind.HIGH_RATE, is_high, f"{bpm:.0f} bpm, above {high:g}", index),
         ]
 
     def _asystole_alarm(self, index: int) -> list[Event]:
-        if "signal lost" in self._raised:
+        if AlarmKind.SIGNAL_LOST in self._raised:
             self._since = index
         quiet_s = (index - self._since) / self._rate_hz - FOUND_S
         silent = quiet_s > self.limits.asystole_s
-        events = self._alarm("asystole", silent, f"no beat for {self.limits.asystole_s:g} s", index)
+        events = self._alarm(AlarmKind.ASYSTOLE, silent, f"no beat for {self.limits.asystole_s:g} s", index)
         if silent and events:
             self._rate.clear()
             events += self._rate_alarms(index, nan)
@@ -224,19 +226,15 @@ class Vitals:
             why = "an electrode is off"
         elif missing:
             why = f"nothing came for {GAP_S:g} s"
-        events = self._alarm("signal lost", bool(why), why, index)
+        events = self._alarm(AlarmKind.SIGNAL_LOST, bool(why), why, index)
         if why and events:
             self._rate.clear()
             events += self._rate_alarms(index, nan)
         return events
 
-    def _alarm(self, name: str, on: bool, why: str, index: int) -> list[Event]:
+    def _alarm(self, alarm: AlarmKind, on: bool, why: str, index: int) -> list[Event]:
         """The event of an alarm that rises or ends."""
-        if on == (name in self._raised):
+        if on == (alarm in self._raised):
             return []
-        if on:
-            self._raised[name] = why
-        else:
-            del self._raised[name]
-        text = f"{name}: {why}" if on else f"{name}: over"
-        return [Event("alarm", text, at_s=index / self._rate_hz, value=float(on))]
+        self._raised ^= {alarm}
+        return [Alarm(alarm, on, why if on else "", at_s=index / self._rate_hz)]

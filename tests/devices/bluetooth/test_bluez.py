@@ -23,7 +23,18 @@ from devices.bluetooth.scan import scan_ble
 from devices.live.feed import Timeouts
 from devices.registry import open_source
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, Placement, State
+from streamer.core.events import (
+    Battery,
+    Contact,
+    Dropped,
+    Event,
+    Notice,
+    SensorRate,
+    State,
+    StateChanged,
+    Topic,
+)
+from streamer.core.stream import Chunk, Placement
 from tests.devices.bluetooth.bluez import Bluetoothd, message_bus
 from tests.devices.bluetooth.straps import H10, Movesense, sample_uv
 
@@ -79,17 +90,21 @@ class Listener:
 
     def wait(self, ready: Callable[[], bool], seconds: float = 20) -> None:
         with self._news:
-            assert self._news.wait_for(ready, seconds), [i for i in self.items if isinstance(i, Event)]
+            assert self._news.wait_for(ready, seconds), [i for i in self.items if not isinstance(i, Chunk)]
 
     @property
     def chunks(self) -> list[Chunk]:
         return [item for item in self.items if isinstance(item, Chunk)]
 
     def states(self, state: State) -> list[Event]:
-        return [item for item in self.items if isinstance(item, Event) and item.state is state]
+        return [item for item in self.items if isinstance(item, StateChanged) and item.state is state]
 
-    def said(self, kind: str) -> list[str]:
-        return [item.text for item in self.items if isinstance(item, Event) and item.kind == kind]
+    def said(self, about: type[Event] | Topic) -> list[str]:
+        """The texts of the events of a class, or of the notices on a topic."""
+        events = [item for item in self.items if not isinstance(item, Chunk)]
+        if isinstance(about, Topic):
+            return [each.text for each in events if isinstance(each, Notice) and each.topic is about]
+        return [each.text for each in events if isinstance(each, about)]
 
     def stop(self) -> float:
         """Stop the source; returns after how many seconds it had ended."""
@@ -143,19 +158,19 @@ def test_an_h10_from_the_scan_to_millivolts(bluetoothd: Callable[..., Bluetoothd
     air.notify(strap, [("00002a37-0000-1000-8000-00805f9b34fb", bytes.fromhex("16484003"))])
     air.notify(strap, [("00002a37-0000-1000-8000-00805f9b34fb", bytes.fromhex("0400"))])
     air.notify(strap, [("fb005c82-02e7-f387-1cad-8acd2d8df0c8", b"\0" * 9 + b"\x80" + bytes(30))])
-    listener.wait(lambda: len(listener.said("contact")) == 2 and len(listener.chunks) == 20)
+    listener.wait(lambda: len(listener.said(Contact)) == 2 and len(listener.chunks) == 20)
     assert listener.stop() < 1.0
     link_of(source).join(3)
     assert not link_of(source).is_alive()
     uv = np.concatenate([chunk.lead_mv for chunk in listener.chunks])
     assert np.array_equal(uv, -(sample_uv(np.arange(20 * 73)) * 1e-3).astype(np.float32))
     assert [chunk.start for chunk in listener.chunks] == list(range(0, 20 * 73, 73))
-    assert listener.said("battery") == ["battery of the sensor at 87 %"]
-    assert listener.said("heart rate") == ["72 beats a minute, as the strap counts them"]
-    assert listener.said("contact") == ["the strap feels skin", "the strap feels no skin"]
-    assert listener.said("dropped") == ["frames rejected: 1 x compressed frame"]
-    assert "-60 dBm, MTU 232" in listener.said("link")[0]
-    assert [e.state for e in listener.items if isinstance(e, Event) and e.state] == [
+    assert listener.said(Battery) == ["battery of the sensor at 87 %"]
+    assert listener.said(SensorRate) == ["72 beats a minute, as the strap counts them"]
+    assert listener.said(Contact) == ["the strap feels skin", "the strap feels no skin"]
+    assert listener.said(Dropped) == ["frames rejected: 1 x compressed frame"]
+    assert "-60 dBm, MTU 232" in listener.said(Topic.LINK)[0]
+    assert [e.state for e in listener.items if isinstance(e, StateChanged)] == [
         State.CONNECTING,
         State.WAITING,
         State.LIVE,
@@ -247,7 +262,7 @@ def test_bluetoothd_killed_and_started_again(bluetoothd: Callable[..., Bluetooth
     finally:
         link_of(source).join(4)
         again.kill()
-    assert [chunk.start for chunk in listener.chunks] == [0, 730] or listener.said("clock")
+    assert [chunk.start for chunk in listener.chunks] == [0, 730] or listener.said(Topic.CLOCK)
 
 
 def test_a_stop_does_not_wait_for_bluez_that_takes_its_time(bluetoothd: Callable[..., Bluetoothd]) -> None:
@@ -304,8 +319,8 @@ def test_the_nearest_of_two_is_taken_and_the_other_one_named(bluetoothd: Callabl
     source = polar()
     assert source.open().source == "polar:E4:AC:AC:01:02:03"
     listener = Listener(source)
-    listener.wait(lambda: bool(listener.said("link")))
-    assert "Polar H10 FAR" in listener.said("link")[0]
+    listener.wait(lambda: bool(listener.said(Topic.LINK)))
+    assert "Polar H10 FAR" in listener.said(Topic.LINK)[0]
     listener.stop()
 
 
@@ -345,7 +360,7 @@ def test_sources_leave_no_descriptors_behind(bluetoothd: Callable[..., Bluetooth
         source.open()
         source.stop()
         link_of(source).join(4)
-        assert [e.state for e in source.items() if isinstance(e, Event)][-1] is State.ENDED
+        assert [e.state for e in source.items() if isinstance(e, StateChanged)][-1] is State.ENDED
         gc.collect()
         usage.append(len(list(Path("/proc/self/fd").iterdir())))
     assert usage[-1] <= usage[1]

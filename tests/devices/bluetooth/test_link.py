@@ -17,7 +17,8 @@ from devices.bluetooth.movesense import movesense
 from devices.bluetooth.polar import polar
 from devices.live.feed import Timeouts
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, Placement, State
+from streamer.core.events import Dropped, Event, Notice, SamplesLost, State, StateChanged, Topic
+from streamer.core.stream import Chunk, Placement
 from tests.devices.bluetooth.straps import DATA, H10, Movesense, sample_uv
 from tests.devices.bluetooth.virtual_radio import Air
 
@@ -49,13 +50,19 @@ class Heard:
 
     @property
     def states(self) -> list[State]:
-        return [event.state for event in self.events if event.state is not None]
+        return [event.state for event in self.events if isinstance(event, StateChanged)]
 
-    def texts(self, kind: str) -> list[str]:
-        return [event.text for event in self.events if event.kind == kind]
+    def first(self, state: State) -> StateChanged:
+        return next(e for e in self.events if isinstance(e, StateChanged) and e.state is state)
 
-    def counted(self, kind: str) -> int:
-        return sum(event.count for event in self.events if event.kind == kind)
+    def reasons(self, state: State) -> list[str]:
+        return [e.text for e in self.events if isinstance(e, StateChanged) and e.state is state]
+
+    def notices(self, topic: Topic) -> list[str]:
+        return [event.text for event in self.events if isinstance(event, Notice) and event.topic is topic]
+
+    def counted(self, kind: type[SamplesLost | Dropped]) -> int:
+        return sum(event.count for event in self.events if isinstance(event, kind))
 
     def check_every_sample(self, sensor: H10 | Movesense, scale: float = 1e-3) -> None:
         """Each sample is where it was taken, to the bit; sent = delivered + lost."""
@@ -67,7 +74,7 @@ class Heard:
             assert np.array_equal(chunk.lead_mv, (sample_uv(index) * scale).astype(np.float32))
             assert sent[int(index[0])] == len(index)
         assert counts.samples == sum(len(chunk.lead_mv) for chunk in self.chunks)
-        assert counts.lost == self.counted("lost")
+        assert counts.lost == self.counted(SamplesLost)
         assert counts.samples + counts.lost == self.chunks[-1].stop
 
 
@@ -89,7 +96,7 @@ def test_both_ends_agree_to_the_bit() -> None:
     heard = Heard(source, air, after(300))
     heard.check_every_sample(strap)
     assert heard.states == [State.CONNECTING, State.WAITING, State.LIVE, State.ENDED]
-    assert heard.counted("lost") == heard.counted("dropped") == 0
+    assert heard.counted(SamplesLost) == heard.counted(Dropped) == 0
     assert not strap.measuring
     assert strap.commands[-1] == b"\x03\x00"
 
@@ -100,7 +107,7 @@ def test_5_percent_lost_at_a_rate_1_5_percent_off(rate_hz: float) -> None:
     air = Air(strap, loss=0.05, jitter_s=0.1, seed=3)
     heard = Heard(polar(radio=air.radio()), air, after(800))
     heard.check_every_sample(strap)
-    assert 0.02 < heard.counted("lost") / heard.chunks[-1].stop < 0.09
+    assert 0.02 < heard.counted(SamplesLost) / heard.chunks[-1].stop < 0.09
     assert heard.source.timeline.rate_hz == pytest.approx(rate_hz, rel=1e-5)
     late_s = [c.arrival_s - c.device_s - 73 / rate_hz for c in heard.chunks[100:]]
     assert -0.01 < min(late_s) < 0.01
@@ -112,8 +119,8 @@ def test_a_movesense_at_any_mtu(mtu: int) -> None:
     air = Air(sensor, loss=0.02)
     heard = Heard(movesense(radio=air.radio()), air, after(500))
     heard.check_every_sample(sensor, scale=0.381469726563e-3)
-    assert ("MTU 161" in heard.texts("link")[0]) == (mtu == 161)
-    assert (heard.counted("dropped") > 0) == (mtu < 75)
+    assert ("MTU 161" in heard.notices(Topic.LINK)[0]) == (mtu == 161)
+    assert (heard.counted(Dropped) > 0) == (mtu < 75)
 
 
 def test_an_h10_at_mtu_23_says_what_is_wrong() -> None:
@@ -139,9 +146,9 @@ def test_gone_for_a_minute() -> None:
     air.on_frame = walk_away
     heard = Heard(polar(radio=air.radio()), air, after(200))
     heard.check_every_sample(strap)
-    (lost,) = [event for event in heard.events if event.kind == "lost"]
+    (lost,) = [event for event in heard.events if isinstance(event, SamplesLost)]
     assert 60 < lost.count / 130 < 80
-    reasons = [e.text for e in heard.events if e.state is State.RECONNECTING]
+    reasons = heard.reasons(State.RECONNECTING)
     assert "is lost" in reasons[0]
     assert "not in sight" in reasons[1]
     assert heard.states[-4:] == [State.RECONNECTING, State.WAITING, State.LIVE, State.ENDED]
@@ -180,7 +187,7 @@ def test_the_first_frame_comes_after_30_seconds() -> None:
     air.first_after_s = 30.0
     heard = Heard(polar(radio=air.radio()), air, after(5))
     assert heard.states == [State.CONNECTING, State.WAITING, State.LIVE, State.ENDED]
-    waiting, live = (next(e for e in heard.events if e.state is s) for s in (State.WAITING, State.LIVE))
+    waiting, live = heard.first(State.WAITING), heard.first(State.LIVE)
     assert 30 < live.host_s - waiting.host_s < 32
 
 
@@ -205,7 +212,7 @@ def test_stale_after_a_second_and_a_half_and_connected_anew_after_eight() -> Non
         State.LIVE,
         State.ENDED,
     ]
-    stale, anew = (next(e for e in heard.events if e.state is s) for s in (State.STALE, State.RECONNECTING))
+    stale, anew = heard.first(State.STALE), heard.first(State.RECONNECTING)
     assert 1.5 <= stale.host_s - silent_from[0] < 1.9
     assert 8.0 <= anew.host_s - silent_from[0] < 9.0
     assert "moist" in anew.text
@@ -223,8 +230,8 @@ def test_stamps_that_jump(jump_s: float) -> None:
     air.on_frame = jump
     heard = Heard(polar(radio=air.radio()), air, after(200))
     heard.check_every_sample(strap)
-    assert heard.counted("lost") == 0
-    assert len(heard.texts("clock")) == 1
+    assert heard.counted(SamplesLost) == 0
+    assert len(heard.notices(Topic.CLOCK)) == 1
 
 
 def test_frames_that_come_twice_late_torn_or_not_at_all() -> None:
@@ -255,7 +262,7 @@ def test_frames_that_come_twice_late_torn_or_not_at_all() -> None:
     assert counts.late >= 10
     assert rejected["frame that ends within a sample"] >= 10
     assert rejected["compressed frame"] >= 10
-    assert heard.counted("dropped") == counts.duplicate + counts.late + rejected.total()
+    assert heard.counted(Dropped) == counts.duplicate + counts.late + rejected.total()
 
 
 def test_a_strap_that_measures_already_is_no_error() -> None:
@@ -279,7 +286,7 @@ def test_a_strap_that_ends_its_measurement_is_asked_again() -> None:
     air.on_frame = end
     heard = Heard(polar(radio=air.radio()), air, after(40))
     heard.check_every_sample(strap)
-    assert any("ended its measurement" in e.text for e in heard.events if e.state is State.RECONNECTING)
+    assert any("ended its measurement" in text for text in heard.reasons(State.RECONNECTING))
 
 
 @pytest.mark.parametrize(("status", "what"), [(3, "support"), (0x0D, "charged"), (0x63, "error 99")])
@@ -308,7 +315,7 @@ def test_a_rate_that_the_sensor_ignores_is_noticed() -> None:
     heard = Heard(
         movesense("?rate=250", radio=air.radio()), air, lambda h: h.states.count(State.RECONNECTING) == 2
     )
-    reasons = [e.text for e in heard.events if e.state is State.RECONNECTING]
+    reasons = heard.reasons(State.RECONNECTING)
     assert "it may not know 250 Hz; try ?rate=128" in reasons[0]
 
 
@@ -344,7 +351,7 @@ def test_stopped_before_anybody_listened() -> None:
     source.stop()
     begun = time.monotonic()
     items: Iterator[Chunk | Event] = source.items()
-    assert [item.state for item in items if isinstance(item, Event)][-1] is State.ENDED
+    assert [item.state for item in items if isinstance(item, StateChanged)][-1] is State.ENDED
     assert time.monotonic() - begun < 1.0
     source._thread.join(5)
     assert b"\x02\x00" not in [command[:2] for command in strap.commands]
@@ -370,9 +377,9 @@ def test_soak(minutes: int) -> None:
     delivered = lost = links = 0
     last = begun_s = 0.0
     for item in source.items():
-        if isinstance(item, Event):
-            lost += item.count if item.kind == "lost" else 0
-            links += item.state is State.RECONNECTING
+        if not isinstance(item, Chunk):
+            lost += item.count if isinstance(item, SamplesLost) else 0
+            links += isinstance(item, StateChanged) and item.state is State.RECONNECTING
             continue
         begun_s = begun_s or item.arrival_s
         delivered += len(item.lead_mv)

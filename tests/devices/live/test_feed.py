@@ -9,7 +9,8 @@ import pytest
 
 from devices.live.feed import Feed, Timeouts
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, State
+from streamer.core.events import Dropped, Event, State, StateChanged
+from streamer.core.stream import Chunk
 
 
 class Hand:
@@ -27,7 +28,7 @@ def chunk(start: int = 0) -> Chunk:
 
 
 def states(items: list[Chunk | Event]) -> list[State]:
-    return [item.state for item in items if isinstance(item, Event) and item.state is not None]
+    return [item.state for item in items if isinstance(item, StateChanged)]
 
 
 def test_a_bad_day() -> None:
@@ -110,7 +111,7 @@ def test_what_nobody_takes_is_bounded_counted_and_told() -> None:
         feed.put([chunk(10 * i)])
     feed.end("done")
     items = list(feed.items())
-    dropped = sum(item.count for item in items if isinstance(item, Event) and item.kind == "dropped")
+    dropped = sum(item.count for item in items if isinstance(item, Dropped))
     chunks = [item for item in items if isinstance(item, Chunk)]
     assert dropped > 800
     assert len(chunks) + dropped == 5000

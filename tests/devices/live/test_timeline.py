@@ -5,6 +5,7 @@ import math
 import random
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 import pytest
@@ -12,7 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.live.timeline import Timeline
-from streamer.core.stream import Chunk, Event
+from streamer.core.events import Dropped, Event, Notice, SamplesLost
+from streamer.core.stream import Chunk
+
+Said = TypeVar("Said", bound=Event)
 
 N = 73
 
@@ -63,8 +67,8 @@ class Run:
         first = int(self.chunks[0].lead_mv[0])
         return all(chunk.start == int(chunk.lead_mv[0]) - first for chunk in self.chunks)
 
-    def said(self, kind: str) -> list[Event]:
-        return [event for event in self.events if event.kind == kind]
+    def said(self, kind: type[Said]) -> list[Said]:
+        return [event for event in self.events if isinstance(event, kind)]
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -78,7 +82,7 @@ def test_the_true_rate_is_learnt_and_no_gap_invented(rate_hz: float, seed: int) 
     assert run.timeline.rate_hz == pytest.approx(rate_hz, abs=1e-3)
     counts = run.timeline.counts
     assert counts.samples + counts.lost == 1000 * N
-    assert counts.lost == sum(event.count for event in run.said("lost"))
+    assert counts.lost == sum(event.count for event in run.said(SamplesLost))
     assert counts.jumps == 0
 
 
@@ -105,7 +109,7 @@ def test_a_gap_of_an_hour_is_counted_to_the_sample() -> None:
     run.packets(range(200))
     run.packets(range(6600, 6700))
     assert run.true_starts()
-    (lost,) = run.said("lost")
+    (lost,) = run.said(SamplesLost)
     assert lost.count == 6400 * N
 
 
@@ -116,7 +120,7 @@ def test_packets_that_come_twice_or_late_are_dropped_and_counted() -> None:
     assert [c.start for c in run.chunks] == [i * N for i in (*range(100), 101, 102, 103)]
     counts = run.timeline.counts
     assert (counts.duplicate, counts.late, counts.lost, counts.jumps) == (4, 1, N, 0)
-    assert sum(event.count for event in run.said("dropped")) == 5
+    assert sum(event.count for event in run.said(Dropped)) == 5
 
 
 @pytest.mark.parametrize("jump_s", [-3600.0, -30.0, -1.0, -0.3, 1.0, 30.0, 3600.0, 3e8])
@@ -140,7 +144,7 @@ def test_a_restarted_clock_is_bridged_by_the_arrivals() -> None:
     counts = run.timeline.counts
     assert counts.jumps == 1
     assert abs(counts.lost - 110 * N) < 130 * 0.5
-    assert "jumped" in run.said("clock")[0].text
+    assert "jumped" in run.said(Notice)[0].text
 
 
 def test_an_early_restart_is_bridged_too() -> None:

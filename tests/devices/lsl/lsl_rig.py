@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from streamer.core.stream import Chunk, Event, State, StreamInfo
+from streamer.core.events import Event, SamplesLost, State, StateChanged
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.session.source import Source
 
 SENDER = Path(__file__).with_name("lsl_sender.py")
@@ -123,7 +124,7 @@ class Reception:
 
     @property
     def states(self) -> list[State]:
-        return [event.state for event in self.events if event.state is not None]
+        return [event.state for event in self.events if isinstance(event, StateChanged)]
 
     @property
     def told(self) -> list[str]:
@@ -132,7 +133,7 @@ class Reception:
     @property
     def lost(self) -> int:
         """As the events count it."""
-        return sum(event.count for event in self.events if event.kind == "lost")
+        return sum(event.count for event in self.events if isinstance(event, SamplesLost))
 
     def counted(self, per_mv: float = 1000.0) -> tuple[np.ndarray, np.ndarray]:
         """Index of each sample here, and its number at the sender, whose values are its numbers."""

@@ -21,8 +21,9 @@ from devices.live.feed import Timeouts
 from devices.lsl.inlet import LslStream, scan_lsl
 from devices.replay.pacing import Replay
 from streamer.core.errors import InputError
+from streamer.core.events import Dropped, Event, SamplesLost, State, StateChanged
 from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Event, Placement, State
+from streamer.core.stream import Chunk, Placement
 from tests.devices.lsl.lsl_rig import Reception, Sender
 
 Send = Callable[..., Sender]
@@ -262,7 +263,7 @@ def test_what_the_sender_left_out_is_a_gap_to_the_sample(send: Send, name: str) 
     missing = numbers[-1] - numbers[0] + 1 - len(numbers)
     assert len(offsets(heard)) == 1
     assert heard.lost == missing == jumps(heard) > 250
-    assert not any(event.kind == "dropped" for event in heard.events)
+    assert not any(isinstance(event, Dropped) for event in heard.events)
 
 
 def test_chunks_stamped_at_their_end_by_a_busy_computer_lose_nothing(send: Send, name: str) -> None:
@@ -476,9 +477,9 @@ def test_losses_and_crashes_are_accounted_for_to_the_sample(
             assert (number - item.start - shift) % 10_000 == 0, "over all gaps and crashes"
             true_s = 1000 + (item.start + shift) / lsl.RATE * (1 + FakeInlet.SLOW)
             off_s.append(item.device_s - true_s)
-        elif item.kind == "lost":
+        elif isinstance(item, SamplesLost):
             told += item.count
-        elif item.state is State.RECONNECTING:
+        elif isinstance(item, StateChanged) and item.state is State.RECONNECTING:
             crashes += 1
         if lsl.now_s > lsl.last_s - 1:
             source.stop()
@@ -556,7 +557,7 @@ def test_one_lost_sample_is_counted_however_late_it_is_read_and_whatever_the_clo
             delivered, stop = delivered + len(item.lead_mv), item.stop
             off_s.append(item.device_s - item.start / lsl.RATE)
         else:
-            told += item.count if item.kind == "lost" else 0
+            told += item.count if isinstance(item, SamplesLost) else 0
         if lsl.now_s > lsl.last_s - 1:
             source.stop()
     assert len(shifts) == 1, "an index for each of the sender's numbers"
@@ -577,7 +578,7 @@ def received(
     source.open()
     items = list(source.items())
     chunks = [item for item in items if isinstance(item, Chunk) and item.lead_mv[0] >= 1]
-    return chunks, [item for item in items if isinstance(item, Event)]
+    return chunks, [item for item in items if not isinstance(item, Chunk)]
 
 
 def pushed(at_s: list[float], sizes: int) -> list[tuple[list[float], list[float]]]:
@@ -600,7 +601,7 @@ def test_a_sender_that_stalls_and_stamps_when_it_sends_loses_nothing(
         stalled = [s for s in (1003.0, 1005.0) if s <= due_s < s + stall_s]
         at_s.append(stalled[0] + stall_s + k * 1e-6 if stalled else due_s)
     chunks, events = received(monkeypatch, pushed(at_s, sizes))
-    assert sum(event.count for event in events if event.kind in ("lost", "dropped")) == 0
+    assert not any(isinstance(event, SamplesLost | Dropped) for event in events)
     assert sum(len(chunk.lead_mv) for chunk in chunks) == len(at_s)
     assert chunks[-1].stop - chunks[0].start == len(at_s)
     assert sum("stamps are uneven" in event.text for event in events) == 1
@@ -615,7 +616,7 @@ def test_a_short_loss_among_uneven_stamps_is_told_of_beforehand_and_shifts_no_in
     at_s = np.maximum.accumulate([1002 + k / 500 + rng.exponential(0.004) for k in numbers])
     chunks, events = received(monkeypatch, pushed(at_s.tolist(), 50))
     assert sum("losses shorter than 0.1 s cannot be told" in event.text for event in events) == 1
-    lost = sum(event.count for event in events if event.kind == "lost")
+    lost = sum(event.count for event in events if isinstance(event, SamplesLost))
     assert abs(lost - 500) <= 15
     assert sum(len(chunk.lead_mv) for chunk in chunks) == len(numbers)
     for chunk in chunks[-100:]:
@@ -731,9 +732,10 @@ def test_five_minutes_sent_is_delivered_and_lost_with_flat_memory(send: Send, na
     killed = 0
     for item in source.items():
         now_s = time.monotonic()
-        if isinstance(item, Event):
-            lost += item.count if item.kind == "lost" else 0
-            if item.kind == "state" and item.state is State.RECONNECTING and now_s < until_s:
+        if not isinstance(item, Chunk):
+            lost += item.count if isinstance(item, SamplesLost) else 0
+            again = isinstance(item, StateChanged) and item.state is State.RECONNECTING
+            if again and now_s < until_s:
                 sender = send(name=name, rate=500.0, origin=origin, packet=4, every=211)
             continue
         numbers = np.rint(1000 * item.lead_mv.astype(float)).astype(int)

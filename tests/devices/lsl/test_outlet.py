@@ -22,10 +22,11 @@ from devices.lsl.description import About
 from devices.lsl.outlet import LslOutlet, LslSender
 from devices.replay.pacing import Playback, Replay
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.leads import LEADS, ORIGIN
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Event, Frame, Samples, StreamInfo
+from streamer.core.stream import Chunk, Frame, Samples, StreamInfo
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session
 from tests.streamer.known_network import FACTORS

@@ -13,7 +13,8 @@ from devices.replay.pacing import Drop, Replay
 from devices.replay.synthetic import Synthetic
 from devices.replay.wfdb import WfdbReplay
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event
+from streamer.core.events import SamplesLost
+from streamer.core.stream import Chunk
 from streamer.formats.wfdb_reader import Record
 from streamer.session.source import Source
 
@@ -22,11 +23,11 @@ RATE = 1000
 SAMPLES = 38_400
 
 
-def played(source: Source) -> tuple[list[Chunk], list[Event]]:
+def played(source: Source) -> tuple[list[Chunk], list[SamplesLost]]:
     source.open()
     items = list(source.items())
     chunks = [item for item in items if isinstance(item, Chunk)]
-    return chunks, [item for item in items if isinstance(item, Event) and item.kind == "lost"]
+    return chunks, [item for item in items if isinstance(item, SamplesLost)]
 
 
 def fast(**how: object) -> Replay:
@@ -85,7 +86,7 @@ def test_what_is_dropped_is_a_jump_of_the_index_and_told(share: float, burst_s: 
     source.open()
     chunks, told, lost_at = [], 0, []
     for item in source.items():
-        if isinstance(item, Event) and item.kind == "lost":
+        if isinstance(item, SamplesLost):
             told += item.count
             lost_at.append(item.count / RATE)
         elif isinstance(item, Chunk):

@@ -15,7 +15,8 @@ from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
 from devices.replay.wfdb import WfdbReplay
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, State
+from streamer.core.events import Notice, State, StateChanged
+from streamer.core.stream import Chunk
 from streamer.session.source import Played
 
 PTB = Path(__file__).parents[3] / "recordings" / "ptb" / "s0010_re"
@@ -81,7 +82,7 @@ def test_a_pause_is_told_while_it_lasts() -> None:
     told = [
         (clock.now_s - 1000, item.text)
         for item in source.items()
-        if isinstance(item, Event) and item.state in (State.PAUSED, State.LIVE)
+        if isinstance(item, StateChanged) and item.state in (State.PAUSED, State.LIVE)
     ]
     assert [text for _, text in told] == ["receiving samples", "paused at 1.0 s", "played on at 1.0 s"]
     assert [at for at, _ in told[1:]] == pytest.approx([1.0, 5.0], abs=0.06)
@@ -151,7 +152,7 @@ def test_a_paused_replay_can_be_stopped() -> None:
     clock.at(1.0, lambda: setattr(source.player, "paused", True))
     clock.at(2.0, source.stop)
     items = list(source.items())
-    assert isinstance(items[-1], Event) and items[-1].state is State.ENDED
+    assert isinstance(items[-1], StateChanged) and items[-1].state is State.ENDED
     assert clock.now_s - 1000 == pytest.approx(2.0, abs=0.06)
 
 
@@ -191,7 +192,7 @@ def test_it_is_paused_behind_its_lead_in_and_stands_there() -> None:
     clock.at(3.0, source.stop)
     items = list(source.items())
     assert [i.stop for i in items if isinstance(i, Chunk)][-1] == 1000 and source.player.position_s == 3.0
-    states = [item.state for item in items if isinstance(item, Event)]
+    states = [item.state for item in items if isinstance(item, StateChanged)]
     assert states == [State.CONNECTING, State.LIVE, State.PAUSED, State.ENDED]
 
 
@@ -199,5 +200,5 @@ def test_another_speed_is_told() -> None:
     clock = Clock()
     source = synthetic(clock)
     clock.at(1.0, lambda: setattr(source.player, "speed", 2.0))
-    told = [item.text for item in source.items() if isinstance(item, Event) and item.kind == "replay"]
+    told = [item.text for item in source.items() if isinstance(item, Notice)]
     assert told == ["playing at 2 times the real speed"]

@@ -16,9 +16,10 @@ from devices.replay.pacing import Drop, Replay
 from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
 from streamer.core.errors import InputError
+from streamer.core.events import Marker, SamplesLost, State, StateChanged
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Event, Frame, Placement, State
+from streamer.core.stream import Chunk, Frame, Placement
 from streamer.recording.reader import Recording
 from streamer.recording.recorder import Recorder
 from streamer.recording.replay_core import ReplayCore
@@ -91,10 +92,8 @@ def test_gaps_are_jumps_and_told(session: Path) -> None:
     jumps = [(a.stop, b.start) for a, b in itertools.pairwise(chunks) if b.start > a.stop]
     with Recording.open(session) as recording:
         assert tuple(jumps) == recording.gaps
-        assert [i.count for i in played if isinstance(i, Event) and i.kind == "lost"] == [
-            b - a for a, b in jumps
-        ]
-    states = [item.state for item in played if isinstance(item, Event) and item.kind == "state"]
+        assert [i.count for i in played if isinstance(i, SamplesLost)] == [b - a for a, b in jumps]
+    states = [item.state for item in played if isinstance(item, StateChanged)]
     assert states == [State.CONNECTING, State.LIVE, State.ENDED]
 
 
@@ -183,7 +182,7 @@ def test_what_was_marked_is_told_again_at_its_place(tmp_path: Path) -> None:
     for item in source.items():
         if isinstance(item, Chunk):
             at = item.stop
-        elif item.kind == "marker":
+        elif isinstance(item, Marker):
             told.append((item.text, at))
     assert [text for text, _ in told] == [event.text for event in made.events]
     for text, place in told:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from devices.replay.pacing import Replay
 from devices.replay.synthetic import Synthetic
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, Placement, State
+from streamer.core.events import State, StateChanged
+from streamer.core.stream import Chunk, Placement
 
 
 def played(rest: str, chunk_samples: int | None = None, invert: bool = False) -> np.ndarray:
@@ -59,7 +60,7 @@ def test_it_goes_on_until_it_is_stopped() -> None:
             source.stop()
             break
     last = list(items)[-1]
-    assert isinstance(last, Event) and last.state is State.ENDED
+    assert isinstance(last, StateChanged) and last.state is State.ENDED
 
 
 def test_its_description_opens_it_again() -> None:

@@ -17,8 +17,9 @@ from hypothesis import strategies as st
 from devices.replay.pacing import Replay
 from devices.replay.wfdb import WfdbReplay
 from streamer.core.errors import InputError
+from streamer.core.events import State, StateChanged
 from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Event, Placement, State
+from streamer.core.stream import Chunk, Placement
 from streamer.formats.wfdb_reader import Record
 from streamer.session.source import Source
 
@@ -91,7 +92,7 @@ def test_a_chunk_comes_when_the_instant_of_its_last_sample_has_passed_and_nothin
     source.open()
     rng = np.random.default_rng(0)
     items = source.items()
-    assert [next(items)] == [Event("state", "opening the recording", 1000.0, State.CONNECTING)]
+    assert [next(items)] == [StateChanged(State.CONNECTING, "opening the recording", host_s=1000.0)]
     seen = 0
     for item in items:
         if isinstance(item, Chunk):
@@ -146,9 +147,10 @@ def test_an_impossible_speed_is_refused(speed: float) -> None:
 def test_states_are_told_in_order() -> None:
     source = WfdbReplay(PTB, replay=Replay(speed=math.inf))
     source.open()
-    events = [item for item in source.items() if isinstance(item, Event)]
-    assert [event.state for event in events] == [State.CONNECTING, State.LIVE, State.ENDED]
-    assert all(event.kind == "state" for event in events)
+    events = [item for item in source.items() if not isinstance(item, Chunk)]
+    assert all(isinstance(event, StateChanged) for event in events)
+    states = [event.state for event in events if isinstance(event, StateChanged)]
+    assert states == [State.CONNECTING, State.LIVE, State.ENDED]
     assert events[-1].text == "the recording has ended after 38.4 s"
 
 
@@ -167,7 +169,8 @@ def test_stop_wakes_a_waiting_replay_within_50_ms() -> None:
         timer.start()
         items = list(source.items())
         took.append(time.monotonic() - stopped_at[0])
-        assert isinstance(items[-1], Event) and items[-1].state is State.ENDED and "stopped" in items[-1].text
+        last = items[-1]
+        assert isinstance(last, StateChanged) and last.state is State.ENDED and "stopped" in last.text
         source.stop()
         timer.join()
     assert min(took) < 0.05
@@ -181,7 +184,7 @@ def test_stop_ends_a_replay_without_a_pace_at_the_next_chunk() -> None:
         if isinstance(item, Chunk):
             source.stop()
             break
-    assert [type(item) for item in items] == [Event]
+    assert [type(item) for item in items] == [StateChanged]
 
 
 def test_real_time_is_real() -> None:

@@ -14,9 +14,10 @@ import pytest
 
 from gui.dialogs.page_writer import in_another_process, page_of, write_beside, write_page
 from gui.signal.history import History
+from streamer.core.events import RECALIBRATE, Drift, Quality, QualityChanged
 from streamer.core.leads import LEADS
 from streamer.core.network.alternatives import SHOWN, Plausible
-from streamer.core.stream import RECALIBRATE, Event, Frame, Quality, StreamInfo
+from streamer.core.stream import Frame, StreamInfo
 from streamer.export.page import Page
 from streamer.session.description import SessionDescription
 from tests.gui.panels.test_latency import BUDGET
@@ -65,9 +66,9 @@ def test_a_page_is_grey_where_the_screen_is(frame: MakeFrame) -> None:
     past = History(about())
     for start in range(0, 5000, 50):
         past.frame(replace(frame(start, 50), settling=np.arange(start, start + 50) < 2000))
-    past.event(Event("quality", "out of range", at_s=9.0, quality=frozenset({Quality.OUT_OF_RANGE})))
-    past.event(Event("quality", "noisy", at_s=11.0, quality=frozenset({Quality.NOISY})))
-    past.event(Event("quality", "no contact", at_s=14.0, quality=frozenset({Quality.NO_CONTACT})))
+    past.event(QualityChanged(frozenset({Quality.OUT_OF_RANGE}), "out of range", at_s=9.0))
+    past.event(QualityChanged(frozenset({Quality.NOISY}), "noisy", at_s=11.0))
+    past.event(QualityChanged(frozenset({Quality.NO_CONTACT}), "no contact", at_s=14.0))
     page = page_of(past, 16.0, about(), AT)
     assert page is not None and page.faint is not None
     second = 6.0 + np.arange(2500) / 250
@@ -78,8 +79,8 @@ def test_a_page_is_grey_where_the_screen_is(frame: MakeFrame) -> None:
 def test_a_page_says_recalibrate_where_the_calibration_did_not_fit(
     past: History, frame: MakeFrame, edge_s: float, told: str
 ) -> None:
-    past.event(Event("drift", RECALIBRATE, at_s=9.0, value=3.5))
-    past.event(Event("drift", "the calibration fits again", at_s=13.5, value=0.0))
+    past.event(Drift(3.5, at_s=9.0))
+    past.event(Drift(0.0, at_s=13.5))
     for start in range(5000, 6000, 50):
         past.frame(frame(start, 50))
     page = page_of(past, edge_s, about(), AT)

@@ -14,7 +14,20 @@ from gui.panels.beeper import Tone
 from gui.panels.latency import LastMinute
 from gui.panels.number_column import WIDTH, NumberColumn
 from gui.theme import DARK, LIGHT
-from streamer.core.stream import Event, Frame, Quality, StreamInfo
+from streamer.core.events import (
+    Alarm,
+    AlarmKind,
+    AlarmsSilenced,
+    Battery,
+    Beat,
+    Drift,
+    Event,
+    Failed,
+    Quality,
+    QualityChanged,
+    RecordingStarted,
+)
+from streamer.core.stream import Frame, StreamInfo
 from tests.gui.a_controller import description
 from tests.gui.panels.test_latency import BUDGET, a_hop, shown
 
@@ -34,10 +47,10 @@ def column(qtbot: QtBot) -> NumberColumn:
 
 
 def test_it_says_what_the_numbers_say(column: NumberColumn, frame: MakeFrame) -> None:
-    column.event(Event("beat", "beat", at_s=1.0, value=61.0))
-    column.event(Event("beat", "beat", at_s=2.0, value=61.0))
-    column.event(Event("quality", "", quality=frozenset({Quality.NOISY, Quality.REVERSED})))
-    column.event(Event("battery", "", value=7.0))
+    column.event(Beat(61.0, at_s=1.0))
+    column.event(Beat(61.0, at_s=2.0))
+    column.event(QualityChanged(frozenset({Quality.NOISY, Quality.REVERSED}), ""))
+    column.event(Battery(7))
     column.frame(2.3, replace(frame(550, 25), device_s=2.2))
     column.tell(2.4)
     assert column.bpm_label.text() == "61"
@@ -55,7 +68,7 @@ def test_whose_calibration_it_is_is_not_cut(column: NumberColumn, qtbot: QtBot, 
     about = replace(description(), calibration="s0010_re, calibrated 2026-11-23")
     column.begin(INFO, about)
     if drifted:
-        column.event(Event("drift", "recalibrate: ...", value=3.1))
+        column.event(Drift(3.1))
     column.tell(0.0)
     qtbot.wait(1)
     value = column.values["Model"]
@@ -67,10 +80,10 @@ def test_whose_calibration_it_is_is_not_cut(column: NumberColumn, qtbot: QtBot, 
 
 
 def test_what_is_right_again_is_no_longer_marked(column: NumberColumn) -> None:
-    column.event(Event("quality", "", quality=frozenset({Quality.FLAT})))
+    column.event(QualityChanged(frozenset({Quality.FLAT}), ""))
     column.tell(0.0)
     assert LIGHT.warning in _color(column.values["Lead I"])
-    column.event(Event("quality", "", quality=frozenset()))
+    column.event(QualityChanged(frozenset(), ""))
     column.tell(0.0)
     assert column.values["Lead I"].text() == "good"
     assert LIGHT.warning not in _color(column.values["Lead I"])
@@ -83,7 +96,7 @@ def _color(label: QLabel) -> str:
 
 def test_a_beat_lights_its_mark_for_a_moment(column: NumberColumn, qtbot: QtBot) -> None:
     dark = column.beat_mark.styleSheet()
-    column.event(Event("beat", "beat", at_s=1.0, value=61.0))
+    column.event(Beat(61.0, at_s=1.0))
     assert LIGHT.warning in column.beat_mark.styleSheet()
     qtbot.waitUntil(lambda: column.beat_mark.styleSheet() == dark, timeout=2000)
 
@@ -99,9 +112,9 @@ def test_latency_is_what_the_algorithm_owes_and_what_was_measured(column: Number
 
 
 def test_all_of_it_fits_where_the_window_is_small(column: NumberColumn) -> None:
-    column.event(Event("quality", "", quality=frozenset(Quality)))
-    column.event(Event("recording", "", 0.0))
-    column.event(Event("failed", "recorder ended: x", 36_000.0))
+    column.event(QualityChanged(frozenset(Quality), ""))
+    column.event(RecordingStarted("x", host_s=0.0))
+    column.event(Failed("recorder", "x", host_s=36_000.0))
     column.tell(0.0)
     labels = column.widget.findChildren(QLabel)
     assert column.widget.minimumSizeHint().height() <= 430
@@ -119,14 +132,14 @@ def test_the_banner_shows_and_sounds_and_can_be_silenced(qtbot: QtBot) -> None:
     banner.dress(DARK)
     banner.begin(INFO, None)
     assert not banner.widget.isVisible()
-    banner.event(Event("alarm", "asystole: no beat for 4 s", value=1.0))
+    banner.event(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
     banner.tell(0.0)
     assert (
         banner.widget.isVisible() and "asystole: no beat for 4 s" in banner.widget.text() and beeps == [True]
     )
     banner.silence()
-    assert "silenced" in banner.widget.text() and [event.kind for event in reported] == ["silence"]
-    banner.event(Event("alarm", "asystole: over", value=0.0))
+    assert "silenced" in banner.widget.text() and reported == [AlarmsSilenced((AlarmKind.ASYSTOLE,))]
+    banner.event(Alarm(AlarmKind.ASYSTOLE, False))
     assert not banner.widget.isVisible()
 
 

@@ -8,13 +8,26 @@ from dataclasses import replace
 import pytest
 
 from gui.panels.numbers import UNKNOWN, Numbers, duration
-from streamer.core.stream import RECALIBRATE, Event, Frame, Quality, State
+from streamer.core.events import (
+    Battery,
+    Beat,
+    Drift,
+    Event,
+    Failed,
+    Quality,
+    QualityChanged,
+    RecordingStarted,
+    SamplesLost,
+    State,
+    StateChanged,
+)
+from streamer.core.stream import Frame
 
 MakeFrame = Callable[..., Frame]
 
 
 def beat(at_s: float, bpm: float = 60.0) -> Event:
-    return Event("beat", "beat", at_s=at_s, value=bpm)
+    return Beat(bpm, at_s=at_s)
 
 
 @pytest.fixture
@@ -79,7 +92,7 @@ def test_intervals_are_those_between_beats_of_the_last_minute() -> None:
 def test_quality_says_all_that_is_wrong(wrong: frozenset[Quality], said: str, live: Come) -> None:
     numbers = Numbers()
     assert numbers.quality(0.0) == ("checking", False)
-    numbers.event(Event("quality", "a sentence", quality=wrong))
+    numbers.event(QualityChanged(wrong, "a sentence"))
     live(numbers, 1.0)
     assert numbers.quality(1.5) == (said, bool(wrong))
     assert numbers.quality(9.0) == (UNKNOWN, False)  # nobody knows what it would be now
@@ -97,12 +110,12 @@ def test_the_age_is_that_of_the_newest_sample_and_grows_when_nothing_comes(live:
 def test_what_is_paused_is_not_old(live: Come) -> None:
     numbers = Numbers()
     numbers.event(beat(4.5, 72.0))
-    numbers.event(Event("quality", "", quality=frozenset()))
+    numbers.event(QualityChanged(frozenset(), ""))
     live(numbers, 5.0)
-    numbers.event(Event("state", "paused at 5.0 s", state=State.PAUSED))
+    numbers.event(StateChanged(State.PAUSED, "paused at 5.0 s"))
     assert numbers.age(60.0) == ("paused", False)
     assert numbers.bpm(60.0) == "72" and numbers.quality(60.0) == ("good", False)
-    numbers.event(Event("state", "played on", state=State.LIVE))
+    numbers.event(StateChanged(State.LIVE, "played on"))
     assert numbers.age(60.0)[1] and numbers.bpm(60.0) == UNKNOWN
 
 
@@ -127,25 +140,25 @@ def test_lost_samples_are_counted_and_begin_anew_with_the_stream(frame: MakeFram
 def test_the_battery_is_unknown_until_the_sensor_tells() -> None:
     numbers = Numbers()
     assert numbers.battery() == UNKNOWN
-    numbers.event(Event("battery", "battery of the sensor at 83 %", value=83.0))
+    numbers.event(Battery(83))
     assert numbers.battery() == "83 %"
 
 
 def test_recording_time_runs_until_the_recorder_fails() -> None:
     numbers = Numbers()
     assert numbers.recording(50.0) == ("off", False)
-    numbers.event(Event("recording", "recording into x", 100.0))
+    numbers.event(RecordingStarted("x", host_s=100.0))
     assert numbers.recording(165.9) == ("1:05", False)
-    numbers.event(Event("failed", "status line ended: its terminal is gone", 170.0))
+    numbers.event(Failed("status line", "its terminal is gone", host_s=170.0))
     assert numbers.recording(171.0) == ("1:11", False)
-    numbers.event(Event("failed", "recorder ended: the disk is full", 180.0))
+    numbers.event(Failed("recorder", "the disk is full", host_s=180.0))
     assert numbers.recording(1000.0) == ("1:20, FAILED", True)
 
 
 def test_another_stream_forgets_all(live: Come) -> None:
     numbers = Numbers()
     numbers.event(beat(1.0, 70))
-    numbers.event(Event("quality", "", quality=frozenset({Quality.FLAT})))
+    numbers.event(QualityChanged(frozenset({Quality.FLAT}), ""))
     live(numbers, 1.2)
     numbers.begin(None, None)
     assert numbers.bpm(1.2) == UNKNOWN and numbers.quality(1.2)[0] == "checking" and not numbers.rr_ms()
@@ -154,11 +167,11 @@ def test_another_stream_forgets_all(live: Come) -> None:
 
 def test_recalibrate_stays_until_it_fits_again() -> None:
     numbers = Numbers()
-    numbers.event(Event("drift", RECALIBRATE, value=3.2))
-    numbers.event(Event("quality", "", quality=frozenset({Quality.NOISY})))
-    numbers.event(Event("lost", "5 samples lost", count=5))
+    numbers.event(Drift(3.2))
+    numbers.event(QualityChanged(frozenset({Quality.NOISY}), ""))
+    numbers.event(SamplesLost(5, "5 samples lost"))
     assert numbers.model() == ("generic\nrecalibrate", True)
-    numbers.event(Event("drift", "the calibration fits again", value=0.0))
+    numbers.event(Drift(0.0))
     assert numbers.model() == ("generic", False)
 
 

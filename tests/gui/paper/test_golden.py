@@ -20,8 +20,9 @@ from gui.paper.look import Look
 from gui.paper.view import PaperView
 from gui.signal.history import History
 from gui.theme import DARK, LIGHT, Theme
+from streamer.core.events import Beat
 from streamer.core.leads import LEADS
-from streamer.core.stream import Event, Frame, StreamInfo
+from streamer.core.stream import Frame, StreamInfo
 from tests.gui.a_monitor import RATE_HZ, rgb_of
 from tests.gui.signal.test_inbox import described
 
@@ -69,7 +70,7 @@ def paper_of(
         past.frame(frame)
         past.truth(start, beats(start, 100).leads_mv * np.float32(1.3))
     for at_s in np.arange(0.3, 14.0, 0.8):
-        past.event(Event("beat", "beat", at_s=float(at_s)))
+        past.event(Beat(at_s=float(at_s)))
     paper.show_signal(past, 14.0)
     shrunk = paper.grab().scaledToWidth(WIDTH, Qt.TransformationMode.SmoothTransformation)
     bare = np.ones((shrunk.height(), shrunk.width()), np.bool_)

@@ -18,9 +18,10 @@ from pytestqt.qtbot import QtBot
 from gui.paper.geometry import LAYOUTS, RHYTHM
 from gui.signal.history import History
 from gui.theme import DARK, LIGHT
+from streamer.core.events import Beat, Quality, QualityChanged
 from streamer.core.leads import LEADS
 from streamer.core.network.alternatives import SHOWN, Plausible
-from streamer.core.stream import Chunk, Event, Frame, Quality, StreamInfo
+from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.session.description import SessionDescription
 from tests.gui.a_monitor import PX_PER_MM, RATE_HZ, Monitor, ink_of, rgb_of, wave_mv
 from tests.gui.signal.test_inbox import described
@@ -141,10 +142,10 @@ def test_settling_samples_and_untrusted_ones_are_grey(monitor: Monitor, frame: M
         assert np.isfinite(faint[(at_s > 0.05) & (at_s < 1.9)]).all()
         assert np.isnan(mv[(at_s > 0) & (at_s < 1.9)]).all()
         assert np.isfinite(mv[(at_s > 2.1) & (at_s < 3.9)]).all()
-    monitor.inbox.event(Event("quality", "no contact", at_s=3.0, quality=frozenset({Quality.NO_CONTACT})))
+    monitor.inbox.event(QualityChanged(frozenset({Quality.NO_CONTACT}), "no contact", at_s=3.0))
     monitor.show(*frames(frame, 1000, 1500))
     assert "not to be trusted" in monitor.words() or monitor.window._tell() or "not to be" in monitor.words()
-    monitor.inbox.event(Event("quality", "good again", at_s=5.0, quality=frozenset()))
+    monitor.inbox.event(QualityChanged(frozenset(), "good again", at_s=5.0))
     monitor.show(*frames(frame, 1500, 2000))
     for lead in ("I", "V3"):
         at_s, mv = monitor.drawn(lead)
@@ -156,7 +157,7 @@ def test_settling_samples_and_untrusted_ones_are_grey(monitor: Monitor, frame: M
 
 
 def test_noise_alone_leaves_the_traces_as_they_are(monitor: Monitor, frame: MakeFrame) -> None:
-    monitor.inbox.event(Event("quality", "noisy", at_s=0.0, quality=frozenset({Quality.NOISY})))
+    monitor.inbox.event(QualityChanged(frozenset({Quality.NOISY}), "noisy", at_s=0.0))
     monitor.show(*frames(frame, 0, 1000))
     at_s, mv = monitor.drawn("I")
     assert np.isfinite(mv[(at_s > 0.1) & (at_s < 3.9)]).all()
@@ -301,7 +302,7 @@ def test_beats_are_marked_on_the_rhythm_strip(monitor: Monitor, frame: MakeFrame
     monitor.wear(layout="3x4")
     monitor.show(*frames(frame, 0, 1500))
     for at_s in (2.0, 3.0, 4.5):
-        monitor.inbox.event(Event("beat", "beat", at_s=at_s, value=60.0))
+        monitor.inbox.event(Beat(60.0, at_s=at_s))
     monitor.show(*frames(frame, 1500, 1550))
     at_s, mv = monitor.drawn(RHYTHM, LIGHT.soft_ink)
     marked = at_s[np.isfinite(mv)]
@@ -359,8 +360,8 @@ def test_grey_traces_have_no_alternatives(qtbot: QtBot, frame: MakeFrame) -> Non
     monitor = Monitor(qtbot, StreamInfo("", RATE_HZ), knowing())
     monitor.wear(layout="12x1")
     for name, one in (
-        ("untrusted", Event("quality", "odd", at_s=0.0, quality=frozenset({Quality.OUT_OF_RANGE}))),
-        ("trusted", Event("quality", "good", at_s=0.0, quality=frozenset())),
+        ("untrusted", QualityChanged(frozenset({Quality.OUT_OF_RANGE}), "odd", at_s=0.0)),
+        ("trusted", QualityChanged(frozenset(), "good", at_s=0.0)),
     ):
         monitor.inbox.event(one)
         monitor.show(*(replace(f, scale_mv=np.full_like(f.leads_mv, 0.2)) for f in frames(frame, 0, 3000)))

@@ -21,7 +21,8 @@ from gui.paper.calipers import Calipers, Spot
 from gui.signal.frozen_view import LookingBack
 from gui.signal.history import KEPT_S, History, Mark
 from gui.theme import LIGHT
-from streamer.core.stream import Event, Frame, Quality, StreamInfo
+from streamer.core.events import Battery, Beat, Marker, Quality, QualityChanged
+from streamer.core.stream import Frame, StreamInfo
 from tests.gui.a_monitor import PX_PER_MM, RATE_HZ, Monitor, wave_mv
 
 MakeFrame = Callable[..., Frame]
@@ -108,7 +109,7 @@ def test_ten_minutes_are_kept_in_bounded_memory(frame: MakeFrame) -> None:
     for at in range(10, round(1.1 * KEPT_S * RATE_HZ), 5000):
         past.frame(frame(at, 5000))
         for k in range(20):
-            past.event(Event("beat", "beat", at_s=(at + 250 * k) / RATE_HZ))
+            past.event(Beat(at_s=(at + 250 * k) / RATE_HZ))
     assert past.traces._rows.nbytes == before < 16e6
     assert past.stop_s - past.start_s == KEPT_S
     assert all(mark.at_s >= past.start_s - 20 for mark in past.beats) and len(past.beats) < 700
@@ -182,7 +183,7 @@ def test_a_marker_with_its_note_goes_to_every_sink_and_onto_the_paper(monitor: M
     QTest.keyClick(note, Qt.Key.Key_Return)
     assert not note.isVisible() and monitor.closed == 0
     (event,) = monitor.told
-    assert (event.kind, event.text) == ("marker", "arm moved, q and all")
+    assert isinstance(event, Marker) and event.text == "arm moved, q and all"
     assert event.at_s == pytest.approx(40.0, abs=0.1)
     assert monitor.window._past.markers == [Mark(event.at_s, event.text)]
 
@@ -212,12 +213,12 @@ def test_a_stretch_that_is_not_to_be_trusted_begins_and_ends_once(frame: MakeFra
     past = History()
     past.frame(frame(0, 1000))
     off, noisy = frozenset({Quality.NO_CONTACT}), frozenset({Quality.NOISY, Quality.NO_CONTACT})
-    assert past.event(Event("quality", "", at_s=1.0, quality=off)) is not None
-    assert past.event(Event("quality", "", at_s=2.0, quality=noisy)) is None
-    assert past.event(Event("quality", "", at_s=3.0, quality=frozenset())) is not None
-    assert past.event(Event("quality", "", at_s=3.5, quality=frozenset())) is None
+    assert past.event(QualityChanged(off, "", at_s=1.0)) is not None
+    assert past.event(QualityChanged(noisy, "", at_s=2.0)) is None
+    assert past.event(QualityChanged(frozenset(), "", at_s=3.0)) is not None
+    assert past.event(QualityChanged(frozenset(), "", at_s=3.5)) is None
     assert past.untrusted == [(1.0, 3.0)]
-    assert past.event(Event("battery", "50 %")) is None
+    assert past.event(Battery(50)) is None
 
 
 @pytest.mark.long

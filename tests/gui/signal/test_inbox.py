@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from gui.signal.inbox import Inbox, Measured, Raw
+from streamer.core.events import State, StateChanged
 from streamer.core.network.latency import LatencyBudget
-from streamer.core.stream import Chunk, Event, Frame, StreamInfo
+from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.session.description import SessionDescription
 
 MakeFrame = Callable[..., Frame]
@@ -20,7 +21,7 @@ def test_items_come_in_order_with_their_time(frame: MakeFrame) -> None:
     inbox = Inbox()
     before_s = time.monotonic()
     first, second = frame(0, 10), frame(10, 10)
-    said = Event("state", "live")
+    said = StateChanged(State.LIVE, "live")
     for put, item in ((inbox.frame, first), (inbox.event, said), (inbox.frame, second)):
         put(item)  # type: ignore[operator]
     inbox.chunk(Chunk(0, np.zeros(3, np.float32)))

@@ -16,11 +16,13 @@ import pytest
 
 from devices.replay.pacing import Replay
 from gui.controller import RunningSession, SourceRequest
+from gui.signal.inbox import Measured, Raw
 from mecg.app.controller import Controller
 from mecg.app.session_builder import source_of
 from mecg.cli.monitor import AS_IT_COMES
 from streamer.core.errors import InputError
-from streamer.core.stream import Event, Frame, State
+from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Event, State, StateChanged
+from streamer.core.stream import Frame
 from streamer.core.vitals.vitals import Limits
 from streamer.formats.wfdb_reader import Record
 from streamer.recording.reader import Recording
@@ -45,10 +47,10 @@ class Rig:
         while not frames or frames[-1].stop < seconds * frames[-1].rate_hz:
             assert time.monotonic() < end_s
             for _, item in showing.inbox.take():
-                if isinstance(item, Event):
-                    self.events.append(item)
-                elif isinstance(item, Frame):
+                if isinstance(item, Frame):
                     frames.append(item)
+                elif not isinstance(item, Measured | Raw):
+                    self.events.append(item)
             time.sleep(0.01)
         return frames
 
@@ -163,13 +165,13 @@ def test_alarm_limits_go_on_from_source_to_source(start: Start) -> None:
     rig.bench.showing.watch_for(Limits(30, 90))
     second = rig.bench.open(SourceRequest(OTHER, speed=8.0))
     rig.frames(second, 20.0)
-    assert any(event.kind == "alarm" and "heart rate high" in event.text for event in rig.events)
+    assert any(isinstance(event, Alarm) and event.alarm is AlarmKind.HIGH_RATE for event in rig.events)
 
 
 def test_what_a_person_does_reaches_the_recording(start: Start, tmp_path: Path) -> None:
     rig = start(record=tmp_path)
     rig.frames(rig.bench.showing, 0.5)
-    rig.bench.showing.tell(Event("silence", "alarm silenced: asystole"))
+    rig.bench.showing.tell(AlarmsSilenced((AlarmKind.ASYSTOLE,)))
     rig.bench.close()
     (file,) = tmp_path.glob("*.xdf")
     assert "alarm silenced: asystole" in [event.text for event in Recording.open(file).events]
@@ -246,11 +248,11 @@ def test_a_sender_that_is_killed_and_started_again_comes_back_by_itself(start: S
         sender.kill()
         sender.wait()
 
-        def states() -> list[State | None]:
+        def states() -> list[State]:
             for _, item in showing.inbox.take():
-                if isinstance(item, Event):
+                if isinstance(item, StateChanged):
                     rig.events.append(item)
-            return [event.state for event in rig.events if event.state]
+            return [event.state for event in rig.events if isinstance(event, StateChanged)]
 
         wait(lambda: states()[-1] is State.RECONNECTING)
         assert not showing.inbox.closed

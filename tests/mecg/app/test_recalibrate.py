@@ -25,7 +25,8 @@ from gui.signal.inbox import Inbox
 from gui.window import MonitorWindow
 from mecg.__main__ import main
 from mecg.app.session_builder import core_of, vitals_of
-from streamer.core.stream import Chunk, Event, StreamInfo
+from streamer.core.events import Drift, Event, QualityChanged, SamplesLost
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.recording.reader import Recording
 from streamer.recording.recorder import Recorder
 from streamer.session.json_lines import JsonLines
@@ -114,8 +115,8 @@ def test_of_a_generic_model_nobody_knows(capsys: pytest.CaptureFixture[str]) -> 
 
 def test_the_recording_holds_both(told: tuple[Path, str, str]) -> None:
     with Recording.open(told[0]) as recording:
-        drifts = [event for event in recording.events if event.kind == "drift"]
-    assert [event.value > 0 for event in drifts] == [True, False]
+        drifts = [event for event in recording.events if isinstance(event, Drift)]
+    assert [event.rises for event in drifts] == [True, False]
     assert LOUD_S[0] < drifts[0].at_s < LOUD_S[-1] < drifts[1].at_s < END_S
 
 
@@ -160,10 +161,10 @@ def test_the_status_line_says_it_in_front_and_takes_it_back(
     _, description = core_of(LouderForAWhile(), info, None, calibration=person)
     status.open(description)
     assert "RECALIBRATE" not in status.text()
-    status.event(Event("drift", "recalibrate: ...", value=3.1))
-    status.event(Event("lost", "5 samples lost", count=5))
+    status.event(Drift(3.1))
+    status.event(SamplesLost(5, "5 samples lost"))
     assert status.text().split(" | ")[1] == "RECALIBRATE"
-    status.event(Event("drift", "the calibration fits again", value=0.0))
+    status.event(Drift(0.0))
     assert "RECALIBRATE" not in status.text()
     status.close()
     assert "RECALIBRATE" not in told[2].splitlines()[-1]
@@ -188,15 +189,15 @@ def test_the_window_says_it_beside_whose_it_is_whatever_comes_after(qtbot: QtBot
         return window.header.recalibrate.isVisible(), cell.text(), bool(cell.property("wrong"))
 
     assert said() == (False, description.whose, False)
-    inbox.event(Event("drift", "recalibrate: Lead I no longer looks like the reference's", value=3.1))
-    inbox.event(Event("quality", "quality: noisy", quality=frozenset()))
-    inbox.event(Event("lost", "5 samples lost", count=5))
+    inbox.event(Drift(3.1))
+    inbox.event(QualityChanged(frozenset(), "quality: noisy"))
+    inbox.event(SamplesLost(5, "5 samples lost"))
     assert said() == (True, f"{description.whose}\nrecalibrate", True)
     assert "lost" in window.header.news.text()
     assert window.header.recalibrate.text() == RECALIBRATE
-    inbox.event(Event("drift", "the calibration fits again", value=0.0))
+    inbox.event(Drift(0.0))
     assert said() == (False, description.whose, False)
-    inbox.event(Event("drift", "recalibrate: Lead I no longer looks like the reference's", value=3.1))
+    inbox.event(Drift(3.1))
     said()
     window.follow(inbox, info, "another model", 78.0)  # another stream: nothing of the one before
     assert said() == (False, description.whose, False)

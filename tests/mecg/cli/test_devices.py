@@ -15,7 +15,8 @@ from mecg.__main__ import main
 from mecg.app.first_seconds import FirstSeconds
 from mecg.cli import devices
 from streamer.core.errors import InputError
-from streamer.core.stream import Chunk, Event, State, StreamInfo
+from streamer.core.events import Event, State, StateChanged
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.session.source import ScanResult
 from tests.devices.lsl.lsl_rig import Sender
 
@@ -159,7 +160,7 @@ def test_the_first_seconds_of_a_live_source_end_once_whatever_it_had_still_recei
         def items(self) -> Iterator[Chunk | Event]:
             for start in range(0, 100, 10):
                 yield Chunk(start, np.zeros(10, np.float32))
-            yield Event("state", "stopped", state=State.ENDED)
+            yield StateChanged(State.ENDED, "stopped")
 
         def stop(self) -> None:
             pass
@@ -168,4 +169,4 @@ def test_the_first_seconds_of_a_live_source_end_once_whatever_it_had_still_recei
     assert source.open().samples == 25
     *chunks, last = source.items()
     assert [(c.start, len(c.lead_mv)) for c in chunks if isinstance(c, Chunk)] == [(0, 10), (10, 10), (20, 5)]
-    assert isinstance(last, Event) and len(chunks) == 3
+    assert isinstance(last, StateChanged) and len(chunks) == 3

@@ -17,7 +17,7 @@ import pyxdf
 
 from devices.replay.synthetic import Synthetic
 from mecg.__main__ import main
-from streamer.core.stream import State
+from streamer.core.events import State, StateChanged
 from streamer.recording.folder import summary
 from streamer.recording.reader import Recording
 from streamer.recording.repair import repair
@@ -48,7 +48,7 @@ def test_the_same_input_and_settings_give_the_same_twelve_leads(
         assert whole.leads_mv.tobytes() == other.twelve(0, other.stop).leads_mv.tobytes()
         assert one.facts["model_sha256"] == other.facts["model_sha256"]
         assert one.facts["--drop"] == "10%:2.5s" and "--drop" not in other.facts
-        assert [event.state for event in one.events if event.state][-1] is State.ENDED
+        assert [event.state for event in one.events if isinstance(event, StateChanged)][-1] is State.ENDED
     shown = np.concatenate(
         [np.array(line["leads_mv"]["V3"], float) for line in lines if line["type"] == "frame"]
     )

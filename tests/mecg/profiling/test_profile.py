@@ -21,9 +21,10 @@ from mecg.profiling import compare as profile_compare
 from mecg.profiling.collector import MOST_BLOCKS, WHOLES, Block, Blocks, LatencyCollector, bins_of, middle_ms
 from mecg.profiling.compare import compare, read_summary, remarks, table
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Event, Frame, StreamInfo
+from streamer.core.stream import Chunk, Frame, StreamInfo
 from tests.streamer.known_network import scaled_identity
 
 NETWORK = Network(scaled_identity())

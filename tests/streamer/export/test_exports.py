@@ -27,9 +27,9 @@ with warnings.catch_warnings():
     import wfdb
 
 from streamer.core.errors import InputError
+from streamer.core.events import Drift, Event, Quality, QualityChanged
 from streamer.core.leads import LEADS, ORIGIN
 from streamer.core.network.network import Network
-from streamer.core.stream import RECALIBRATE, Event, Quality
 from streamer.export.excerpt import Excerpt, Mark
 from streamer.export.to_csv import write_csv
 from streamer.export.to_dicom import LONGEST, write_dicom
@@ -449,7 +449,7 @@ def test_pages_show_the_band_and_grey_what_is_not_to_be_trusted(
     banded_network: Network, tmp_path: Path
 ) -> None:
     def judged(at_s: float, *wrong: Quality) -> Event:
-        return Event("quality", "as judged", at_s=at_s, quality=frozenset(wrong))
+        return QualityChanged(frozenset(wrong), "as judged", at_s=at_s)
 
     judgements = [judged(4.0, Quality.OUT_OF_RANGE), judged(6.5, Quality.NOISY), judged(8.0)]
     judgements += [judged(9.0, Quality.NO_CONTACT, Quality.FLAT), judged(12.0)]
@@ -473,9 +473,9 @@ def test_pages_show_the_band_and_grey_what_is_not_to_be_trusted(
 def test_pages_say_recalibrate_while_the_calibration_did_not_fit(
     banded_network: Network, tmp_path: Path, ends_s: float | None, told: list[bool]
 ) -> None:
-    drifts = [Event("drift", RECALIBRATE, at_s=4.0, value=3.5)]
+    drifts = [Drift(3.5, at_s=4.0)]
     if ends_s is not None:
-        drifts.append(Event("drift", "the calibration fits again", at_s=ends_s, value=0.0))
+        drifts.append(Drift(0.0, at_s=ends_s))
     path = a_session(tmp_path, banded_network, SAMPLES, events=drifts)
     with Recording.open(path) as recording:
         excerpt = Excerpt.of(recording)

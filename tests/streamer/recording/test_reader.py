@@ -19,13 +19,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamer.core.errors import InputError
-from streamer.core.stream import Event, State
+from streamer.core.events import Marker, Notice, State, StateChanged, Topic
 from streamer.formats.xdf import BOUNDARY_UUID, MAGIC, Tag, boundary, chunk, samples, text_sample
 from streamer.recording.dataclass_json import built, plain
 from streamer.recording.encoding import ROW, Encoder, Stream, claim, unpack_event
 from streamer.recording.folder import sessions, summary
 from streamer.recording.reader import Recording
 from streamer.recording.repair import repair
+from streamer.session.event_wire import to_wire
 from tests.streamer.made_session import (
     Made,
     description,
@@ -210,7 +211,7 @@ HUGE = [
 @pytest.mark.parametrize("number", range(len(HUGE)))
 def test_hostile_chunks_take_no_memory_and_raise_nothing(tmp_path: Path, number: int) -> None:
     path = tmp_path / "hostile.xdf"
-    good = samples(Stream.EVENTS, 1, text_sample(0.0, json.dumps(plain(Event("marker", "after")))))
+    good = samples(Stream.EVENTS, 1, text_sample(0.0, json.dumps(plain(to_wire(Marker("after"))))))
     path.write_bytes(described() + HUGE[number] + boundary() + good)
     tracemalloc.start()
     try:
@@ -276,8 +277,9 @@ def test_fields_of_another_version_are_ignored_and_missing_ones_have_their_defau
     assert back == dataclasses.replace(
         description(), stream=dataclasses.replace(description().stream, notes=())
     )
-    event = Event("state", "x", math.nan, State.LIVE, 3)
-    back_event = unpack_event(json.dumps(plain(event)))
+    event = StateChanged(State.LIVE, "x", host_s=math.nan)
+    back_event = unpack_event(json.dumps({**plain(to_wire(event)), "new": 1}))
+    assert isinstance(back_event, StateChanged)
     assert math.isnan(back_event.host_s) and back_event.state is State.LIVE
 
 
@@ -331,7 +333,8 @@ def test_what_is_damaged_is_written_anew_and_kept_as_it_was(
             assert recording.complete and recording.description == description(130.0)
             assert same_chunks(recording.chunks(), chunks)
             assert same_frames(recording.frames(), frames)
-            assert recording.events[-1].kind == "repaired"
+            last = recording.events[-1]
+            assert isinstance(last, Notice) and last.topic is Topic.REPAIR
         assert path.stat().st_mode & 0o777 == 0o600
         streams, _ = pyxdf.load_xdf(path)
         assert len(streams[0]["time_stamps"]) == sum(len(item.lead_mv) for item in chunks)

@@ -22,8 +22,9 @@ import pytest
 import pyxdf
 
 from streamer.core.errors import InputError
+from streamer.core.events import Beat, Event, Notice, RecordingStarted, State, StateChanged
 from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Event, Frame, State
+from streamer.core.stream import Chunk, Frame
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats.xdf import BOUNDARY_UUID, boundary
 from streamer.recording import recorder as recorder_module
@@ -203,7 +204,7 @@ def test_the_home_folder_s_name_is_not_in_the_file(tmp_path: Path, monkeypatch: 
 
 
 def test_a_session_without_a_sample_leaves_nothing(tmp_path: Path) -> None:
-    record(tmp_path, iter([Event("state", "connecting", state=State.CONNECTING)]), description())
+    record(tmp_path, iter([StateChanged(State.CONNECTING, "connecting")]), description())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -257,7 +258,7 @@ def test_a_disk_that_fills_is_told_of_10_minutes_ahead(tmp_path: Path) -> None:
         recorder._space.clear()
         for second in range(0, 30, 5):
             recorder._watch_disk(1000.0 + second, int(1e6 * (left_s - second)))
-        return [event.text for event in told if event.kind == "disk"]
+        return [event.text for event in told if isinstance(event, Notice)]
 
     assert watched(3600) == []
     (warning,) = watched(612)
@@ -277,7 +278,7 @@ def test_our_own_growth_is_reckoned_with_where_free_space_does_not_show_it(tmp_p
     for second in range(0, 30, 5):
         recorder._size += 5 * 40_000
         recorder._watch_disk(1000.0 + second, 20_000_000)  # a quota, say
-    assert [event.kind for event in told] == ["recording", "disk"]
+    assert [type(event) for event in told] == [RecordingStarted, Notice]
     recorder._size -= 30 * 40_000
     recorder.close()
 
@@ -287,7 +288,7 @@ def test_the_clock_s_thread_watches_the_disk(tmp_path: Path, monkeypatch: pytest
     free = iter(range(10**9, 0, -(10**7)))
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: SimpleNamespace(free=next(free, 0)))
     warned = threading.Event()
-    recorder = Recorder(tmp_path, {}, lambda event: warned.set() if event.kind == "disk" else None)
+    recorder = Recorder(tmp_path, {}, lambda event: warned.set() if isinstance(event, Notice) else None)
     recorder.open(description())
     assert warned.wait(20)
     recorder.close()
@@ -365,6 +366,7 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None
     script = f"""
         import resource, sys
         from pathlib import Path
+        from streamer.core.events import Failed
         from streamer.core.network.network import Network
         from streamer.recording.recorder import Recorder
         from tests.streamer.known_network import scaled_identity
@@ -379,7 +381,7 @@ def test_a_full_disk_ends_the_recording_and_nothing_else(tmp_path: Path) -> None
         report = session.run()
         assert list(report.failures) == ["recorder"], report
         assert keeper.leads_mv().shape == (12, 15000) and len(keeper.raw_mv()) == 30000
-        said = [e.text for e in keeper.got if getattr(e, "kind", "") == "failed"]
+        said = [event.text for event in keeper.of(Failed)]
         assert len(said) == 1 and "the disk is full" in said[0], said
         assert "monitor" not in report.dropped
     """
@@ -400,7 +402,7 @@ def test_who_is_stuck_for_10_s_costs_neither_recorder_nor_monitor_a_sample(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stuck: str
 ) -> None:
     # Ten seconds of a live stream, as many items, all at once.
-    what = [item for item in items(10) if not isinstance(item, Event)]
+    what = [item for item in items(10) if isinstance(item, Chunk | Frame)]
     chunks = [item for item in what if isinstance(item, Chunk)]
     frames = [item for item in what if isinstance(item, Frame)]
 
@@ -496,7 +498,7 @@ def test_hours_of_recording_take_no_more_memory(tmp_path: Path) -> None:
         recorder.frame(made)
         for event in watch.push(made):
             recorder.event(event)
-        recorder.event(Event("beat", "beat", float(second), at_s=float(second), value=60.0))
+        recorder.event(Beat(60.0, host_s=float(second), at_s=float(second)))
         if second % 3600 == 1800:
             taken.append(process.memory_info().rss)
     recorder.close()

@@ -5,10 +5,11 @@ import json
 import numpy as np
 import pytest
 
+from streamer.core.events import State, StateChanged
 from streamer.core.leads import LEADS, ORIGIN
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Event, State, StreamInfo
+from streamer.core.stream import Chunk, StreamInfo
 from streamer.session.description import SessionDescription
 from streamer.session.json_lines import JsonLines
 
@@ -21,7 +22,7 @@ def test_every_line_is_valid_json_and_together_they_are_the_stream(network: Netw
     sink.open(SessionDescription.of(info, network.spec, pipeline.latency))
     mv = np.random.default_rng(4).normal(0, 0.3, 1000).astype(np.float32)
     frames = [*pipeline.push(Chunk(0, mv[:400])), *pipeline.push(Chunk(600, mv[600:])), *pipeline.finish()]
-    sink.event(Event("state", "receiving samples", 1.0, State.LIVE))
+    sink.event(StateChanged(State.LIVE, "receiving samples", host_s=1.0))
     for frame in frames:
         sink.frame(frame)
     sink.close()

@@ -14,9 +14,10 @@ import pytest
 
 from devices.replay.pacing import Replay
 from devices.replay.synthetic import Synthetic
+from streamer.core.events import Event
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Event, Frame
+from streamer.core.stream import Chunk, Frame
 from streamer.core.vitals.vitals import Vitals
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session

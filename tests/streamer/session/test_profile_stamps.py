@@ -14,10 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.core.events import Event
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.signal.rate import RateConverter
-from streamer.core.stream import Chunk, Event, Frame, Stamps, StreamInfo
+from streamer.core.stream import Chunk, Frame, Stamps, StreamInfo
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session
 from tests.streamer.known_network import scaled_identity

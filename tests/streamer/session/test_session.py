@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from streamer.core.errors import InputError
+from streamer.core.events import Dropped, Event, Failed, Marker, State, StateChanged
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Event, Frame, State, StreamInfo
+from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.session import session as run_time
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session
@@ -129,7 +130,9 @@ def test_a_stuck_display_costs_a_recorder_nothing_and_is_told(network: Network) 
     items = chunks(3 * run_time.DEPTH[Overflow.DROP_OLDEST])
     recorder, window = Recorder(), Recorder("window")
     window.free.clear()
-    session = session_of(Listed(list(items)), network)
+    marked: list[Chunk | Event] = [*items]
+    marked[100:100] = [Marker("one"), Marker("other")]
+    session = session_of(Listed(marked), network)
     session.attach(recorder)
     session.attach(window, Overflow.DROP_OLDEST)
     session.start()
@@ -146,7 +149,8 @@ def test_a_stuck_display_costs_a_recorder_nothing_and_is_told(network: Network) 
     dropped = report.dropped["window"]
     assert dropped["Chunk"] + len(window.of(Chunk)) == len(items)
     assert dropped.get("Frame", 0) + len(window.of(Frame)) == len(recorder.of(Frame))
-    told = [event for event in recorder.of(Event) if event.kind == "dropped"]
+    assert dropped["Event"] >= 2 - len(window.of(Marker)) and set(dropped) <= {"Chunk", "Frame", "Event"}
+    told = recorder.of(Dropped)
     assert sum(event.count for event in told) == sum(dropped.values())
     assert "window" in told[0].text
 
@@ -204,10 +208,10 @@ def test_a_sink_that_raises_is_closed_and_told_once_and_the_others_go_on(network
     assert bad.closed == 1
     assert len(bad.got) == 17
     assert good.leads_mv().shape[1] == 1000
-    failed = [event for event in good.of(Event) if event.kind == "failed"]
+    failed = good.of(Failed)
     assert len(failed) == 1
-    assert "bad disk" in failed[0].text
-    assert "No space left" in failed[0].text
+    assert failed[0].part == "bad disk"
+    assert "No space left" in failed[0].why
     assert isinstance(report.failures["bad disk"], OSError)
 
 
@@ -306,7 +310,7 @@ def test_latency_is_told_by_stage_and_adds_up(network: Network) -> None:
 def test_the_status_line_counts_gaps_and_gives_events_their_own_line(network: Network) -> None:
     before, gone, after = chunks(3, 250)
     out = io.StringIO()
-    ended = Event("state", "the recording has ended", 0.0, State.ENDED)
+    ended = StateChanged(State.ENDED, "the recording has ended", host_s=0.0)
     session = session_of(Listed([before, after, ended]), network)
     session.attach(StatusLine(out, lambda: session.report().lost))
     session.run()

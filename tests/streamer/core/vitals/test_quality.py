@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from streamer.core.events import Event, Quality, QualityChanged
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.front_end import FrontEnd
-from streamer.core.stream import Chunk, Event, Frame, Placement, Quality, StreamInfo
+from streamer.core.stream import Chunk, Frame, Placement, StreamInfo
 from streamer.core.vitals.quality import FALL_S, RISE_S, Findings, LeadQuality
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats.wfdb_reader import Record
@@ -33,7 +34,7 @@ def judged(
 ) -> list[tuple[float, frozenset[Quality]]]:
     """When it changed, and what was wrong then."""
     events = told_of(lead_mv, rate_hz, filters, info)
-    return [(event.at_s, event.quality) for event in events if event.quality is not None]
+    return [(event.at_s, event.wrong) for event in events if isinstance(event, QualityChanged)]
 
 
 def told_of(
@@ -114,8 +115,8 @@ def test_a_dead_line_is_flat_within_5_seconds_and_a_slow_heart_is_not(filters):
 def test_pacing_spikes_put_the_model_out_of_its_range(filters):
     lead, rate_hz = lead_i(PACED)
     told = [event for event in told_of(lead, rate_hz, filters) if "pacing" in event.text]
-    assert told[0].quality is not None
-    assert Quality.OUT_OF_RANGE in told[0].quality
+    assert isinstance(told[0], QualityChanged)
+    assert Quality.OUT_OF_RANGE in told[0].wrong
 
 
 @pytest.mark.parametrize("seed", range(3))
