@@ -64,6 +64,7 @@ def test_every_folder_with_code_is_a_package_and_is_installed_as_typed(top: str)
 
 def test_the_version_is_said_once() -> None:
     assert mecg.__version__ == PROJECT["project"]["version"]
+    assert f"\nversion: {mecg.__version__}\n" in (ROOT / "CITATION.cff").read_text()
 
 
 @pytest.mark.parametrize(
