@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import math
-import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -201,8 +200,7 @@ class Panels:
         self.say(f"from here on {about.whose}; a session, and a recording, of its own" if changed else "")
 
     def _not_opened(self, wanted: SourceRequest, why: str) -> None:
-        # Commands have options where a window has fields; the source waits there for another try.
-        why = re.sub(r"choose( another)? with --lead NAME", "name a lead in Connect (O)", why)
+        # The source waits there for another try.
         self.say(f"{wanted.source} was not opened: {why}")
         self.connect_dialog.source_edit.setText(wanted.source)
         if self._bench.showing.inbox.closed:

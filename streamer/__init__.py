@@ -15,7 +15,7 @@ What is listed in ``__all__`` is the public interface; everything else may chang
 in seconds, rates in Hz.  Whatever a caller gets wrong raises an `InputError` of one line.
 
 Names are loaded when they are first used: all of them together take a second, most of it numba's and ONNX
-Runtime's, that ``mecg --version`` or a search for devices need not wait for.
+Runtime's, that a version's printing or a search for devices need not wait for.
 """
 
 import importlib

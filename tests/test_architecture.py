@@ -1,15 +1,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The house's rules, kept by tools: style, types, who may import whom, licences."""
 
+import ast
 import os
+import re
 import subprocess
 import sys
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import mecg
+from devices.registry import SCHEMES
 
 ROOT = Path(__file__).parent.parent
 BIN = Path(sys.executable).parent
@@ -82,3 +86,46 @@ def test_files_carry_their_licence(folder: str, licence: str) -> None:
 def test_the_licences_are_there_whole() -> None:
     assert "END OF TERMS AND CONDITIONS" in (ROOT / "LICENSE").read_text()
     assert "Permission is hereby granted" in (ROOT / "LICENSES" / "MIT.txt").read_text()
+
+
+def literals(*folders: str) -> Iterator[tuple[Path, ast.Constant]]:
+    for path in (path for folder in folders for path in (ROOT / folder).rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield path, node
+
+
+def test_no_string_of_a_library_or_of_the_window_names_an_option() -> None:
+    named = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, node in literals("streamer", "devices", "gui")
+        if re.search(r"--[a-z]", str(node.value))
+    ]
+    assert named == []
+
+
+def test_only_the_registry_lists_or_compares_schemes() -> None:
+    """Two in one collection are a list of them; a comparison with one decides what it can do."""
+    registry = ROOT / "devices" / "registry.py"
+
+    def schemes_in(*nodes: ast.expr | None) -> list[str]:
+        values = [node.value for node in nodes if isinstance(node, ast.Constant)]
+        return [str(value) for value in values if str(value).rstrip(":") in SCHEMES]
+
+    found = []
+    for path in (
+        path for top in ("streamer", "devices", "gui", "mecg") for path in (ROOT / top).rglob("*.py")
+    ):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))) if path != registry else ():
+            listed = isinstance(node, ast.Tuple | ast.List | ast.Set) and len(schemes_in(*node.elts)) > 1
+            listed |= isinstance(node, ast.Dict) and len(schemes_in(*node.keys)) > 1
+            compared = isinstance(node, ast.Compare) and schemes_in(node.left, *node.comparators)
+            asked = (
+                isinstance(node, ast.Call)
+                and isinstance(node.func, ast.Attribute)
+                and node.func.attr == "startswith"
+                and schemes_in(*node.args)
+            )
+            if listed or compared or asked:
+                found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    assert found == []

@@ -39,7 +39,7 @@ from devices.bluetooth.gatt import BadFrameError
 from devices.live.feed import Feed, Timeouts
 from devices.live.timeline import Timeline
 from devices.replay.pacing import AS_RECORDED, Replay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Battery, Contact, Dropped, Event, Notice, SensorRate, State, Topic
 from streamer.core.leads import canonical_lead
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
@@ -252,7 +252,9 @@ class BleSource:
         patience: Timeouts | None = None,
     ) -> None:
         if canonical_lead(lead or "I") != "I":
-            raise InputError(f"{sensor.scheme}: has one lead only, no {lead!r}; leave out --lead")
+            raise InputError(
+                f"{sensor.scheme}: has one lead only, no {lead!r}", Field.LEAD, choices=("I",), leave_out=True
+            )
         replay.refuse(f"{sensor.scheme}:")
         self._sensor = sensor
         self._wanted = wanted.strip()

@@ -135,8 +135,8 @@ class Movesense:
     find_advice = "wear it, or touch both its studs: it sleeps without contact to skin"
     placement_notes: tuple[str, ...] = (
         "A Movesense on a chest strap is a chest lead, not Lead I.  For Lead I wire its two studs to "
-        "electrodes on the left and right arm, wrist or shoulder, and say --placement arms.",
-        "Check its polarity: in Lead I, P and R point up; where they point down, say --invert.",
+        "electrodes on the left and right arm, wrist or shoulder, and state that they are on the arms.",
+        "Check its polarity: in Lead I, P and R point up; if they point down, turn it.",
     )
 
     def __init__(self, rate_hz: int = 250) -> None:

@@ -170,9 +170,9 @@ class PolarH10:
     placement_notes: tuple[str, ...] = (
         "A Polar H10 on its strap is a chest lead, not Lead I.  For Lead I take the sensor off the strap, "
         "wire its two snaps to wet electrodes on the left and right arm, wrist or shoulder, "
-        "and say --placement arms.",
+        "and state that they are on the arms.",
         "Polar does not say which of its snaps is positive: in Lead I, P and R point up; "
-        "where they point down, say --invert.",
+        "if they point down, turn the polarity.",
     )
 
     def __init__(self) -> None:

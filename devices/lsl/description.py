@@ -17,7 +17,7 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Placement
@@ -224,8 +224,8 @@ def choose(about: About, lead: str | None, placement: Placement) -> Choice:
             + (
                 "taken as Lead I, since the electrodes are on the arms."
                 if known
-                else "it is not taken as Lead I, and every reconstructed lead is marked so; where the "
-                "electrodes are on both arms, say --placement arms."
+                else "it is not taken as Lead I, and every reconstructed lead is marked so; if the "
+                "electrodes are on both arms, state that."
             )
         )
     elif meant != "I":
@@ -251,7 +251,7 @@ def _column(about: About, lead: str | None) -> int:
             if (wanted is not None and meant[i] == wanted) or label.casefold() == lead.strip().casefold():
                 return i
         raise InputError(
-            f"{about} has no channel {show(lead)}, only {listed(labels)}; choose with --lead NAME"
+            f"{about} has no channel {show(lead)}, only {listed(labels)}", Field.LEAD, choices=_shown(labels)
         )
     if "I" in meant:
         return meant.index("I")
@@ -261,11 +261,19 @@ def _column(about: About, lead: str | None) -> int:
     if len(likely) == 1 and meant[likely[0]] is None:
         return likely[0]
     if not likely:
-        raise InputError(f"{about} has no ECG channel, only {listed(labels)}; choose one with --lead NAME")
-    names = listed([labels[i] for i in likely])
+        raise InputError(
+            f"{about} has no ECG channel, only {listed(labels)}", Field.LEAD, choices=_shown(labels)
+        )
+    likely_labels = [labels[i] for i in likely]
+    why = f"several ECG channels, {listed(likely_labels)}, none labelled I"
     if any(meant[i] is not None for i in likely):
-        raise InputError(f"{about} has no Lead I, only {names}; choose with --lead NAME")
-    raise InputError(f"{about} has several ECG channels, {names}, none labelled I; choose with --lead NAME")
+        why = f"no Lead I, only {listed(likely_labels)}"
+    raise InputError(f"{about} has {why}", Field.LEAD, choices=_shown(likely_labels))
+
+
+def _shown(labels: list[str]) -> list[str]:
+    """Labels come from the network: no control characters for a terminal."""
+    return [show(label)[1:-1] for label in labels]
 
 
 def refuse_rate(about: About, rate_hz: float) -> None:
@@ -304,7 +312,9 @@ def _mv_per_step(about: About, channel: Channel) -> tuple[float, str]:
         )
     if unit:
         raise InputError(
-            f"{label} of the {about} is in {show(channel.unit)}, no voltage; choose another with --lead NAME"
+            f"{label} of the {about} is in {show(channel.unit)}, no voltage",
+            Field.LEAD,
+            choices=_shown([other.label for other in about.channels if other is not channel]),
         )
     if about.format.startswith("int"):
         raise InputError(

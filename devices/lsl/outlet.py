@@ -58,7 +58,7 @@ class LslOutlet:
 
     def __init__(self, name: str) -> None:
         if not name.strip():
-            raise InputError("an LSL stream needs a name: --lsl-out NAME")
+            raise InputError("an LSL stream needs a name, such as mecg")
         self._stream_name = name
         self._ecg: Any = None
         self._events: Any = None
@@ -154,7 +154,7 @@ class LslSender:
 
     def __init__(self, name: str, info: StreamInfo) -> None:
         if not name.strip():
-            raise InputError("an LSL stream needs a name: --lsl NAME")
+            raise InputError("an LSL stream needs a name, such as mecg")
         lsl = load_pylsl()
         self._rate_hz = info.rate_hz
         channel = _Channel(info.lead, "measured")

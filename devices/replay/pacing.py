@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event, Notice, SamplesLost, State, StateChanged, Topic
 from streamer.core.stream import Chunk, Samples
 
@@ -108,8 +108,8 @@ class Replay:
         length = samples - round(self.start_s * rate_hz)
         if length <= 0:
             raise InputError(
-                f"it ends after {samples / rate_hz:.1f} s, before the start at {self.start_s:g} s; "
-                "choose an earlier one with --start"
+                f"it ends after {samples / rate_hz:.1f} s, before the start at {self.start_s:g} s",
+                Field.START,
             )
         return length
 
@@ -122,7 +122,7 @@ class Replay:
             Anything but as it comes was asked for.
         """
         if self != AS_RECORDED:
-            raise InputError(f"{live} is live; leave out --speed, --start, --loop and --drop")
+            raise InputError(f"{live} is live", Field.REPLAY, leave_out=True)
 
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user: what is not played as it was recorded."""

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import (
     Alarm,
     AlarmsSilenced,
@@ -112,7 +112,10 @@ class SessionReplay:
             raise InputError(f"the session {recording.shown} holds no samples")
         if self._lead is not None and not _same_lead(self._lead, then.lead):
             raise InputError(
-                f"the session {recording.shown} holds lead {then.lead}, no {self._lead!r}; leave out --lead"
+                f"the session {recording.shown} holds lead {then.lead}, no {self._lead!r}",
+                Field.LEAD,
+                choices=(then.lead,),
+                leave_out=True,
             )
         length = self.replay.length(then.rate_hz, recording.raw_stop)
         placement = then.placement if self._placement is Placement.UNSTATED else self._placement

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
 from streamer.core.leads import LEADS
 from streamer.core.signal.rate import SOURCE_HZ
@@ -78,18 +78,24 @@ class WfdbReplay:
             )
         row = record.row(self._lead or "I")
         if row is None:
-            listed = ", ".join(show(label)[1:-1] for label in record.names[:24])
+            listed = [show(label)[1:-1] for label in record.names[:24]]
             raise InputError(
-                f"{name} has no lead {show(self._lead or 'I')}, only {listed}; choose with --lead NAME"
+                f"{name} has no lead {show(self._lead or 'I')}, only {', '.join(listed)}",
+                Field.LEAD,
+                choices=listed,
             )
         signal = record.signals[row]
         label = show(signal.name)[1:-1]
         if signal.steps_per_mv is None:
             raise InputError(
-                f"lead {label} of {name} is in {show(signal.units)}, no voltage; choose with --lead NAME"
+                f"lead {label} of {name} is in {show(signal.units)}, no voltage",
+                Field.LEAD,
+                choices=_others(record, row),
             )
         if not _any_valid(record, row):
-            raise InputError(f"lead {label} of {name} holds no valid sample; choose another with --lead NAME")
+            raise InputError(
+                f"lead {label} of {name} holds no valid sample", Field.LEAD, choices=_others(record, row)
+            )
         length = self._replay.length(rate_hz, record.samples)
         leads = [s.lead if s.steps_per_mv is not None else None for s in record.signals]
         reference = {LEADS.index(lead): i for i, lead in reversed(list(enumerate(leads))) if lead is not None}
@@ -183,6 +189,12 @@ class WfdbReplay:
         reference = np.full((len(LEADS), signals.shape[1]), np.nan, np.float32)
         reference[list(self._reference)] = signals[list(self._reference.values())]
         return reference
+
+
+def _others(record: Record, row: int) -> list[str]:
+    """The voltages beside a row, as the user may name them."""
+    signals = [signal for i, signal in enumerate(record.signals) if i != row]
+    return [show(signal.name)[1:-1] for signal in signals if signal.steps_per_mv is not None][:24]
 
 
 def _any_valid(record: Record, row: int) -> bool:

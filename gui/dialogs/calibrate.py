@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +25,9 @@ from PyQt6.QtWidgets import (
 from gui.controller import GENERIC, CalibrationPreview, CalibrationPreviews
 from gui.dialogs.before_after import BeforeAfter
 from gui.dialogs.file_drop import FileDrop
+from gui.error_text import sentence
 from gui.theme import Theme, dialog_style
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 
 FILTER = "12-lead records and calibrations (*.hea *.dat *.npz);;All files (*)"
 ASK = (
@@ -174,7 +174,9 @@ class CalibrateDialog(QDialog):
             try:
                 news.tried.emit(work(), "")
             except (InputError, OSError) as error:
-                news.tried.emit(None, " ".join(str(error).split()))
+                # A record's lead cannot be chosen here.
+                about_lead = isinstance(error, InputError) and error.field is Field.LEAD
+                news.tried.emit(None, " ".join(str(error).split()) if about_lead else sentence(error))
 
         threading.Thread(target=learn, name="learning a person", daemon=True).start()
 
@@ -183,8 +185,7 @@ class CalibrateDialog(QDialog):
             return
         self._busy = False
         if trial is None:
-            # A command has options where this has none.
-            self._say(re.sub(r"; choose( another)? with --lead NAME", "", why), warning=True)
+            self._say(why, warning=True)
         else:
             self._show_trial(trial)
         self._enable()
@@ -208,7 +209,7 @@ class CalibrateDialog(QDialog):
         self.used.emit(person)
 
     def ask_where(self) -> None:
-        """Save the calibration for `mecg monitor --calibration`, and for another day."""
+        """Save the calibration, for `mecg monitor` and for another day."""
         trial = self.picture.trial
         if trial is None:
             return

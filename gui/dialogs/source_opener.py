@@ -9,6 +9,7 @@ from collections.abc import Callable
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from gui.controller import RunningSession, SessionController, SourceRequest
+from gui.error_text import sentence
 from streamer.core.errors import InputError
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0)
@@ -80,7 +81,7 @@ class SourceSwitch(QObject):
         try:
             self._done.emit(wanted, self._bench.open(wanted), "")
         except (InputError, OSError) as error:
-            self._done.emit(wanted, None, " ".join(str(error).split()))
+            self._done.emit(wanted, None, sentence(error))
 
     def _end(self, wanted: SourceRequest, showing: RunningSession | None, why: str) -> None:
         self._running = False

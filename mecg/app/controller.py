@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from devices.bluetooth.scan import scan_ble
 from devices.lsl.inlet import scan_lsl
-from devices.registry import parse_source
+from devices.registry import is_live, is_session
 from devices.replay.pacing import AS_RECORDED, Replay
 from gui.controller import OnScan, Person, Player, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
@@ -42,9 +42,6 @@ SCAN_S = {"ble": 3.0, "lsl": 1.0}
 
 LEAD_IN_S = 10.0
 """A screen full: what lies before the place to which a person went."""
-
-LIVE = ("lsl", "polar", "movesense")
-"""Nobody can ask these for a sample again: they take no start and no speed."""
 
 
 class Controller:
@@ -147,10 +144,9 @@ class Controller:
 
     def _args_for(self, wanted: SourceRequest) -> argparse.Namespace:
         """The command line that would have opened this."""
-        scheme, _ = parse_source(wanted.source)
         # What the command line says of a person or a recording holds for no other.
         given = wanted.source == self._first[0].source
-        live = scheme in LIVE
+        live = is_live(wanted.source)
         changed = {
             "source": wanted.source,
             "lead": wanted.lead,
@@ -161,7 +157,7 @@ class Controller:
             "loop": self._args.loop and given,
             "drop": self._args.drop if given else None,
             "calibration": self._args.calibration if given and wanted.person is None else None,
-            "as_recorded": self._args.as_recorded and scheme == "session",
+            "as_recorded": self._args.as_recorded and is_session(wanted.source),
         }
         return argparse.Namespace(**(vars(self._args) | changed))
 
@@ -238,7 +234,7 @@ class Controller:
                 try:
                     seen = scan(SCAN_S[kind])
                 except InputError as error:
-                    problem = " ".join(str(error).split())
+                    problem = error.line
                 if not stopping.is_set():
                     found(kind, seen, problem)
                 if problem:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from devices.registry import parse_source
+from devices.registry import parse_source, record_of
 from devices.replay.pacing import AS_RECORDED, Replay
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.interrupt import deferred
@@ -52,8 +52,7 @@ def recorded(text: str, invert: bool, placement: str | None) -> tuple[StreamInfo
         Where it cannot be read, or holds no Lead I.
     """
     source = _source(text, invert=invert, placement=placement)
-    live = parse_source(text)[0] != "wfdb"
-    part = FirstSeconds(source, LIVE_S if live else FILE_S)
+    part = FirstSeconds(source, LIVE_S if record_of(text) is None else FILE_S)
     info = part.open()
     if not info.is_lead_i:
         part.stop()
@@ -118,7 +117,7 @@ def _source(
     text: str, *, lead: str | None = None, invert: bool = False, placement: str | None = None
 ) -> Source:
     """A source, a file's as fast as it can be read."""
-    replay = Replay(speed=inf) if parse_source(text)[0] == "wfdb" else AS_RECORDED
+    replay = AS_RECORDED if record_of(text) is None else Replay(speed=inf)
     return source_of(text, lead=lead, invert=invert, placement=placement, replay=replay)
 
 
@@ -172,9 +171,8 @@ def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
 
     A sensor that has but one lead calls it the same wherever it is held, so that one is taken.
     """
-    scheme, rest = parse_source(text)
-    label = lead
-    if scheme == "wfdb" and (record := Record(rest)).row(lead) is None:
+    path, label = record_of(text), lead
+    if path is not None and (record := Record(path)).row(lead) is None:
         if len(record.signals) > 1:
             raise _no_such(lead, text, f"only {', '.join(show(name)[1:-1] for name in record.names[:24])}")
         label = record.names[0]
@@ -183,7 +181,7 @@ def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
         part = FirstSeconds(_source(text, lead=label), LIVE_S)
         info = part.open()
     except InputError:
-        if scheme == "wfdb":
+        if path is not None:
             raise
         part = FirstSeconds(_source(text), LIVE_S)
         info, elsewhere = part.open(), True
@@ -206,18 +204,17 @@ def _no_such(lead: str, text: str, has: str) -> InputError:
 
 def name_of(text: str) -> str:
     """A source's name without the folders that it lies in."""
+    path = record_of(text)
     scheme, rest = parse_source(text)
-    name = Path(rest).name if scheme == "wfdb" else f"{scheme}:{rest.partition('?')[0]}"
+    name = f"{scheme}:{rest.partition('?')[0]}" if path is None else path.name
     return "".join(c for c in name if c.isprintable())[:100]
 
 
 def _date(text: str) -> str:
     """Of the record, as its header states it; else today's."""
-    scheme, rest = parse_source(text)
-    if scheme == "wfdb":
-        header = (
-            Path(rest).with_suffix(".hea") if Path(rest).suffix in (".dat", ".hea") else Path(f"{rest}.hea")
-        )
+    path = record_of(text)
+    if path is not None:
+        header = path.with_suffix(".hea") if path.suffix in (".dat", ".hea") else Path(f"{path}.hea")
         try:
             stated = re.search(
                 r"\b(\d{2})/(\d{2})/(\d{4})\b", header.read_text("utf-8", "replace").split("\n")[0]

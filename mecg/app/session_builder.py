@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from devices.lsl.outlet import LslOutlet
-from devices.registry import open_source
+from devices.registry import open_source, wfdb_source
 from devices.replay.pacing import AS_RECORDED, Drop, Replay
 from devices.replay.session import SessionReplay
 from mecg import __version__
@@ -22,6 +22,7 @@ from mecg.app.interrupt import deferred
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.errors import InputError
+from streamer.core.leads import canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import Chunk, Placement, StreamInfo
@@ -61,7 +62,7 @@ def source_of(
     if text is None:
         if not BUNDLED_RECORDING.with_suffix(".hea").exists():
             raise InputError("this installation has no bundled recordings: name a SOURCE")
-        text = f"wfdb:{_from_here(BUNDLED_RECORDING)}"
+        text = wfdb_source(_from_here(BUNDLED_RECORDING))
         print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
     where = Placement(placement) if placement else Placement.UNSTATED
     return open_source(text, lead=lead, invert=invert, placement=where, replay=replay)
@@ -205,6 +206,11 @@ def say_notes(info: StreamInfo) -> None:
     """Tell the user what the source has chosen, on stderr."""
     for note in info.notes:
         print(note, file=sys.stderr)
+    if info.live and not info.is_lead_i and canonical_lead(info.lead) is None:
+        print(
+            "State electrodes on both arms with --placement arms; turn the polarity with --invert.",
+            file=sys.stderr,
+        )
 
 
 def raise_failure(report: SessionReport) -> None:

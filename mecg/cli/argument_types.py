@@ -7,6 +7,7 @@ import argparse
 import math
 from pathlib import Path
 
+from devices.registry import is_a_source
 from streamer.model_files import LATENCIES, bundled_model
 
 
@@ -50,16 +51,6 @@ def folder(text: str) -> Path:
     if is_a_source(text) or Path(text).is_file() or Path(f"{text}.hea").is_file():
         raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --record")
     return Path(text)
-
-
-def is_a_source(text: str) -> bool:
-    """Whether a text begins with a known scheme."""
-    return text.partition(":")[0].lower() in ("wfdb", "synthetic", "lsl", "polar", "movesense", "session")
-
-
-def session(text: str) -> str:
-    """A session's file as a SOURCE."""
-    return text if text.startswith("session:") else f"session:{text}"
 
 
 def speed(text: str) -> float:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 
 from devices.bluetooth.scan import scan_ble
 from devices.lsl.inlet import scan_lsl
+from mecg.cli.exit_codes import error_line
 from streamer.core.errors import InputError
 from streamer.session.source import ScanResult
 
@@ -50,7 +51,7 @@ def run(args: argparse.Namespace) -> int:
         try:
             found += scan.result()
         except InputError as error:
-            print(" ".join(str(error).split()), file=sys.stderr)
+            print(error_line(error), file=sys.stderr)
     if args.json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1))
     elif found:

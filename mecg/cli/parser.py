@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from devices.registry import session_source
 from mecg import __version__
 from mecg.cli.argument_types import (
     count,
@@ -18,7 +19,6 @@ from mecg.cli.argument_types import (
     latency,
     names,
     positive,
-    session,
     speed,
     stream_name,
 )
@@ -147,7 +147,7 @@ def build_parser() -> argparse.ArgumentParser:
     repair.add_argument("file", type=Path, metavar="FILE", help="a session's file")
 
     review = commands.add_parser("review", help="a recorded session in the window, as it was")
-    review.add_argument("source", type=session, metavar="SESSION", help="a session's file")
+    review.add_argument("source", type=session_source, metavar="SESSION", help="a session's file")
     review.add_argument("--speed", type=speed, default=1.0, metavar="X|max", help="1 is real time (1)")
     review.add_argument("--start", type=from_zero, default=0.0, metavar="SECONDS", help="where to begin (0)")
     _add_window(review)

@@ -14,12 +14,13 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from devices.registry import parse_source
+from devices.registry import record_of
 from devices.replay.pacing import Replay
 from devices.replay.wfdb import WfdbReplay
 from mecg.app.interrupt import deferred
 from mecg.app.models import network_of
 from mecg.app.session_builder import personal_of, words_of
+from mecg.cli.exit_codes import error_line
 from mecg.cli.progress_bar import Bar
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
@@ -174,7 +175,7 @@ def _outcome(
     try:
         return Outcome(path, True, reconstruct(path, network, job, advance_and_count, stopped))
     except InputError as error:
-        return Outcome(path, False, str(error))
+        return Outcome(path, False, error_line(error))
     except OSError as error:
         return Outcome(path, False, f"{error.filename or path}: {error.strerror or error}")
     finally:
@@ -227,10 +228,9 @@ def _in_process(path: Path, job: Job) -> Outcome:
 
 
 def _path_of(text: str) -> Path:
-    scheme, rest = parse_source(text)
-    if scheme != "wfdb":
+    path = record_of(text)
+    if path is None:
         raise InputError(f"{text} is no recording: name a WFDB record")
-    path = Path(rest)
     return path.with_suffix("") if path.suffix.lower() in (".hea", ".dat") else path
 
 

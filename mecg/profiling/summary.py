@@ -9,6 +9,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
+from devices.registry import is_radio
 from mecg import __version__
 from mecg.profiling.clock_offset import Delay
 from mecg.profiling.collector import LatencyCollector
@@ -17,10 +18,6 @@ from mecg.profiling.resources import ResourceMonitor
 from streamer.core.events import Dropped, Event
 from streamer.session.description import algorithmic_ms
 from streamer.session.session import SessionReport
-
-RADIO = ("polar", "movesense")
-"""Sources whose clock cannot be compared with ours: the least delay on the way stays unseen."""
-
 
 _ABSOLUTE = "absolute: stamps are on a clock that this machine can read"
 
@@ -37,7 +34,7 @@ def summarise(
     """Everything that was measured, as plain JSON types: docs/profile.md."""
     about, stream = report.description, report.description.stream
     blocks = watched.blocks.all
-    radio = stream.source.partition(":")[0] in RADIO
+    radio = is_radio(stream.source)
     seconds = max(watched.seconds, 1e-9)
     return {
         "format": FORMAT,

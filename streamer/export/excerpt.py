@@ -11,7 +11,7 @@ from math import ceil, inf, isfinite, nan
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import UNTRUSTED, Drift, Event, QualityChanged, SamplesLost
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.stream import Frame, Samples
@@ -178,8 +178,9 @@ class Excerpt:
             )
         if stop - first > LONGEST:
             raise InputError(
-                f"{(stop - first) / about.rate_hz / 3600:.0f} h are too long for one file: "
-                f"choose --start and --end with at most {LONGEST / about.rate_hz / 3600:.0f} h between them"
+                f"{(stop - first) / about.rate_hz / 3600:.0f} h are too long for one file, "
+                f"which holds {LONGEST / about.rate_hz / 3600:.0f} h at most",
+                Field.SPAN,
             )
         mv = np.empty((len(rows), stop - first), np.float32)
         missing, settling = np.empty(stop - first, np.bool_), np.empty(stop - first, np.bool_)

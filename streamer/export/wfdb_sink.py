@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
 from streamer.core.leads import PREDICTED, twelve_from_eight
 from streamer.core.signal.rate import RateConverter, Run
@@ -235,7 +235,7 @@ class WfdbSink:
         paths = [self._folder / f"{band_name(self._record)}{end}" for end in (".hea", ".dat")]
         stale = [path for path in paths if path.exists()]
         if stale and not self._force:
-            raise InputError(f"{stale[0]} exists: choose another --out, or overwrite it with --force")
+            raise InputError(f"{stale[0]} exists", Field.OUTPUT)
         return stale
 
     def _finish(self) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, PREDICTED
 from streamer.core.stream import Samples
 
@@ -179,7 +179,7 @@ class WfdbWriter:
     def _refuse_existing(self) -> None:
         for path in (self.header, self._signal):
             if path.exists() and not self._force:
-                raise InputError(f"{path} exists: choose another --out, or overwrite it with --force")
+                raise InputError(f"{path} exists", Field.OUTPUT)
 
     def _header_text(self, comments: Sequence[str]) -> str:
         lines = [f"{self.header.stem} {len(self._signals)} {self._rate_hz:.12g} {self.samples}"]

@@ -16,7 +16,7 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event, Notice, RecordingStarted, Topic
 from streamer.core.stream import Chunk, Frame
 from streamer.recording.encoding import NEW_FILE, Encoder, claim, file_name
@@ -224,9 +224,7 @@ class Recorder:
                 unix_s += 1e-3
 
     def _refusal(self, error: OSError) -> InputError:
-        return InputError(
-            f"nothing can be recorded in {self._folder} ({error.strerror}); choose another with --record DIR"
-        )
+        return InputError(f"nothing can be recorded in {self._folder} ({error.strerror})", Field.RECORDINGS)
 
     def _sync_folder(self) -> None:
         """The new name on the disk too."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from gui.controller import GENERIC, CalibrationPreview, OnScan, Person, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
 from streamer.core.network.latency import LatencyBudget
 from streamer.core.stream import StreamInfo
@@ -95,6 +95,7 @@ class ATrials:
     trial: CalibrationPreview = field(default_factory=a_trial)
     why_not: str = ""
     refuse: str = ""
+    refuse_field: Field | None = None
     asked: list[Path | None] = field(default_factory=list)
     saved: list[tuple[Person, Path]] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
@@ -115,7 +116,7 @@ class ATrials:
         self.asked.append(path)
         self.hold.wait(10)
         if self.refuse:
-            raise InputError(self.refuse)
+            raise InputError(self.refuse, self.refuse_field)
         return self.trial
 
     def save(self, person: Person, path: Path) -> None:
@@ -130,6 +131,7 @@ class ABench:
     limits: list[Limits] = field(default_factory=list)
     opened: list[SourceRequest] = field(default_factory=list)
     refuse: str = ""
+    refuse_field: Field | None = None
     players: bool = True
     hold: threading.Event = field(default_factory=threading.Event)
     trials: ATrials = field(default_factory=ATrials)
@@ -156,7 +158,7 @@ class ABench:
         self.opened.append(wanted)
         self.hold.wait(10)
         if self.refuse:
-            raise InputError(self.refuse)
+            raise InputError(self.refuse, self.refuse_field)
         self._showing = self._show(wanted)
         return self._showing
 

@@ -18,6 +18,7 @@ from gui.controller import SourceRequest
 from gui.main_panels import Panels
 from gui.settings import Settings
 from gui.window import MonitorWindow
+from streamer.core.errors import Field
 from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, Event
 from streamer.core.stream import Frame
 from streamer.core.vitals.vitals import Limits
@@ -166,7 +167,7 @@ def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -
 
 
 def test_a_lead_that_is_missing_can_be_named_in_the_dialog(rig: Rig) -> None:
-    rig.bench.refuse = "'100' has no lead 'I', only MLII, V5; choose with --lead NAME"
+    rig.bench.refuse, rig.bench.refuse_field = "'100' has no lead 'I', only MLII, V5", Field.LEAD
     rig.panels.open(SourceRequest("wfdb:/r/100"))
     rig.qtbot.waitUntil(lambda: "only MLII, V5; name a lead in Connect (O)" in rig.panels.notice.toolTip())
     rig.bench.refuse = ""

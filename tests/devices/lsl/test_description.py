@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from devices.lsl.description import About, choose, mv_by_size, rate_of, stamps_are_exact
 from devices.lsl.inlet import predicate_of
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS
 from streamer.core.stream import Placement
 
@@ -122,7 +122,7 @@ def test_one_channel_that_says_only_ecg_is_taken_and_is_lead_i_only_on_the_arms(
         unstated, arms, chest = (choose(stream, None, p) for p in (UNSTATED, ARMS, CHEST))
         assert unstated.column == len(stream.channels) - 1
         assert (unstated.is_lead_i, arms.is_lead_i, chest.is_lead_i) == (False, True, False)
-        assert any("--placement arms" in note for note in unstated.notes)
+        assert any("on both arms, state that" in note for note in unstated.notes)
         assert any("electrodes are on the arms" in note for note in arms.notes)
     assert not choose(about("I"), None, CHEST).is_lead_i
 
@@ -130,8 +130,8 @@ def test_one_channel_that_says_only_ecg_is_taken_and_is_lead_i_only_on_the_arms(
 @pytest.mark.parametrize(
     ("stream", "said"),
     [
-        (about("Fp1", "Fp2", kind="EEG"), "has no ECG channel, only Fp1, Fp2; choose one with --lead"),
-        (about("II", "V1"), "has no Lead I, only II, V1; choose with --lead"),
+        (about("Fp1", "Fp2", kind="EEG"), "has no ECG channel, only Fp1, Fp2"),
+        (about("II", "V1"), "has no Lead I, only II, V1"),
         (about("II"), "has no Lead I, only II"),
         (about("ECG left", "ECG right"), "several ECG channels, ECG left, ECG right, none labelled I"),
         (about(count=3), "several ECG channels, channel 1, channel 2, channel 3"),
@@ -153,8 +153,9 @@ def test_any_channel_can_be_asked_for() -> None:
     assert choose(stream, "Lead V5", UNSTATED).column == 1
     assert choose(stream, "channel 3", UNSTATED).column == 2
     assert not choose(stream, "V5", ARMS).is_lead_i
-    with pytest.raises(InputError, match="has no channel 'V6', only Fp1, v5, channel 3; choose with --lead"):
+    with pytest.raises(InputError, match="has no channel 'V6', only Fp1, v5, channel 3") as caught:
         choose(stream, "V6", UNSTATED)
+    assert (caught.value.field, caught.value.choices) == (Field.LEAD, ("Fp1", "v5", "channel 3"))
 
 
 def test_a_device_says_its_name() -> None:

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from gui.controller import GENERIC, Person
 from gui.dialogs.calibrate import CalibrateDialog
 from gui.theme import DARK, LIGHT
+from streamer.core.errors import Field
 from tests.gui.a_controller import ATrials, a_trial
 from tests.gui.test_main_panels import Rig as Window
 from tests.gui.test_main_panels import drop
@@ -125,7 +126,7 @@ def test_a_file_is_chosen_or_dropped(rig: Rig, monkeypatch: pytest.MonkeyPatch, 
 
 def test_what_is_refused_is_told_and_leaves_what_was_there(rig: Rig) -> None:
     rig.learn()
-    rig.trials.refuse = "'100' has no lead 'I', only MLII, V5; choose with --lead NAME"
+    rig.trials.refuse, rig.trials.refuse_field = "'100' has no lead 'I', only MLII, V5", Field.LEAD
     rig.dialog.open_file("/r/100.hea")
     rig.qtbot.waitUntil(lambda: not rig.dialog._busy)
     assert rig.dialog.status.text() == "'100' has no lead 'I', only MLII, V5"
