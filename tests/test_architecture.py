@@ -66,6 +66,34 @@ def test_every_folder_with_code_is_a_package_and_is_installed_as_typed(top: str)
     assert "py.typed" in PROJECT["tool"]["setuptools"]["package-data"]["*"]
 
 
+def test_runs_of_a_mask_are_found_in_one_place() -> None:
+    finds_edges = re.compile(r"diff\([^()]*(\([^()]*\))?[^()]*prepend=False")
+    found = [
+        str(path.relative_to(ROOT))
+        for top in ("streamer", "devices", "gui", "mecg", "training")
+        for path in (ROOT / top).rglob("*.py")
+        if finds_edges.search(path.read_text("utf-8"))
+    ]
+    assert found == ["streamer/core/signal/runs.py"]
+
+
+def test_no_module_imports_itself_by_way_of_others() -> None:
+    """Imports inside functions count: they would hide a circle, not open it."""
+    imports: dict[str, set[str]] = {}
+    for path in (p for top in ("streamer", "devices", "gui", "mecg") for p in (ROOT / top).rglob("*.py")):
+        if path.name == "__init__.py":  # it offers what lies below it
+            continue
+        said: set[str] = set()
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.ImportFrom) and node.module:
+                said |= {node.module, *(f"{node.module}.{name.name}" for name in node.names)}
+            elif isinstance(node, ast.Import):
+                said |= {name.name for name in node.names}
+        imports[".".join(path.relative_to(ROOT).with_suffix("").parts)] = said
+    graph = {module: said & imports.keys() for module, said in imports.items()}
+    tuple(graphlib.TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
+
+
 def test_the_version_is_said_once() -> None:
     assert mecg.__version__ == PROJECT["project"]["version"]
     assert f"\nversion: {mecg.__version__}\n" in (ROOT / "CITATION.cff").read_text()

@@ -39,6 +39,7 @@ from streamer.core.events import (
     Unrecognized,
 )
 from streamer.core.leads import canonical_lead
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
 from streamer.recording.reader import Recording
 
@@ -166,7 +167,7 @@ class SessionReplay:
                 if at >= 0:
                     at_s = event.at_s - origin / rate_hz
                     yield dataclasses.replace(event, host_s=self._clock(), at_s=at_s)
-            for first, last in _runs(self._there(item.start, item.stop)):
+            for first, last in true_runs(self._there(item.start, item.stop)):
                 start = item.start + first
                 if expected is not None and start > expected and self.replay.drop is None:
                     yield self._lost(start - expected, rate_hz)
@@ -219,8 +220,3 @@ def is_told_again(event: Event) -> bool:
 def _same_lead(asked: str, recorded: str) -> bool:
     lead = canonical_lead(asked)
     return asked == recorded or (lead is not None and lead == canonical_lead(recorded))
-
-
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

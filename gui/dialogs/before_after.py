@@ -15,9 +15,10 @@ from gui.controller import CalibrationPreview
 from gui.panels.header import RESEARCH_USE
 from gui.paper.geometry import BASELINE, GAINS_MM_PER_MV, Layout, Panel, Scale, lay_out, shown_s
 from gui.paper.grid import Words, draw_ground, label
-from gui.paper.trace_strip import polygon, runs
+from gui.paper.trace_strip import polygon
 from gui.theme import LIGHT, Theme
 from streamer.core.leads import LEADS
+from streamer.core.signal.runs import true_runs
 
 LAYOUT = Layout((LEADS[:3], LEADS[3:6], LEADS[6:9], LEADS[9:]))
 """As the monitor's 3x4, each panel the same stretch of time."""
@@ -113,7 +114,7 @@ def _draw_panel(
     for leads_mv, pen, strokes in lines:
         painter.setPen(pen)
         y = panel.baseline - leads_mv[k, first:stop].astype(np.float64) * scale.px_per_mv
-        for a, b in runs(np.isfinite(y)):
+        for a, b in true_runs(np.isfinite(y)):
             for offset in strokes:
                 painter.drawPolyline(polygon(x[a:b], y[a:b] + offset))
     painter.setClipping(False)

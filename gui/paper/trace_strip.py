@@ -24,6 +24,7 @@ from gui.signal.history import History, Mark
 from gui.signal.trace_buffer import envelope
 from gui.theme import Theme
 from streamer.core.leads import LEADS
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Samples
 
 SEAM = 3
@@ -248,7 +249,7 @@ class TraceStrip:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QBrush(QColor(theme.ribbon)))
             upper, lower = y_of(rows.upper), y_of(rows.lower)
-            for a, b in runs(np.isfinite(upper) & np.isfinite(lower)):
+            for a, b in true_runs(np.isfinite(upper) & np.isfinite(lower)):
                 there = np.concatenate([x[a:b], x[a:b][::-1]])
                 painter.drawPolygon(polygon(there, np.concatenate([upper[a:b], lower[a:b][::-1]])))
         if rows.alternatives is not None:
@@ -272,7 +273,7 @@ class TraceStrip:
     def _draw_line(
         painter: QPainter, x: NDArray[np.float64], y: NDArray[np.float64], strokes: tuple[float, ...]
     ) -> None:
-        for a, b in runs(np.isfinite(y)):
+        for a, b in true_runs(np.isfinite(y)):
             for offset in strokes:
                 painter.drawPolyline(polygon(x[a:b], y[a:b] + offset))
 
@@ -322,14 +323,6 @@ def marker_reach(scale: Scale) -> int:
 
 def _between(marks: list[Mark], from_s: float, to_s: float) -> list[Mark]:
     return [mark for mark in marks if from_s <= mark.at_s <= to_s]
-
-
-def runs(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Where stretches of True begin and end."""
-    if there.all():
-        return [(0, len(there))] if len(there) else []
-    edges = np.flatnonzero(np.diff(there, prepend=False, append=False))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def polygon(x: NDArray[np.float64], y: NDArray[np.float64]) -> QPolygonF:

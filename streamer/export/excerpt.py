@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import Field, InputError
 from streamer.core.events import UNTRUSTED, Drift, Event, QualityChanged, SamplesLost
 from streamer.core.leads import LEADS, canonical_lead
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Frame, Samples
 from streamer.export.band import BAND, NO_BAND
 from streamer.recording.reader import Recording
@@ -264,10 +265,9 @@ def _rows(leads: Sequence[str], traces: Sequence[Trace]) -> list[int]:
 
 
 def _stretches(mask: NDArray[np.bool_], kind: str, text: str, rate_hz: float) -> list[Mark]:
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False)).tolist()
     return [
         Mark(start, stop, kind, f"{text}, {(stop - start) / rate_hz:.3f} s")
-        for start, stop in zip(edges[::2], edges[1::2], strict=True)
+        for start, stop in true_runs(mask)
     ]
 
 

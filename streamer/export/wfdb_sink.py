@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
 from streamer.core.leads import PREDICTED, twelve_from_eight
 from streamer.core.signal.rate import RateConverter, Run
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk, Frame, Samples
 from streamer.export.band import (
     BAND,
@@ -54,10 +54,8 @@ class AtSourceRate:
         """Note which samples the source had; before the frames that are made of them."""
         if chunk.start > self._received:
             self._missing.append((self._received, chunk.start))
-        edges = (
-            np.flatnonzero(np.diff(~np.isfinite(chunk.lead_mv), prepend=False, append=False)) + chunk.start
-        )
-        self._missing.extend(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+        missing = true_runs(~np.isfinite(chunk.lead_mv))
+        self._missing.extend((chunk.start + first, chunk.start + last) for first, last in missing)
         self._received = chunk.stop
 
     def frame(self, frame: Frame) -> Samples:
@@ -115,7 +113,7 @@ def _stretches(frames: Sequence[Frame]) -> list[tuple[int, Samples]]:
     joined: list[Samples] = []
     begin = stop = 0
     for frame in frames:
-        for first, last in _true_runs(frame.valid):
+        for first, last in true_runs(frame.valid):
             start = frame.start + first
             if joined and start != stop:
                 stretches.append((begin, np.concatenate(joined, axis=1)))
@@ -127,11 +125,6 @@ def _stretches(frames: Sequence[Frame]) -> list[tuple[int, Samples]]:
     if joined:
         stretches.append((begin, np.concatenate(joined, axis=1)))
     return stretches
-
-
-def _true_runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
 
 
 class WfdbSink:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import SignalError
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.rate import RateConverter, Run
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk
 
 KEEP_STATE_S = 2.0
@@ -105,13 +106,15 @@ class FrontEnd:
         else:
             self.lost += chunk.start - self._expected
         self._expected = chunk.stop
-        runs = _finite_runs(chunk)
-        self.lost += len(chunk.lead_mv) - sum(len(x) for _, x in runs)
-        return self._stretches(runs)
+        runs = true_runs(np.isfinite(chunk.lead_mv))
+        self.lost += len(chunk.lead_mv) - sum(b - a for a, b in runs)
+        return self._stretches(chunk.start, chunk.lead_mv.astype(np.float64), runs)
 
-    def _stretches(self, runs: list[tuple[int, NDArray[np.float64]]]) -> Iterator[BandBlock]:
-        for start, x in runs:
-            for run in self.converter.push(start, x):
+    def _stretches(
+        self, start: int, x: NDArray[np.float64], runs: list[tuple[int, int]]
+    ) -> Iterator[BandBlock]:
+        for a, b in runs:
+            for run in self.converter.push(start + a, x[a:b]):
                 yield self._filter(run)
 
     def finish(self) -> Iterator[BandBlock]:
@@ -136,13 +139,3 @@ class FrontEnd:
             settling[: self._settle] = True
             self._settle = max(0, self._settle - len(run.x))
         return BandBlock(run.start, self._bands.split(run.x), settling)
-
-
-def _finite_runs(chunk: Chunk) -> list[tuple[int, NDArray[np.float64]]]:
-    """The stretches of a chunk without NaN or infinity, with their absolute start."""
-    x = chunk.lead_mv.astype(np.float64)
-    finite = np.isfinite(x)
-    if finite.all():
-        return [(chunk.start, x)]
-    edges = np.flatnonzero(np.diff(finite, prepend=False, append=False))
-    return [(chunk.start + int(a), x[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]
