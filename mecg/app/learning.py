@@ -24,7 +24,6 @@ from streamer.core.network.network import Network
 from streamer.core.stream import Chunk, Samples, StreamInfo
 from streamer.formats.wfdb_reader import Record, show
 from streamer.reconstruction import whole_lead
-from streamer.session.numba_setup import without_linear_algebra
 from streamer.session.source import Source
 
 LIVE_S, FILE_S = 12.0, 60.0
@@ -104,7 +103,7 @@ def learn(network: Network, leads_mv: Samples, rate_hz: float, origin: Origin) -
 def warm_up(network: Network) -> None:
     """Have all that `learn` needs compiled and loaded: seconds, the first time ever."""
     still = np.zeros((len(PREDICTED), round(WARM_UP_S * WARM_UP_HZ)), np.float32)
-    with deferred(), without_linear_algebra():
+    with deferred():
         reference_of(network, still, WARM_UP_HZ)
 
 

@@ -34,7 +34,6 @@ from streamer.recording.folder import default_folder
 from streamer.recording.recorder import Recorder
 from streamer.recording.replay_core import ReplayCore
 from streamer.session.description import SessionDescription
-from streamer.session.numba_setup import without_linear_algebra
 from streamer.session.session import Session, SessionReport
 from streamer.session.source import Source
 
@@ -109,7 +108,7 @@ def pipeline_of(info: StreamInfo, network: Network | PersonalNetwork) -> Pipelin
     InputError
         Where the stream's rate cannot be used.
     """
-    with deferred(), without_linear_algebra():
+    with deferred():
         warm_up = Pipeline(info, network, clock=time.monotonic)
         warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
         warm_up.finish()
@@ -153,7 +152,7 @@ def vitals_of(description: SessionDescription, core: Pipeline | ReplayCore | Non
     With the core of a calibrated session it also says when the calibration no longer fits; of one that is
     shown as recorded, when that was said then.
     """
-    with deferred(), without_linear_algebra():
+    with deferred():
         BeatDetector(description.rate_hz).push(0, np.zeros(1, np.float32))
     delay_s = description.latency.low_pass_delay_10hz_ms / 1e3
     if core is not None and description.calibration:

@@ -21,7 +21,7 @@ from streamer.session.description import algorithmic_ms, band_in_words
 RATES_HZ = (1000.0, 500.0, 250.0, 130.0, 100.0)
 """Source rates that the latency budget is shown for."""
 
-PACKAGES = ("numpy", "numba", "onnxruntime", "pylsl", "bleak", "scipy", "matplotlib", "PyQt6", "pyqtgraph")
+PACKAGES = ("numpy", "numba", "onnxruntime", "pylsl", "bleak", "matplotlib", "PyQt6", "pyqtgraph")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -107,6 +107,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     def ms(samples: int | None) -> str:
         return "the whole window" if samples is None else f"{samples / rate_hz * 1e3:g} ms"
 
+    uncertainty = ", with uncertainty" if model["states_uncertainty"] else ""
     lines = [
         f"mecg {facts['mecg']}, Python {facts['python']}, {facts['platform']}",
         f"packages  {packages}",
@@ -116,7 +117,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"          {rate_hz:g} Hz, window {ms(model['window_samples'])}, hop {ms(model['hop_samples'])}, "
         f"depends on {ms(model['receptive_field_samples'])}",
         f"          in  {', '.join(model['channels'])}",
-        f"          out {', '.join(model['leads'])}{', with uncertainty' * model['states_uncertainty']}",
+        f"          out {', '.join(model['leads'])}{uncertainty}",
     ]
     lines += [f"          {key}: {value}" for key, value in model["about"].items()]
     lines += [
