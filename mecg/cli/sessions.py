@@ -50,7 +50,8 @@ def _facts(each: Summary) -> dict[str, Any]:
 def _row(each: Summary) -> tuple[str, ...]:
     began = f"{each.began.astimezone():%Y-%m-%d %H:%M:%S}" if each.began else "-"
     minutes, seconds = divmod(round(each.seconds), 60)
-    lost = f"{each.sums.lost} in {each.sums.gaps} gap{'s' * (each.sums.gaps != 1)}" if each.sums.gaps else "0"
+    gaps = each.sums.gaps
+    lost = f"{each.sums.lost} in {gaps} {'gap' if gaps == 1 else 'gaps'}" if gaps else "0"
     length = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
     return began, length, lost, _size(each.size), each.state, each.path.name, each.source or each.problem
 

@@ -53,5 +53,7 @@ def _entry(interval: int, code: int, subtype: int, aux: bytes) -> bytes:
     if subtype:
         out += struct.pack("<H", _SUBTYPE << 10 | subtype & 0xFF)
     if aux:
-        out += struct.pack("<H", _AUX << 10 | len(aux)) + aux + b"\0" * (len(aux) % 2)
+        out += struct.pack("<H", _AUX << 10 | len(aux)) + aux
+        if len(aux) % 2:
+            out += b"\0"
     return out

@@ -115,7 +115,8 @@ class StatusLine:
         if self._in_place:
             room = shutil.get_terminal_size().columns - 1
             lines.append(f"{begin}{self.text()[:room]}")
-            lines.append("\n" * last)
+            if last:
+                lines.append("\n")
         elif last or not said:
             lines.append(f"{self.text()}\n")
         self._out.write("".join(lines))
