@@ -2,6 +2,7 @@
 """The house's rules, kept by tools: style, types, who may import whom, licences."""
 
 import ast
+import graphlib
 import os
 import re
 import subprocess
