@@ -24,11 +24,32 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from streamer.core.calibration.correction import Calibration as Calibration
     from streamer.core.calibration.correction import PersonalNetwork as PersonalNetwork
+    from streamer.core.errors import Field as Field
     from streamer.core.errors import InputError as InputError
     from streamer.core.errors import SignalError as SignalError
+    from streamer.core.events import Alarm as Alarm
+    from streamer.core.events import AlarmKind as AlarmKind
+    from streamer.core.events import AlarmsSilenced as AlarmsSilenced
+    from streamer.core.events import Battery as Battery
+    from streamer.core.events import Beat as Beat
+    from streamer.core.events import Contact as Contact
+    from streamer.core.events import Drift as Drift
+    from streamer.core.events import Dropped as Dropped
     from streamer.core.events import Event as Event
+    from streamer.core.events import Failed as Failed
+    from streamer.core.events import LeftBehind as LeftBehind
+    from streamer.core.events import LimitsChanged as LimitsChanged
+    from streamer.core.events import Marker as Marker
+    from streamer.core.events import Notice as Notice
     from streamer.core.events import Quality as Quality
+    from streamer.core.events import QualityChanged as QualityChanged
+    from streamer.core.events import RecordingStarted as RecordingStarted
+    from streamer.core.events import SamplesLost as SamplesLost
+    from streamer.core.events import SensorRate as SensorRate
     from streamer.core.events import State as State
+    from streamer.core.events import StateChanged as StateChanged
+    from streamer.core.events import Topic as Topic
+    from streamer.core.events import Unrecognized as Unrecognized
     from streamer.core.leads import LEADS as LEADS
     from streamer.core.network.network import Network as Network
     from streamer.core.pipeline import Pipeline as Pipeline
@@ -49,25 +70,46 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LEADS",
+    "Alarm",
+    "AlarmKind",
+    "AlarmsSilenced",
+    "Battery",
+    "Beat",
     "Calibration",
     "Chunk",
+    "Contact",
+    "Drift",
+    "Dropped",
     "Event",
+    "Failed",
+    "Field",
     "Frame",
     "InputError",
     "LeadRecording",
+    "LeftBehind",
+    "LimitsChanged",
+    "Marker",
     "Network",
+    "Notice",
     "PersonalNetwork",
     "Pipeline",
     "Placement",
     "Quality",
+    "QualityChanged",
     "Reconstruction",
+    "RecordingStarted",
+    "SamplesLost",
+    "SensorRate",
     "Session",
     "SessionDescription",
     "SignalError",
     "Sink",
     "Source",
     "State",
+    "StateChanged",
     "StreamInfo",
+    "Topic",
+    "Unrecognized",
     "load_model",
     "open_recording",
     "read_calibration",
@@ -77,22 +119,43 @@ __all__ = [
 _WHERE = {
     "Calibration": ("streamer.core.calibration.correction", "Calibration"),
     "PersonalNetwork": ("streamer.core.calibration.correction", "PersonalNetwork"),
+    "Field": ("streamer.core.errors", "Field"),
     "InputError": ("streamer.core.errors", "InputError"),
     "SignalError": ("streamer.core.errors", "SignalError"),
+    "Alarm": ("streamer.core.events", "Alarm"),
+    "AlarmKind": ("streamer.core.events", "AlarmKind"),
+    "AlarmsSilenced": ("streamer.core.events", "AlarmsSilenced"),
+    "Battery": ("streamer.core.events", "Battery"),
+    "Beat": ("streamer.core.events", "Beat"),
+    "Contact": ("streamer.core.events", "Contact"),
+    "Drift": ("streamer.core.events", "Drift"),
+    "Dropped": ("streamer.core.events", "Dropped"),
+    "Event": ("streamer.core.events", "Event"),
+    "Failed": ("streamer.core.events", "Failed"),
+    "LeftBehind": ("streamer.core.events", "LeftBehind"),
+    "LimitsChanged": ("streamer.core.events", "LimitsChanged"),
+    "Marker": ("streamer.core.events", "Marker"),
+    "Notice": ("streamer.core.events", "Notice"),
+    "Quality": ("streamer.core.events", "Quality"),
+    "QualityChanged": ("streamer.core.events", "QualityChanged"),
+    "RecordingStarted": ("streamer.core.events", "RecordingStarted"),
+    "SamplesLost": ("streamer.core.events", "SamplesLost"),
+    "SensorRate": ("streamer.core.events", "SensorRate"),
+    "State": ("streamer.core.events", "State"),
+    "StateChanged": ("streamer.core.events", "StateChanged"),
+    "Topic": ("streamer.core.events", "Topic"),
+    "Unrecognized": ("streamer.core.events", "Unrecognized"),
     "LEADS": ("streamer.core.leads", "LEADS"),
     "Network": ("streamer.core.network.network", "Network"),
     "Pipeline": ("streamer.core.pipeline", "Pipeline"),
     "Chunk": ("streamer.core.stream", "Chunk"),
-    "Event": ("streamer.core.events", "Event"),
     "Frame": ("streamer.core.stream", "Frame"),
     "Placement": ("streamer.core.stream", "Placement"),
-    "Quality": ("streamer.core.events", "Quality"),
-    "State": ("streamer.core.events", "State"),
     "StreamInfo": ("streamer.core.stream", "StreamInfo"),
     "read_calibration": ("streamer.formats.calibration_file", "read"),
-    "load_model": ("streamer.model_files", "load_model"),
     "LeadRecording": ("streamer.lead_recording", "LeadRecording"),
     "open_recording": ("streamer.lead_recording", "open_recording"),
+    "load_model": ("streamer.model_files", "load_model"),
     "Reconstruction": ("streamer.reconstruction", "Reconstruction"),
     "reconstruct": ("streamer.reconstruction", "reconstruct"),
     "SessionDescription": ("streamer.session.description", "SessionDescription"),

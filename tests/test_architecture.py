@@ -102,7 +102,13 @@ def test_the_version_is_said_once() -> None:
 
 @pytest.mark.parametrize(
     ("folder", "licence"),
-    [("streamer", "MIT"), ("devices", "MIT"), ("gui", "GPL-3.0-or-later"), ("mecg", "GPL-3.0-or-later")],
+    [
+        ("streamer", "MIT"),
+        ("devices", "MIT"),
+        ("examples", "MIT"),
+        ("gui", "GPL-3.0-or-later"),
+        ("mecg", "GPL-3.0-or-later"),
+    ],
 )
 def test_files_carry_their_licence(folder: str, licence: str) -> None:
     header = f"# SPDX-License-Identifier: {licence}\n"
