@@ -173,7 +173,7 @@ class CalibrationPreviews:
         return tried(network, calibration, info, leads_mv, same=True, about=seen)
 
     def _of_calibration(self, path: Path) -> CalibrationPreview:
-        calibration, network = calibration_file.read(path), network_of(self._model)
+        calibration, network = calibration_file.read_calibration(path), network_of(self._model)
         about, last = self._running()
         refuse_unfit(calibration, about.stream)
         here = origin_of(network, about.stream, about.stream.source).source

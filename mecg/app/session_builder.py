@@ -90,7 +90,11 @@ def personal_of(
     """
     if calibration is None:
         return network
-    person = calibration if isinstance(calibration, Calibration) else calibration_file.read(calibration)
+    person = (
+        calibration
+        if isinstance(calibration, Calibration)
+        else calibration_file.read_calibration(calibration)
+    )
     calibration_file.refuse_unfit(person, info)
     return PersonalNetwork(network, person)
 

@@ -16,7 +16,7 @@ from mecg.evaluation.personal import evaluate_personal
 from mecg.evaluation.personal_text import lines
 from streamer.core.errors import InputError
 from streamer.formats.atomic_write import refuse_existing, write_whole
-from streamer.formats.calibration_file import read, to_bytes
+from streamer.formats.calibration_file import read_calibration, to_bytes
 
 
 def run(args: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def run(args: argparse.Namespace) -> int:
     model = model_bytes(args.model)
     if args.personal and args.calibration:
         raise InputError("--personal calibrates each patient itself: leave out --calibration")
-    person = None if args.calibration is None else to_bytes(read(args.calibration))
+    person = None if args.calibration is None else to_bytes(read_calibration(args.calibration))
     try:
         with deferred() as interrupted:
 

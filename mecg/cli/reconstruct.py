@@ -81,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     try:
         network = network_of(job.model)  # a bad model is told once, not for each record
         if job.calibration is not None:  # and so is a bad calibration
-            PersonalNetwork(network, calibration_file.read(job.calibration))
+            PersonalNetwork(network, calibration_file.read_calibration(job.calibration))
         if args.jobs == 1 or len(paths) == 1:
             _one_by_one(paths, network, job, each, bar)
         else:

@@ -58,7 +58,7 @@ def write(path: Path, calibration: Calibration) -> None:
     write_private(path, to_bytes(calibration))
 
 
-def read(path: str | Path) -> Calibration:
+def read_calibration(path: str | Path) -> Calibration:
     """Read a person's calibration, and check it.
 
     Parameters

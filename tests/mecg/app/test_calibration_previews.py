@@ -33,7 +33,7 @@ from mecg.cli.monitor import AS_IT_COMES
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.stream import Chunk, Frame
-from streamer.formats.calibration_file import read, write
+from streamer.formats.calibration_file import read_calibration, write
 from streamer.recording.reader import Recording
 from tests.devices.lsl.lsl_rig import Sender
 from tests.gui.a_controller import description
@@ -250,7 +250,7 @@ def test_generic_undoes_what_the_command_line_says_and_another_source_has_nobody
     person = first.trials.of_file(SHORT.with_suffix(".hea")).person
     first.trials.save(person, tmp_path / "p.npz")
     bench = start(f"wfdb:{SHORT}", calibration=tmp_path / "p.npz")
-    assert bench.showing.description.calibration == read(tmp_path / "p.npz").origin.words()
+    assert bench.showing.description.calibration == read_calibration(tmp_path / "p.npz").origin.words()
     assert bench.open(SourceRequest(f"wfdb:{SHORT}", person=GENERIC)).description.whose == "generic"
     assert bench.open(SourceRequest(f"wfdb:{SHORT}")).description.calibration
     assert bench.open(SourceRequest(f"wfdb:{OTHER}")).description.whose == "generic"
