@@ -206,7 +206,6 @@ def scan_lsl(seconds: float) -> list[ScanResult]:
 
 # ---- receiving
 
-
 Pulled = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Samples ``(n, channels)`` and their stamps ``(n,)``, s."""
 

@@ -29,16 +29,16 @@ from streamer.export.band import BAND, HALF_WIDTH, NO_BAND, half_width_of
 from streamer.recording.redact import without_home
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.session.event_wire import words
+from streamer.session.sink import Sink
 
 _BAND_TYPE = "Uncertainty"
 """As in our session files.  Not ``ECG``, nor leads for labels: who looks for an ECG must not find widths."""
-
 
 LINGER_S = 0.2
 """An outlet that closes may take along what is still on its way, so it stays open for this long."""
 
 
-class LslOutlet:
+class LslOutlet(Sink):
     """A sink: one float32 stream of type ECG, one of its uncertainty and one of markers.
 
     The stream is regular, at the model's rate, with a chunk for each frame and a stamp for each
@@ -100,9 +100,6 @@ class LslOutlet:
             _describe(band.desc(), description, f"{HALF_WIDTH} of each lead of {self._stream_name}")
             self._band = lsl.StreamOutlet(band)
         self._description = description
-
-    def chunk(self, chunk: Chunk) -> None:
-        """Nothing: the source's samples are the source's to send."""
 
     def frame(self, frame: Frame) -> None:
         """Send a frame as one chunk."""

@@ -26,14 +26,14 @@ from mecg.app.models import network_of
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.calibration.fit import SKIP_END_S
 from streamer.core.errors import InputError
-from streamer.core.events import Event
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.measured_leads import ClinicalTruth, agreement
 from streamer.core.network.network import Network
-from streamer.core.stream import Chunk, Frame, Samples, StreamInfo
+from streamer.core.stream import Chunk, Samples, StreamInfo
 from streamer.formats import calibration_file
 from streamer.formats.calibration_file import refuse_unfit
 from streamer.session.description import SessionDescription
+from streamer.session.sink import Sink
 
 LEARN_S = 10.0
 """So much is learned from; of a longer record the rest shows what that is worth."""
@@ -60,7 +60,7 @@ class Learned:
         return self.calibration.origin.words()
 
 
-class LastSeconds:
+class LastSeconds(Sink):
     """A sink that keeps the newest `LEARN_S` of all leads that the source delivers."""
 
     name = "last seconds"
@@ -80,15 +80,6 @@ class LastSeconds:
             self._chunks.append(chunk)
             while self._chunks[0].stop <= chunk.stop - LEARN_S * self._rate_hz:
                 self._chunks.popleft()
-
-    def frame(self, frame: Frame) -> None:
-        """Nothing."""
-
-    def event(self, event: Event) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Keep what came."""
 
     def leads_mv(self) -> Samples:
         """What is kept ``(12, n)``, NaN where a lead is not known; of all leads for at most `LEARN_S`."""

@@ -28,16 +28,12 @@ from streamer.session.source import Source
 
 LIVE_S, FILE_S = 12.0, 60.0
 
-
 LAW_MV = 0.05
 """Limb leads that break Einthoven's law by more, in the middle, are mislabelled or not simultaneous."""
 
-
 SCORED_FROM_S = 3.0
 
-
 WARM_UP_S, WARM_UP_HZ = 2.0, 500.0
-
 
 NOTHING_LEARNED = "nothing of the reference could be used: the result is the generic model"
 

@@ -18,22 +18,22 @@ from mecg.app.models import network_of
 from mecg.app.session_builder import BUNDLED_RECORDING, pipeline_of, raise_failure, source_of, vitals_of
 from mecg.cli.monitor import show
 from streamer.core.errors import InputError
-from streamer.core.events import Event
 from streamer.core.leads import canonical_lead
-from streamer.core.stream import Chunk, Frame
+from streamer.core.stream import Frame
 from streamer.export.page import Page, render_png
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats.atomic_write import write_whole
 from streamer.formats.wfdb_reader import read_header
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
+from streamer.session.sink import Sink
 from streamer.session.status_line import StatusLine
 
 OUT = Path("out") / "demo"
 SECONDS = 20.0
 
 
-class PageSink:
+class PageSink(Sink):
     """Keeps the last 10 s, for a page at the end."""
 
     name = "page"
@@ -46,20 +46,11 @@ class PageSink:
         """Note what the page must say."""
         self._description = description
 
-    def chunk(self, chunk: Chunk) -> None:
-        """Nothing."""
-
     def frame(self, frame: Frame) -> None:
         """Keep it, and let go of what is too old."""
         self._frames.append(frame)
         while frame.stop - self._frames[0].stop >= self.seconds * frame.rate_hz:
             self._frames.popleft()
-
-    def event(self, event: Event) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing: the frames stay."""
 
     def png(self) -> bytes:
         """The page, once something has come."""

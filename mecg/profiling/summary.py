@@ -21,7 +21,6 @@ from streamer.session.session import SessionReport
 
 _ABSOLUTE = "absolute: stamps are on a clock that this machine can read"
 
-
 _RELATIVE = (
     "relative: the device's clock is fitted to the least delayed packets, so the least delay itself, "
     "which nobody can see from here, is not in it"

@@ -33,7 +33,6 @@ BELIEVE_RATE = 0.05
 LONGEST_TEXT = 80
 """Of a mark, letters; in an EDF+ file every data record is as long as the longest one."""
 
-
 LONGEST_NOTE = 240
 
 LONGEST = 1 << 25

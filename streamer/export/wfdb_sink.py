@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Event
 from streamer.core.leads import PREDICTED, twelve_from_eight
 from streamer.core.signal.rate import RateConverter, Run
 from streamer.core.signal.runs import true_runs
@@ -27,6 +26,7 @@ from streamer.export.band import (
 from streamer.formats.wfdb_writer import EIGHT, TWELVE, WfdbWriter, clipped_note
 from streamer.recording.redact import without_home
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
+from streamer.session.sink import Sink
 
 
 class AtSourceRate:
@@ -127,7 +127,7 @@ def _stretches(frames: Sequence[Frame]) -> list[tuple[int, Samples]]:
     return stretches
 
 
-class WfdbSink:
+class WfdbSink(Sink):
     """The twelve leads as a WFDB record beside other sinks, or by itself.
 
     Same rate and length as the source, the algorithmic latency taken out.  Where the model states a
@@ -190,9 +190,6 @@ class WfdbSink:
         if half_width_mv is not None:
             self._half_widths.frame(frame.start, half_width_mv)
         self._append(self._resampled.frame(frame))
-
-    def event(self, event: Event) -> None:
-        """Nothing: a record has no place for words with a time."""
 
     def close(self) -> None:
         """Complete the record and give it its name; nothing where it was aborted."""

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
-from streamer.core.leads import canonical_lead
+from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.stream import Samples
 
 BEATS = frozenset("NLRBAaJSVrFejnE/fQ?")
@@ -227,6 +227,19 @@ class Record:
         by_lead = (i for i in rows if wanted is not None and self.signals[i].lead == wanted)
         by_name = (i for i in rows if self.names[i].casefold() == lead.strip().casefold())
         return next(by_lead, next(by_name, None))
+
+    def twelve(self) -> Samples:
+        """All samples of the twelve leads ``(12, n)``, mV, as `read` has them.
+
+        Raises
+        ------
+        InputError
+            The record lacks some of them; or as `read`.
+        """
+        rows = [row for lead in LEADS if (row := self.row(lead)) is not None]
+        if len(rows) < len(LEADS):
+            raise InputError(f"only {len(rows)} of the twelve leads")
+        return self.read()[rows]
 
     def read(self, start: int = 0, stop: int | None = None) -> Samples:
         """Samples ``start`` to ``stop`` of all signals.

@@ -21,21 +21,16 @@ from streamer.core.stream import Samples
 GAIN_PER_MV = 1000
 """1 LSB is 1 µV."""
 
-
 INVALID = -32768
 """Format 16's code for "no sample"; read as NaN."""
-
 
 LARGEST = 32767
 """Samples beyond this many LSB are clipped, and counted."""
 
-
 _AT_ONCE = 1 << 16
-
 
 TWELVE = tuple(map(str.upper, LEADS))
 """How PTB-XL's records name their signals, and programs look for them."""
-
 
 EIGHT = [LEADS.index(lead) for lead in PREDICTED]
 

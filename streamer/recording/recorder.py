@@ -22,6 +22,7 @@ from streamer.core.stream import Chunk, Frame
 from streamer.recording.encoding import NEW_FILE, Encoder, claim, file_name
 from streamer.recording.redact import description_without_home, without_home
 from streamer.session.description import SessionDescription
+from streamer.session.sink import Sink
 
 WRITE_S = 0.3
 """What has waited for so long is written; a process that is killed loses it and `TICK_S` more."""
@@ -50,7 +51,7 @@ WARN_S = (600.0, 60.0)
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class Recorder:
+class Recorder(Sink):
     """A sink: one new session file (docs/recording.md) in a folder.
 
     A disk that fills is told of 10 minutes ahead; a full one ends the recording, which stays valid

@@ -16,7 +16,6 @@ from streamer.core.network.spec import METADATA_KEY, PRIOR_KEY, STEP_KEY, ModelS
 
 ort.set_default_logger_severity(4)  # what is wrong with a model is told as an InputError, once
 
-
 Features = NDArray[np.float32]
 """``(features, steps)``: what a network's last layer sees."""
 
