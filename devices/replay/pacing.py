@@ -256,7 +256,7 @@ class Playback:
     def play(self, read: Read, rate_hz: float, samples: int | None) -> Iterator[Chunk | Event]:
         """Chunks, each when the instant of its last sample has passed, and events.
 
-        A chunk that is left out (`Replay.drop`) is a jump of the index and a ``lost`` event, a pause a
+        A chunk that is left out (`Replay.drop`) is a jump of the index and a `SamplesLost` event, a pause a
         change of the state, another speed a ``replay`` event.
 
         Parameters

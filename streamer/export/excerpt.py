@@ -6,13 +6,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from math import ceil, inf, isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.errors import Field, InputError
-from streamer.core.events import UNTRUSTED, Drift, Event, QualityChanged, SamplesLost
+from streamer.core.events import UNTRUSTED, Beat, Drift, Event, QualityChanged, SamplesLost
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Frame, Samples
@@ -57,6 +58,17 @@ class Trace:
     """The same for a person."""
 
 
+class MarkType(Enum):
+    """What the formats tell apart among marks."""
+
+    GAP = "gap"
+    SETTLING = "settling"
+    BEAT = "beat"
+    JUDGEMENT = "judgement"
+    """Of the measured lead, for as long as it stands: its quality, or that a calibration does not fit."""
+    NOTE = "note"
+
+
 @dataclass(frozen=True, slots=True)
 class Mark:
     """Something to note at a place; ``stop`` equals ``start`` where it is an instant."""
@@ -64,12 +76,13 @@ class Mark:
     start: int
     """Index in the excerpt."""
     stop: int
+    type: MarkType
     kind: str
-    """``gap``, ``settling``, or that of an event: ``beat``, ``marker``, ``state`` ..."""
+    """To be read: ``gap``, ``settling``, or what the wire form calls an event's kind."""
     text: str
     """One line of ASCII, at most `LONGEST_TEXT` letters; begins with the kind."""
     untrusted: bool = False
-    """What is made of such an input means nothing (`streamer.core.stream.UNTRUSTED`)."""
+    """What is made of such an input means nothing (`streamer.core.events.UNTRUSTED`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +125,7 @@ class Excerpt:
         """``(n,)``: where the filters settled or the input was not to be trusted: grey."""
         faint = np.zeros(self.samples, np.bool_)
         for mark in self.marks:
-            if mark.untrusted or mark.kind == "settling":
+            if mark.untrusted or mark.type is MarkType.SETTLING:
                 faint[mark.start : mark.stop] = True
         return faint
 
@@ -199,8 +212,8 @@ class Excerpt:
         if isfinite(frame.device_s) and isfinite(recording.began_host_s):
             since_s = frame.device_s - recording.began_host_s
         marks = [
-            *_stretches(missing, "gap", "gap: signal lost", about.rate_hz),
-            *_stretches(settling, "settling", "settling: filters", about.rate_hz),
+            *_stretches(missing, MarkType.GAP, "gap: signal lost", about.rate_hz),
+            *_stretches(settling, MarkType.SETTLING, "settling: filters", about.rate_hz),
             *_events(recording, first, stop),
             *_standing(recording, QualityChanged, first, stop),
             *_standing(recording, Drift, first, stop),
@@ -263,9 +276,9 @@ def _rows(leads: Sequence[str], traces: Sequence[Trace]) -> list[int]:
     return sorted(set(rows)) or list(range(len(traces)))
 
 
-def _stretches(mask: NDArray[np.bool_], kind: str, text: str, rate_hz: float) -> list[Mark]:
+def _stretches(mask: NDArray[np.bool_], type_: MarkType, text: str, rate_hz: float) -> list[Mark]:
     return [
-        Mark(start, stop, kind, f"{text}, {(stop - start) / rate_hz:.3f} s")
+        Mark(start, stop, type_, type_.value, f"{text}, {(stop - start) / rate_hz:.3f} s")
         for start, stop in true_runs(mask)
     ]
 
@@ -278,7 +291,8 @@ def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
             continue
         index = _index(recording, event)
         if index is not None and first <= index < stop:
-            marks.append(Mark(index - first, index - first, wire_kind(event), _words(event)))
+            type_ = MarkType.BEAT if isinstance(event, Beat) else MarkType.NOTE
+            marks.append(Mark(index - first, index - first, type_, wire_kind(event), _words(event)))
     return marks
 
 
@@ -292,12 +306,12 @@ def _standing(
     for event, begin, end in zip(told, begins, [*begins, recording.stop][1:], strict=True):
         if begin is None or end is None or end <= first or begin >= stop:
             continue
-        here = max(begin, first) - first
+        here, said = max(begin, first) - first, (wire_kind(event), _words(event))
         if event.wrong if isinstance(event, QualityChanged) else event.rises:
             untrusted = isinstance(event, QualityChanged) and bool(event.wrong & UNTRUSTED)
-            marks.append(Mark(here, min(end, stop) - first, wire_kind(event), _words(event), untrusted))
+            marks.append(Mark(here, min(end, stop) - first, MarkType.JUDGEMENT, *said, untrusted))
         elif begin >= first:
-            marks.append(Mark(here, here, wire_kind(event), _words(event)))
+            marks.append(Mark(here, here, MarkType.JUDGEMENT, *said))
     return marks
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS
-from streamer.export.excerpt import Excerpt
+from streamer.export.excerpt import Excerpt, MarkType
 from streamer.export.page import Page, write_pdf
 from streamer.export.page_layout import PAGE_S
 
@@ -44,7 +44,7 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
         wrong = [
             mark.text
             for mark in excerpt.marks
-            if mark.kind in ("quality", "drift")
+            if mark.type is MarkType.JUDGEMENT
             and mark.start < start + n
             and mark.stop > max(start, mark.start)
         ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from streamer.export.excerpt import Mark
+from streamer.export.excerpt import Mark, MarkType
 
 _NORMAL, _NOISE, _NOTE, _SKIP, _SUBTYPE, _AUX = 1, 14, 22, 59, 61, 63
 _CLEAN, _UNREADABLE = 0, -1
@@ -26,9 +26,9 @@ def annotation_bytes(marks: Iterable[Mark], samples: int) -> bytes:
     """
     entries: list[tuple[int, int, int, str]] = []
     for mark in marks:
-        if mark.kind == "beat":
+        if mark.type is MarkType.BEAT:
             entries.append((mark.start, _NORMAL, 0, ""))
-        elif mark.kind == "gap":
+        elif mark.type is MarkType.GAP:
             entries.append((mark.start, _NOISE, _UNREADABLE, mark.text))
             if mark.stop < samples:
                 entries.append((mark.stop, _NOISE, _CLEAN, ""))

@@ -50,7 +50,7 @@ class Source(Protocol):
         """Everything in order of arrival; ends with the stream, or within 2 s of `stop`.
 
         Chunk indices never go back: duplicates and late packets were dropped (and told as a
-        ``dropped`` event), lost samples are a jump of the index (and a ``lost`` event).
+        `Dropped` event), lost samples are a jump of the index (and a `SamplesLost` event).
         """
         ...
 
