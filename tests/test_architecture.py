@@ -107,6 +107,19 @@ def test_only_the_wire_form_names_kinds_of_events_in_text() -> None:
     assert found == {"streamer/session/event_wire.py"}
 
 
+def test_one_file_compiles_and_no_import_sets_the_environment() -> None:
+    """What is compiled is cached where `streamer.compiled` finds a place, not where an import has put it."""
+    code = {
+        path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
+        for top in ("streamer", "devices", "gui", "mecg")
+        for path in (ROOT / top).rglob("*.py")
+    }
+    assert [name for name, text in code.items() if re.search(r"^\s*(import|from) numba", text, re.M)] == [
+        "streamer/compiled.py"
+    ]
+    assert [name for name, text in code.items() if re.search(r"^os\.environ", text, re.M)] == []
+
+
 def test_the_version_is_said_once() -> None:
     assert mecg.__version__ == PROJECT["project"]["version"]
     assert f"\nversion: {mecg.__version__}\n" in (ROOT / "CITATION.cff").read_text()

@@ -277,7 +277,13 @@ def test_an_import_is_light_and_leaves_the_environment_alone() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["streamer.core.pipeline", "streamer.lead_recording", "streamer.model_files", "streamer.reconstruction"],
+    [
+        "streamer.core.pipeline",
+        "streamer.core.stream",
+        "streamer.lead_recording",
+        "streamer.model_files",
+        "streamer.reconstruction",
+    ],
 )
 def test_the_examples_of_the_docstrings_run(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
