@@ -17,8 +17,10 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.bluetooth.failures import RefusedError
 from devices.bluetooth.gatt import MOST_BYTES, BadFrameError
-from devices.bluetooth.link import BleSource, Link, Packet, Radio, RefusedError
+from devices.bluetooth.link import BleSource
+from devices.bluetooth.sensor import Link, Packet, Radio
 from devices.live.feed import Timeouts
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import InputError
@@ -119,7 +121,7 @@ class Assembler:
 
 
 class Movesense:
-    """Speaks GSP; follows `devices.bluetooth.link.Sensor`.
+    """Speaks GSP; follows `devices.bluetooth.sensor.Sensor`.
 
     Parameters
     ----------
@@ -220,16 +222,8 @@ def movesense(
     rest : str
         Address or name of the sensor (its number will do), the nearest Movesense where empty; and
         the rate, 250 Hz where left out.
-    lead : str, optional
-        Only I is there.
-    invert : bool
-        Turn the polarity.
-    placement : Placement
-        Where the electrodes sit; on the chest unless stated.
-    replay : Replay
-        Refused: it is live.
-    radio, patience
-        For tests.
+    lead, invert, placement, replay, radio, patience
+        As `BleSource` takes them.
 
     Raises
     ------

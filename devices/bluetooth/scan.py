@@ -7,9 +7,10 @@ import asyncio
 
 from bleak import BleakScanner
 
-from devices.bluetooth.link import NO_RSSI, Radio, Sensor, explain
+from devices.bluetooth.failures import explain
 from devices.bluetooth.movesense import Movesense
 from devices.bluetooth.polar import PolarH10
+from devices.bluetooth.sensor import NO_RSSI, Radio, Sensor
 from streamer.core.errors import InputError
 from streamer.session.source import ScanResult
 

@@ -42,10 +42,8 @@ class Synthetic:
         out.  Without ``seconds`` it never ends.
     lead : str, optional
         Only Lead I is made.
-    invert : bool
-        Turn the polarity.
-    placement : Placement
-        Travels in the stream's description.
+    invert, placement
+        As `devices.registry.open_source` takes them.
     replay, chunk_samples, clock, sleep
         As `devices.replay.pacing.Playback` takes them.
 

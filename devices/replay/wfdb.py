@@ -15,7 +15,8 @@ from streamer.core.events import Event
 from streamer.core.leads import LEADS
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
-from streamer.formats.wfdb_reader import Record, show
+from streamer.formats.wfdb_files import show
+from streamer.formats.wfdb_reader import Record
 
 
 class WfdbReplay:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from devices.bluetooth.scan import scan_ble
-from devices.lsl.inlet import scan_lsl
+from devices.lsl.search import scan_lsl
 from devices.registry import is_live, is_session
 from devices.replay.pacing import AS_RECORDED, Replay
 from gui.controller import OnScan, Person, Player, RunningSession, SourceRequest

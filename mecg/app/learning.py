@@ -22,7 +22,8 @@ from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.stream import Chunk, Samples, StreamInfo
-from streamer.formats.wfdb_reader import Record, show
+from streamer.formats.wfdb_files import show
+from streamer.formats.wfdb_reader import Record
 from streamer.reconstruction import whole_lead
 from streamer.session.source import Source
 

@@ -23,7 +23,7 @@ from streamer.core.stream import Frame
 from streamer.export.page import Page, render_png
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats.atomic_write import write_whole
-from streamer.formats.wfdb_reader import read_header
+from streamer.formats.wfdb_header import read_header
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
 from streamer.session.sink import Sink

@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 
 from devices.bluetooth.scan import scan_ble
-from devices.lsl.inlet import scan_lsl
+from devices.lsl.search import scan_lsl
 from mecg.cli.exit_codes import error_line
 from streamer.core.errors import InputError
 from streamer.session.source import ScanResult

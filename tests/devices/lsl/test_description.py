@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.lsl.description import About, choose, mv_by_size, rate_of, stamps_are_exact
-from devices.lsl.inlet import predicate_of
+from devices.lsl.search import predicate_of
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS
 from streamer.core.stream import Placement

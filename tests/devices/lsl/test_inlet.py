@@ -18,7 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from devices.live.feed import Timeouts
-from devices.lsl.inlet import LslStream, scan_lsl
+from devices.lsl.inlet import LslStream
+from devices.lsl.search import scan_lsl
 from devices.replay.pacing import Replay
 from streamer.core.errors import Field, InputError
 from streamer.core.events import Dropped, Event, SamplesLost, State, StateChanged
