@@ -15,6 +15,7 @@ from devices.registry import parse_source, record_of
 from devices.replay.pacing import AS_RECORDED, Replay
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.interrupt import deferred
+from mecg.app.options import SourceOptions
 from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
 from streamer.core.calibration.fit import LEAST_S, fit, prior_of, reference_of
@@ -114,7 +115,7 @@ def _source(
 ) -> Source:
     """A source, a file's as fast as it can be read."""
     replay = AS_RECORDED if record_of(text) is None else Replay(speed=inf)
-    return source_of(text, lead=lead, invert=invert, placement=placement, replay=replay)
+    return source_of(SourceOptions(text, lead, invert, placement), replay)
 
 
 def _eight(leads_mv: Samples) -> Samples:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -20,6 +20,7 @@ from mecg import __version__
 from mecg.app.drift_events import VitalsAndDrift, drifts, drifts_as_recorded
 from mecg.app.interrupt import deferred
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
+from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.errors import InputError
 from streamer.core.leads import canonical_lead
@@ -30,7 +31,6 @@ from streamer.core.vitals.beats import BeatDetector
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats import calibration_file
 from streamer.recording.encoding import platform_facts
-from streamer.recording.folder import default_folder
 from streamer.recording.recorder import Recorder
 from streamer.recording.replay_core import ReplayCore
 from streamer.session.description import SessionDescription
@@ -43,39 +43,34 @@ BUNDLED_RECORDING = _IN_CHECKOUT if _IN_CHECKOUT.with_suffix(".hea").exists() el
 """What is played if nobody names a SOURCE: 38 s in a checkout, else the 10 s that are installed."""
 
 
-def source_of(
-    text: str | None,
-    *,
-    lead: str | None = None,
-    invert: bool = False,
-    placement: str | None = None,
-    replay: Replay = AS_RECORDED,
-) -> Source:
+def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
     """The source that a user names, or the bundled recording, announced on stderr; not yet open.
 
     Raises
     ------
     InputError
-        Where there is no such kind of source, or no bundled recording.
+        If there is no such kind of source, or no bundled recording.
     """
+    text = options.text
     if text is None:
         if not BUNDLED_RECORDING.with_suffix(".hea").exists():
             raise InputError("this installation has no bundled recordings: name a SOURCE")
         text = wfdb_source(_from_here(BUNDLED_RECORDING))
         print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
-    where = Placement(placement) if placement else Placement.UNSTATED
-    return open_source(text, lead=lead, invert=invert, placement=where, replay=replay)
+    placement = Placement(options.placement) if options.placement else Placement.UNSTATED
+    return open_source(text, lead=options.lead, invert=options.invert, placement=placement, replay=replay)
 
 
-def replay_of(speed: float, start_s: float, loop: bool, drop: str | None) -> Replay:
-    """How to play a recording, from what the options say.
+def replay_of(options: ReplayOptions) -> Replay:
+    """How to play a recording.
 
     Raises
     ------
     InputError
-        Where ``drop`` does not read as ``5%`` or ``5%:2s``.
+        If ``drop`` does not read as ``5%`` or ``5%:2s``.
     """
-    return Replay(speed, start_s, loop, None if drop is None else Drop.parse(drop))
+    drop = None if options.drop is None else Drop.parse(options.drop)
+    return Replay(options.speed, options.start_s, options.loop, drop)
 
 
 def personal_of(
@@ -165,25 +160,32 @@ def vitals_of(description: SessionDescription, core: Pipeline | ReplayCore | Non
     return Vitals(description.rate_hz, description.stream, delay_s)
 
 
-def attach_recorder(session: Session, args: argparse.Namespace) -> None:
-    """Record the session where ``--record`` says so; before the other sinks are attached.
+def attach_recorder(session: Session, options: SessionOptions, beside: Mapping[str, object]) -> None:
+    """Record the session if that is wanted; before the other sinks are attached.
+
+    Parameters
+    ----------
+    session : Session
+    options : SessionOptions
+        The recording states them.
+    beside : mapping
+        What it states of the command's own options.
 
     Raises
     ------
     InputError
-        Where what is shown is a recording already.
+        If what is shown is a recording already.
     """
-    if args.record is None:
+    if options.record is None:
         return
-    if args.as_recorded:
+    if options.as_recorded:
         raise InputError("--as-recorded shows what was recorded already: leave out --record")
+    model = options.models.model
     facts = {"mecg": __version__, "onnxruntime": metadata.version("onnxruntime"), **platform_facts()}
-    facts["model_file"] = model_name(args.model)
-    facts["model_sha256"] = fingerprint(model_bytes(args.model))
-    settings = {key: value for key, value in vars(args).items() if key not in ("command", "source", "record")}
-    facts |= {f"--{key.replace('_', '-')}": str(value) for key, value in settings.items() if value}
-    folder = default_folder() if args.record is True else args.record
-    session.attach(Recorder(folder, facts, session.tell))
+    facts["model_file"] = model_name(model)
+    facts["model_sha256"] = fingerprint(model_bytes(model))
+    facts |= {name: str(value) for name, value in (options.settings() | dict(beside)).items() if value}
+    session.attach(Recorder(options.record, facts, session.tell))
 
 
 def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:

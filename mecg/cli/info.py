@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from mecg import __version__
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
+from mecg.cli.options import add_model
 from streamer.core.network.latency import budget
 from streamer.core.signal.rate import RateConverter
 from streamer.model_files import LATENCIES, bundled_model
@@ -24,10 +26,24 @@ RATES_HZ = (1000.0, 500.0, 250.0, 130.0, 100.0)
 PACKAGES = ("numpy", "numba", "onnxruntime", "pylsl", "bleak", "matplotlib", "PyQt6", "pyqtgraph")
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    add_model(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    model: Path | None
+    json: bool
+
+
+def run(options: Options) -> int:
     """Print it."""
-    facts = gather(args.model)
-    if args.json:
+    facts = gather(options.model)
+    if options.json:
         json.dump(facts, sys.stdout, indent=1)
         print()
     else:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import stat
 import time
@@ -19,7 +18,6 @@ import pytest
 from PyQt6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
-from devices.replay.pacing import Replay
 from gui.controller import GENERIC, CalibrationPreview, SourceRequest
 from gui.main_panels import Panels
 from gui.settings import Settings
@@ -28,8 +26,6 @@ from mecg.app.calibration_previews import LastSeconds, Learned
 from mecg.app.controller import Controller
 from mecg.app.learning import learn, origin_of, recorded
 from mecg.app.models import network_of
-from mecg.app.session_builder import source_of
-from mecg.cli.monitor import AS_IT_COMES
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.stream import Chunk, Frame
@@ -37,7 +33,7 @@ from streamer.formats.calibration_file import read_calibration, write
 from streamer.recording.reader import Recording
 from tests.devices.lsl.lsl_rig import Sender
 from tests.gui.a_controller import description
-from tests.mecg.app.test_controller import wait
+from tests.mecg.app.test_controller import session_options, wait
 from tests.mecg.cli.test_calibrate_live import twelve_leads
 from tests.streamer.core.person_model import person_model, prior
 
@@ -64,9 +60,8 @@ def start(model: Path) -> Iterator[Start]:
     begun: list[Controller] = []
 
     def begin(source: str = f"wfdb:{SHORT}", **options: object) -> Controller:
-        args = argparse.Namespace(**(vars(AS_IT_COMES) | {"source": source, "model": model} | options))
-        bench = Controller(args)
-        bench.prepare(source_of(source, invert=args.invert, replay=Replay(args.speed)))
+        bench = Controller(session_options(source, model, **options))
+        bench.prepare()
         bench.begin()
         begun.append(bench)
         return bench

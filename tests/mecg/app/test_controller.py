@@ -3,23 +3,22 @@
 
 from __future__ import annotations
 
-import argparse
 import subprocess
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from devices.replay.pacing import Replay
 from gui.controller import RunningSession, SourceRequest
 from gui.signal.inbox import Measured, Raw
 from mecg.app.controller import Controller
-from mecg.app.session_builder import source_of
-from mecg.cli.monitor import AS_IT_COMES
+from mecg.app.options import ModelOptions, ReplayOptions, SessionOptions, SourceOptions
 from streamer.core.errors import InputError
 from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Event, State, StateChanged
 from streamer.core.stream import Frame
@@ -32,11 +31,18 @@ PTB = Path(__file__).parents[3] / "recordings" / "ptb" / "s0010_re"
 OTHER = "synthetic:?rate=250&bpm=100"
 
 
+def session_options(source: str, model: Path | None, **options: Any) -> SessionOptions:
+    """By the names of the options themselves, as a test reads best."""
+    read = SourceOptions(source, **{k: options.pop(k) for k in ("lead", "invert") if k in options})
+    replay = ReplayOptions(speed=options.pop("speed", 1.0))
+    models = ModelOptions(model, options.pop("calibration", None))
+    return SessionOptions(read, replay, models, **options)
+
+
 class Rig:
-    def __init__(self, model: Path | None, source: str = "synthetic:?rate=500", **options: object) -> None:
-        args = argparse.Namespace(**(vars(AS_IT_COMES) | {"source": source, "model": model} | options))
-        self.bench = Controller(args)
-        self.bench.prepare(source_of(source, replay=Replay(args.speed)))
+    def __init__(self, model: Path | None, source: str = "synthetic:?rate=500", **options: Any) -> None:
+        self.bench = Controller(session_options(source, model, **options))
+        self.bench.prepare()
         self.bench.begin()
         self.events: list[Event] = []
 
@@ -59,7 +65,7 @@ class Rig:
 def start(model_file: Path) -> Iterator[Callable[..., Rig]]:
     rigs: list[Rig] = []
 
-    def begin(*args: str, **options: object) -> Rig:
+    def begin(*args: str, **options: Any) -> Rig:
         model = None if options.get("as_recorded") else model_file
         rigs.append(Rig(model, *args, **options))
         return rigs[-1]
@@ -186,9 +192,11 @@ def test_lsl_out_refuses_what_does_not_run_in_real_time(start: Start) -> None:
 
 def test_a_person_s_calibration_is_for_no_other_source(start: Start, tmp_path: Path) -> None:
     rig = start("synthetic:?rate=250")
-    rig.bench._args.calibration = tmp_path / "a person.json"
-    assert rig.bench._args_for(SourceRequest("synthetic:?rate=250", start_s=5)).calibration is not None
-    assert rig.bench._args_for(SourceRequest(OTHER)).calibration is None
+    of_a_person = replace(rig.bench._options.models, calibration=tmp_path / "a person.json")
+    rig.bench._options = replace(rig.bench._options, models=of_a_person)
+    same = SourceRequest("synthetic:?rate=250", start_s=5)
+    assert rig.bench._options_for(same).models.calibration is not None
+    assert rig.bench._options_for(SourceRequest(OTHER)).models.calibration is None
 
 
 def test_nothing_begins_behind_a_closed_window(start: Start) -> None:
@@ -200,7 +208,7 @@ def test_nothing_begins_behind_a_closed_window(start: Start) -> None:
 
 def test_the_card_is_that_of_the_model(start: Start, model_file: Path) -> None:
     assert start().bench.card == ""
-    assert "What it cannot know" in Controller(AS_IT_COMES).card
+    assert "What it cannot know" in Controller().card
 
 
 def test_scans_run_side_by_side_round_after_round_until_stopped() -> None:
@@ -215,7 +223,7 @@ def test_scans_run_side_by_side_round_after_round_until_stopped() -> None:
         time.sleep(0.01)
         return [ScanResult("lsl:a", "lsl", "a", "")]
 
-    bench = Controller(AS_IT_COMES, {"ble": ble, "lsl": lsl})
+    bench = Controller(scans={"ble": ble, "lsl": lsl})
     stop = bench.scan(lambda kind, seen, problem: told.append((kind, len(seen), problem)))
     wait(lambda: len(told) >= 3)
     assert set(told) == {("lsl", 1, "")}  # the slow one keeps nobody waiting

@@ -212,8 +212,8 @@ def test_a_strip_keeps_its_time_where_samples_were_lost(model, tmp_path, monkeyp
     """Glued together, the beats on both sides of a gap would be one that nobody has."""
     whole, *_ = _strip("V2", str(RECORDING))
 
-    def lossy(text, **options):
-        return source_of(text, **(options | {"replay": Replay(speed=inf, drop=Drop.parse("20%:0.3s"))}))
+    def lossy(options, replay):
+        return source_of(options, Replay(speed=inf, drop=Drop.parse("20%:0.3s")))
 
     monkeypatch.setattr("mecg.app.learning.source_of", lossy)
     strip, *_ = _strip("V2", str(RECORDING))
