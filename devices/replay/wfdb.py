@@ -80,19 +80,13 @@ class WfdbReplay:
         row = record.row(self._lead or "I")
         if row is None:
             listed = [show(label)[1:-1] for label in record.names[:24]]
-            raise InputError(
-                f"{name} has no lead {show(self._lead or 'I')}, only {', '.join(listed)}",
-                Field.LEAD,
-                choices=listed,
-            )
+            why = f"{name} has no lead {show(self._lead or 'I')}, only {', '.join(listed)}"
+            raise InputError(why, Field.LEAD, choices=listed)
         signal = record.signals[row]
         label = show(signal.name)[1:-1]
         if signal.steps_per_mv is None:
-            raise InputError(
-                f"lead {label} of {name} is in {show(signal.units)}, no voltage",
-                Field.LEAD,
-                choices=_others(record, row),
-            )
+            why = f"lead {label} of {name} is in {show(signal.units)}, no voltage"
+            raise InputError(why, Field.LEAD, choices=_others(record, row))
         if not _any_valid(record, row):
             raise InputError(
                 f"lead {label} of {name} holds no valid sample", Field.LEAD, choices=_others(record, row)
