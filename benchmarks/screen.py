@@ -216,8 +216,8 @@ def main() -> None:
 
     def painted(newest: int, _: float) -> None:
         whole()
-        now_s, hold_back = time.monotonic(), window._hold_back
-        held_s = 0.0 if hold_back is None else hold_back.hold_back_s
+        now_s, playout = time.monotonic(), window._playout
+        held_s = 0.0 if playout is None else playout.hold_back_s
         while came and came[0][0] <= newest:
             seen_ms.append(1e3 * (now_s - came.popleft()[1] - held_s))
 
@@ -250,7 +250,7 @@ def main() -> None:
         print(
             json.dumps(
                 {
-                    "shown_s": round(shown_s(window.paper.panels[0], window.paper.look.scale), 2),
+                    "shown_s": round(shown_s(window.paper.areas[0], window.paper.look.scale), 2),
                     "paints_per_s": round(len(paints) / wall_s, 2),
                     "paint_ms": quantiles(took),
                     "paint_cpu_ms": quantiles(busy),

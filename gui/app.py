@@ -60,7 +60,7 @@ def why_no_display() -> str | None:
     if any("platform plugin" in line for line in lines):
         # Qt names one library whichever is missing.
         return f"Qt cannot open a window: system libraries are missing; on Debian or Ubuntu: {_LIBRARIES}"
-    why = lines[-1] if lines else f"its trial ended with code {tried.returncode}"
+    why = lines[-1] if lines else f"its preview ended with code {tried.returncode}"
     return f"Qt cannot open a window: {why}"
 
 
@@ -80,7 +80,7 @@ def run_monitor(
     px_per_mm: float | None = None,
     painted: Callable[[int, float], None] | None = None,
     tell: Callable[[Event], None] = lambda event: None,
-    bench: SessionController | None = None,
+    controller: SessionController | None = None,
     settings: Path | None = None,
 ) -> int:
     """Show the monitor until it is closed; call from the main thread.
@@ -103,7 +103,7 @@ def run_monitor(
         As `gui.paper.view.PaperView.painted`.
     tell : callable, optional
         `Session.tell`, for what a person does in the window.
-    bench : SessionController, optional
+    controller : SessionController, optional
         What composes sessions, for all that stands beside the paper; without one there is only the paper.
     settings : Path, optional
         The file in which the window remembers how it was left; nothing is remembered if not given.
@@ -128,7 +128,7 @@ def run_monitor(
     app = QApplication.instance() or QApplication(["mecg"])
     window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm, tell)
     window.resize(1600, 900)
-    panels = None if bench is None else Panels(window, bench, Settings(settings))
+    panels = None if controller is None else Panels(window, controller, Settings(settings))
 
     def tell_painted(stop: int, drawn_s: float) -> None:
         if panels is not None:

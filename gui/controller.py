@@ -204,7 +204,7 @@ class SourceRequest:
 class RunningSession:
     """A session that runs."""
 
-    wanted: SourceRequest
+    request: SourceRequest
     inbox: Inbox
     """Attached to the session as one of its sinks."""
     description: SessionDescription
@@ -224,10 +224,10 @@ found, in one line, or nothing."""
 
 
 class SessionController(Protocol):
-    """Composes sessions.  `open` and what `trials` does may block: call from a thread beside the window's."""
+    """Composes sessions.  `open` and `previews` may block: call them from a thread of their own."""
 
     @property
-    def showing(self) -> RunningSession:
+    def running(self) -> RunningSession:
         """The session that runs now."""
         ...
 
@@ -237,11 +237,11 @@ class SessionController(Protocol):
         ...
 
     @property
-    def trials(self) -> CalibrationPreviews:
+    def previews(self) -> CalibrationPreviews:
         """What learns a person, and tries the result out."""
         ...
 
-    def open(self, wanted: SourceRequest) -> RunningSession:
+    def open(self, request: SourceRequest) -> RunningSession:
         """End the session that runs, and its recording with it, and begin another.
 
         Raises

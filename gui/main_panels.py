@@ -22,10 +22,10 @@ from gui.dialogs.connect import ConnectDialog
 from gui.dialogs.file_drop import FileDrop
 from gui.dialogs.model_limits import limits_of
 from gui.dialogs.page_writer import Write, in_another_process, page_of, pages_folder, write_beside
-from gui.dialogs.source_opener import SourceSwitch
+from gui.dialogs.source_opener import SourceOpener
 from gui.panels.alarm_banner import AlarmBanner
 from gui.panels.alarms import Alarms
-from gui.panels.beeper import Tone
+from gui.panels.beeper import Beeper
 from gui.panels.latency import LastMinute
 from gui.panels.latency_panel import LatencyPanel
 from gui.panels.number_column import NumberColumn
@@ -54,7 +54,7 @@ class Panels:
     ----------
     window : MonitorWindow
         Plugged into.
-    bench : SessionController
+    controller : SessionController
         What composes sessions; one runs already, and the window shows it.
     settings : Settings
         What is remembered.
@@ -69,17 +69,17 @@ class Panels:
     def __init__(
         self,
         window: MonitorWindow,
-        bench: SessionController,
+        controller: SessionController,
         settings: Settings,
         beep: Callable[[], None] | None = None,
         pages: Path | None = None,
         write: Write = in_another_process,
     ) -> None:
         self._window = window
-        self._bench = bench
+        self._controller = controller
         self._settings = settings
         self._pages = pages
-        self._whose = bench.showing.description.whose
+        self._whose = controller.running.description.whose
         self._write = write
         self._theme = window.paper.look.theme
         self._minute: LastMinute | None = None
@@ -87,7 +87,7 @@ class Panels:
         self.numbers = NumberColumn()
         alarms = Alarms()
         alarms.sound = settings.get("alarms/sound", True)
-        self.alarms = AlarmBanner(alarms, beep or Tone().play, self._report)
+        self.alarms = AlarmBanner(alarms, beep or Beeper().play, self._report)
         self.replay = ReplayBar(self.seek, self.say)
         self.notice = QLabel(window.paper)
         self.notice.setObjectName("notice")
@@ -97,17 +97,17 @@ class Panels:
         self.latency = LatencyPanel(window.paper)
         self.limits = LimitsDialog(window)
         self.limits.changed.connect(self._set_limits)
-        self.connect_dialog = ConnectDialog(bench.scan, lambda: settings.recent, window)
+        self.connect_dialog = ConnectDialog(controller.scan, lambda: settings.recent, window)
         self.connect_dialog.chosen.connect(self.open)
         self.calibrate_dialog = CalibrateDialog(
-            lambda: bench.trials,
-            lambda: bench.showing.description.whose,
+            lambda: controller.previews,
+            lambda: controller.running.description.whose,
             lambda: window.paper.look.scale.px_per_mm,
             window,
         )
         self.calibrate_dialog.used.connect(self.put_to_use)
         self.about_dialog, self.about_text = self._make_about()
-        self.switch = SourceSwitch(bench, window)
+        self.switch = SourceOpener(controller, window)
         self.switch.opened.connect(self._opened)
         self.switch.failed.connect(self._not_opened)
         self.switch.busy.connect(self._busy)
@@ -126,10 +126,10 @@ class Panels:
         window.column.addWidget(self.numbers.widget)
         window.below.addWidget(self.replay.widget)
         window.table.add(*self._actions())
-        showing = self._bench.showing
-        showing.watch_for(self._settings.limits)
-        self.replay.control(showing.player, lambda: showing.inbox.closed)
-        self._settings.opened(showing.wanted.source)
+        running = self._controller.running
+        running.watch_for(self._settings.limits)
+        self.replay.control(running.player, lambda: running.inbox.closed)
+        self._settings.opened(running.request.source)
         for part in (self.numbers, self.alarms, self):
             window.listen(part)
         kept = self._settings.get("look", {})
@@ -171,39 +171,44 @@ class Panels:
         """Show what can be connected to."""
         _present(self.connect_dialog)
 
-    def open(self, wanted: SourceRequest) -> None:
+    def open(self, request: SourceRequest) -> None:
         """Show another source; what runs goes on until that one is there."""
-        self.switch.open(wanted)
+        self.switch.open(request)
 
     def seek(self, place_s: float) -> None:
         """The same replay from another place: a new stream."""
-        player = self._bench.showing.player
+        player = self._controller.running.player
         if player is not None:
             self.open(
-                replace(self._bench.showing.wanted, start_s=place_s, speed=player.speed, paused=player.paused)
+                replace(
+                    self._controller.running.request,
+                    start_s=place_s,
+                    speed=player.speed,
+                    paused=player.paused,
+                )
             )
 
-    def _opened(self, showing: RunningSession) -> None:
-        window, about = self._window, showing.description
-        window.tell = showing.tell
-        self.replay.control(showing.player, lambda: showing.inbox.closed)
-        showing.watch_for(self._settings.limits)
-        self._settings.opened(showing.wanted.source)
+    def _opened(self, running: RunningSession) -> None:
+        window, about = self._window, running.description
+        window.tell = running.tell
+        self.replay.control(running.player, lambda: running.inbox.closed)
+        running.watch_for(self._settings.limits)
+        self._settings.opened(running.request.source)
         window.follow(
-            showing.inbox,
+            running.inbox,
             about.stream,
             f"{about.model} {about.model_version}",
             about.latency.total_ms,
-            lead_in_s=showing.lead_in_s,
+            lead_in_s=running.lead_in_s,
         )
         changed, self._whose = about.whose != self._whose, about.whose
         self.say(f"from here on {about.whose}; a session, and a recording, of its own" if changed else "")
 
-    def _not_opened(self, wanted: SourceRequest, why: str) -> None:
+    def _not_opened(self, request: SourceRequest, why: str) -> None:
         # The source waits there for another try.
-        self.say(f"{wanted.source} was not opened: {why}")
-        self.connect_dialog.source_edit.setText(wanted.source)
-        if self._bench.showing.inbox.closed:
+        self.say(f"{request.source} was not opened: {why}")
+        self.connect_dialog.source_edit.setText(request.source)
+        if self._controller.running.inbox.closed:
             self.switch.ended()
 
     def _busy(self, source: str) -> None:
@@ -225,19 +230,19 @@ class Panels:
 
     def back_to_generic(self) -> None:
         """Undo what was put to use, or named on the command line."""
-        if self._bench.showing.description.calibration:
+        if self._controller.running.description.calibration:
             self.put_to_use(GENERIC)
         else:
             self.say("it is generic already")
 
     def put_to_use(self, person: Person) -> None:
         """Show what runs with a person's calibration from now on: a new session, as a seek is."""
-        showing = self._bench.showing
-        wanted = replace(showing.wanted, person=person)
-        if showing.player is not None:
-            player = showing.player
-            wanted = replace(wanted, start_s=player.position_s, speed=player.speed, paused=player.paused)
-        self.open(wanted)
+        running = self._controller.running
+        request = replace(running.request, person=person)
+        if running.player is not None:
+            player = running.player
+            request = replace(request, start_s=player.position_s, speed=player.speed, paused=player.paused)
+        self.open(request)
 
     # ---- alarms
 
@@ -250,7 +255,7 @@ class Panels:
         self._settings.limits = limits
         self._settings.keep("alarms/sound", sound)
         self.alarms.alarms.sound = sound
-        self._bench.showing.watch_for(limits)
+        self._controller.running.watch_for(limits)
         self._report(LimitsChanged(limits.low_bpm, limits.high_bpm, sound))
 
     def _report(self, event: Event) -> None:
@@ -260,10 +265,10 @@ class Panels:
 
     def write_page(self) -> None:
         """Write what is shown, the last 10 s, beside whatever was written before."""
-        past, edge_s = self._window.seen()
+        history, edge_s = self._window.seen()
         at = datetime.now().astimezone()
         others = self._window.paper.look.alternatives
-        page = page_of(past, edge_s, self._bench.showing.description, at, alternatives=others)
+        page = page_of(history, edge_s, self._controller.running.description, at, alternatives=others)
         if page is None:
             self.say("there is nothing to put on a page yet")
             return
@@ -299,7 +304,7 @@ class Panels:
 
     def show_about(self) -> None:
         """Show what the model's card says of its limits."""
-        self.about_text.setMarkdown(limits_of(self._bench.card))
+        self.about_text.setMarkdown(limits_of(self._controller.card))
         _present(self.about_dialog)
 
     def _make_about(self) -> tuple[QDialog, QTextBrowser]:
@@ -313,7 +318,7 @@ class Panels:
 
     # ---- `gui.panels.panel.Panel`
 
-    def begin(self, info: StreamInfo, description: SessionDescription | None) -> None:
+    def start_stream(self, info: StreamInfo, description: SessionDescription | None) -> None:
         """Another stream: its latency is measured anew."""
         self._minute = (
             None
@@ -324,10 +329,10 @@ class Panels:
 
     def frame(self, at_s: float, frame: Frame) -> None:
         """A frame came."""
-        showing = self._bench.showing
-        in_time = showing.player is None or showing.player.speed == 1
+        running = self._controller.running
+        in_time = running.player is None or running.player.speed == 1
         # What comes while the picture is frozen is painted late on purpose.
-        timed = in_time and not self._window.frozen and frame.stop > showing.lead_in_s * frame.rate_hz
+        timed = in_time and not self._window.frozen and frame.stop > running.lead_in_s * frame.rate_hz
         if self._minute is not None and timed:
             self._minute.came(at_s, frame)
         self.numbers.minute = self._minute if in_time else None
@@ -336,24 +341,24 @@ class Panels:
     def event(self, event: Event) -> None:
         """Nothing."""
 
-    def tell(self, now_s: float) -> None:
+    def refresh(self, now_s: float) -> None:
         """Bring the bars up to date, and see whether the source is still there."""
         self._ticks += 1
-        self.replay.tell()
+        self.replay.refresh()
         if self._ticks % 5 == 0:
             self._tell_latency()
-        if self._bench.showing.inbox.closed:
+        if self._controller.running.inbox.closed:
             self.switch.ended()
         self._keep_look()
         if now_s > self._notice_until_s:
             self.say("")
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
-        self.replay.dress(theme)
-        self.limits.dress(theme)
-        self.connect_dialog.dress(theme)
-        self.calibrate_dialog.dress(theme)
+        self.replay.apply_theme(theme)
+        self.limits.apply_theme(theme)
+        self.connect_dialog.apply_theme(theme)
+        self.calibrate_dialog.apply_theme(theme)
         self.about_dialog.setStyleSheet(dialog_style(theme))
         self.latency.theme = theme
         self.notice.setStyleSheet(

@@ -14,16 +14,16 @@ from PyQt6.QtGui import QCloseEvent, QContextMenuEvent, QKeyEvent, QKeySequence
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from gui.actions import Action, Actions
-from gui.panels.header import Header, Standing
+from gui.panels.header import Header, HeaderStatus
 from gui.panels.marker_note import MarkerNote
 from gui.panels.panel import Panel
 from gui.paper.agreement_text import compared
 from gui.paper.calipers import Calipers
-from gui.paper.commands import PaperActions
+from gui.paper.commands import PaperCommands
 from gui.paper.geometry import Scale, auto_gain, screen_px_per_mm, shown_s
 from gui.paper.look import Look
 from gui.paper.view import PaperView
-from gui.signal.frozen_view import LookingBack
+from gui.signal.frozen_view import FrozenView
 from gui.signal.history import History
 from gui.signal.inbox import Inbox, Measured, Raw
 from gui.signal.playout import PlayoutBuffer
@@ -86,7 +86,7 @@ class MonitorWindow(QMainWindow):
         """What a person can do; add to it."""
         self._on_close: Callable[[], None] | None = on_close
         self._ticks = 0
-        self._listeners: list[Panel] = []
+        self._panels: list[Panel] = []
 
         if px_per_mm is None:
             px_per_mm, known = self._ask_screen()
@@ -94,8 +94,8 @@ class MonitorWindow(QMainWindow):
         else:
             self._scale_from = "as set"
         self.paper = PaperView(info, Look(Scale(px_per_mm)))
-        self.do = PaperActions(self.paper, self._redraw, self._rhythms)
-        self._dressed = self.paper.look.theme
+        self.do = PaperCommands(self.paper, self._redraw, self._rhythms)
+        self._applied_theme = self.paper.look.theme
         self.header = Header()
         self.help_label = QLabel(self)
         self.note = MarkerNote(self.paper, self.mark)
@@ -103,7 +103,7 @@ class MonitorWindow(QMainWindow):
         self._assemble()
         self._add_actions()
         self.follow(inbox, info, model_text, algorithmic_latency_ms)
-        self._dress()
+        self._apply_theme()
 
         self._timer = QTimer(self)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -129,31 +129,31 @@ class MonitorWindow(QMainWindow):
         self._inbox = inbox
         self._info = info
         self._algorithmic_latency_ms = algorithmic_latency_ms
-        self._past = History(inbox.description)
-        self._hold_back: PlayoutBuffer | None = None
+        self._history = History(inbox.description)
+        self._playout: PlayoutBuffer | None = None
         self._newest: tuple[float, Frame] | None = None
-        self._frozen: LookingBack | None = None
+        self._frozen: FrozenView | None = None
         self._state = State.WAITING
         self._recalibrate = False
         self._news = " · ".join(info.notes)
         self.setWindowTitle(f"mecg monitor: {info.source}")
-        self.header.begin(info, model_text)
+        self.header.start_stream(info, model_text)
         if info.rate_hz < LEAST_HZ and self.paper.look.rhythm == "diagnostic":
             self.paper.look = replace(self.paper.look, rhythm="measured")
         self.paper.follow(info, self._band())
-        for listener in self._listeners:
-            listener.begin(info, inbox.description)
+        for panel in self._panels:
+            panel.start_stream(info, inbox.description)
         self._tell()
 
     def _band(self) -> str:
         """The input band in words, as far as it is known."""
         return "" if self._inbox.description is None else self._inbox.description.filters
 
-    def listen(self, listener: Panel) -> None:
+    def listen(self, panel: Panel) -> None:
         """Let a part of the window hear what comes from now on."""
-        self._listeners.append(listener)
-        listener.begin(self._info, self._inbox.description)
-        listener.dress(self.paper.look.theme)
+        self._panels.append(panel)
+        panel.start_stream(self._info, self._inbox.description)
+        panel.apply_theme(self.paper.look.theme)
 
     def tick(self) -> None:
         """Take what came and show it; the timer calls this."""
@@ -163,9 +163,9 @@ class MonitorWindow(QMainWindow):
             if isinstance(item, Frame):
                 self._take(at_s, item)
             elif isinstance(item, Measured):
-                self._past.truth(item.start, item.leads_mv)
+                self._history.truth(item.start, item.leads_mv)
             elif isinstance(item, Raw):
-                self._past.diagnostic_trace(item.start, item.rate_hz, item.lead_mv)
+                self._history.diagnostic_trace(item.start, item.rate_hz, item.lead_mv)
             else:
                 self._hear(item)
         if ended:
@@ -174,27 +174,27 @@ class MonitorWindow(QMainWindow):
         self._ticks += 1
         if self._ticks % (FRAMES_PER_S // 5) == 0:
             self._tell()
-            for listener in self._listeners:
-                listener.tell(now_s)
+            for panel in self._panels:
+                panel.refresh(now_s)
         if self._ticks % FRAMES_PER_S == 0:
             self._fit_gain()
             self._compare()
 
     def _take(self, at_s: float, frame: Frame) -> None:
-        self._past.frame(frame)
+        self._history.frame(frame)
         if frame.stop > self._paced_from_s * frame.rate_hz:
-            if self._hold_back is None or (self._newest and self._newest[1].rate_hz != frame.rate_hz):
-                self._hold_back = PlayoutBuffer(frame.rate_hz)
-            self._hold_back.arrived(at_s, frame.start, frame.stop)
+            if self._playout is None or (self._newest and self._newest[1].rate_hz != frame.rate_hz):
+                self._playout = PlayoutBuffer(frame.rate_hz)
+            self._playout.arrived(at_s, frame.start, frame.stop)
         if self._newest is None and self._state is State.WAITING:
             self._state = State.LIVE
         self._newest = at_s, frame
-        for listener in self._listeners:
-            listener.frame(at_s, frame)
+        for panel in self._panels:
+            panel.frame(at_s, frame)
 
     def _hear(self, event: Event) -> None:
-        for listener in self._listeners:
-            listener.event(event)
+        for panel in self._panels:
+            panel.event(event)
         match event:
             case StateChanged():
                 self._state = event.state
@@ -202,34 +202,34 @@ class MonitorWindow(QMainWindow):
                 self._recalibrate = event.rises
         if not isinstance(event, Beat):
             self._news = event.text
-        changed = self._past.event(event)
+        changed = self._history.event(event)
         if changed is not None and self._frozen is None:
             self.paper.touch(*changed)
 
     def _show(self, now_s: float) -> None:
-        if self._hold_back is None:
+        if self._playout is None:
             return
-        edge_s = self._hold_back.edge_s(now_s)
+        edge_s = self._playout.edge_s(now_s)
         if self._frozen is None:
-            self.paper.show_signal(self._past, edge_s)
+            self.paper.show_signal(self._history, edge_s)
 
     def seen(self) -> tuple[History, float]:
         """What the picture is made of, and the instant at its newest end, seconds of the stream."""
         if self._frozen is not None:
-            return self._frozen.past, self._frozen.edge_s
-        return self._past, self._past.stop_s
+            return self._frozen.history, self._frozen.edge_s
+        return self._history, self._history.stop_s
 
     # ---- what is said
 
     def _tell(self) -> None:
-        scale, now_s, traces = self.paper.look.shown_scale, time.monotonic(), self._past.traces
+        scale, now_s, traces = self.paper.look.shown_scale, time.monotonic(), self._history.traces
         age_s = None if self._newest is None else self._age_s(*self._newest, now_s)
         news = self._news
         if self._scale_from != "screen's stated size" or self.do.mm_set:
             news += f"   grid: {'as set' if self.do.mm_set else self._scale_from}"
         if self.paper.look.truth:
             truth = self._inbox.truth
-            has = self._past.has_truth and truth is not None
+            has = self._history.has_truth and truth is not None
             news = (
                 f"measured leads laid over ({truth.frame}); cov: share in the 90 % band   {news}"
                 if has and truth is not None
@@ -238,23 +238,23 @@ class MonitorWindow(QMainWindow):
         if self.paper.look.alternatives:
             said = (
                 f"thin lines: {SHOWN} plausible alternatives"
-                if self._past.has_alternatives
+                if self._history.has_alternatives
                 else "the model knows of no plausible alternatives"
             )
             news = f"{said}   {news}"
         gain = f"{scale.mm_per_mv:g} mm/mV{' auto' if self.do.auto_gain else ''}"
         self.header.scale.setText(f"{scale.mm_per_s:g} mm/s   {gain}")
         self.header.scale.setToolTip(f"{scale.px_per_mm:.3f} px/mm ({self._scale_from})")
-        self.header.tell(
-            Standing(
+        self.header.refresh(
+            HeaderStatus(
                 state=self._state,
                 age_s=age_s,
                 quiet=(age_s or 0.0) > _QUIET_S and self._state not in (State.ENDED, State.PAUSED),
                 settling=self._newest is not None and bool(self._newest[1].settling.any()),
                 recalibrate=self._recalibrate,
-                untrusted=bool(self._past.untrusted) and math.isinf(self._past.untrusted[-1][1]),
+                untrusted=bool(self._history.untrusted) and math.isinf(self._history.untrusted[-1][1]),
                 algorithmic_ms=self._algorithmic_latency_ms,
-                hold_back_ms=None if self._hold_back is None else 1e3 * self._hold_back.hold_back_s,
+                display_delay_ms=None if self._playout is None else 1e3 * self._playout.display_delay_s,
                 lost=0 if traces is None else traces.lost,
                 lost_s=0.0 if traces is None else traces.lost / traces.rate_hz,
                 dropped=self._inbox.dropped,
@@ -268,10 +268,10 @@ class MonitorWindow(QMainWindow):
 
     def _compare(self) -> None:
         """Put beside each lead's name how it agrees with what was measured, where that is laid over it."""
-        past, edge_s = self._past, self._past.stop_s
+        history, edge_s = self._history, self._history.stop_s
         if self._frozen is not None:
-            past, edge_s = self._frozen.past, self._frozen.edge_s
-        self.paper.say(compared(past, edge_s) if self.paper.look.truth else {})
+            history, edge_s = self._frozen.history, self._frozen.edge_s
+        self.paper.say(compared(history, edge_s) if self.paper.look.truth else {})
 
     @staticmethod
     def _age_s(at_s: float, frame: Frame, now_s: float) -> float:
@@ -377,9 +377,9 @@ class MonitorWindow(QMainWindow):
         if not frozen:
             self._frozen = None
             self._show(time.monotonic())
-        elif self._hold_back is not None and self._frozen is None:
+        elif self._playout is not None and self._frozen is None:
             now_s = time.monotonic()
-            self._frozen = LookingBack(self._past, self._hold_back.edge_s(now_s), now_s)
+            self._frozen = FrozenView(self._history, self._playout.edge_s(now_s), now_s)
         self.header.frozen.setVisible(self._frozen is not None)
         self._tell()
 
@@ -402,15 +402,15 @@ class MonitorWindow(QMainWindow):
     def ask_note(self) -> None:
         """Mark this instant, or the newest one that is shown while frozen; asks for a note."""
         if self._newest is not None:
-            self.note.open(self._past.stop_s if self._frozen is None else self._frozen.edge_s)
+            self.note.open(self._history.stop_s if self._frozen is None else self._frozen.edge_s)
 
     def mark(self, at_s: float, text: str) -> None:
         """Put a marker at an instant of the stream; it goes to every sink of the session."""
         event = Marker(text or "marker", at_s=at_s)
         self.tell(event)
-        for past in (self._past, None if self._frozen is None else self._frozen.past):
-            if past is not None:
-                past.event(event)
+        for history in (self._history, None if self._frozen is None else self._frozen.history):
+            if history is not None:
+                history.event(event)
         self.paper.touch(at_s, at_s)
 
     def _span(self, calipers: Calipers | None) -> None:
@@ -427,19 +427,19 @@ class MonitorWindow(QMainWindow):
     # ---- how it looks
 
     def _shown_s(self) -> float:
-        return max((shown_s(panel, self.paper.scale) for panel in self.paper.panels), default=1.0)
+        return max((shown_s(panel, self.paper.scale) for panel in self.paper.areas), default=1.0)
 
     def _rhythms(self) -> tuple[str, ...]:
-        return ("measured", *(("diagnostic",) if self._past.diagnostic is not None else ()), "II")
+        return ("measured", *(("diagnostic",) if self._history.diagnostic is not None else ()), "II")
 
     def _redraw(self) -> None:
         """After a change of look: what is shown, anew."""
-        if self.paper.look.theme is not self._dressed:
-            self._dress()
+        if self.paper.look.theme is not self._applied_theme:
+            self._apply_theme()
         self._fit_gain()
         frozen = self._frozen
         if frozen is not None:
-            self.paper.show_signal(frozen.past, frozen.edge_s, linear=frozen.moved)
+            self.paper.show_signal(frozen.history, frozen.edge_s, linear=frozen.moved)
         else:
             self._show(time.monotonic())
         self._compare()
@@ -447,14 +447,14 @@ class MonitorWindow(QMainWindow):
 
     def _fit_gain(self) -> None:
         """Let the gain follow the signal, where a person asked for it."""
-        traces = self._past.traces
-        if not self.do.auto_gain or traces is None or self._frozen is not None or not self.paper.panels:
+        traces = self._history.traces
+        if not self.do.auto_gain or traces is None or self._frozen is not None or not self.paper.areas:
             return
         seen = traces.view(traces.stop - round(_GAIN_LOOKS_S * traces.rate_hz), traces.stop).leads_mv
         seen = seen[:, np.isfinite(seen).all(axis=0)]
         if not seen.shape[1]:
             return
-        panel, look = self.paper.panels[0], self.paper.look
+        panel, look = self.paper.areas[0], self.paper.look
         tall_mv = float(np.ptp(np.percentile(seen, (0.2, 99.8), axis=1), axis=0).max())
         gain = auto_gain(
             tall_mv, (panel.bottom - panel.top) / self.paper.scale.px_per_mm, look.scale.mm_per_mv
@@ -492,12 +492,12 @@ class MonitorWindow(QMainWindow):
         self.help_label.setObjectName("help")
         self.help_label.hide()
 
-    def _dress(self) -> None:
-        theme = self._dressed = self.paper.look.theme
+    def _apply_theme(self) -> None:
+        theme = self._applied_theme = self.paper.look.theme
         self.setStyleSheet(stylesheet(theme))
         self.help_label.adjustSize()
-        for listener in self._listeners:
-            listener.dress(theme)
+        for panel in self._panels:
+            panel.apply_theme(theme)
 
 
 def _spellings(event: QKeyEvent) -> tuple[str, ...]:

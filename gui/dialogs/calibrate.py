@@ -48,11 +48,11 @@ class _News(QObject):
 
 
 class CalibrateDialog(QDialog):
-    """Emits `used` with a `gui.controller.Person`; keeps its trial while it is closed.
+    """Emits `used` with a `gui.controller.Person`; keeps its preview while it is closed.
 
     Parameters
     ----------
-    trials : CalibrationPreviews
+    previews : CalibrationPreviews
     whose : callable
         Whose calibration the running session has, as `SessionDescription.whose` says it.
     px_per_mm : callable
@@ -63,13 +63,13 @@ class CalibrateDialog(QDialog):
 
     def __init__(
         self,
-        trials: Callable[[], CalibrationPreviews],
+        previews: Callable[[], CalibrationPreviews],
         whose: Callable[[], str],
         px_per_mm: Callable[[], float],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._trials, self._whose, self._px_per_mm = trials, whose, px_per_mm
+        self._previews, self._whose, self._px_per_mm = previews, whose, px_per_mm
         self._busy = False
         self._news = _News()  # outlives the window, as the thread may that emits it
         self._news.tried.connect(self._tried)
@@ -83,7 +83,9 @@ class CalibrateDialog(QDialog):
         self.close_button, self.use_button = QPushButton("Close"), QPushButton("&Use")
         self._assemble()
         FileDrop(self, _file_in).dropped.connect(self.open_file)
-        self.here_button.clicked.connect(lambda: self._begin("this source", lambda: self._trials().of_here()))
+        self.here_button.clicked.connect(
+            lambda: self._begin("this source", lambda: self._previews().of_here())
+        )
         self.file_button.clicked.connect(self.ask_file)
         self.save_button.clicked.connect(self.ask_where)
         self.generic_button.clicked.connect(lambda: self._use(GENERIC))
@@ -124,7 +126,7 @@ class CalibrateDialog(QDialog):
         whole.addWidget(self.said)
         whole.addLayout(below)
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         bar = f"QScrollBar {{ background: {theme.paper}; height: 12px; border: none; }}"
         handle = f"QScrollBar::handle {{ background: {theme.soft_ink}; min-width: 40px; }}"
@@ -159,7 +161,7 @@ class CalibrateDialog(QDialog):
 
     def open_file(self, path: str) -> None:
         """Learn from this record, or take what this file says."""
-        self._begin(Path(path).name, lambda: self._trials().of_file(Path(path)))
+        self._begin(Path(path).name, lambda: self._previews().of_file(Path(path)))
 
     def _begin(self, name: str, work: Callable[[], CalibrationPreview]) -> None:
         """In a thread of its own; while that runs nothing else is asked for."""
@@ -180,29 +182,29 @@ class CalibrateDialog(QDialog):
 
         threading.Thread(target=learn, name="learning a person", daemon=True).start()
 
-    def _tried(self, trial: CalibrationPreview | None, why: str) -> None:
+    def _tried(self, preview: CalibrationPreview | None, why: str) -> None:
         if sip.isdeleted(self):  # the window may have been closed meanwhile
             return
         self._busy = False
-        if trial is None:
+        if preview is None:
             self._say(why, warning=True)
         else:
-            self._show_trial(trial)
+            self._show_trial(preview)
         self._enable()
 
-    def _show_trial(self, trial: CalibrationPreview) -> None:
-        self.picture.show_trial(trial, self._px_per_mm())
-        self._say(trial.verdict())
-        self.said.setText("\n".join((*(f"⚠ {one}" for one in trial.warnings), *trial.said, NEW_SESSION)))
-        self._warn(self.said, bool(trial.warnings))
+    def _show_trial(self, preview: CalibrationPreview) -> None:
+        self.picture.show_trial(preview, self._px_per_mm())
+        self._say(preview.verdict())
+        self.said.setText("\n".join((*(f"⚠ {one}" for one in preview.warnings), *preview.said, NEW_SESSION)))
+        self._warn(self.said, bool(preview.warnings))
         self._fit_scroll()
 
     # ---- using
 
     def _use_trial(self) -> None:
-        trial = self.picture.trial
-        if trial is not None:
-            self._use(trial.person)
+        preview = self.picture.preview
+        if preview is not None:
+            self._use(preview.person)
 
     def _use(self, person: object) -> None:
         self.accept()
@@ -210,8 +212,8 @@ class CalibrateDialog(QDialog):
 
     def ask_where(self) -> None:
         """Save the calibration, for `mecg monitor` and for another day."""
-        trial = self.picture.trial
-        if trial is None:
+        preview = self.picture.preview
+        if preview is None:
             return
         text, _ = QFileDialog.getSaveFileName(self, "Save this person", "person.npz", "Calibrations (*.npz)")
         if not text:
@@ -223,7 +225,7 @@ class CalibrateDialog(QDialog):
                 self._say(f"{path} exists: name another file, or this one in full", warning=True)
                 return
         try:
-            self._trials().save(trial.person, path)
+            self._previews().save(preview.person, path)
         except OSError as error:
             self._say(f"{path} was not written: {error.strerror or error}", warning=True)
         else:
@@ -232,11 +234,11 @@ class CalibrateDialog(QDialog):
     # ---- what can be done
 
     def _enable(self) -> None:
-        why_not = self._trials().why_not_here()
+        why_not = self._previews().why_not_here()
         self.here_button.setEnabled(not why_not and not self._busy)
         self.here_button.setToolTip(why_not)
         self.file_button.setEnabled(not self._busy)
-        has = self.picture.trial is not None and not self._busy
+        has = self.picture.preview is not None and not self._busy
         self.use_button.setEnabled(has)
         self.save_button.setEnabled(has)
         self.generic_button.setEnabled(self._whose() != GENERIC.words)

@@ -128,7 +128,7 @@ class ConnectDialog(QDialog):
         whole.addLayout(fields)
         whole.addLayout(buttons)
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         self.setStyleSheet(dialog_style(theme))
 

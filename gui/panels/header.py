@@ -45,7 +45,7 @@ class Elided(QLabel):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class HeaderStatus:
     """How the stream stands, for its words."""
 
     state: State
@@ -58,7 +58,7 @@ class Standing:
     recalibrate: bool
     """Lead I no longer looks like the person's reference."""
     algorithmic_ms: float
-    hold_back_ms: float | None
+    display_delay_ms: float | None
     lost: int
     lost_s: float
     dropped: int
@@ -95,7 +95,7 @@ class Header:
         )
         self.under = _bar(self.research, None, (self.news, 3))
 
-    def begin(self, info: StreamInfo, model_text: str) -> None:
+    def start_stream(self, info: StreamInfo, model_text: str) -> None:
         """A stream begins."""
         self.source.setText(f"{info.source}   {info.device}".strip())
         self.model.setText(model_text)
@@ -109,7 +109,7 @@ class Header:
         self.lead.setProperty("warning", not info.is_lead_i)
         self.frozen.hide()
 
-    def tell(self, how: Standing, theme: Theme) -> None:
+    def refresh(self, how: HeaderStatus, theme: Theme) -> None:
         """Say how the stream stands."""
         state, alarming = how.state.value, how.state in (State.STALE, State.RECONNECTING)
         if how.state is State.LIVE and how.settling:
@@ -125,8 +125,8 @@ class Header:
         if how.age_s is not None and how.state is not State.ENDED:
             said.append(f"newest sample {how.age_s:.2f} s old")
         said.append(f"algorithmic latency {how.algorithmic_ms:.0f} ms")
-        if how.hold_back_ms is not None:
-            said.append(f"hold-back {how.hold_back_ms:.0f} ms")
+        if how.display_delay_ms is not None:
+            said.append(f"display delay {how.display_delay_ms:.0f} ms")
             said.append(f"lost {how.lost} samples ({how.lost_s:.2f} s)" if how.lost else "lost 0")
         if how.dropped:
             said.append(f"not shown {how.dropped}")

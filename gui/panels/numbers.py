@@ -39,9 +39,9 @@ class Numbers:
     """Keeps what the numbers need; follows `gui.panels.panel.Panel` but for what needs a screen."""
 
     def __init__(self) -> None:
-        self.begin(None, None)
+        self.start_stream(None, None)
 
-    def begin(self, info: StreamInfo | None, description: SessionDescription | None) -> None:
+    def start_stream(self, info: StreamInfo | None, description: SessionDescription | None) -> None:
         """Forget everything: another stream begins."""
         self._info = info
         self._whose = "generic" if description is None else description.whose

@@ -14,7 +14,7 @@ from gui.theme import DARK, LIGHT
 from streamer.core.leads import LEADS
 
 
-class PaperActions:
+class PaperCommands:
     """Changes the paper's look, one thing at a time.
 
     Parameters

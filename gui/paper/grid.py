@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from PyQt6.QtCore import QLineF, QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen, QPixmap, QPolygonF
 
-from gui.paper.geometry import Panel, Scale, calibration_marks
+from gui.paper.geometry import LeadArea, Scale, calibration_marks
 from gui.theme import Theme
 
 
-def draw_ground(width: int, height: int, panels: Sequence[Panel], scale: Scale, theme: Theme) -> QPixmap:
+def draw_grid(width: int, height: int, areas: Sequence[LeadArea], scale: Scale, theme: Theme) -> QPixmap:
     """Millimetre paper of so many px, with a calibration mark of 1 mV by 200 ms before each row."""
     picture = QPixmap(max(1, width), max(1, height))
     picture.fill(QColor(theme.paper))
@@ -30,7 +30,7 @@ def draw_ground(width: int, height: int, panels: Sequence[Panel], scale: Scale, 
     pen = QPen(QColor(theme.soft_ink), 2)
     pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
     painter.setPen(pen)
-    for mark in calibration_marks(tuple(panels), scale):
+    for mark in calibration_marks(tuple(areas), scale):
         painter.drawPolyline(QPolygonF([QPointF(x, y) for x, y in mark]))
     painter.end()
     return picture
@@ -61,17 +61,17 @@ class Label:
 
 
 def label(
-    words: Sequence[Words], panel: Panel, scale: Scale, theme: Theme, font: QFont, framed: bool
+    words: Sequence[Words], area: LeadArea, scale: Scale, theme: Theme, font: QFont, framed: bool
 ) -> Label:
-    """Words above a panel's trace, on ground of their own; in as many lines as the panel's width asks for."""
+    """Words above a area's trace, on ground of their own; in as many lines as the area's width asks for."""
     name_px, words_px = max(15, round(4.4 * scale.px_per_mm)), max(11, round(3.3 * scale.px_per_mm))
-    if panel.bottom - panel.top < 3.2 * name_px:
+    if area.bottom - area.top < 3.2 * name_px:
         name_px, words_px = min(name_px, 15), min(words_px, 11)
     name, small = QFont(font), QFont(font)
     name.setPixelSize(name_px)
     name.setBold(True)
     small.setPixelSize(words_px)
-    room, line_px = panel.right - panel.left - 4, round(1.15 * name_px)
+    room, line_px = area.right - area.left - 4, round(1.15 * name_px)
     placed: list[tuple[float, float, QFont, Words]] = []
     x, y, wide = 3.0, 0.0, 0.0
     for some in words:
@@ -101,5 +101,5 @@ def label(
         painter.setPen(QPen(QColor(theme.ink), 1))
         painter.drawRect(0, 0, picture.width() - 1, picture.height() - 1)
     painter.end()
-    at = QPointF(round(panel.left) + 1, round(panel.top) + 1)
+    at = QPointF(round(area.left) + 1, round(area.top) + 1)
     return Label(tuple(words), QRectF(at.x(), at.y(), picture.width(), picture.height()), picture)

@@ -15,14 +15,14 @@ MERGE_S = 0.005
 """Frames that come closer together than this were one packet."""
 
 BREAK_S = 2.0
-"""A longer silence is a break, not jitter: the past says nothing about what follows."""
+"""A longer silence is a break, not jitter: the history says nothing about what follows."""
 
 MEMORY_S = 10.0
 """How long the p99 looks back.  Longer would let a device's clock, up to 1.5 % off its nominal rate,
 drift into it."""
 
 SLEW = 0.2
-"""The edge runs at most this much faster or slower than time while the hold-back changes."""
+"""The edge runs at most this much faster or slower than time while the display delay changes."""
 
 
 class PlayoutBuffer:
@@ -70,7 +70,7 @@ class PlayoutBuffer:
         return now_s - self._lag_s
 
     @property
-    def hold_back_s(self) -> float:
+    def display_delay_s(self) -> float:
         """How long the newest sample of a usual packet waits for the edge; 0 before the first."""
         if not self._packets:
             return 0.0

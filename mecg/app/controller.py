@@ -48,7 +48,7 @@ LEAD_IN_S = 10.0
 class _Parts:
     """A session that is composed and does not run yet."""
 
-    wanted: SourceRequest
+    request: SourceRequest
     source: Source
     session: Session
     inbox: Inbox
@@ -89,15 +89,15 @@ class Controller:
         self._switching = threading.Lock()  # ... and no session begins while the window closes
         self._closed = False
         self._session: Session | None = None
-        self._showing: RunningSession | None = None
+        self._running_session: RunningSession | None = None
         self._opening: Source | None = None
 
     @property
-    def showing(self) -> RunningSession:
+    def running(self) -> RunningSession:
         """The session that runs now; call `begin` first."""
-        if self._showing is None:
+        if self._running_session is None:
             raise RuntimeError("begin() comes before a session runs")
-        return self._showing
+        return self._running_session
 
     @property
     def card(self) -> str:
@@ -105,9 +105,9 @@ class Controller:
         return card_of(self._options.models.model)
 
     @property
-    def trials(self) -> CalibrationPreviews:
+    def previews(self) -> CalibrationPreviews:
         """What learns a person from what runs, or from a file."""
-        return CalibrationPreviews(self._options.models.model, lambda: (self.showing.description, self._last))
+        return CalibrationPreviews(self._options.models.model, lambda: (self.running.description, self._last))
 
     def prepare(self) -> None:
         """Open the first source, and compose its session; `begin` starts it.
@@ -131,19 +131,19 @@ class Controller:
         """Start what was prepared; raises `InputError` or `OSError` as `Session.start` does."""
         return self._start(self._prepared)
 
-    def open(self, wanted: SourceRequest) -> RunningSession:
+    def open(self, request: SourceRequest) -> RunningSession:
         """End what runs and begin another; raises `InputError` or `OSError` if that cannot be done."""
         with self._lock:
-            options = self._options_for(wanted)
-            replay = self._with_lead_in(wanted, replay_of(options.replay))
+            options = self._options_for(request)
+            replay = self._with_lead_in(request, replay_of(options.replay))
             if options.lsl_out is not None:
                 refuse_other_speeds(replay, "--lsl-out")
             source = source_of(options.source, replay)
-            if wanted.source == self.showing.wanted.source and self.showing.player is None:
+            if request.source == self.running.request.source and self.running.player is None:
                 self._stop()  # a device has one link only
             self._opening = source
             try:
-                parts = self._compose(wanted, source, source.open(), options)
+                parts = self._compose(request, source, source.open(), options)
             except BaseException:
                 source.stop()
                 raise
@@ -156,38 +156,38 @@ class Controller:
                 self._stop()
                 return self._start(parts, lead_in_s=replay.lead_in_s)
 
-    def _with_lead_in(self, wanted: SourceRequest, replay: Replay) -> Replay:
+    def _with_lead_in(self, request: SourceRequest, replay: Replay) -> Replay:
         """Who seeks in what is shown finds the seconds before that place on the screen."""
-        again = wanted.source == self.showing.wanted.source and self.showing.player is not None
+        again = request.source == self.running.request.source and self.running.player is not None
         lead_in_s = min(LEAD_IN_S, replay.start_s) if again and self._options.lsl_out is None else 0.0
         return replace(replay, start_s=replay.start_s - lead_in_s, lead_in_s=lead_in_s)
 
-    def _options_for(self, wanted: SourceRequest) -> SessionOptions:
+    def _options_for(self, request: SourceRequest) -> SessionOptions:
         """What another source is opened from."""
         first = self._options
         # What was stated of a person or a recording holds for no other.
-        given = wanted.source == self._first.source
-        live = is_live(wanted.source)
+        given = request.source == self._first.source
+        live = is_live(request.source)
         return replace(
             first,
-            source=SourceOptions(wanted.source, wanted.lead, wanted.invert, wanted.placement),
+            source=SourceOptions(request.source, request.lead, request.invert, request.placement),
             replay=ReplayOptions(
-                speed=1.0 if live else wanted.speed,
-                start_s=0.0 if live else wanted.start_s,
+                speed=1.0 if live else request.speed,
+                start_s=0.0 if live else request.start_s,
                 loop=first.replay.loop and given,
                 drop=first.replay.drop if given else None,
             ),
             models=replace(
                 first.models,
-                calibration=first.models.calibration if given and wanted.person is None else None,
+                calibration=first.models.calibration if given and request.person is None else None,
             ),
-            as_recorded=first.as_recorded and is_session(wanted.source),
+            as_recorded=first.as_recorded and is_session(request.source),
         )
 
     def _compose(
-        self, wanted: SourceRequest, source: Source, info: StreamInfo, options: SessionOptions
+        self, request: SourceRequest, source: Source, info: StreamInfo, options: SessionOptions
     ) -> _Parts:
-        person = wanted.person
+        person = request.person
         core, description = core_of(
             source,
             info,
@@ -204,23 +204,23 @@ class Controller:
         last = LastSeconds()
         session.attach(last, Overflow.DROP_OLDEST)
         attach_outlet(session, options.lsl_out, AS_RECORDED if info.live else Replay(options.replay.speed))
-        return _Parts(wanted, source, session, inbox, description, vitals, last)
+        return _Parts(request, source, session, inbox, description, vitals, last)
 
     def _start(self, parts: _Parts, lead_in_s: float = 0.0) -> RunningSession:
         source, session, vitals = parts.source, parts.session, parts.vitals
         player: Player | None = source.player if isinstance(source, Played) else None
         if player is not None:
-            player.paused = parts.wanted.paused
+            player.paused = parts.request.paused
 
         def watch_for(limits: Limits) -> None:
             self._limits = vitals.limits = limits
 
         session.start()
         self._session, self._last = session, parts.last
-        self._showing = RunningSession(
-            parts.wanted, parts.inbox, parts.description, session.tell, watch_for, player, lead_in_s
+        self._running_session = RunningSession(
+            parts.request, parts.inbox, parts.description, session.tell, watch_for, player, lead_in_s
         )
-        return self._showing
+        return self._running_session
 
     def _stop(self) -> None:
         if self._session is not None:

@@ -72,19 +72,19 @@ def _refuse_picture(path: Path, *, force: bool) -> None:
 
 def _show(controller: Controller, window: WindowOptions) -> int:
     load_window()
-    showing = controller.begin()
-    about = showing.description
+    running = controller.begin()
+    about = running.description
     try:
         code = run_monitor(
-            showing.inbox,
+            running.inbox,
             about.stream,
             f"{about.model} {about.model_version}",
             about.latency.total_ms,
             on_close=controller.end,
             screenshot=window.screenshot,
             seconds=window.seconds,
-            tell=showing.tell,
-            bench=controller,
+            tell=running.tell,
+            controller=controller,
             settings=None
             if window.screenshot is not None
             else platformdirs.user_config_path("mecg", False) / "monitor.ini",

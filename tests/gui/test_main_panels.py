@@ -23,7 +23,7 @@ from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, Event
 from streamer.core.stream import Frame
 from streamer.core.vitals.vitals import Limits
 from streamer.export.page import Page
-from tests.gui.a_controller import ABench, APlayer
+from tests.gui.a_controller import AController, APlayer
 
 MakeFrame = Callable[..., Frame]
 
@@ -31,20 +31,20 @@ MakeFrame = Callable[..., Frame]
 class Rig:
     """A whole window whose clock stands still unless it is told to go on."""
 
-    def __init__(self, qtbot: QtBot, folder: Path, **bench: object) -> None:
+    def __init__(self, qtbot: QtBot, folder: Path, **controller: object) -> None:
         self.qtbot = qtbot
-        self.bench = ABench(**bench)  # type: ignore[arg-type]
+        self.controller = AController(**controller)  # type: ignore[arg-type]
         self.settings = Settings(folder / "monitor.ini")
         self.beeps = 0
         self.pages: list[Page] = []
-        showing = self.bench.showing
+        running = self.controller.running
         self.window = MonitorWindow(
-            showing.inbox, showing.description.stream, "net 1", 72.0, lambda: None, 4.0, showing.tell
+            running.inbox, running.description.stream, "net 1", 72.0, lambda: None, 4.0, running.tell
         )
         self.window._timer.stop()
         self.window.resize(1280, 720)
         self.panels = Panels(
-            self.window, self.bench, self.settings, self._beep, folder / "pages", self._write
+            self.window, self.controller, self.settings, self._beep, folder / "pages", self._write
         )
         self.window.paper.painted = lambda stop, at_s: self.panels.painted(stop, at_s, time.monotonic())
         qtbot.addWidget(self.window)
@@ -59,7 +59,7 @@ class Rig:
         return folder / f"{stem}.pdf", folder / f"{stem}.png"
 
     def tick(self, *items: Frame | Event) -> None:
-        inbox = self.bench.showing.inbox
+        inbox = self.controller.running.inbox
         for item in items:
             if isinstance(item, Frame):
                 inbox.frame(item)
@@ -75,7 +75,7 @@ class Rig:
 
     @property
     def player(self) -> APlayer:
-        player = self.bench.showing.player
+        player = self.controller.running.player
         assert isinstance(player, APlayer)
         return player
 
@@ -103,13 +103,13 @@ def test_an_alarm_is_shown_sounds_and_can_be_silenced_by_a_key(rig: Rig) -> None
     rig.tick(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
     assert "asystole: no beat for 4 s" in rig.words() and rig.beeps == 1
     rig.key("x")
-    assert rig.bench.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and "silenced" in rig.words()
+    assert rig.controller.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and "silenced" in rig.words()
     rig.tick(Alarm(AlarmKind.ASYSTOLE, False))
     assert "asystole" not in rig.panels.alarms.widget.text()
 
 
 def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) -> None:
-    assert rig.bench.limits == [Limits()]
+    assert rig.controller.limits == [Limits()]
     rig.key("h")
     dialog = rig.panels.limits
     assert dialog.isVisible() and (dialog.low_box.value(), dialog.high_box.value()) == (50, 120)
@@ -119,8 +119,8 @@ def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) ->
     dialog.high_box.setValue(150)
     dialog.sound_box.setChecked(False)
     rig.qtbot.mouseClick(dialog.set_button, Qt.MouseButton.LeftButton)
-    assert rig.bench.limits[-1] == Limits(40, 150)
-    assert "40 to 150 bpm, sound off" in rig.bench.told[-1].text
+    assert rig.controller.limits[-1] == Limits(40, 150)
+    assert "40 to 150 bpm, sound off" in rig.controller.told[-1].text
     rig.tick(Alarm(AlarmKind.LOW_RATE, True, "39 bpm, below 40"))
     assert rig.beeps == 0
     again = Settings(tmp_path / "monitor.ini")
@@ -131,7 +131,7 @@ def test_limits_that_are_not_set_change_nothing(rig: Rig) -> None:
     rig.key("h")
     rig.panels.limits.low_box.setValue(100)
     rig.qtbot.keyClick(rig.panels.limits, Qt.Key.Key_Escape)
-    assert rig.bench.limits == [Limits()] and not rig.bench.told
+    assert rig.controller.limits == [Limits()] and not rig.controller.told
     rig.key("h")
     assert rig.panels.limits.low_box.value() == 50
 
@@ -141,25 +141,25 @@ def test_limits_that_are_not_set_change_nothing(rig: Rig) -> None:
 
 def test_another_source_comes_into_the_same_window(rig: Rig, frame: MakeFrame) -> None:
     rig.tick(frame(0, 500), Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
-    rig.bench.hold.clear()
+    rig.controller.hold.clear()
     rig.key("o")
     rig.panels.connect_dialog.source_edit.setText("wfdb:second")
     rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
     assert "opening wfdb:second" in rig.words() and "wfdb:first" in rig.words()
     rig.tick(frame(500, 500))  # what runs goes on meanwhile
-    rig.bench.hold.set()
+    rig.controller.hold.set()
     rig.qtbot.waitUntil(lambda: "wfdb:second" in rig.window.windowTitle())
-    assert "asystole" not in rig.words() and rig.bench.limits == [Limits(), Limits()]
+    assert "asystole" not in rig.words() and rig.controller.limits == [Limits(), Limits()]
     assert rig.settings.recent == ["wfdb:second", "wfdb:first"]
-    past, edge_s = rig.window.seen()
-    assert past.traces is None and edge_s == 0
+    history, edge_s = rig.window.seen()
+    assert history.traces is None and edge_s == 0
     rig.tick(frame(0, 250))
     assert rig.window.seen()[1] == 1.0
 
 
 def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -> None:
-    rig.bench.refuse = "there is no such record: look again"
-    rig.panels.open(replace(rig.bench.showing.wanted, source="wfdb:none"))
+    rig.controller.refuse = "there is no such record: look again"
+    rig.panels.open(replace(rig.controller.running.request, source="wfdb:none"))
     rig.qtbot.waitUntil(lambda: "no such record" in rig.words())
     assert "wfdb:first" in rig.window.windowTitle()
     rig.tick(frame(0, 250))
@@ -167,15 +167,15 @@ def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -
 
 
 def test_a_lead_that_is_missing_can_be_named_in_the_dialog(rig: Rig) -> None:
-    rig.bench.refuse, rig.bench.refuse_field = "'100' has no lead 'I', only MLII, V5", Field.LEAD
+    rig.controller.refuse, rig.controller.refuse_field = "'100' has no lead 'I', only MLII, V5", Field.LEAD
     rig.panels.open(SourceRequest("wfdb:/r/100"))
     rig.qtbot.waitUntil(lambda: "only MLII, V5; name a lead in Connect (O)" in rig.panels.notice.toolTip())
-    rig.bench.refuse = ""
+    rig.controller.refuse = ""
     rig.key("o")
     rig.panels.connect_dialog.lead_edit.setText("MLII")
     rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
-    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 2)
-    assert rig.bench.opened[1] == SourceRequest("wfdb:/r/100", "MLII")
+    rig.qtbot.waitUntil(lambda: len(rig.controller.opened) == 2)
+    assert rig.controller.opened[1] == SourceRequest("wfdb:/r/100", "MLII")
 
 
 def test_a_live_source_that_dies_leaves_the_window_and_comes_back(
@@ -184,11 +184,11 @@ def test_a_live_source_that_dies_leaves_the_window_and_comes_back(
     rig = Rig(qtbot, tmp_path, players=False)
     rig.panels.switch._again_s = (0.05,)
     rig.tick(frame(0, 500))
-    rig.bench.showing.inbox.close()
+    rig.controller.running.inbox.close()
     with qtbot.waitSignal(rig.panels.switch.opened):
         rig.tick()
         assert "ended" in rig.words()
-    assert rig.bench.opened[0].source == "wfdb:first"
+    assert rig.controller.opened[0].source == "wfdb:first"
     rig.tick(frame(0, 250))
     assert "ended" not in rig.words() and rig.window.seen()[1] == 1.0
 
@@ -198,14 +198,14 @@ def test_a_file_that_is_dropped_is_opened(rig: Rig, tmp_path: Path, name: str, s
     file = tmp_path / name
     file.touch()
     drop(rig.window, [file])
-    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 1)
-    assert rig.bench.opened[0].source == source.format(tmp_path)
+    rig.qtbot.waitUntil(lambda: len(rig.controller.opened) == 1)
+    assert rig.controller.opened[0].source == source.format(tmp_path)
 
 
 def test_what_cannot_be_opened_cannot_be_dropped(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     assert not drop(rig.window, [tmp_path / "notes.txt"]) and not drop(rig.window, [])
-    assert not rig.bench.opened
+    assert not rig.controller.opened
 
 
 def test_no_part_of_the_window_keeps_drops_for_itself(rig: Rig) -> None:
@@ -248,9 +248,9 @@ def test_a_seek_is_a_new_stream_from_there_as_it_was_played(rig: Rig) -> None:
     rig.player.speed = 2.0
     rig.player.paused = True
     rig.qtbot.keyClick(rig.window, Qt.Key.Key_Right, Qt.KeyboardModifier.ControlModifier)
-    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 1)
-    wanted = rig.bench.opened[0]
-    assert (wanted.source, wanted.start_s, wanted.speed, wanted.paused) == ("wfdb:first", 40.0, 2.0, True)
+    rig.qtbot.waitUntil(lambda: len(rig.controller.opened) == 1)
+    request = rig.controller.opened[0]
+    assert (request.source, request.start_s, request.speed, request.paused) == ("wfdb:first", 40.0, 2.0, True)
 
 
 def test_a_live_source_has_no_bar(qtbot: QtBot, tmp_path: Path) -> None:
@@ -267,9 +267,9 @@ def test_a_page_is_of_what_is_seen_and_says_where_it_went(rig: Rig, frame: MakeF
     rig.key("p")
     rig.qtbot.waitUntil(lambda: "page written" in rig.words())
     assert ".pdf and .png" in rig.panels.notice.toolTip() and "pages" in rig.panels.notice.toolTip()
-    hold_back = rig.window._hold_back
-    assert hold_back is not None
-    hold_back._lag_s = -1e9  # the edge jumps to the newest sample
+    playout = rig.window._playout
+    assert playout is not None
+    playout._lag_s = -1e9  # the edge jumps to the newest sample
     rig.key(" ")
     rig.tick(*(frame(start, 50) for start in range(5000, 7500, 50)))
     rig.key("p")
@@ -366,9 +366,9 @@ def test_everything_fits(rig: Rig, frame: MakeFrame, size: tuple[int, int]) -> N
 
 
 def test_what_comes_at_once_fills_the_screen_and_does_not_hold_it_back(rig: Rig, frame: MakeFrame) -> None:
-    showing = rig.bench.showing
-    rig.window.follow(showing.inbox, showing.description.stream, "net 1", 72.0, lead_in_s=10.0)
+    running = rig.controller.running
+    rig.window.follow(running.inbox, running.description.stream, "net 1", 72.0, lead_in_s=10.0)
     rig.tick(*(frame(start, 4) for start in range(0, 2480, 4)))  # up to what the algorithm owes
-    hold_back = rig.window._hold_back
-    assert hold_back is not None and hold_back.hold_back_s < 0.2
-    assert hold_back.edge_s(time.monotonic()) > 9.7
+    playout = rig.window._playout
+    assert playout is not None and playout.display_delay_s < 0.2
+    assert playout.edge_s(time.monotonic()) > 9.7

@@ -65,7 +65,7 @@ def test_the_header_says_what_there_is_to_say(monitor: Monitor, frame: MakeFrame
         "● live",
         "25 mm/s   10 mm/mV",
         "algorithmic latency 66 ms",
-        "hold-back",
+        "display delay",
         "lost 50 samples (0.20 s)",
         "newest sample 0.",
         "connected",
@@ -144,7 +144,7 @@ class Heard:
     def __init__(self) -> None:
         self.calls: list[object] = []
 
-    def begin(self, info: StreamInfo, description: SessionDescription | None) -> None:
+    def start_stream(self, info: StreamInfo, description: SessionDescription | None) -> None:
         self.calls.append(("begin", info.source))
 
     def frame(self, at_s: float, frame: Frame) -> None:
@@ -153,11 +153,11 @@ class Heard:
     def event(self, event: Event) -> None:
         self.calls.append(("event", event.text))
 
-    def tell(self, now_s: float) -> None:
-        self.calls.append("tell")
+    def refresh(self, now_s: float) -> None:
+        self.calls.append("refresh")
 
-    def dress(self, theme: Theme) -> None:
-        self.calls.append(("dress", theme.name))
+    def apply_theme(self, theme: Theme) -> None:
+        self.calls.append(("apply_theme", theme.name))
 
 
 def test_a_part_of_the_window_hears_what_the_paper_hears(monitor: Monitor, frame: MakeFrame) -> None:
@@ -170,11 +170,11 @@ def test_a_part_of_the_window_hears_what_the_paper_hears(monitor: Monitor, frame
     monitor.send("d")
     assert part.calls == [
         ("begin", "wfdb:s0010_re"),
-        ("dress", "light"),
+        ("apply_theme", "light"),
         ("event", "connected"),
         ("frame", 0),
-        "tell",
-        ("dress", "dark"),
+        "refresh",
+        ("apply_theme", "dark"),
     ]
 
 
