@@ -216,7 +216,7 @@ def main() -> None:
 
     def painted(newest: int, _: float) -> None:
         whole()
-        now_s, playout = time.monotonic(), window._playout
+        now_s, playout = time.monotonic(), window.stream.playout
         held_s = 0.0 if playout is None else playout.hold_back_s
         while came and came[0][0] <= newest:
             seen_ms.append(1e3 * (now_s - came.popleft()[1] - held_s))
@@ -285,7 +285,7 @@ def grown(minutes: float, keys: str) -> dict[str, float]:
     inbox = Inbox(truth=Beside())
     inbox.open(description())
     window = MonitorWindow(inbox, StreamInfo("benchmark", RATE_HZ), "", 0.0, lambda: None, 96 / 25.4)
-    window._timer.stop()
+    window.timer.stop()
     window.resize(1920, 1080)
     window.show()
     QTest.keyClicks(window, keys)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The monitor's window: takes what the inbox holds thirty times a second and shows it."""
+"""The monitor's window: takes what came thirty times a second and shows it."""
 
 from __future__ import annotations
 
@@ -8,49 +8,39 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-import numpy as np
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QContextMenuEvent, QKeyEvent, QKeySequence
-from PyQt6.QtWidgets import QHBoxLayout, QLabel, QMainWindow, QMenu, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from gui.actions import Action, Actions
-from gui.panels.header import Header, HeaderStatus
+from gui.panels.header import Header, notes_on
+from gui.panels.help_overlay import HelpOverlay
 from gui.panels.marker_note import MarkerNote
 from gui.panels.panel import Panel
 from gui.paper.agreement_text import compared
 from gui.paper.calipers import Calipers
 from gui.paper.commands import PaperCommands
-from gui.paper.geometry import Scale, auto_gain, screen_px_per_mm, shown_s
+from gui.paper.fit_gain import fitted_gain
+from gui.paper.geometry import Scale, screen_px_per_mm, shown_s
 from gui.paper.look import Look
 from gui.paper.view import PaperView
-from gui.signal.frozen_view import FrozenView
+from gui.signal.followed_stream import FollowedStream
 from gui.signal.history import History
-from gui.signal.inbox import Inbox, Measured, Raw
-from gui.signal.playout import PlayoutBuffer
+from gui.signal.inbox import Inbox
 from gui.theme import stylesheet
-from streamer.core.events import Beat, Drift, Event, Marker, State, StateChanged
-from streamer.core.network.alternatives import SHOWN
+from streamer.core.events import Event, Marker
 from streamer.core.signal.diagnostic_band import LEAST_HZ
 from streamer.core.stream import Frame, StreamInfo
 
 FRAMES_PER_S = 30
 
-_QUIET_S = 2.0
-"""After so long without a sample the header says so."""
-
-_LEAD_IN_SLACK_S = 0.05
-"""Of what comes at once the end is taken for packets, so that there is an edge where a replay is held."""
-
-_GAIN_LOOKS_S = 5.0
-"""What the gain follows where it follows the signal."""
-
 
 class MonitorWindow(QMainWindow):
     """Twelve traces and what there is to say about them.
 
-    Whoever adds a part to it puts a widget into `banner` (above the paper), `column` (to its right) or
-    `below`, hears the stream with `listen`, and adds what can be done to `table`.  `follow` shows
-    another stream in the same window.
+    To add a part, put a widget into `banner` (above the paper), `column` (to its right) or `below`, let it
+    hear the stream with `listen`, and add what can be done to `table`.  `follow` shows another stream in
+    the same window.
 
     Parameters
     ----------
@@ -65,9 +55,9 @@ class MonitorWindow(QMainWindow):
     on_close : callable
         Called once, when the window closes.
     px_per_mm : float, optional
-        Logical pixels to a millimetre, where they are known better than the screen states them.
+        Logical pixels to a millimetre, if they are known better than the screen states them.
     tell : callable, optional
-        Takes what a person did in the window to every sink of the session: `Session.tell`.
+        Takes what the user did in the window to every sink of the session: `Session.tell`.
     """
 
     def __init__(
@@ -83,7 +73,7 @@ class MonitorWindow(QMainWindow):
         super().__init__()
         self.tell = tell
         self.table = Actions()
-        """What a person can do; add to it."""
+        """What the user can do; add to it."""
         self._on_close: Callable[[], None] | None = on_close
         self._ticks = 0
         self._panels: list[Panel] = []
@@ -97,7 +87,7 @@ class MonitorWindow(QMainWindow):
         self.do = PaperCommands(self.paper, self._redraw, self._rhythms)
         self._applied_theme = self.paper.look.theme
         self.header = Header()
-        self.help_label = QLabel(self)
+        self.help = HelpOverlay(self, self.table)
         self.note = MarkerNote(self.paper, self.mark)
         self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._assemble()
@@ -105,10 +95,11 @@ class MonitorWindow(QMainWindow):
         self.follow(inbox, info, model_text, algorithmic_latency_ms)
         self._apply_theme()
 
-        self._timer = QTimer(self)
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self.tick)
-        self._timer.start(1000 // FRAMES_PER_S)
+        self.timer = QTimer(self)
+        """Calls `tick`; stop it to call `tick` by hand."""
+        self.timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self.timer.timeout.connect(self.tick)
+        self.timer.start(1000 // FRAMES_PER_S)
 
     # ---- what flows
 
@@ -123,164 +114,78 @@ class MonitorWindow(QMainWindow):
     ) -> None:
         """Show this stream from now on, and nothing more of the one before.
 
-        Its first ``lead_in_s`` seconds come at once, which tells nothing about how its packets come.
+        Its first ``lead_in_s`` seconds come at once, which says nothing about how its packets come.
         """
-        self._paced_from_s = lead_in_s - algorithmic_latency_ms / 1e3 - _LEAD_IN_SLACK_S
-        self._inbox = inbox
-        self._info = info
-        self._algorithmic_latency_ms = algorithmic_latency_ms
-        self._history = History(inbox.description)
-        self._playout: PlayoutBuffer | None = None
-        self._newest: tuple[float, Frame] | None = None
-        self._frozen: FrozenView | None = None
-        self._state = State.WAITING
-        self._recalibrate = False
-        self._news = " · ".join(info.notes)
+        self.stream = FollowedStream(inbox, info, algorithmic_latency_ms, lead_in_s)
         self.setWindowTitle(f"mecg monitor: {info.source}")
         self.header.start_stream(info, model_text)
         if info.rate_hz < LEAST_HZ and self.paper.look.rhythm == "diagnostic":
             self.paper.look = replace(self.paper.look, rhythm="measured")
-        self.paper.follow(info, self._band())
+        self.paper.follow(info, self.stream.band)
         for panel in self._panels:
             panel.start_stream(info, inbox.description)
-        self._tell()
-
-    def _band(self) -> str:
-        """The input band in words, as far as it is known."""
-        return "" if self._inbox.description is None else self._inbox.description.filters
+        self.refresh()
 
     def listen(self, panel: Panel) -> None:
         """Let a part of the window hear what comes from now on."""
         self._panels.append(panel)
-        panel.start_stream(self._info, self._inbox.description)
+        panel.start_stream(self.stream.info, self.stream.inbox.description)
         panel.apply_theme(self.paper.look.theme)
 
     def tick(self) -> None:
         """Take what came and show it; the timer calls this."""
         now_s = time.monotonic()
-        ended = self._inbox.closed  # asked first: nothing comes after it
-        for at_s, item in self._inbox.take():
-            if isinstance(item, Frame):
-                self._take(at_s, item)
-            elif isinstance(item, Measured):
-                self._history.truth(item.start, item.leads_mv)
-            elif isinstance(item, Raw):
-                self._history.diagnostic_trace(item.start, item.rate_hz, item.lead_mv)
-            else:
-                self._hear(item)
-        if ended:
-            self._state = State.ENDED
+        self.stream.take(self._on_frame, self._on_event)
         self._show(now_s)
         self._ticks += 1
         if self._ticks % (FRAMES_PER_S // 5) == 0:
-            self._tell()
+            self.refresh()
             for panel in self._panels:
                 panel.refresh(now_s)
         if self._ticks % FRAMES_PER_S == 0:
-            self._fit_gain()
+            self.fit_gain()
             self._compare()
 
-    def _take(self, at_s: float, frame: Frame) -> None:
-        self._history.frame(frame)
-        if frame.stop > self._paced_from_s * frame.rate_hz:
-            if self._playout is None or (self._newest and self._newest[1].rate_hz != frame.rate_hz):
-                self._playout = PlayoutBuffer(frame.rate_hz)
-            self._playout.arrived(at_s, frame.start, frame.stop)
-        if self._newest is None and self._state is State.WAITING:
-            self._state = State.LIVE
-        self._newest = at_s, frame
+    def _on_frame(self, at_s: float, frame: Frame) -> None:
         for panel in self._panels:
             panel.frame(at_s, frame)
 
-    def _hear(self, event: Event) -> None:
+    def _on_event(self, event: Event, changed: tuple[float, float] | None) -> None:
         for panel in self._panels:
             panel.event(event)
-        match event:
-            case StateChanged():
-                self._state = event.state
-            case Drift():
-                self._recalibrate = event.rises
-        if not isinstance(event, Beat):
-            self._news = event.text
-        changed = self._history.event(event)
-        if changed is not None and self._frozen is None:
+        if changed is not None and self.stream.frozen is None:
             self.paper.touch(*changed)
 
     def _show(self, now_s: float) -> None:
-        if self._playout is None:
-            return
-        edge_s = self._playout.edge_s(now_s)
-        if self._frozen is None:
-            self.paper.show_signal(self._history, edge_s)
+        edge_s = self.stream.edge_s(now_s)
+        if edge_s is not None and self.stream.frozen is None:
+            self.paper.show_signal(self.stream.history, edge_s)
 
     def seen(self) -> tuple[History, float]:
         """What the picture is made of, and the instant at its newest end, seconds of the stream."""
-        if self._frozen is not None:
-            return self._frozen.history, self._frozen.edge_s
-        return self._history, self._history.stop_s
+        return self.stream.seen()
 
     # ---- what is said
 
-    def _tell(self) -> None:
-        scale, now_s, traces = self.paper.look.shown_scale, time.monotonic(), self._history.traces
-        age_s = None if self._newest is None else self._age_s(*self._newest, now_s)
-        news = self._news
-        if self._scale_from != "screen's stated size" or self.do.mm_set:
-            news += f"   grid: {'as set' if self.do.mm_set else self._scale_from}"
-        if self.paper.look.truth:
-            truth = self._inbox.truth
-            has = self._history.has_truth and truth is not None
-            news = (
-                f"measured leads laid over ({truth.frame}); cov: share in the 90 % band   {news}"
-                if has and truth is not None
-                else f"the source holds no other measured lead   {news}"
-            )
-        if self.paper.look.alternatives:
-            said = (
-                f"thin lines: {SHOWN} plausible alternatives"
-                if self._history.has_alternatives
-                else "the model knows of no plausible alternatives"
-            )
-            news = f"{said}   {news}"
+    def refresh(self) -> None:
+        """Bring the words around the paper up to date."""
+        scale, now_s = self.paper.look.shown_scale, time.monotonic()
+        scale_from = "as set" if self.do.mm_set else self._scale_from
         gain = f"{scale.mm_per_mv:g} mm/mV{' auto' if self.do.auto_gain else ''}"
         self.header.scale.setText(f"{scale.mm_per_s:g} mm/s   {gain}")
         self.header.scale.setToolTip(f"{scale.px_per_mm:.3f} px/mm ({self._scale_from})")
-        self.header.refresh(
-            HeaderStatus(
-                state=self._state,
-                age_s=age_s,
-                quiet=(age_s or 0.0) > _QUIET_S and self._state not in (State.ENDED, State.PAUSED),
-                settling=self._newest is not None and bool(self._newest[1].settling.any()),
-                recalibrate=self._recalibrate,
-                untrusted=bool(self._history.untrusted) and math.isinf(self._history.untrusted[-1][1]),
-                algorithmic_ms=self._algorithmic_latency_ms,
-                display_delay_ms=None if self._playout is None else 1e3 * self._playout.display_delay_s,
-                lost=0 if traces is None else traces.lost,
-                lost_s=0.0 if traces is None else traces.lost / traces.rate_hz,
-                dropped=self._inbox.dropped,
-                news=news,
-            ),
-            self.paper.look.theme,
-        )
-        if self._frozen is not None:
-            back = f"   {self._frozen.back_s:.1f} s back" if self._frozen.back_s else ""
-            self.header.frozen.setText(f"FROZEN for {now_s - self._frozen.at_s:.0f} s{back}   Space lets go")
+        news = notes_on(self.stream, self.paper.look, scale_from)
+        self.header.refresh(self.stream.status(now_s), news, self.paper.look.theme)
+        frozen = self.stream.frozen
+        if frozen is not None:
+            back = f"   {frozen.back_s:.1f} s back" if frozen.back_s else ""
+            self.header.frozen.setText(f"FROZEN for {now_s - frozen.at_s:.0f} s{back}   Space lets go")
 
     def _compare(self) -> None:
-        """Put beside each lead's name how it agrees with what was measured, where that is laid over it."""
-        history, edge_s = self._history, self._history.stop_s
-        if self._frozen is not None:
-            history, edge_s = self._frozen.history, self._frozen.edge_s
-        self.paper.say(compared(history, edge_s) if self.paper.look.truth else {})
+        """Put beside each lead's name how it agrees with what was measured, if that is laid over it."""
+        self.paper.say(compared(*self.stream.seen()) if self.paper.look.truth else {})
 
-    @staticmethod
-    def _age_s(at_s: float, frame: Frame, now_s: float) -> float:
-        """How long ago the newest sample was taken, or came, where nobody knows when it was taken."""
-        taken_s = frame.device_s + (frame.leads_mv.shape[1] - 1) / frame.rate_hz
-        since_s = next(when for when in (taken_s, frame.arrival_s, at_s) if math.isfinite(when))
-        return max(0.0, now_s - since_s)
-
-    # ---- what a person does
+    # ---- what the user does
 
     def _add_actions(self) -> None:
         self.table.add(
@@ -311,7 +216,7 @@ class MonitorWindow(QMainWindow):
         )
         self.table.add(*self.do.table())
         self.table.add(
-            Action(("?", "F1"), "Window", "Keys", "these keys", self.show_help),
+            Action(("?", "F1"), "Window", "Keys", "these keys", self.help.toggle),
             Action(("Esc",), "Window", "Close", "close what is open; all leads again", self.back),
             Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Quit", "close the window", self.close),
         )
@@ -329,7 +234,7 @@ class MonitorWindow(QMainWindow):
             super().keyPressEvent(event)
             return
         action.do()
-        self._tell()
+        self.refresh()
 
     def contextMenuEvent(self, event: QContextMenuEvent | None) -> None:  # noqa: N802 - Qt's name
         """The same table, for the mouse."""
@@ -348,20 +253,10 @@ class MonitorWindow(QMainWindow):
                 item.triggered.connect(lambda _, do=action.do: do())
         return menu
 
-    def show_help(self) -> None:
-        """Show the keys, or hide them."""
-        self.help_label.setWordWrap(True)  # else no column wraps
-        self.help_label.setFixedWidth(self.width() - 16)
-        self.help_label.setText(self.table.as_html(self.width() - 60))
-        self.help_label.adjustSize()
-        self.help_label.move(8, 8)
-        self.help_label.setVisible(not self.help_label.isVisible())
-        self.help_label.raise_()
-
     def back(self) -> None:
         """Close what is open, one thing at a time: the help, calipers, a lead alone, a selection."""
-        if self.help_label.isVisible():
-            self.help_label.hide()
+        if self.help.isVisible():
+            self.help.hide()
         elif self.paper.calipers is not None:
             self.paper.calipers = None
         elif self.paper.look.enlarged:
@@ -370,47 +265,44 @@ class MonitorWindow(QMainWindow):
             self.do.pick("")
 
     def _toggle_frozen(self) -> None:
-        self.freeze(self._frozen is None)
+        self.freeze(not self.frozen)
 
     def freeze(self, frozen: bool) -> None:
         """Hold the picture still, or let it go; data are taken all the same."""
-        if not frozen:
-            self._frozen = None
+        if frozen:
+            self.stream.freeze(time.monotonic())
+        else:
+            self.stream.frozen = None
             self._show(time.monotonic())
-        elif self._playout is not None and self._frozen is None:
-            now_s = time.monotonic()
-            self._frozen = FrozenView(self._history, self._playout.edge_s(now_s), now_s)
-        self.header.frozen.setVisible(self._frozen is not None)
-        self._tell()
+        self.header.frozen.setVisible(self.frozen)
+        self.refresh()
 
     @property
     def frozen(self) -> bool:
         """Whether the picture is held still."""
-        return self._frozen is not None
+        return self.stream.frozen is not None
 
     def look_back(self, seconds: float) -> None:
-        """Show the picture so much later, earlier where negative; freezes it."""
+        """Show the picture so much later, earlier if negative; freezes it."""
         self.freeze(True)
-        if self._frozen is not None:
-            self._frozen.by(seconds, self._shown_s())
+        if self.stream.frozen is not None:
+            self.stream.frozen.by(seconds, self.shown_s())
             self._redraw()
 
     def turn(self, screens: float) -> None:
         """The same by screens."""
-        self.look_back(screens * self._shown_s())
+        self.look_back(screens * self.shown_s())
 
     def ask_note(self) -> None:
         """Mark this instant, or the newest one that is shown while frozen; asks for a note."""
-        if self._newest is not None:
-            self.note.open(self._history.stop_s if self._frozen is None else self._frozen.edge_s)
+        if self.stream.has_samples:
+            self.note.open(self.stream.seen()[1])
 
     def mark(self, at_s: float, text: str) -> None:
         """Put a marker at an instant of the stream; it goes to every sink of the session."""
         event = Marker(text or "marker", at_s=at_s)
         self.tell(event)
-        for history in (self._history, None if self._frozen is None else self._frozen.history):
-            if history is not None:
-                history.event(event)
+        self.stream.note(event)
         self.paper.touch(at_s, at_s)
 
     def _span(self, calipers: Calipers | None) -> None:
@@ -418,7 +310,7 @@ class MonitorWindow(QMainWindow):
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
         """Stop, and tell whoever waits for it, once."""
-        self._timer.stop()
+        self.timer.stop()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
             on_close()
@@ -426,39 +318,33 @@ class MonitorWindow(QMainWindow):
 
     # ---- how it looks
 
-    def _shown_s(self) -> float:
-        return max((shown_s(panel, self.paper.scale) for panel in self.paper.areas), default=1.0)
+    def shown_s(self) -> float:
+        """How many seconds the picture holds."""
+        return max((shown_s(area, self.paper.scale) for area in self.paper.areas), default=1.0)
 
     def _rhythms(self) -> tuple[str, ...]:
-        return ("measured", *(("diagnostic",) if self._history.diagnostic is not None else ()), "II")
+        diagnostic = ("diagnostic",) if self.stream.history.diagnostic is not None else ()
+        return ("measured", *diagnostic, "II")
 
     def _redraw(self) -> None:
-        """After a change of look: what is shown, anew."""
+        """After a change of look: show again what is shown."""
         if self.paper.look.theme is not self._applied_theme:
             self._apply_theme()
-        self._fit_gain()
-        frozen = self._frozen
+        self.fit_gain()
+        frozen = self.stream.frozen
         if frozen is not None:
             self.paper.show_signal(frozen.history, frozen.edge_s, linear=frozen.moved)
         else:
             self._show(time.monotonic())
         self._compare()
-        self._tell()
+        self.refresh()
 
-    def _fit_gain(self) -> None:
-        """Let the gain follow the signal, where a person asked for it."""
-        traces = self._history.traces
-        if not self.do.auto_gain or traces is None or self._frozen is not None or not self.paper.areas:
+    def fit_gain(self) -> None:
+        """Let the gain follow the signal, if the user asked for it."""
+        traces, areas, look = self.stream.history.traces, self.paper.areas, self.paper.look
+        if not self.do.auto_gain or traces is None or self.frozen or not areas:
             return
-        seen = traces.view(traces.stop - round(_GAIN_LOOKS_S * traces.rate_hz), traces.stop).leads_mv
-        seen = seen[:, np.isfinite(seen).all(axis=0)]
-        if not seen.shape[1]:
-            return
-        panel, look = self.paper.areas[0], self.paper.look
-        tall_mv = float(np.ptp(np.percentile(seen, (0.2, 99.8), axis=1), axis=0).max())
-        gain = auto_gain(
-            tall_mv, (panel.bottom - panel.top) / self.paper.scale.px_per_mm, look.scale.mm_per_mv
-        )
+        gain = fitted_gain(traces, areas[0], self.paper.scale.px_per_mm, look.scale.mm_per_mv)
         if gain != look.scale.mm_per_mv:
             self.paper.look = replace(look, scale=replace(look.scale, mm_per_mv=gain))
 
@@ -489,13 +375,11 @@ class MonitorWindow(QMainWindow):
         rows.addLayout(middle, 1)
         rows.addLayout(self.header.under)
         self.setCentralWidget(whole)
-        self.help_label.setObjectName("help")
-        self.help_label.hide()
 
     def _apply_theme(self) -> None:
         theme = self._applied_theme = self.paper.look.theme
         self.setStyleSheet(stylesheet(theme))
-        self.help_label.adjustSize()
+        self.help.adjustSize()
         for panel in self._panels:
             panel.apply_theme(theme)
 

@@ -42,7 +42,7 @@ class Monitor:
         self.window = MonitorWindow(
             self.inbox, info, "a model", 66.0, self._close, PX_PER_MM, tell=self.told.append
         )
-        self.window._timer.stop()
+        self.window.timer.stop()
         self.window.resize(*size)
         self.wear(layout="6x2", sweep=False, ribbon=False)
         qtbot.addWidget(self.window)
@@ -66,7 +66,7 @@ class Monitor:
         for frame in frames:
             self.inbox.frame(frame)
         self.window.tick()
-        playout = self.window._playout
+        playout = self.window.stream.playout
         assert playout is not None
         playout._lag_s = -1e9  # the edge jumps to the newest sample
         self.window.tick()

@@ -41,7 +41,7 @@ class Rig:
         self.window = MonitorWindow(
             running.inbox, running.description.stream, "net 1", 72.0, lambda: None, 4.0, running.tell
         )
-        self.window._timer.stop()
+        self.window.timer.stop()
         self.window.resize(1280, 720)
         self.panels = Panels(
             self.window, self.controller, self.settings, self._beep, folder / "pages", self._write
@@ -267,7 +267,7 @@ def test_a_page_is_of_what_is_seen_and_says_where_it_went(rig: Rig, frame: MakeF
     rig.key("p")
     rig.qtbot.waitUntil(lambda: "page written" in rig.words())
     assert ".pdf and .png" in rig.panels.notice.toolTip() and "pages" in rig.panels.notice.toolTip()
-    playout = rig.window._playout
+    playout = rig.window.stream.playout
     assert playout is not None
     playout._lag_s = -1e9  # the edge jumps to the newest sample
     rig.key(" ")
@@ -322,7 +322,7 @@ def test_what_the_model_cannot_show_is_one_key_away(rig: Rig) -> None:
 
 def test_every_key_is_in_the_help(rig: Rig) -> None:
     rig.key("?")
-    text = rig.window.help_label.text()
+    text = rig.window.help.text()
     for action in rig.panels._actions():
         assert action.what in text
 
@@ -331,7 +331,7 @@ def test_every_key_is_in_the_help(rig: Rig) -> None:
 def test_the_help_fits(rig: Rig, size: tuple[int, int]) -> None:
     rig.window.resize(*size)
     rig.key("?")
-    box = rig.window.help_label.geometry()
+    box = rig.window.help.geometry()
     assert box.right() < size[0] and box.bottom() < size[1]
 
 
@@ -369,6 +369,6 @@ def test_what_comes_at_once_fills_the_screen_and_does_not_hold_it_back(rig: Rig,
     running = rig.controller.running
     rig.window.follow(running.inbox, running.description.stream, "net 1", 72.0, lead_in_s=10.0)
     rig.tick(*(frame(start, 4) for start in range(0, 2480, 4)))  # up to what the algorithm owes
-    playout = rig.window._playout
+    playout = rig.window.stream.playout
     assert playout is not None and playout.display_delay_s < 0.2
     assert playout.edge_s(time.monotonic()) > 9.7

@@ -144,7 +144,9 @@ def test_settling_samples_and_untrusted_ones_are_grey(monitor: Monitor, frame: M
         assert np.isfinite(mv[(at_s > 2.1) & (at_s < 3.9)]).all()
     monitor.inbox.event(QualityChanged(frozenset({Quality.NO_CONTACT}), "no contact", at_s=3.0))
     monitor.show(*frames(frame, 1000, 1500))
-    assert "not to be trusted" in monitor.words() or monitor.window._tell() or "not to be" in monitor.words()
+    assert (
+        "not to be trusted" in monitor.words() or monitor.window.refresh() or "not to be" in monitor.words()
+    )
     monitor.inbox.event(QualityChanged(frozenset(), "good again", at_s=5.0))
     monitor.show(*frames(frame, 1500, 2000))
     for lead in ("I", "V3"):
@@ -204,9 +206,9 @@ def test_the_gain_follows_the_signal_when_asked(monitor: Monitor, frame: MakeFra
     monitor.send("a")
     assert monitor.window.paper.scale.mm_per_mv == 5.0  # 2.4 mV in rows of 15 mm
     monitor.show(*(replace(one, leads_mv=3 * one.leads_mv) for one in frames(frame, 2500, 5000)))
-    monitor.window._fit_gain()
+    monitor.window.fit_gain()
     assert monitor.window.paper.scale.mm_per_mv == 2.5
-    monitor.window._tell()
+    monitor.window.refresh()
     assert "2.5 mm/mV auto" in monitor.words()
     monitor.send("+")
     assert monitor.window.paper.scale.mm_per_mv == 5.0

@@ -43,7 +43,7 @@ def edge_s(monitor: Monitor) -> float:
 
 def test_arrows_pages_and_the_wheel_look_back_and_freeze(monitor: Monitor, frame: MakeFrame) -> None:
     window = monitor.window
-    shown_s = window._shown_s()
+    shown_s = window.shown_s()
     steps = [
         (Qt.Key.Key_Left, 39.0),
         (Qt.Key.Key_Left, 38.0),
@@ -185,7 +185,7 @@ def test_a_marker_with_its_note_goes_to_every_sink_and_onto_the_paper(monitor: M
     (event,) = monitor.told
     assert isinstance(event, Marker) and event.text == "arm moved, q and all"
     assert event.at_s == pytest.approx(40.0, abs=0.1)
-    assert monitor.window._history.markers == [Mark(event.at_s, event.text)]
+    assert monitor.window.stream.history.markers == [Mark(event.at_s, event.text)]
 
 
 def test_a_marker_while_looking_back_stands_where_one_looks(monitor: Monitor) -> None:
