@@ -250,7 +250,7 @@ def main() -> None:
         print(
             json.dumps(
                 {
-                    "shown_s": round(shown_s(window.paper.areas[0], window.paper.look.scale), 2),
+                    "shown_s": round(shown_s(window.paper.sheet.areas[0], window.paper.look.scale), 2),
                     "paints_per_s": round(len(paints) / wall_s, 2),
                     "paint_ms": quantiles(took),
                     "paint_cpu_ms": quantiles(busy),

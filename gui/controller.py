@@ -20,6 +20,7 @@ from streamer.core.leads import LEADS, SEVEN
 from streamer.core.stream import Samples
 from streamer.core.vitals.vitals import Limits
 from streamer.session.description import SessionDescription
+from streamer.session.source import Player, ScanResult
 
 _SEVEN = [LEADS.index(lead) for lead in SEVEN]
 
@@ -128,57 +129,6 @@ class CalibrationPreviews(Protocol):
         ...
 
 
-class Player(Protocol):
-    """Of a replay: what can be asked of it while it plays (`streamer.session.source.Player` is one)."""
-
-    paused: bool
-    speed: float
-
-    @property
-    def position_s(self) -> float:
-        """How far it has come, seconds from the beginning of what was recorded."""
-        ...
-
-    @property
-    def duration_s(self) -> float | None:
-        """Length of what was recorded, seconds; None where there is no end, or before it is known."""
-        ...
-
-
-class Sighting(Protocol):
-    """Something that a scan found (`streamer.session.source.ScanResult` is one)."""
-
-    @property
-    def source(self) -> str:
-        """The SOURCE that opens it; empty where nothing here can."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """``ble`` or ``lsl``."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """As it calls itself."""
-        ...
-
-    @property
-    def rssi(self) -> int | None:
-        """dBm, Bluetooth only."""
-        ...
-
-    @property
-    def rate_hz(self) -> float | None:
-        """Nominal, where it is stated."""
-        ...
-
-    @property
-    def ecg(self) -> bool:
-        """Whether it says that it has an ECG."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class SourceRequest:
     """A source that a person has chosen, and how it is to be read."""
@@ -218,7 +168,7 @@ class RunningSession:
     """The first so many seconds of the stream come at once: it lies before the place that was sought."""
 
 
-OnScan = Callable[[str, Sequence[Sighting], str], None]
+OnScan = Callable[[str, Sequence[ScanResult], str], None]
 """Takes what a round of scanning found: ``ble`` or ``lsl``, all that is there now, and why nothing can be
 found, in one line, or nothing."""
 

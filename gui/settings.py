@@ -23,7 +23,7 @@ _MM = (0.5, 40.0)
 """Logical pixels to a millimetre that a screen may have."""
 
 
-def plain(look: Look, *, mm_set: bool) -> dict[str, Any]:
+def look_to_table(look: Look, *, mm_set: bool) -> dict[str, Any]:
     """A look as a table; the size of a millimetre only where it was set by hand."""
     kept: dict[str, Any] = {
         "theme": look.theme.name,
@@ -36,7 +36,7 @@ def plain(look: Look, *, mm_set: bool) -> dict[str, Any]:
     return kept | ({"px_per_mm": look.scale.px_per_mm} if mm_set else {})
 
 
-def restored(look: Look, kept: Mapping[str, Any]) -> Look:
+def look_from_table(look: Look, kept: Mapping[str, Any]) -> Look:
     """A look with what was kept; what nobody could have chosen is left as it is."""
     scale = look.scale
     for name, choices in (("mm_per_s", SPEEDS_MM_PER_S), ("mm_per_mv", GAINS_MM_PER_MV)):

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -15,20 +14,20 @@ from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidge
 from gui.actions import Action, Actions
 from gui.panels.header import Header, notes_on
 from gui.panels.help_overlay import HelpOverlay
-from gui.panels.marker_note import MarkerNote
 from gui.panels.panel import Panel
 from gui.paper.agreement_text import compared
 from gui.paper.calipers import Calipers
 from gui.paper.commands import PaperCommands
 from gui.paper.fit_gain import fitted_gain
-from gui.paper.geometry import Scale, screen_px_per_mm, shown_s
+from gui.paper.geometry import Scale, screen_px_per_mm
 from gui.paper.look import Look
 from gui.paper.view import PaperView
 from gui.signal.followed_stream import FollowedStream
 from gui.signal.history import History
 from gui.signal.inbox import Inbox
 from gui.theme import stylesheet
-from streamer.core.events import Event, Marker
+from gui.time_commands import TimeCommands
+from streamer.core.events import Event
 from streamer.core.signal.diagnostic_band import LEAST_HZ
 from streamer.core.stream import Frame, StreamInfo
 
@@ -88,7 +87,7 @@ class MonitorWindow(QMainWindow):
         self._applied_theme = self.paper.look.theme
         self.header = Header()
         self.help = HelpOverlay(self, self.table)
-        self.note = MarkerNote(self.paper, self.mark)
+        self.time = TimeCommands(self, self._redraw)
         self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._assemble()
         self._add_actions()
@@ -188,32 +187,7 @@ class MonitorWindow(QMainWindow):
     # ---- what the user does
 
     def _add_actions(self) -> None:
-        self.table.add(
-            Action(
-                ("Space",),
-                "Time",
-                "Freeze",
-                "freeze the picture, and let it go; data still flow",
-                self._toggle_frozen,
-            ),
-            Action(
-                ("Left",), "Time", "Back", "1 s back (ten minutes are kept)", lambda: self.look_back(-1.0)
-            ),
-            Action(("Right",), "Time", "On", "1 s on", lambda: self.look_back(1.0)),
-            Action(
-                ("PgUp",),
-                "Time",
-                "A screen back",
-                "a screen back; so does the wheel",
-                lambda: self.turn(-1.0),
-            ),
-            Action(("PgDown",), "Time", "A screen on", "a screen on", lambda: self.turn(1.0)),
-            Action(("Home",), "Time", "Oldest", "the oldest that is kept", lambda: self.look_back(-math.inf)),
-            Action(
-                ("End",), "Time", "Newest", "back to where it was frozen", lambda: self.look_back(math.inf)
-            ),
-            Action(("M",), "Time", "Marker", "a marker, with a note, kept in the recording", self.ask_note),
-        )
+        self.table.add(*self.time.table())
         self.table.add(*self.do.table())
         self.table.add(
             Action(("?", "F1"), "Window", "Keys", "these keys", self.help.toggle),
@@ -223,7 +197,7 @@ class MonitorWindow(QMainWindow):
         self.paper.picked.connect(self.do.pick)
         self.paper.opened.connect(self.do.enlarge)
         self.paper.spanned.connect(self._span)
-        self.paper.wheeled.connect(lambda steps: self.turn(-0.1 * steps))
+        self.paper.wheeled.connect(lambda steps: self.time.turn(-0.1 * steps))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
         """Do what the table of actions says."""
@@ -264,46 +238,10 @@ class MonitorWindow(QMainWindow):
         else:
             self.do.pick("")
 
-    def _toggle_frozen(self) -> None:
-        self.freeze(not self.frozen)
-
-    def freeze(self, frozen: bool) -> None:
-        """Hold the picture still, or let it go; data are taken all the same."""
-        if frozen:
-            self.stream.freeze(time.monotonic())
-        else:
-            self.stream.frozen = None
-            self._show(time.monotonic())
-        self.header.frozen.setVisible(self.frozen)
-        self.refresh()
-
     @property
     def frozen(self) -> bool:
         """Whether the picture is held still."""
         return self.stream.frozen is not None
-
-    def look_back(self, seconds: float) -> None:
-        """Show the picture so much later, earlier if negative; freezes it."""
-        self.freeze(True)
-        if self.stream.frozen is not None:
-            self.stream.frozen.by(seconds, self.shown_s())
-            self._redraw()
-
-    def turn(self, screens: float) -> None:
-        """The same by screens."""
-        self.look_back(screens * self.shown_s())
-
-    def ask_note(self) -> None:
-        """Mark this instant, or the newest one that is shown while frozen; asks for a note."""
-        if self.stream.has_samples:
-            self.note.open(self.stream.seen()[1])
-
-    def mark(self, at_s: float, text: str) -> None:
-        """Put a marker at an instant of the stream; it goes to every sink of the session."""
-        event = Marker(text or "marker", at_s=at_s)
-        self.tell(event)
-        self.stream.note(event)
-        self.paper.touch(at_s, at_s)
 
     def _span(self, calipers: Calipers | None) -> None:
         self.paper.calipers = calipers
@@ -317,10 +255,6 @@ class MonitorWindow(QMainWindow):
         super().closeEvent(event)
 
     # ---- how it looks
-
-    def shown_s(self) -> float:
-        """How many seconds the picture holds."""
-        return max((shown_s(area, self.paper.scale) for area in self.paper.areas), default=1.0)
 
     def _rhythms(self) -> tuple[str, ...]:
         diagnostic = ("diagnostic",) if self.stream.history.diagnostic is not None else ()
@@ -341,10 +275,10 @@ class MonitorWindow(QMainWindow):
 
     def fit_gain(self) -> None:
         """Let the gain follow the signal, if the user asked for it."""
-        traces, areas, look = self.stream.history.traces, self.paper.areas, self.paper.look
+        traces, areas, look = self.stream.history.traces, self.paper.sheet.areas, self.paper.look
         if not self.do.auto_gain or traces is None or self.frozen or not areas:
             return
-        gain = fitted_gain(traces, areas[0], self.paper.scale.px_per_mm, look.scale.mm_per_mv)
+        gain = fitted_gain(traces, areas[0], self.paper.sheet.scale.px_per_mm, look.scale.mm_per_mv)
         if gain != look.scale.mm_per_mv:
             self.paper.look = replace(look, scale=replace(look.scale, mm_per_mv=gain))
 

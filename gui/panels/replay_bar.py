@@ -10,7 +10,8 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QWidget
 
-from gui.controller import Player
+from gui.controller import
+from streamer.session.source import Player
 from gui.panels.numbers import duration
 from gui.theme import Theme
 from streamer.core.errors import InputError

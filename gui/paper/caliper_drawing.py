@@ -7,24 +7,21 @@ from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QColor, QFont, QFontMetricsF, QPainter, QPen
 
 from gui.paper.calipers import Calipers
-from gui.theme import Theme
+from gui.paper.sheet import Sheet
 
 _ARM_PX = 60
 """How far a level reaches to each side of its point."""
 
 
-def draw_calipers(
-    painter: QPainter, calipers: Calipers, places: list[QPointF | None], area: QRectF, theme: Theme
-) -> None:
-    """Draw both points and what lies between them.
-
-    Parameters
-    ----------
-    places : list
-        Where each of the two points is seen, logical px; None if it is not.
-    area : QRectF
-        The lead's area that can be seen, logical px.
-    """
+def draw_calipers(painter: QPainter, calipers: Calipers, sheet: Sheet, ratio: float) -> None:
+    """Draw both points and what lies between them, in logical px; ``ratio`` is the screen's px to one."""
+    of_lead = sheet.area_of(calipers.begin.lead)
+    if of_lead is None:
+        return
+    theme = sheet.look.theme
+    area = QRectF(QPointF(of_lead.left, of_lead.top) / ratio, QPointF(of_lead.right, of_lead.bottom) / ratio)
+    seen = [sheet.place(spot) for spot in (calipers.begin, calipers.end)]
+    places = [None if place is None else QPointF(*place) / ratio for place in seen]
     painter.setPen(QPen(QColor(theme.ink), 1, Qt.PenStyle.DashLine))
     for place in places:
         if place is not None:

@@ -39,6 +39,9 @@ class PaperCommands:
 
     def table(self) -> tuple[Action, ...]:
         """Everything."""
+        return (*self._paper_table(), *self._leads_table())
+
+    def _paper_table(self) -> tuple[Action, ...]:
         gains = ", ".join(f"{gain:g}" for gain in GAINS_MM_PER_MV)
         speeds = ", ".join(f"{speed:g}" for speed in SPEEDS_MM_PER_S)
         return (
@@ -66,6 +69,10 @@ class PaperCommands:
                 "a millimetre 1 % shorter",
                 lambda: self.millimetre(1 / 1.01),
             ),
+        )
+
+    def _leads_table(self) -> tuple[Action, ...]:
+        return (
             Action(("Down",), "Leads", "Next lead", "select the next lead", lambda: self.select(1)),
             Action(("Up",), "Leads", "Previous lead", "select the one before", lambda: self.select(-1)),
             Action(

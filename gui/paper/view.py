@@ -16,7 +16,7 @@ from PyQt6.QtWidgets import QSizePolicy, QWidget
 
 from gui.paper.caliper_drawing import draw_calipers
 from gui.paper.calipers import Calipers, Spot
-from gui.paper.geometry import RHYTHM, LeadArea, Scale
+from gui.paper.geometry import RHYTHM, LeadArea
 from gui.paper.grid import Label, label
 from gui.paper.lead_words import lead_words
 from gui.paper.look import Look
@@ -80,16 +80,6 @@ class PaperView(QWidget):
         self._look = look
         self._arrange()
 
-    @property
-    def scale(self) -> Scale:
-        """The scale on the paper, in the screen's own px."""
-        return self.sheet.scale
-
-    @property
-    def areas(self) -> tuple[LeadArea, ...]:
-        """Where each lead stands, in the screen's own px."""
-        return self.sheet.areas
-
     def say(self, said: Mapping[str, str]) -> None:
         """Put words beside the names of leads, in place of those from before."""
         if dict(said) != dict(self._said):
@@ -119,8 +109,8 @@ class PaperView(QWidget):
             Oldest at the left, newest at the right, even if a live picture sweeps.
         """
         if history is not self._history or linear != self._linear:
+            self.clear_signal()
             self._history, self._linear = history, linear
-            self._clear()
         self._edge_s = edge_s
         if history.traces is not None:
             newest = math.floor(edge_s * history.traces.rate_hz) + 1
@@ -135,9 +125,6 @@ class PaperView(QWidget):
     def clear_signal(self) -> None:
         """Draw no traces."""
         self._history = None
-        self._clear()
-
-    def _clear(self) -> None:
         self.sheet.clear()
         self.update()
 
@@ -180,8 +167,8 @@ class PaperView(QWidget):
 
     def place(self, spot: Spot) -> QPointF | None:
         """Where a spot is seen; None if it is not."""
-        place, ratio = self.sheet.place(spot), self.devicePixelRatioF()
-        return None if place is None else QPointF(place[0] / ratio, place[1] / ratio)
+        place = self.sheet.place(spot)
+        return None if place is None else QPointF(*place) / self.devicePixelRatioF()
 
     # ---- Qt's events
 
@@ -201,7 +188,7 @@ class PaperView(QWidget):
                 painter.drawPixmap(part, words.picture, part.translated(-words.rect.topLeft()))
         painter.resetTransform()
         if self._calipers is not None:
-            self._draw_calipers(painter, self._calipers)
+            draw_calipers(painter, self._calipers, self.sheet, ratio)
         painter.end()
         if self.painted is not None:
             self.painted(*self._drawn)
@@ -266,22 +253,10 @@ class PaperView(QWidget):
             label(
                 lead_words(area, look, self._info, self._band, self._said.get(area.lead, "")),
                 area,
-                self.scale,
+                self.sheet.scale,
                 look.theme,
                 self.font(),
                 framed=area.lead == look.selected and not look.enlarged,
             )
-            for area in self.areas
+            for area in self.sheet.areas
         )
-
-    def _draw_calipers(self, painter: QPainter, calipers: Calipers) -> None:
-        area, ratio = self.sheet.area_of(calipers.begin.lead), self.devicePixelRatioF()
-        if area is not None:
-            box = QRectF(
-                area.left / ratio,
-                area.top / ratio,
-                (area.right - area.left) / ratio,
-                (area.bottom - area.top) / ratio,
-            )
-            places = [self.place(spot) for spot in (calipers.begin, calipers.end)]
-            draw_calipers(painter, calipers, places, box, self._look.theme)

@@ -72,7 +72,7 @@ class Monitor:
         self.window.tick()
 
     def area(self, lead: str) -> LeadArea:
-        return next(area for area in self.window.paper.areas if area.lead == lead)
+        return next(area for area in self.window.paper.sheet.areas if area.lead == lead)
 
     def drawn(self, lead: str, color: str = "") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """What stands in a lead's area, read from the picture: instants in s, mV; NaN where nothing does.
@@ -97,8 +97,8 @@ class Monitor:
         )
         columns = np.arange(viewport.oldest, viewport.edge + 1)
         strokes = 0.5 if color == theme.measured else 0.0  # a heavy line is drawn twice, 1 px apart
-        mv = (area.baseline + strokes - y[columns % viewport.width]) / paper.scale.px_per_mv
-        return (columns + 0.5) / paper.scale.px_per_s, mv
+        mv = (area.baseline + strokes - y[columns % viewport.width]) / paper.sheet.scale.px_per_mv
+        return (columns + 0.5) / paper.sheet.scale.px_per_s, mv
 
     def picture(self) -> NDArray[np.uint8]:
         return rgb_of(self.window.paper.grab())

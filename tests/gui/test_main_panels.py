@@ -15,7 +15,7 @@ from PyQt6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.controller import SourceRequest
-from gui.main_panels import Panels
+from gui.main_panels import MainPanels
 from gui.settings import Settings
 from gui.window import MonitorWindow
 from streamer.core.errors import Field
@@ -43,7 +43,7 @@ class Rig:
         )
         self.window.timer.stop()
         self.window.resize(1280, 720)
-        self.panels = Panels(
+        self.panels = MainPanels(
             self.window, self.controller, self.settings, self._beep, folder / "pages", self._write
         )
         self.window.paper.painted = lambda stop, at_s: self.panels.painted(stop, at_s, time.monotonic())
@@ -105,13 +105,13 @@ def test_an_alarm_is_shown_sounds_and_can_be_silenced_by_a_key(rig: Rig) -> None
     rig.key("x")
     assert rig.controller.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and "silenced" in rig.words()
     rig.tick(Alarm(AlarmKind.ASYSTOLE, False))
-    assert "asystole" not in rig.panels.alarms.widget.text()
+    assert "asystole" not in rig.panels.alarms.banner.widget.text()
 
 
 def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) -> None:
     assert rig.controller.limits == [Limits()]
     rig.key("h")
-    dialog = rig.panels.limits
+    dialog = rig.panels.alarms.limits
     assert dialog.isVisible() and (dialog.low_box.value(), dialog.high_box.value()) == (50, 120)
     dialog.low_box.setValue(130)
     assert dialog.high_box.value() == 135  # always apart
@@ -129,11 +129,11 @@ def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) ->
 
 def test_limits_that_are_not_set_change_nothing(rig: Rig) -> None:
     rig.key("h")
-    rig.panels.limits.low_box.setValue(100)
-    rig.qtbot.keyClick(rig.panels.limits, Qt.Key.Key_Escape)
+    rig.panels.alarms.limits.low_box.setValue(100)
+    rig.qtbot.keyClick(rig.panels.alarms.limits, Qt.Key.Key_Escape)
     assert rig.controller.limits == [Limits()] and not rig.controller.told
     rig.key("h")
-    assert rig.panels.limits.low_box.value() == 50
+    assert rig.panels.alarms.limits.low_box.value() == 50
 
 
 # ---- sources
@@ -143,8 +143,8 @@ def test_another_source_comes_into_the_same_window(rig: Rig, frame: MakeFrame) -
     rig.tick(frame(0, 500), Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
     rig.controller.hold.clear()
     rig.key("o")
-    rig.panels.connect_dialog.source_edit.setText("wfdb:second")
-    rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
+    rig.panels.sources.connect_dialog.source_edit.setText("wfdb:second")
+    rig.qtbot.keyClick(rig.panels.sources.connect_dialog, Qt.Key.Key_Return)
     assert "opening wfdb:second" in rig.words() and "wfdb:first" in rig.words()
     rig.tick(frame(500, 500))  # what runs goes on meanwhile
     rig.controller.hold.set()
@@ -159,7 +159,7 @@ def test_another_source_comes_into_the_same_window(rig: Rig, frame: MakeFrame) -
 
 def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -> None:
     rig.controller.refuse = "there is no such record: look again"
-    rig.panels.open(replace(rig.controller.running.request, source="wfdb:none"))
+    rig.panels.sources.open(replace(rig.controller.running.request, source="wfdb:none"))
     rig.qtbot.waitUntil(lambda: "no such record" in rig.words())
     assert "wfdb:first" in rig.window.windowTitle()
     rig.tick(frame(0, 250))
@@ -168,12 +168,12 @@ def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -
 
 def test_a_lead_that_is_missing_can_be_named_in_the_dialog(rig: Rig) -> None:
     rig.controller.refuse, rig.controller.refuse_field = "'100' has no lead 'I', only MLII, V5", Field.LEAD
-    rig.panels.open(SourceRequest("wfdb:/r/100"))
+    rig.panels.sources.open(SourceRequest("wfdb:/r/100"))
     rig.qtbot.waitUntil(lambda: "only MLII, V5; name a lead in Connect (O)" in rig.panels.notice.toolTip())
     rig.controller.refuse = ""
     rig.key("o")
-    rig.panels.connect_dialog.lead_edit.setText("MLII")
-    rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
+    rig.panels.sources.connect_dialog.lead_edit.setText("MLII")
+    rig.qtbot.keyClick(rig.panels.sources.connect_dialog, Qt.Key.Key_Return)
     rig.qtbot.waitUntil(lambda: len(rig.controller.opened) == 2)
     assert rig.controller.opened[1] == SourceRequest("wfdb:/r/100", "MLII")
 
@@ -182,10 +182,10 @@ def test_a_live_source_that_dies_leaves_the_window_and_comes_back(
     qtbot: QtBot, tmp_path: Path, frame: MakeFrame
 ) -> None:
     rig = Rig(qtbot, tmp_path, players=False)
-    rig.panels.switch._again_s = (0.05,)
+    rig.panels.sources.opener._again_s = (0.05,)
     rig.tick(frame(0, 500))
     rig.controller.running.inbox.close()
-    with qtbot.waitSignal(rig.panels.switch.opened):
+    with qtbot.waitSignal(rig.panels.sources.opener.opened):
         rig.tick()
         assert "ended" in rig.words()
     assert rig.controller.opened[0].source == "wfdb:first"
@@ -232,7 +232,7 @@ def drop(window: QWidget, files: list[Path]) -> bool:
 
 
 def test_a_replay_is_controlled_by_keys(rig: Rig) -> None:
-    assert rig.panels.replay.widget.isVisible()
+    assert rig.panels.sources.replay.widget.isVisible()
     rig.key("k")
     assert rig.player.paused
     rig.key("k")
@@ -254,7 +254,7 @@ def test_a_seek_is_a_new_stream_from_there_as_it_was_played(rig: Rig) -> None:
 
 
 def test_a_live_source_has_no_bar(qtbot: QtBot, tmp_path: Path) -> None:
-    assert not Rig(qtbot, tmp_path, players=False).panels.replay.widget.isVisible()
+    assert not Rig(qtbot, tmp_path, players=False).panels.sources.replay.widget.isVisible()
 
 
 # ---- page, latency, about, settings
@@ -287,14 +287,14 @@ def test_a_page_that_is_done_after_the_window_has_gone_troubles_nobody(qtbot: Qt
             """The test itself does."""
 
     rig = Rig(NobodyCloses(), tmp_path)  # type: ignore[arg-type]
-    news = rig.panels._page_news
+    news = rig.panels.pages
     sip.delete(rig.window)
     news.written.emit((Path("page.pdf"),))
     news.failed.emit("the page was not written")
 
 
 def test_a_notice_goes_by_itself(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    rig.panels.say("something")
+    rig.panels.notice.say("something")
     rig.tick()
     assert "something" in rig.words()
     real = time.monotonic
@@ -315,15 +315,15 @@ def test_the_latency_panel_comes_and_goes_by_key(rig: Rig, frame: MakeFrame) -> 
 
 def test_what_the_model_cannot_show_is_one_key_away(rig: Rig) -> None:
     rig.key("i")
-    assert rig.panels.about_dialog.isVisible()
-    said = rig.panels.about_text.toPlainText()
+    assert rig.panels.model_limits.isVisible()
+    said = rig.panels.model_limits.text.toPlainText()
     assert "ST: no." in said and "Pacing spikes: no." in said
 
 
 def test_every_key_is_in_the_help(rig: Rig) -> None:
     rig.key("?")
     text = rig.window.help.text()
-    for action in rig.panels._actions():
+    for action in rig.window.table:
         assert action.what in text
 
 
@@ -356,8 +356,8 @@ def test_everything_fits(rig: Rig, frame: MakeFrame, size: tuple[int, int]) -> N
     assert (rig.window.width(), rig.window.height()) == size
     for part in (
         rig.panels.numbers.widget,
-        rig.panels.replay.widget,
-        rig.panels.alarms.widget,
+        rig.panels.sources.replay.widget,
+        rig.panels.alarms.banner.widget,
         rig.window.paper,
     ):
         corner = part.mapTo(rig.window, part.rect().bottomRight())

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gui.paper.geometry import Scale
 from gui.paper.look import Look
-from gui.settings import Settings, plain, restored
+from gui.settings import Settings, look_from_table, look_to_table
 from gui.theme import DARK
 from streamer.core.vitals.vitals import Limits
 
@@ -81,10 +81,10 @@ def test_what_was_tampered_with_is_left_at_its_default(tmp_path: Path, text: str
 
 def test_a_look_is_restored_as_it_was() -> None:
     look = Look(Scale(5.5, 50.0, 20.0), DARK, "6x2", sweep=False, ribbon=False)
-    again = restored(LOOK, plain(look, mm_set=True))
+    again = look_from_table(LOOK, look_to_table(look, mm_set=True))
     assert (again.theme, again.layout, again.sweep, again.ribbon) == (DARK, "6x2", False, False)
     assert again.scale == look.scale
-    assert restored(LOOK, plain(look, mm_set=False)).scale.px_per_mm == LOOK.scale.px_per_mm
+    assert look_from_table(LOOK, look_to_table(look, mm_set=False)).scale.px_per_mm == LOOK.scale.px_per_mm
 
 
 @settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
@@ -95,7 +95,7 @@ def test_a_look_is_restored_as_it_was() -> None:
     )
 )
 def test_nonsense_changes_nothing_that_cannot_be_chosen(kept: dict[str, Any]) -> None:
-    look = restored(LOOK, kept)
+    look = look_from_table(LOOK, kept)
     assert look.theme.name in ("light", "dark") and look.layout in ("3x4", "6x2", "12x1")
     assert look.scale.mm_per_s in (6.25, 12.5, 25, 50) and look.scale.mm_per_mv in (2.5, 5, 10, 20)
     assert 0.5 <= look.scale.px_per_mm <= 40

@@ -208,7 +208,7 @@ def window(qtbot: QtBot, tmp_path: Path) -> Window:
 def test_a_key_calibrates_what_runs_from_where_it_is_and_another_undoes_it(window: Window) -> None:
     window.player.position_s, window.player.speed, window.player.paused = 30.0, 2.0, True
     window.key("c")
-    dialog = window.panels.calibrate_dialog
+    dialog = window.panels.sources.calibrate_dialog
     assert dialog.isVisible()
     window.qtbot.mouseClick(dialog.here_button, Qt.MouseButton.LeftButton)
     window.qtbot.waitUntil(lambda: not dialog._busy)
@@ -221,10 +221,10 @@ def test_a_key_calibrates_what_runs_from_where_it_is_and_another_undoes_it(windo
     assert (
         "personal: a person" in window.words() and "recording, of its own" in window.panels.notice.toolTip()
     )
-    window.panels.seek(12.0)
+    window.panels.sources.seek(12.0)
     window.qtbot.waitUntil(lambda: len(window.controller.opened) == 2)
     assert window.controller.opened[1].person is request.person  # a seek changes nobody
-    window.qtbot.waitUntil(lambda: not window.panels.switch._running)
+    window.qtbot.waitUntil(lambda: not window.panels.sources.opener._running)
     window.key("g")
     window.qtbot.waitUntil(lambda: "from here on generic" in window.panels.notice.toolTip())
     assert window.controller.opened[2].person is GENERIC
@@ -235,7 +235,7 @@ def test_a_key_calibrates_what_runs_from_where_it_is_and_another_undoes_it(windo
 def test_a_calibration_that_is_dropped_on_the_window_is_tried(window: Window, tmp_path: Path) -> None:
     (tmp_path / "person.npz").touch()
     assert drop(window.window, [tmp_path / "person.npz"])
-    dialog = window.panels.calibrate_dialog
+    dialog = window.panels.sources.calibrate_dialog
     window.qtbot.waitUntil(lambda: dialog.picture.preview is not None)
     assert dialog.isVisible() and window.controller.previews.asked == [tmp_path / "person.npz"]
     assert not window.controller.opened
@@ -243,6 +243,6 @@ def test_a_calibration_that_is_dropped_on_the_window_is_tried(window: Window, tm
 
 def test_a_calibration_that_cannot_be_used_leaves_what_runs(window: Window) -> None:
     window.controller.refuse = "the calibration is for Lead I, this stream is II"
-    window.panels.put_to_use(window.controller.previews.preview.person)
+    window.panels.sources.put_to_use(window.controller.previews.preview.person)
     window.qtbot.waitUntil(lambda: "is for Lead I" in window.words())
     assert window.controller.running.description.whose == "generic"

@@ -58,7 +58,7 @@ def test_every_lead_shows_its_own_samples_at_their_place(
     monitor.window.do.gain(-1)
     monitor.window.do.gain(-1)
     monitor.show(*frames(frame, 0, 6000))
-    for area in monitor.window.paper.areas:
+    for area in monitor.window.paper.sheet.areas:
         # Neighbours reach into the areas where twelve are above each other.
         if layout != "12x1" or area.lead in ("I", "II", "III"):
             assert off_mv(monitor, area.lead) < 6 * CLOSE_MV
@@ -179,7 +179,7 @@ def test_a_gap_is_a_gap(monitor: Monitor, frame: MakeFrame) -> None:
 def test_gain_is_mm_true(monitor: Monitor, frame: MakeFrame, keys: str, mm_per_mv: float) -> None:
     monitor.show(*frames(frame, 0, 2500))
     monitor.send(keys)
-    assert monitor.window.paper.scale.mm_per_mv == mm_per_mv
+    assert monitor.window.paper.sheet.scale.mm_per_mv == mm_per_mv
     assert f"{mm_per_mv:g} mm/mV" in monitor.words()
     ink = ink_of(monitor.window.paper.sheet.strips[0].ring, LIGHT.measured)
     rows = np.flatnonzero((ink > 0.5).any(axis=1))
@@ -204,20 +204,20 @@ def test_the_gain_follows_the_signal_when_asked(monitor: Monitor, frame: MakeFra
     monitor.wear(layout="12x1")
     monitor.show(*frames(frame, 0, 2500))
     monitor.send("a")
-    assert monitor.window.paper.scale.mm_per_mv == 5.0  # 2.4 mV in rows of 15 mm
+    assert monitor.window.paper.sheet.scale.mm_per_mv == 5.0  # 2.4 mV in rows of 15 mm
     monitor.show(*(replace(one, leads_mv=3 * one.leads_mv) for one in frames(frame, 2500, 5000)))
     monitor.window.fit_gain()
-    assert monitor.window.paper.scale.mm_per_mv == 2.5
+    assert monitor.window.paper.sheet.scale.mm_per_mv == 2.5
     monitor.window.refresh()
     assert "2.5 mm/mV auto" in monitor.words()
     monitor.send("+")
-    assert monitor.window.paper.scale.mm_per_mv == 5.0
+    assert monitor.window.paper.sheet.scale.mm_per_mv == 5.0
     assert "auto" not in monitor.words()
 
 
 def test_the_calibration_mark_on_the_picture_is_10_mm_by_5_mm(monitor: Monitor) -> None:
     monitor.window.tick()
-    area = monitor.window.paper.areas[0]
+    area = monitor.window.paper.sheet.areas[0]
     ink = (monitor.picture()[:, : round(area.left) - 2] < 130).all(axis=2)
     # Neighbours' marks may reach into the area's edge.
     rows, columns = np.nonzero(ink[round(area.baseline - 45) : round(area.baseline + 5)])
@@ -229,7 +229,7 @@ def test_the_calibration_mark_on_the_picture_is_10_mm_by_5_mm(monitor: Monitor) 
 def test_grid_lines_on_the_picture_are_1_mm_apart(monitor: Monitor) -> None:
     monitor.window.tick()
     paper = monitor.window.paper
-    between = (round(paper.areas[-1].bottom / PX_PER_MM) - 1.5) * PX_PER_MM
+    between = (round(paper.sheet.areas[-1].bottom / PX_PER_MM) - 1.5) * PX_PER_MM
     row = monitor.picture()[round(between), 200:1200].astype(int).sum(axis=1)
     lines = np.flatnonzero(row < row.max())
     assert np.diff(lines).min() == np.diff(lines).max() == PX_PER_MM
@@ -270,19 +270,19 @@ def test_a_lead_is_enlarged_by_key_and_by_double_click(
     qtbot.keyClick(monitor.window, Qt.Key.Key_Down)
     qtbot.keyClick(monitor.window, Qt.Key.Key_Down)
     qtbot.keyClick(monitor.window, Qt.Key.Key_Return)
-    assert [area.lead for area in paper.areas] == ["II", RHYTHM]
+    assert [area.lead for area in paper.sheet.areas] == ["II", RHYTHM]
     assert "50 mm/s   20 mm/mV" in monitor.words()
     assert off_mv(monitor, "II") < 2 * CLOSE_MV
     qtbot.keyClick(monitor.window, Qt.Key.Key_Escape)
-    assert len(paper.areas) == 12 and "25 mm/s   10 mm/mV" in monitor.words()
+    assert len(paper.sheet.areas) == 12 and "25 mm/s   10 mm/mV" in monitor.words()
     area = monitor.area("V4")
     middle = QPointF((area.left + area.right) / 2, area.baseline).toPoint()
     QTest.mouseClick(paper, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
     assert paper.look.selected == "V4" and not paper.look.enlarged
     QTest.mouseDClick(paper, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
-    assert [area.lead for area in paper.areas] == ["V4", RHYTHM]
+    assert [area.lead for area in paper.sheet.areas] == ["V4", RHYTHM]
     QTest.mouseDClick(paper, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
-    assert len(paper.areas) == 12
+    assert len(paper.sheet.areas) == 12
 
 
 def test_a_sweep_leaves_a_bar_and_old_samples_after_it(monitor: Monitor, frame: MakeFrame) -> None:

@@ -43,7 +43,7 @@ def edge_s(monitor: Monitor) -> float:
 
 def test_arrows_pages_and_the_wheel_look_back_and_freeze(monitor: Monitor, frame: MakeFrame) -> None:
     window = monitor.window
-    shown_s = window.shown_s()
+    shown_s = window.time.shown_s
     steps = [
         (Qt.Key.Key_Left, 39.0),
         (Qt.Key.Key_Left, 38.0),
@@ -177,7 +177,7 @@ def test_a_rate_is_said_where_there_could_be_one(ms: float, bpm: float | None) -
 
 def test_a_marker_with_its_note_goes_to_every_sink_and_onto_the_paper(monitor: Monitor) -> None:
     monitor.send("m")
-    note = monitor.window.note
+    note = monitor.window.time.note
     assert note.isVisible()
     QTest.keyClicks(note, "arm moved, q and all")  # none of these is a key of the window now
     QTest.keyClick(note, Qt.Key.Key_Return)
@@ -192,7 +192,7 @@ def test_a_marker_while_looking_back_stands_where_one_looks(monitor: Monitor) ->
     QTest.keyClick(monitor.window, Qt.Key.Key_PageUp)
     at_s = edge_s(monitor)
     monitor.send("m")
-    QTest.keyClick(monitor.window.note, Qt.Key.Key_Return)
+    QTest.keyClick(monitor.window.time.note, Qt.Key.Key_Return)
     assert monitor.told[0].at_s == pytest.approx(at_s, abs=0.02)
     assert monitor.told[0].text == "marker"
     QTest.keyClick(monitor.window, Qt.Key.Key_Right)
@@ -203,8 +203,8 @@ def test_a_marker_while_looking_back_stands_where_one_looks(monitor: Monitor) ->
 
 def test_a_marker_can_be_left_alone(monitor: Monitor) -> None:
     monitor.send("m")
-    QTest.keyClick(monitor.window.note, Qt.Key.Key_Escape)
-    assert not monitor.window.note.isVisible() and monitor.told == []
+    QTest.keyClick(monitor.window.time.note, Qt.Key.Key_Escape)
+    assert not monitor.window.time.note.isVisible() and monitor.told == []
     monitor.send("d")
     assert monitor.window.paper.look.theme is not LIGHT, "the keys are the window's again"
 

@@ -19,7 +19,7 @@ from PyQt6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
 from gui.controller import GENERIC, CalibrationPreview, SourceRequest
-from gui.main_panels import Panels
+from gui.main_panels import MainPanels
 from gui.settings import Settings
 from gui.window import MonitorWindow
 from mecg.app.calibration_previews import LastSeconds, Learned
@@ -258,10 +258,10 @@ def test_in_the_window_it_is_learned_shown_and_used_with_nothing_frozen(
     running = controller.running
     about = running.description
     window = MonitorWindow(running.inbox, about.stream, "tiny", 72.0, controller.end, 4.0, running.tell)
-    panels = Panels(window, controller, Settings(None), lambda: None, tmp_path)
+    panels = MainPanels(window, controller, Settings(None), lambda: None, tmp_path)
     qtbot.addWidget(window)
     window.show()
-    dialog = panels.calibrate_dialog
+    dialog = panels.sources.calibrate_dialog
     qtbot.keyClicks(window, "c")
     ticks: list[float] = []
     timer = QTimer()
@@ -280,7 +280,7 @@ def test_in_the_window_it_is_learned_shown_and_used_with_nothing_frozen(
     assert controller.running.player is not None and controller.running.player.position_s < 30
     qtbot.keyClicks(window, "g")
     qtbot.waitUntil(lambda: controller.running.description.whose == "generic", timeout=60_000)
-    qtbot.waitUntil(lambda: not panels.switch._running)
+    qtbot.waitUntil(lambda: not panels.sources.opener._running)
 
 
 @pytest.mark.long
