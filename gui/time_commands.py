@@ -6,15 +6,13 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from gui.actions import Action
 from gui.panels.marker_note import MarkerNote
 from gui.paper.geometry import shown_s
-from streamer.core.events import Marker
-
-if TYPE_CHECKING:
-    from gui.window import MonitorWindow
+from gui.paper.view import PaperView
+from gui.signal.followed_stream import FollowedStream
+from streamer.core.events import Event, Marker
 
 
 class TimeCommands:
@@ -22,15 +20,27 @@ class TimeCommands:
 
     Parameters
     ----------
-    window : MonitorWindow
+    paper : PaperView
+    stream : callable
+        The stream that the window follows now.
+    tell : callable
+        Takes what the user did to every sink of the session.
     redraw : callable
-        Shows again what is shown, live or frozen.
+        Shows again what is shown, live or frozen, with its words.
     """
 
-    def __init__(self, window: MonitorWindow, redraw: Callable[[], None]) -> None:
-        self._window = window
+    def __init__(
+        self,
+        paper: PaperView,
+        stream: Callable[[], FollowedStream],
+        tell: Callable[[Event], None],
+        redraw: Callable[[], None],
+    ) -> None:
+        self._paper = paper
+        self._stream = stream
+        self._tell = tell
         self._redraw = redraw
-        self.note = MarkerNote(window.paper, self.mark)
+        self.note = MarkerNote(paper, self.mark)
 
     def table(self) -> tuple[Action, ...]:
         """Everything."""
@@ -52,29 +62,27 @@ class TimeCommands:
     @property
     def shown_s(self) -> float:
         """How many seconds the picture holds."""
-        paper = self._window.paper
-        return max((shown_s(area, paper.sheet.scale) for area in paper.sheet.areas), default=1.0)
+        sheet = self._paper.sheet
+        return max((shown_s(area, sheet.scale) for area in sheet.areas), default=1.0)
 
     def _toggle(self) -> None:
-        self.freeze(self._window.stream.frozen is None)
+        self.freeze(self._stream().frozen is None)
 
     def freeze(self, frozen: bool) -> None:
         """Hold the picture still, or let it go; data are taken all the same."""
-        window = self._window
         if frozen:
-            window.stream.freeze(time.monotonic())
+            self._stream().freeze(time.monotonic())
         else:
-            window.stream.frozen = None
-            self._redraw()
-        window.header.frozen.setVisible(window.frozen)
-        window.refresh()
+            self._stream().frozen = None
+        self._redraw()
 
     def look_back(self, seconds: float) -> None:
         """Show the picture so much later, earlier if negative; freezes it."""
-        self.freeze(True)
-        if self._window.stream.frozen is not None:
-            self._window.stream.frozen.by(seconds, self.shown_s)
-            self._redraw()
+        stream = self._stream()
+        stream.freeze(time.monotonic())
+        if stream.frozen is not None:
+            stream.frozen.by(seconds, self.shown_s)
+        self._redraw()
 
     def turn(self, screens: float) -> None:
         """The same by screens."""
@@ -82,12 +90,13 @@ class TimeCommands:
 
     def ask_note(self) -> None:
         """Mark this instant, or the newest one that is shown while frozen; asks for a note."""
-        if self._window.stream.has_samples:
-            self.note.open(self._window.seen()[1])
+        stream = self._stream()
+        if stream.has_samples:
+            self.note.open(stream.seen()[1])
 
     def mark(self, at_s: float, text: str) -> None:
         """Put a marker at an instant of the stream; it goes to every sink of the session."""
         event = Marker(text or "marker", at_s=at_s)
-        self._window.tell(event)
-        self._window.stream.note(event)
-        self._window.paper.touch(at_s, at_s)
+        self._tell(event)
+        self._stream().note(event)
+        self._paper.touch(at_s, at_s)

@@ -87,7 +87,9 @@ class MonitorWindow(QMainWindow):
         self._applied_theme = self.paper.look.theme
         self.header = Header()
         self.help = HelpOverlay(self, self.table)
-        self.time = TimeCommands(self, self._redraw)
+        self.time = TimeCommands(
+            self.paper, lambda: self.stream, lambda event: self.tell(event), self._redraw
+        )
         self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self._assemble()
         self._add_actions()
@@ -176,6 +178,7 @@ class MonitorWindow(QMainWindow):
         news = notes_on(self.stream, self.paper.look, scale_from)
         self.header.refresh(self.stream.status(now_s), news, self.paper.look.theme)
         frozen = self.stream.frozen
+        self.header.frozen.setVisible(frozen is not None)
         if frozen is not None:
             back = f"   {frozen.back_s:.1f} s back" if frozen.back_s else ""
             self.header.frozen.setText(f"FROZEN for {now_s - frozen.at_s:.0f} s{back}   Space lets go")

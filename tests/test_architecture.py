@@ -189,3 +189,44 @@ def test_only_the_registry_lists_or_compares_schemes() -> None:
             if listed or compared or asked:
                 found.append(f"{path.relative_to(ROOT)}:{node.lineno}")
     assert found == []
+
+
+LONGEST_FUNCTION, LONGEST_CLASS, MOST_METHODS = 60, 300, 25
+
+LARGE_FOR_A_REASON = {
+    "streamer/core/vitals/beats.py:_detect": "one loop that numba compiles whole",
+    "devices/bluetooth/link.py:BleSource": "one link's whole life, whose steps share its state",
+    "devices/lsl/inlet.py:LslStream": "one stream's whole life, whose steps share its state",
+    "streamer/recording/reader.py:Recording": "what a session file can be asked; each answer is a few lines",
+    "mecg/evaluation/evaluate.py:evaluate": "a table of results, an entry a line",
+}
+
+
+def _lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> int:
+    """Lines of code: without docstrings, its own and those within."""
+    documented = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef
+    said = sum(
+        each.body[0].end_lineno - each.body[0].lineno + 1
+        for each in ast.walk(node)
+        if isinstance(each, documented) and ast.get_docstring(each) is not None
+    )
+    return node.end_lineno - node.lineno + 1 - said
+
+
+def test_functions_fit_a_screen_and_classes_have_one_job() -> None:
+    large = {}
+    for top in ("streamer", "devices", "gui", "mecg"):
+        for path in (ROOT / top).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+                name = f"{path.relative_to(ROOT).as_posix()}:{getattr(node, 'name', '')}"
+                if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                    if _lines_of(node) > LONGEST_FUNCTION:
+                        large[name] = _lines_of(node)
+                elif isinstance(node, ast.ClassDef):
+                    methods = sum(
+                        isinstance(each, ast.FunctionDef | ast.AsyncFunctionDef) for each in node.body
+                    )
+                    whole = node.end_lineno - node.lineno + 1
+                    if whole > LONGEST_CLASS or methods > MOST_METHODS:
+                        large[name] = (whole, methods)
+    assert set(large) == set(LARGE_FOR_A_REASON), large

@@ -10,11 +10,10 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QWidget
 
-from gui.controller import
-from streamer.session.source import Player
 from gui.panels.numbers import duration
 from gui.theme import Theme
 from streamer.core.errors import InputError
+from streamer.session.source import Player
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 JUMP_S = 10.0

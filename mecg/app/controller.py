@@ -11,7 +11,7 @@ from devices.bluetooth.scan import scan_ble
 from devices.lsl.search import scan_lsl
 from devices.registry import is_live, is_session
 from devices.replay.pacing import AS_RECORDED, Replay
-from gui.controller import OnScan, Player, RunningSession, SourceRequest
+from gui.controller import OnScan, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
 from mecg.app.calibration_previews import CalibrationPreviews, LastSeconds, Learned
 from mecg.app.measured_leads import truth_beside
@@ -33,7 +33,7 @@ from streamer.core.vitals.vitals import Limits, Vitals
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
 from streamer.session.sink import Overflow
-from streamer.session.source import Played, ScanResult, Source
+from streamer.session.source import Played, Player, ScanResult, Source
 
 Scan = Callable[[float], list[ScanResult]]
 

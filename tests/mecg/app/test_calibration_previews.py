@@ -145,7 +145,9 @@ def test_it_reads_back_as_it_was_saved_for_its_owner_only(start: Start, tmp_path
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     wait(lambda: not previews.why_not_here())
     again = previews.of_file(path)
-    assert head_of(again).tobytes() == head_of(preview).tobytes() and again.person.words == preview.person.words
+    assert (
+        head_of(again).tobytes() == head_of(preview).tobytes() and again.person.words == preview.person.words
+    )
     # Shown on what runs, which is another record.
     assert not again.same and again.has_truth and "the last seconds of 00155_hr" in again.about
 
