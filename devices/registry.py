@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From a SOURCE, as a person writes it, to the source that plays it."""
+"""From a SOURCE, as the user writes it, to the source that plays it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SCHEMES: dict[str, Scheme] = {
     "movesense": Scheme(movesense, live=True, radio=True),
     "session": Scheme(SessionReplay),
 }
-"""What a SOURCE may begin with.  A new source is one file in this package and one line here; whoever must
+"""What a SOURCE may begin with.  A new source is one file in this package and one line here; code that must
 know a scheme asks this module."""
 
 GROUP = "mecg.sources"

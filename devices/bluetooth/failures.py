@@ -33,7 +33,7 @@ _WHY = {
 
 
 def explain(error: Exception) -> str:
-    """What went wrong with Bluetooth, and what to do, in one line for a person."""
+    """What went wrong with Bluetooth, and what to do, in one line for the user."""
     if isinstance(error, BleakBluetoothNotAvailableError):
         return f"no Bluetooth: {_WHY.get(error.reason, error.args[0])}"
     if isinstance(error, BleakDBusError) and error.dbus_error in _NO_SERVICE:

@@ -184,7 +184,7 @@ class BleSource:
             with asyncio.Runner(loop_factory=self._radio.loop) as runner:
                 self._loop = runner.get_loop()
                 runner.run(self._until_stopped())
-        except Exception as error:  # noqa: BLE001 - a mistake of ours, for whoever opens or iterates
+        except Exception as error:  # noqa: BLE001 - a mistake of ours, for the caller to see
             self._end(f"the link failed: {error!r}", error)
         finally:
             atexit.unregister(self._close)
@@ -448,7 +448,7 @@ class BleSource:
         patience_s = DISCONNECT_S
         if self._stop.is_set():
             patience_s = LAST_DISCONNECT_S
-            self._end("stopped")  # whoever iterates need not wait for it
+            self._end("stopped")  # the consumer need not wait for it
         await self._try(client.disconnect(), patience_s, "could not be disconnected")
 
     async def _try(self, action: Coroutine[object, object, None], patience_s: float, failure: str) -> None:

@@ -192,7 +192,7 @@ class Movesense:
             link.post("ecg", data)
 
     async def _subscribe(self, link: Link, form: int, path: str) -> int | None:
-        """Subscribe a path; returns the status, None where no answer came: that may be all that is lost."""
+        """Subscribe a path; returns the status, None if no answer came: that may be all that is lost."""
         self._form = form
         await link.write(WRITE, bytes([_SUBSCRIBE, form]) + path.encode())
         try:

@@ -369,7 +369,7 @@ def mv_by_size(values: NDArray[np.float64], what: str) -> tuple[float, str]:
 
 
 def rate_of(stamps: NDArray[np.float64]) -> float | None:
-    """The rate that stamps fit, Hz; None where no rate fits within `RATE_TOLERANCE`.
+    """The rate that stamps fit, Hz; None if no rate fits within `RATE_TOLERANCE`.
 
     Missing samples are steps of several periods, and spoil nothing; where stamps are too uneven to
     see them, what counts is how many come in how long.
@@ -382,7 +382,7 @@ def rate_of(stamps: NDArray[np.float64]) -> float | None:
 
 
 def grid_rate_of(stamps: NDArray[np.float64]) -> float | None:
-    """The rate of the grid that stamps lie on, Hz; None where they lie on none."""
+    """The rate of the grid that stamps lie on, Hz; None if they lie on none."""
     if len(stamps) < _LEAST:
         return None
     steps = np.diff(stamps)

@@ -138,7 +138,7 @@ class _Link:
         self._kept: Pulled | None = None
 
     def compare(self) -> bool:
-        """See whether the clocks were compared anew, now and then; returns at once."""
+        """See whether the clocks were compared again, now and then; returns at once."""
         if time.monotonic() < self._compared_s + _COMPARE_S:
             return False
         self._compared_s = time.monotonic()
@@ -155,7 +155,7 @@ class _Link:
         self._inlet.flush()
 
     def pull(self, wait_s: float) -> Pulled | None:
-        """What has come: samples ``(n, channels)`` and stamps ``(n,)``; None where nothing did."""
+        """What has come: samples ``(n, channels)`` and stamps ``(n,)``; None if nothing did."""
         kept, self._kept = self._kept, None
         if kept is not None:
             return kept
@@ -349,7 +349,7 @@ class LslStream:
                 if why is not None:
                     link = self._again(link, why)
             feed.end("stopped")
-        except Exception as error:  # noqa: BLE001 - handed to whoever iterates
+        except Exception as error:  # noqa: BLE001 - handed to the consumer
             feed.end(f"failed: {error}", error)
 
     def _receive(self, link: _Link) -> str | None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The twelve leads as a Lab Streaming Layer stream, for LabRecorder, MATLAB, MNE and the rest.
 
-LSL has no authentication: whoever reaches this machine's ports 16572 and up can read an open outlet.
+LSL has no authentication: anyone who reaches this machine's ports 16572 and up can read an open outlet.
 So nothing is opened unless it was asked for.  pylsl, and with it liblsl, is loaded when it is.
 
 The metadata follow the XDF project's pages for EEG and for synchronization; there is none for ECG.
@@ -181,7 +181,7 @@ class _Channel:
     label: str
     origin: str
     band: tuple[str, str] | None = None
-    """The input band's ends, Hz; None where the signal is as the source gave it."""
+    """The input band's ends, Hz; None if the signal is as the source gave it."""
 
 
 def _source_id(name: str, stream: StreamInfo, rate_hz: float) -> str:

@@ -76,7 +76,7 @@ def search_for(lsl: Any, predicate: str) -> Any:
 
 
 def description_of(lsl: Any, found: Any, wait_s: float) -> About | None:
-    """The full description; None where the sender does not answer (any more)."""
+    """The full description; None if the sender does not answer (any more)."""
     try:
         inlet = lsl.StreamInlet(found, recover=False)
         return About.of(inlet.info(wait_s).as_xml())

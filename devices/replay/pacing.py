@@ -222,7 +222,7 @@ class Playback:
 
     @property
     def duration_s(self) -> float | None:
-        """Length of the whole recording, seconds; None where there is no end, or before `play`."""
+        """Length of the whole recording, seconds; None if there is no end, or before `play`."""
         return self._duration_s
 
     def _place_s(self) -> float:
@@ -232,7 +232,7 @@ class Playback:
         return (round(self._replay.start_s * self._rate_hz) + played) / self._rate_hz
 
     def _let_go(self) -> None:
-        """From here on the clock counts anew; the lock is held."""
+        """From here on the clock counts again; the lock is held."""
         if math.isnan(self._anchor_s):
             return  # it has not begun
         self._held = self._next

@@ -139,7 +139,7 @@ class WfdbReplay:
         self.player.stop()
 
     def whole(self) -> Callable[[int, int], tuple[int, Samples]] | None:
-        """A second reading of the record, ahead of what is played; None where it holds no other lead.
+        """A second reading of the record, ahead of what is played; None if it holds no other lead.
 
         Returns
         -------
