@@ -10,7 +10,7 @@ from enum import Enum
 class Field(Enum):
     """What a user sets that an `InputError` is about.
 
-    Whoever shows the error knows how it is set there: by an option of a command, or in a dialog.
+    The code that shows the error knows how it is set there: by an option of a command, or in a dialog.
     """
 
     LEAD = "lead"

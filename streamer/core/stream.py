@@ -54,7 +54,7 @@ class StreamInfo:
     samples: int | None = None
     """How many samples will come, where that is known (a file)."""
     live: bool = False
-    """True where nobody can ask for a sample again (BLE, LSL)."""
+    """True if nobody can ask for a sample again (BLE, LSL)."""
     notes: tuple[str, ...] = field(default=())
     """Sentences for the user: what was chosen, what to mind."""
 
@@ -134,7 +134,7 @@ class Frame:
     scale_mv: Samples
     """``(12, n)`` uncertainty; NaN where not ``valid`` or where the model states none."""
     valid: NDArray[np.bool_]
-    """``(n,)``: False where the source lost the sample."""
+    """``(n,)``: False if the source lost the sample."""
     settling: NDArray[np.bool_]
     """``(n,)``: True for 2 s after a (re)start of the filters."""
     device_s: float = math.nan

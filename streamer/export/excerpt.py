@@ -26,7 +26,7 @@ AS_MEASURED = "measured"
 """What a user calls the thirteenth trace: the measured lead in the input band."""
 
 TELL_RATE = 1e-4
-"""A clock that is off by this share is told of: by 0.36 s in an hour ..."""
+"""A clock that is off by this share is reported: by 0.36 s in an hour ..."""
 
 BELIEVE_RATE = 0.05
 """... but not one by this share: that was no sampling clock, but a recording played at another speed."""
@@ -49,13 +49,13 @@ class Trace:
     label: str
     """A name of `streamer.core.leads.LEADS`, or ``I, as measured``; printable ASCII."""
     lead: str | None
-    """The lead of the twelve that it is of; None where what was measured is none of them."""
+    """The lead of the twelve that it is of; None if what was measured is none of them."""
     origin: str
     """``measured``, ``predicted`` or ``derived``."""
     processed: bool
-    """True where a model or a law has made it; False for the input band of what was measured."""
+    """True if a model or a law has made it; False for the input band of what was measured."""
     words: str
-    """The same for a person."""
+    """The same for the user."""
 
 
 class MarkType(Enum):
@@ -101,7 +101,7 @@ class Excerpt:
     """In the order of their start."""
     half_width_mv: Samples | None = None
     """``(leads, n)`` half width of the 90 % band of those traces that are ``processed``, which come first;
-    NaN where a sample is missing.  None where the session states none."""
+    NaN where a sample is missing.  None if the session states none."""
     stamped_hz: float = nan
     """The rate by the source's stamps.  Files state the nominal one, and count from their start."""
 
@@ -316,7 +316,7 @@ def _standing(
 
 
 def _index(recording: Recording, event: Event) -> int | None:
-    """Where in the session an event was, at the model's rate; None where nobody knows."""
+    """Where in the session an event was, at the model's rate; None if nobody knows."""
     second = event.at_s if isfinite(event.at_s) else recording.second_of(event.host_s)
     if not isfinite(second):
         return None

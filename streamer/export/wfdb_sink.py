@@ -32,7 +32,7 @@ from streamer.session.sink import Sink
 class AtSourceRate:
     """Turns frames back into the rate, and the exact samples, of the source.
 
-    The eight independent leads are converted and the other four derived anew, so that the limb-lead
+    The eight independent leads are converted and the other four derived again, so that the limb-lead
     laws hold.  A sample that the source lost is NaN at its own index; next to a gap one more may be,
     where the model's coarser grid has none.
 

@@ -56,7 +56,7 @@ class Signal:
 
     @property
     def steps_per_mv(self) -> float | None:
-        """Digital steps per mV; None where the unit is no voltage."""
+        """Digital steps per mV; None if the unit is no voltage."""
         factor = _MV_PER_UNIT.get(self.units.lower())
         return None if factor is None else self.gain / factor
 
@@ -71,7 +71,7 @@ class Header:
     """The record's name: that of the file, whatever the first line says."""
     rate_hz: float
     samples: int | None
-    """Samples per signal; None where the header leaves it to the size of the signal file."""
+    """Samples per signal; None if the header leaves it to the size of the signal file."""
     signals: tuple[Signal, ...]
     """Empty in the header of a record that is made of segments."""
     segments: tuple[tuple[str, int], ...]

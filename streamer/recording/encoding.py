@@ -44,7 +44,7 @@ FORMAT = "mecg-session 1"
 """Stands in every description; files of another format are refused."""
 
 LONGEST_S = 31 * 86400.0
-"""An index beyond this time is not believed, whoever wrote it."""
+"""An index beyond this time is not believed, whatever wrote it."""
 
 LARGEST_PACKET = 1 << 16
 """Samples; longer chunks are stored as several packets."""
@@ -62,7 +62,7 @@ def file_name(unix_s: float) -> str:
 
 
 def claim(file: FileIO | BinaryIO) -> bool:
-    """Keep others from repairing a file as long as it is open; False where another has it."""
+    """Keep others from repairing a file as long as it is open; False if another has it."""
     if sys.platform == "win32":
         return True  # an open file cannot be replaced there anyway
     try:

@@ -46,7 +46,7 @@ DISK_WINDOW_S = 60.0
 """... what became of it is judged over so long, ..."""
 
 WARN_S = (600.0, 60.0)
-"""... and this long before it will be used up, it is told."""
+"""... and this long before it will be used up, it is reported."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -54,7 +54,7 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 class Recorder(Sink):
     """A sink: one new session file (docs/recording.md) in a folder.
 
-    A disk that fills is told of 10 minutes ahead; a full one ends the recording, which stays valid
+    A disk that fills is reported 10 minutes ahead; a full one ends the recording, which stays valid
     up to there, and nothing else.  A session without a sample leaves no file.
 
     Parameters
@@ -252,7 +252,7 @@ class Recorder(Sink):
                     synced_s = now_s
                     self._sync()  # without the lock: a slow disk holds up no write
             except InputError:
-                self._untold = True  # whoever calls next raises it
+                self._untold = True  # the next call raises it
                 return
             if now_s >= looked_s + DISK_S:
                 looked_s = now_s

@@ -14,7 +14,7 @@ from streamer.session.description import SessionDescription
 class Sink(Protocol):
     """Takes what a session produces: a file, an outlet, a window, a status line.
 
-    `open` is called by whoever starts the session; all else by one thread that belongs to this sink
+    `open` is called by the thread that starts the session; all else by one thread that belongs to this sink
     alone, so that it may block without costing anybody a sample.  A method that raises ends the
     sink: `close` is still called, once, and the others go on.
 

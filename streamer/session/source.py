@@ -77,7 +77,7 @@ class Player(Protocol):
 
     @property
     def duration_s(self) -> float | None:
-        """Length of what was recorded, seconds; None where there is no end, or before it is known."""
+        """Length of what was recorded, seconds; None if there is no end, or before it is known."""
         ...
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A status line for a person: how the session fares, several times a second."""
+"""A status line for the user: how the session fares, several times a second."""
 
 from __future__ import annotations
 

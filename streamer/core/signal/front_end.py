@@ -19,7 +19,7 @@ from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk
 
 KEEP_STATE_S = 2.0
-"""A gap up to this long keeps the filters' state; after a longer one they start anew."""
+"""A gap up to this long keeps the filters' state; after a longer one they start again."""
 
 SETTLE_S = 2.0
 """For so long after a (re)start samples are marked as settling."""
@@ -123,7 +123,7 @@ class FrontEnd:
             yield self._filter(run)
 
     def hold(self, samples: int) -> NDArray[np.float32] | None:
-        """Bands ``(4, samples)`` of the last sample held; None where the stream ended in a gap."""
+        """Bands ``(4, samples)`` of the last sample held; None if the stream ended in a gap."""
         if self._last is None or self._last.stop != self.end:
             return None
         return self._bands.split(np.full(samples, self._last.x[-1]))

@@ -183,7 +183,7 @@ class BeatDetector:
         """Take samples ``(n,)`` mV from absolute index ``start`` on; return the beats' indices.
 
         A gap (a jump of the index, or NaN) of up to 2 s is bridged by a straight line, and no beat is
-        found in it; after a longer one it learns anew, for 1.5 s.
+        found in it; after a longer one it learns again, for 1.5 s.
         """
         found = []
         for a, b in true_runs(np.isfinite(lead_mv)):

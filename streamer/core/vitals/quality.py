@@ -78,7 +78,7 @@ class Findings:
 
     @property
     def text(self) -> str:
-        """One sentence for a person."""
+        """One sentence for the user."""
         words = [flag.value for flag in Quality if flag in self.wrong]
         said = ", ".join(words) or "good"
         why = f" ({'; '.join(self.reasons)})" if self.reasons else ""
@@ -150,7 +150,7 @@ class LeadQuality:
 
     def __init__(self, rate_hz: float, stream: StreamInfo | None = None) -> None:
         self.contact = True
-        """Set from outside, where the source tells."""
+        """Set from outside, if the source reports it."""
         self._is_lead_i = stream is None or stream.is_lead_i
         self._lead = "" if stream is None else stream.lead
         self._raw = None if stream is None else _Window(stream.rate_hz, FLAT_S)
