@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person can do in the window: one table, of which keys, menu and help are made; no Qt."""
+"""What the user can do in the window: one table, of which keys, menu and help are made; no Qt."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The two looks of the monitor, and their style sheets; no Qt.
 
-Measured and reconstructed differ in lightness and weight as well as in hue, for whoever does not
+Measured and reconstructed differ in lightness and weight as well as in hue, for anyone who does not
 see the hue: black and blue on paper, yellow and sky blue (Okabe and Ito) on the dark screen.  What was
 measured to compare with is vermilion, or salmon on the dark screen.  Every kind of eye tells them apart.
 """
