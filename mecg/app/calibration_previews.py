@@ -42,7 +42,7 @@ REST_S = 5.0
 """A rest shorter than this shows nothing."""
 
 WORSE = 1.05
-"""An error that grows by more is told."""
+"""An error that grows by more is reported."""
 
 SETTLED_S, SHORT_S = 1.0, 6.0
 """Of a reference shorter than this the first second is not looked at, of others `SCORED_FROM_S`."""
@@ -136,7 +136,7 @@ class CalibrationPreviews:
         """See `gui.controller.CalibrationPreviews.of_file`."""
         if path.suffix.lower() == ".npz":
             return self._of_calibration(path)
-        from gui.settings import source_of_file  # needs Qt, and whoever lacks it shall read a hint
+        from gui.settings import source_of_file  # needs Qt, and a user without it shall read a hint
 
         source = source_of_file(str(path))
         if source is None:

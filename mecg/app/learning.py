@@ -135,7 +135,7 @@ def _refuse_wrong(leads_mv: Samples, rate_hz: float) -> None:
     if len(aside) > LEAST_S * rate_hz and np.median(np.abs(aside - np.median(aside))) > LAW_MV:
         raise InputError(
             "I, II and III of the reference do not add up (Einthoven's law): they are mislabelled or not "
-            "simultaneous, so record it anew"
+            "simultaneous, so record it again"
         )
 
 

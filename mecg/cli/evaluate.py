@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`mecg evaluate`: the scores of a model, for a person and as a file."""
+"""`mecg evaluate`: the scores of a model, for the user and as a file."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def guarded(command: Callable[[], int]) -> int:
                 code = 130
         return exit_code() if code == 130 else code
     except BrokenPipeError:
-        # Whoever read stdout has enough.  Python flushes it once more at exit, into the closed pipe.
+        # The reader of stdout has enough.  Python flushes it once more at exit, into the closed pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except InputError as error:

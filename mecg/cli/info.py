@@ -101,7 +101,7 @@ def gather(model: Path | None) -> dict[str, Any]:
 
 
 def _setting(model: Path) -> dict[str, Any] | None:
-    """A bundled model's name and its latency from a 500 Hz source; None where it is not there."""
+    """A bundled model's name and its latency from a 500 Hz source; None if it is not there."""
     if not model.exists():
         return None
     spec = network_of(model).spec

@@ -109,7 +109,7 @@ def add_outputs(parser: ArgumentParser) -> None:
         help="record the session in a new file in DIR, or in the user's own folder; see mecg sessions",
     )
     parser.add_argument(
-        "--as-recorded", action="store_true", help="of session: the twelve leads as recorded, none made anew"
+        "--as-recorded", action="store_true", help="of session: the twelve leads as recorded, none made again"
     )
 
 

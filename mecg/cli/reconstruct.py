@@ -61,7 +61,7 @@ class Outcome:
     path: Path
     good: bool
     words: str
-    """What a person should know; often nothing where it went well."""
+    """What the user should know; often nothing where it went well."""
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -105,7 +105,7 @@ def run(options: Options) -> int:
             bar.say(f"{outcome.path}: {outcome.words}" if outcome.good else f"mecg: {outcome.words}")
 
     try:
-        network = network_of(job.model)  # a bad model is told once, not for each record
+        network = network_of(job.model)  # a bad model is reported once, not for each record
         if job.calibration is not None:  # and so is a bad calibration
             PersonalNetwork(network, calibration_file.read_calibration(job.calibration))
         if options.jobs == 1 or len(paths) == 1:
@@ -129,7 +129,7 @@ def reconstruct(
     advance: Callable[[float], None] = lambda share: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Reconstruct one record; returns what a person should know of it, often nothing.
+    """Reconstruct one record; returns what the user should know of it, often nothing.
 
     Parameters
     ----------

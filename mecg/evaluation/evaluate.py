@@ -48,9 +48,9 @@ class Compared:
     before_end: LeadSums
     """Without the last `END_S`."""
     beats: BeatValues | None = None
-    """None where the record has too few beats."""
+    """None if the record has too few beats."""
     bands: BandCounts | None = None
-    """None where the model states no scale."""
+    """None if the model states no scale."""
 
 
 @dataclass(frozen=True, slots=True)

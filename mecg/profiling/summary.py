@@ -86,7 +86,7 @@ def _mean(hops: LatencyCollector) -> float | None:
 
 
 def reference_delay(source: str, delay: Delay, summary: dict[str, Any]) -> dict[str, Any]:
-    """The delay of our stamps behind the reference's, and what a person feels with it added."""
+    """The delay of our stamps behind the reference's, and what the user feels with it added."""
     felt, transport = summary["felt_ms"], summary["stages_ms"]["transport"]
     return {
         "source": source,
