@@ -32,7 +32,7 @@ _LIBRARIES = (
 
 
 def why_no_display() -> str | None:
-    """One line that says why no window can be opened here, or None where one can.
+    """One line that says why no window can be opened here, or None if one can.
 
     Qt ends the whole process where its system libraries are missing or the display does not answer,
     so another process tries first; that takes about a second.
@@ -104,7 +104,7 @@ def run_monitor(
     painted : callable, optional
         As `gui.paper.view.PaperView.painted`.
     tell : callable, optional
-        `Session.tell`, for what a person does in the window.
+        `Session.tell`, for what the user does in the window.
     controller : SessionController, optional
         What composes sessions, for all that stands beside the paper; without one there is only the paper.
     settings : Path, optional

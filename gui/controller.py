@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the window may ask of the program around it: look for sources, open one, control a replay; no Qt.
 
-The window knows no devices.  Whoever composes the program hands in a `SessionController`.
+The window knows no devices.  The program around it hands in a `SessionController`.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class CalibrationPreviews(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class SourceRequest:
-    """A source that a person has chosen, and how it is to be read."""
+    """A source that the user has chosen, and how it is to be read."""
 
     source: str
     """A SOURCE, as on the command line."""
@@ -139,7 +139,7 @@ class SourceRequest:
     """The measured lead; None is Lead I."""
     invert: bool = False
     placement: str | None = None
-    """``arms``, ``chest``, or None where nobody said."""
+    """``arms``, ``chest``, or None if nobody said."""
     start_s: float = 0.0
     """Of a replay: where to begin."""
     speed: float = 1.0
@@ -159,11 +159,11 @@ class RunningSession:
     """Attached to the session as one of its sinks."""
     description: SessionDescription
     tell: Callable[[Event], None]
-    """Lets every sink of the session know what a person did."""
+    """Lets every sink of the session know what the user did."""
     watch_for: Callable[[Limits], None]
     """Sets when alarms are raised, from now on."""
     player: Player | None = None
-    """None where the source is live."""
+    """None if the source is live."""
     lead_in_s: float = 0.0
     """The first so many seconds of the stream come at once: it lies before the place that was sought."""
 

@@ -64,7 +64,7 @@ def with_newest(recent: list[str], source: str) -> list[str]:
 
 
 def source_of_file(path: str) -> str | None:
-    """The SOURCE for a file: a session's, or a part of a WFDB record; None where it is neither."""
+    """The SOURCE for a file: a session's, or a part of a WFDB record; None if it is neither."""
     file = Path(path)
     if file.suffix.lower() == ".xdf":
         return f"session:{file}"

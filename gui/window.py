@@ -250,7 +250,7 @@ class MonitorWindow(QMainWindow):
         self.paper.calipers = calipers
 
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Stop, and tell whoever waits for it, once."""
+        """Stop, and tell the one that waits for it, once."""
         self.timer.stop()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:

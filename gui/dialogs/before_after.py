@@ -184,7 +184,7 @@ def _draw_words(
 
 
 class BeforeAfter(QWidget):
-    """Shows a preview; the wheel, or whoever sets `from_s`, moves along it."""
+    """Shows a preview; the wheel, or a change of `from_s`, moves along it."""
 
     moved = pyqtSignal(float)
     """It shows what begins here, seconds after the first sample that is shown."""
@@ -237,7 +237,7 @@ class BeforeAfter(QWidget):
             self.from_s -= event.angleDelta().y() / 240
 
     def paintEvent(self, event: QPaintEvent | None) -> None:  # noqa: N802 - Qt's name
-        """Copy the picture, drawn anew where anything changed."""
+        """Copy the picture, drawn again where anything changed."""
         painter = QPainter(self)
         if self._trial is None:
             painter.fillRect(self.rect(), QColor(self.theme.paper))

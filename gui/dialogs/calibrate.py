@@ -270,7 +270,7 @@ class CalibrateDialog(QDialog):
 
 
 def _file_in(path: str) -> str | None:
-    """Whatever is dropped: one that cannot be used is told, not ignored."""
+    """Whatever is dropped: one that cannot be used is reported, not ignored."""
     return path or None
 
 

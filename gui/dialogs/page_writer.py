@@ -36,7 +36,7 @@ def pages_folder() -> Path:
 def page_of(
     history: History, edge_s: float, about: SessionDescription, at: datetime, *, alternatives: bool = False
 ) -> Page | None:
-    """What lies before an instant of the stream; None where there is nothing yet.
+    """What lies before an instant of the stream; None if there is nothing yet.
 
     Parameters
     ----------

@@ -52,7 +52,7 @@ class Numbers:
         self._rr: deque[tuple[float, float]] = deque()
         self._quality: frozenset[Quality] | None = None
         self.battery_percent: float = math.nan
-        """As the sensor last told; NaN where it never did."""
+        """As the sensor last told; NaN if it never did."""
         self._paused = False
         self._lost = 0
         self._recording_s: tuple[float, float] | None = None
@@ -60,7 +60,7 @@ class Numbers:
     def frame(self, at_s: float, frame: Frame) -> None:
         """A frame came at ``at_s``, monotonic seconds."""
         if self._newest is not None and frame.start < self._newest[1].stop:
-            self._lost = 0  # the stream began anew
+            self._lost = 0  # the stream began again
         self._newest = at_s, frame
         self._lost += int((~frame.valid).sum())
 

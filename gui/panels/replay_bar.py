@@ -54,7 +54,7 @@ class ReplayBar:
     Parameters
     ----------
     seek : callable
-        Begins anew at a place, seconds from the beginning of what was recorded.
+        Begins again at a place, seconds from the beginning of what was recorded.
     say : callable
         Takes one line for the user, where something cannot be done.
     """
@@ -110,7 +110,7 @@ class ReplayBar:
         """Whether something is replayed and held."""
         return self._player is not None and self._player.paused
 
-    # ---- what a person does
+    # ---- what the user does
 
     def play_or_pause(self) -> None:
         """Hold it, or let it go on; begin again where it has ended."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person can do to the paper: scale, layout, theme, and what is drawn on it."""
+"""What the user can do to the paper: scale, layout, theme, and what is drawn on it."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A ring of pixel columns: each column of the stream is drawn once, whichever way it is shown afterwards.
 
-Drawing all curves of 10 s anew took 6 ms a picture on 1920x1080 (2 cores), with the band's ribbon 30 ms
+Drawing all curves of 10 s again took 6 ms a picture on 1920x1080 (2 cores), with the band's ribbon 30 ms
 and more; the three or four columns by which a picture differs from the last one take a tenth of that.
 A heavier line is a 1 px line drawn more than once: pens of 2 px and more cost ten times as much in Qt.
 """
@@ -126,7 +126,7 @@ class TraceStrip:
         return drawn
 
     def again(self, first: int, stop: int, history: History, look: Look) -> tuple[int, int] | None:
-        """Draw columns anew, as far as they are there; returns which."""
+        """Draw columns again, as far as they are there; returns which."""
         first, stop = max(first, self._covered.first), min(stop, self._covered.stop)
         if first >= stop:
             return None

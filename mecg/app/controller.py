@@ -41,7 +41,7 @@ SCAN_S = {"ble": 3.0, "lsl": 1.0}
 """A round of looking, each over and over while somebody looks."""
 
 LEAD_IN_S = 10.0
-"""A screen full: what lies before the place to which a person went."""
+"""A screen full: what lies before the place to which the user went."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Controller:
 
     Each source gets a session, a pipeline and, where ``--record`` says so, a recording of its own: what
     ran before is stopped and its file closed before the next one begins.  So does a seek: it is a new
-    stream from another place, whose filters settle anew.
+    stream from another place, whose filters settle again.
 
     Parameters
     ----------
