@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import io
 import re
+import tokenize
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,3 +107,18 @@ def test_words_are_plain(document: Path) -> None:
     # A word in quotes is talked about, not used.
     text = re.sub(r'"[^"]*"', "", "\n".join(line for _, line in prose(document)).lower())
     assert [idiom for idiom in IDIOMS if re.search(rf"\b{idiom}", text)] == []
+
+
+def test_comments_and_docstrings_are_plain_too() -> None:
+    found = []
+    for path in (
+        path for top in ("streamer", "devices", "gui", "mecg") for path in (ROOT / top).rglob("*.py")
+    ):
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
+            if token.type == tokenize.COMMENT or token.string.startswith('"""'):
+                found += [
+                    (path.name, token.start[0], idiom)
+                    for idiom in IDIOMS
+                    if f" {idiom}" in token.string.lower()
+                ]
+    assert not found

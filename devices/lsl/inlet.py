@@ -12,7 +12,7 @@ What LSL promises and what it does not, and what follows from it here (measured 
   there is taken without waiting.
 - liblsl's own recovery compares neither rate nor labels with what was before, takes 3 s and more,
   and knows source ids only.  So streams are opened without it, and found again here.
-- There is no authentication, and a sender listens on every interface.  Whoever is on the network
+- There is no authentication, and a sender listens on every interface.  Anyone on the network
   can send a stream of any name: text from it is shortened and made printable, numbers are checked.
 """
 
