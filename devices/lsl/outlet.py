@@ -76,7 +76,7 @@ class LslOutlet(Sink):
         lsl = load_pylsl()
         self._latency_s = description.latency.total_ms / 1e3
         stream = description.stream
-        source_id = _source_id(self._stream_name, stream, description.rate_hz)
+        source_id = source_id_of(self._stream_name, stream, description.rate_hz)
         channels = [_Channel(lead, description.origins[lead], description.band) for lead in LEADS]
         info = _ecg_info(lsl, self._stream_name, description.rate_hz, source_id, channels)
         banded = BAND in description.bands
@@ -155,7 +155,7 @@ class LslSender:
         lsl = load_pylsl()
         self._rate_hz = info.rate_hz
         channel = _Channel(info.lead, "measured")
-        description = _ecg_info(lsl, name, info.rate_hz, _source_id(name, info, info.rate_hz), [channel])
+        description = _ecg_info(lsl, name, info.rate_hz, source_id_of(name, info, info.rate_hz), [channel])
         desc = description.desc()
         _add(desc, "acquisition", model=info.device or "mecg send", source=without_home(info.source))
         _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")
@@ -184,7 +184,7 @@ class _Channel:
     """The input band's ends, Hz; None if the signal is as the source gave it."""
 
 
-def _source_id(name: str, stream: StreamInfo, rate_hz: float) -> str:
+def source_id_of(name: str, stream: StreamInfo, rate_hz: float) -> str:
     """The same after a restart, so that readers recover; another for whatever is another stream."""
     parts = (platform.node(), name, stream.source, stream.lead, f"{rate_hz:.12g}")
     return f"mecg-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}"

@@ -70,7 +70,8 @@ class CalibrateDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self._previews, self._whose, self._px_per_mm = previews, whose, px_per_mm
-        self._busy = False
+        self.busy = False
+        """Something is being learned."""
         self._news = _News()  # outlives the window, as the thread may that emits it
         self._news.tried.connect(self._tried)
         self.setWindowTitle("Calibrate")
@@ -165,9 +166,9 @@ class CalibrateDialog(QDialog):
 
     def _begin(self, name: str, work: Callable[[], CalibrationPreview]) -> None:
         """In a thread of its own; while that runs nothing else is asked for."""
-        if self._busy:
+        if self.busy:
             return
-        self._busy = True
+        self.busy = True
         self._say(f"learning from {name} ...")
         self._enable()
         news = self._news
@@ -185,7 +186,8 @@ class CalibrateDialog(QDialog):
     def _tried(self, preview: CalibrationPreview | None, why: str) -> None:
         if sip.isdeleted(self):  # the window may have been closed meanwhile
             return
-        self._busy = False
+        self.busy = False
+        """Something is being learned."""
         if preview is None:
             self._say(why, warning=True)
         else:
@@ -235,10 +237,10 @@ class CalibrateDialog(QDialog):
 
     def _enable(self) -> None:
         why_not = self._previews().why_not_here()
-        self.here_button.setEnabled(not why_not and not self._busy)
+        self.here_button.setEnabled(not why_not and not self.busy)
         self.here_button.setToolTip(why_not)
-        self.file_button.setEnabled(not self._busy)
-        has = self.picture.preview is not None and not self._busy
+        self.file_button.setEnabled(not self.busy)
+        has = self.picture.preview is not None and not self.busy
         self.use_button.setEnabled(has)
         self.save_button.setEnabled(has)
         self.generic_button.setEnabled(self._whose() != GENERIC.words)

@@ -57,8 +57,36 @@ class _Parts:
     last: LastSeconds
 
 
+def options_for(request: SourceRequest, first: SessionOptions, *, given: bool) -> SessionOptions:
+    """What another source is opened from.
+
+    Parameters
+    ----------
+    first : SessionOptions
+        What the first source was opened from.
+    given : bool
+        The request is for that source again.  What was stated of a person or a recording holds for no other.
+    """
+    live = is_live(request.source)
+    return replace(
+        first,
+        source=SourceOptions(request.source, request.lead, request.invert, request.placement),
+        replay=ReplayOptions(
+            speed=1.0 if live else request.speed,
+            start_s=0.0 if live else request.start_s,
+            loop=first.replay.loop and given,
+            drop=first.replay.drop if given else None,
+        ),
+        models=replace(
+            first.models,
+            calibration=first.models.calibration if given and request.person is None else None,
+        ),
+        as_recorded=first.as_recorded and is_session(request.source),
+    )
+
+
 class Controller:
-    """Composes the sessions of one window; see `gui.controller.Controller`.
+    """Composes the sessions of one window; see `gui.controller.SessionController`.
 
     Each source gets a session, a pipeline and, where ``--record`` says so, a recording of its own: what
     ran before is stopped and its file closed before the next one begins.  So does a seek: it is a new
@@ -134,7 +162,7 @@ class Controller:
     def open(self, request: SourceRequest) -> RunningSession:
         """End what runs and begin another; raises `InputError` or `OSError` if that cannot be done."""
         with self._lock:
-            options = self._options_for(request)
+            options = options_for(request, self._options, given=request.source == self._first.source)
             replay = self._with_lead_in(request, replay_of(options.replay))
             if options.lsl_out is not None:
                 refuse_other_speeds(replay, "--lsl-out")
@@ -161,28 +189,6 @@ class Controller:
         again = request.source == self.running.request.source and self.running.player is not None
         lead_in_s = min(LEAD_IN_S, replay.start_s) if again and self._options.lsl_out is None else 0.0
         return replace(replay, start_s=replay.start_s - lead_in_s, lead_in_s=lead_in_s)
-
-    def _options_for(self, request: SourceRequest) -> SessionOptions:
-        """What another source is opened from."""
-        first = self._options
-        # What was stated of a person or a recording holds for no other.
-        given = request.source == self._first.source
-        live = is_live(request.source)
-        return replace(
-            first,
-            source=SourceOptions(request.source, request.lead, request.invert, request.placement),
-            replay=ReplayOptions(
-                speed=1.0 if live else request.speed,
-                start_s=0.0 if live else request.start_s,
-                loop=first.replay.loop and given,
-                drop=first.replay.drop if given else None,
-            ),
-            models=replace(
-                first.models,
-                calibration=first.models.calibration if given and request.person is None else None,
-            ),
-            as_recorded=first.as_recorded and is_session(request.source),
-        )
 
     def _compose(
         self, request: SourceRequest, source: Source, info: StreamInfo, options: SessionOptions

@@ -82,7 +82,7 @@ def sequence_reference(
         if mean is None:
             notes.append(f"{lead}: too few beats in its strip, so it is not used")
             continue
-        template = _aligned(mean, guesses[row], steep, spec.rate_hz)
+        template = aligned(mean, guesses[row], steep, spec.rate_hz)
         before, after = round(BEFORE_S * spec.rate_hz), round(AFTER_S * spec.rate_hz)
         for r in beats:
             a, b = max(r - before, 0), min(r + after, truth.shape[1])
@@ -126,7 +126,7 @@ def _fit(beat: Samples, middle: Samples, by: int) -> float:
     return float(np.roll(beat, by) @ middle)
 
 
-def _aligned(mean: Samples, guess: Samples, steep: NDArray[np.floating[Any]], rate_hz: float) -> Samples:
+def aligned(mean: Samples, guess: Samples, steep: NDArray[np.floating[Any]], rate_hz: float) -> Samples:
     """The mean beat, shifted to where its slopes lie under those of all leads.
 
     Those tell the time of QRS whatever a lead's polarity; the lead's own estimate is a guess itself.

@@ -37,7 +37,7 @@ class Rig:
 
     def learn(self) -> None:
         self.click(self.dialog.here_button)
-        self.qtbot.waitUntil(lambda: not self.dialog._busy)
+        self.qtbot.waitUntil(lambda: not self.dialog.busy)
 
     def enabled(self) -> set[str]:
         return {b.text().replace("&", "") for b in self.dialog.findChildren(QPushButton) if b.isEnabled()}
@@ -114,11 +114,11 @@ def test_a_source_that_cannot_teach_says_why_and_may_later(rig: Rig) -> None:
 def test_a_file_is_chosen_or_dropped(rig: Rig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: ("/r/a.hea", ""))
     rig.click(rig.dialog.file_button)
-    rig.qtbot.waitUntil(lambda: not rig.dialog._busy)
+    rig.qtbot.waitUntil(lambda: not rig.dialog.busy)
     for name in ("b.npz", "notes.txt"):
         (tmp_path / name).touch()
         assert drop(rig.dialog, [tmp_path / name])
-        rig.qtbot.waitUntil(lambda: not rig.dialog._busy)
+        rig.qtbot.waitUntil(lambda: not rig.dialog.busy)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: ("", ""))
     rig.dialog.ask_file()
     assert rig.previews.asked == [Path("/r/a.hea"), tmp_path / "b.npz", tmp_path / "notes.txt"]
@@ -128,7 +128,7 @@ def test_what_is_refused_is_told_and_leaves_what_was_there(rig: Rig) -> None:
     rig.learn()
     rig.previews.refuse, rig.previews.refuse_field = "'100' has no lead 'I', only MLII, V5", Field.LEAD
     rig.dialog.open_file("/r/100.hea")
-    rig.qtbot.waitUntil(lambda: not rig.dialog._busy)
+    rig.qtbot.waitUntil(lambda: not rig.dialog.busy)
     assert rig.dialog.status.text() == "'100' has no lead 'I', only MLII, V5"
     assert rig.dialog.status.property("warning") and rig.dialog.picture.preview is rig.previews.preview
     assert "Use" in rig.enabled()
@@ -142,7 +142,7 @@ def test_the_window_lives_while_it_learns_and_asks_for_one_thing_at_a_time(rig: 
     assert time.monotonic() - began_s < 1
     assert "learning from a.hea" in rig.dialog.status.text() and rig.enabled() == {"Close"}
     rig.previews.hold.set()
-    rig.qtbot.waitUntil(lambda: not rig.dialog._busy)
+    rig.qtbot.waitUntil(lambda: not rig.dialog.busy)
     assert rig.previews.asked == [Path("/r/a.hea")] and "Use" in rig.enabled()
 
 
@@ -211,7 +211,7 @@ def test_a_key_calibrates_what_runs_from_where_it_is_and_another_undoes_it(windo
     dialog = window.panels.sources.calibrate_dialog
     assert dialog.isVisible()
     window.qtbot.mouseClick(dialog.here_button, Qt.MouseButton.LeftButton)
-    window.qtbot.waitUntil(lambda: not dialog._busy)
+    window.qtbot.waitUntil(lambda: not dialog.busy)
     window.qtbot.mouseClick(dialog.use_button, Qt.MouseButton.LeftButton)
     window.qtbot.waitUntil(lambda: "from here on personal: a person" in window.panels.notice.toolTip())
     request = window.controller.opened[0]

@@ -270,7 +270,7 @@ def test_in_the_window_it_is_learned_shown_and_used_with_nothing_frozen(
     timer.timeout.connect(lambda: ticks.append(time.monotonic()))
     timer.start(5)
     dialog.open_file(str(LONG.with_suffix(".hea")))
-    qtbot.waitUntil(lambda: not dialog._busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not dialog.busy, timeout=60_000)
     timer.stop()
     # Of a busy machine nobody gets anything for a while; then learning takes long as well.
     assert len(ticks) > 3 and np.diff(ticks).max() < max(0.5, (ticks[-1] - ticks[0]) / 2)

@@ -8,7 +8,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pytest
 
 from gui.controller import RunningSession, SourceRequest
 from gui.signal.inbox import Measured, Raw
-from mecg.app.controller import Controller
+from mecg.app.controller import Controller, options_for
 from mecg.app.options import ModelOptions, ReplayOptions, SessionOptions, SourceOptions
 from streamer.core.errors import InputError
 from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Event, State, StateChanged
@@ -190,13 +189,11 @@ def test_lsl_out_refuses_what_does_not_run_in_real_time(start: Start) -> None:
     assert not rig.controller.running.inbox.closed
 
 
-def test_a_person_s_calibration_is_for_no_other_source(start: Start, tmp_path: Path) -> None:
-    rig = start("synthetic:?rate=250")
-    of_a_person = replace(rig.controller._options.models, calibration=tmp_path / "a person.json")
-    rig.controller._options = replace(rig.controller._options, models=of_a_person)
+def test_a_person_s_calibration_is_for_no_other_source(tmp_path: Path) -> None:
+    first = SessionOptions(models=ModelOptions(calibration=tmp_path / "a person.json"))
     same = SourceRequest("synthetic:?rate=250", start_s=5)
-    assert rig.controller._options_for(same).models.calibration is not None
-    assert rig.controller._options_for(SourceRequest(OTHER)).models.calibration is None
+    assert options_for(same, first, given=True).models.calibration is not None
+    assert options_for(SourceRequest(OTHER), first, given=False).models.calibration is None
 
 
 def test_nothing_begins_behind_a_closed_window(start: Start) -> None:
