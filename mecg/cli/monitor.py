@@ -87,7 +87,7 @@ def _show(controller: Controller, window: WindowOptions) -> int:
             controller=controller,
             settings=None
             if window.screenshot is not None
-            else platformdirs.user_config_path("mecg", False) / "monitor.ini",
+            else platformdirs.user_config_path("mecg", False) / "monitor.json",
         )
     finally:
         report = controller.close()

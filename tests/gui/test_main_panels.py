@@ -34,7 +34,7 @@ class Rig:
     def __init__(self, qtbot: QtBot, folder: Path, **controller: object) -> None:
         self.qtbot = qtbot
         self.controller = AController(**controller)  # type: ignore[arg-type]
-        self.settings = Settings(folder / "monitor.ini")
+        self.settings = Settings(folder / "monitor.json")
         self.beeps = 0
         self.pages: list[Page] = []
         running = self.controller.running
@@ -123,7 +123,7 @@ def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) ->
     assert "40 to 150 bpm, sound off" in rig.controller.told[-1].text
     rig.tick(Alarm(AlarmKind.LOW_RATE, True, "39 bpm, below 40"))
     assert rig.beeps == 0
-    again = Settings(tmp_path / "monitor.ini")
+    again = Settings(tmp_path / "monitor.json")
     assert again.limits == Limits(40, 150) and again.get("alarms/sound", True) is False
 
 
