@@ -7,8 +7,9 @@ import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from devices.bluetooth.movesense import movesense
 from devices.bluetooth.polar import polar
@@ -17,13 +18,16 @@ from devices.replay.pacing import AS_RECORDED, Replay
 from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
 from devices.replay.wfdb import WfdbReplay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.stream import Placement
 from streamer.session.source import Source
 
 
 class Factory(Protocol):
-    """Makes a source from what follows its scheme; opens nothing yet."""
+    """Makes a source from what follows its scheme; opens nothing yet.
+
+    One whose numbers may have any unit also takes ``unit_mv``, how many mV a step is, or None.
+    """
 
     def __call__(
         self, rest: str, /, *, lead: str | None, invert: bool, placement: Placement, replay: Replay
@@ -135,6 +139,7 @@ def open_source(
     invert: bool = False,
     placement: Placement = Placement.UNSTATED,
     replay: Replay = AS_RECORDED,
+    unit_mv: float | None = None,
 ) -> Source:
     """Make the source that a SOURCE names; nothing is opened until its `open` is called.
 
@@ -150,6 +155,8 @@ def open_source(
         Where the electrodes sit, as far as the user has said.
     replay : Replay
         How to play what is already there; a live source refuses any but `AS_RECORDED`.
+    unit_mv : float, optional
+        How many mV a step of the numbers is, for a source that need not know.
 
     Raises
     ------
@@ -157,7 +164,13 @@ def open_source(
         An unknown scheme, or parameters that the source refuses.
     """
     scheme, rest = parse_source(text)
-    return _scheme(scheme).factory(rest, lead=lead, invert=invert, placement=placement, replay=replay)
+    factory = _scheme(scheme).factory
+    unit: dict[str, Any] = {}
+    if unit_mv is not None:
+        if "unit_mv" not in signature(factory).parameters:
+            raise InputError(f"{scheme}: states its unit itself", Field.UNIT, leave_out=True)
+        unit["unit_mv"] = unit_mv
+    return factory(rest, lead=lead, invert=invert, placement=placement, replay=replay, **unit)
 
 
 def _schemes() -> set[str]:

@@ -183,6 +183,8 @@ class LslStream:
         Where the electrodes sit.
     replay : Replay
         A live stream is not replayed: anything but `AS_RECORDED` is refused.
+    unit_mv : float, optional
+        How many mV a step is, whatever the stream states.
     patience : Timeouts, optional
         How long to wait for what.
     clock : callable
@@ -202,6 +204,7 @@ class LslStream:
         invert: bool = False,
         placement: Placement = Placement.UNSTATED,
         replay: Replay = AS_RECORDED,
+        unit_mv: float | None = None,
         patience: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -209,6 +212,7 @@ class LslStream:
         self._query = query
         self._predicate = predicate_of(query)
         self._lead = lead
+        self._unit_mv = unit_mv
         self._sign = -1.0 if invert else 1.0
         self._placement = placement
         self._clock = clock
@@ -237,7 +241,7 @@ class LslStream:
         """
         self._lsl = load_pylsl()
         found, about = self._find()
-        choice = choose(about, self._lead, self._placement)
+        choice = choose(about, self._lead, self._placement, self._unit_mv)
         try:
             link = _Link(self._lsl, found)
         except RuntimeError as error:

@@ -18,6 +18,8 @@ class SourceOptions:
     invert: bool = False
     placement: str | None = None
     """``arms``, ``chest``, or None if nobody said."""
+    unit_mv: float | None = None
+    """What a step of the source's numbers is; None if the source states it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +62,7 @@ class SessionOptions:
             "--lead": self.source.lead,
             "--invert": self.source.invert,
             "--placement": self.source.placement,
+            "--unit": self.source.unit_mv,
             "--model": self.models.model,
             "--calibration": self.models.calibration,
             "--speed": self.replay.speed,

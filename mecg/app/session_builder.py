@@ -58,7 +58,14 @@ def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
         text = wfdb_source(_from_here(BUNDLED_RECORDING))
         print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
     placement = Placement(options.placement) if options.placement else Placement.UNSTATED
-    return open_source(text, lead=options.lead, invert=options.invert, placement=placement, replay=replay)
+    return open_source(
+        text,
+        lead=options.lead,
+        invert=options.invert,
+        placement=placement,
+        replay=replay,
+        unit_mv=options.unit_mv,
+    )
 
 
 def replay_of(options: ReplayOptions) -> Replay:

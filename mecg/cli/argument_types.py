@@ -8,6 +8,8 @@ import math
 from pathlib import Path
 from typing import TypeVar
 
+from streamer.core.errors import InputError
+from streamer.core.units import mv_per_step
 from streamer.model_files import LATENCIES, bundled_model
 
 N = TypeVar("N", int, float)
@@ -53,6 +55,14 @@ def folder(text: str) -> Path:
     if _is_a_source(text) or Path(text).is_file() or Path(f"{text}.hea").is_file():
         raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --record")
     return Path(text)
+
+
+def unit(text: str) -> float:
+    """How many mV a step is: a unit of voltage, or a number."""
+    try:
+        return mv_per_step(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(error.line) from None
 
 
 def speed(text: str) -> float:

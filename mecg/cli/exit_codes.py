@@ -15,6 +15,7 @@ MOST_CHOICES = 24
 _CHOOSE = {
     Field.LEAD: "choose one with --lead NAME",
     Field.POLARITY: "mind --invert",
+    Field.UNIT: "state it with --unit uV (or mV, V, nV, or how many mV a step is)",
     Field.MODEL: "choose another --latency, or name a --model",
     Field.CALIBRATION: "choose another --calibration",
     Field.START: "choose an earlier one with --start",
@@ -28,6 +29,7 @@ _CHOOSE = {
 
 _LEAVE_OUT = {
     Field.LEAD: "leave out --lead",
+    Field.UNIT: "leave out --unit",
     Field.CALIBRATION: "leave out --calibration",
     Field.REPLAY: "leave out --speed, --start, --loop and --drop",
     Field.LEADS: "leave out --leads, or choose another --format",

@@ -7,7 +7,7 @@ from argparse import ArgumentParser, _ArgumentGroup
 from dataclasses import dataclass
 from pathlib import Path
 
-from mecg.cli.argument_types import count, folder, from_zero, latency, positive, speed, stream_name
+from mecg.cli.argument_types import count, folder, from_zero, latency, positive, speed, stream_name, unit
 from streamer.model_files import LATENCIES
 from streamer.recording.folder import default_folder
 
@@ -29,6 +29,7 @@ def add_source(parser: ArgumentParser) -> None:
     """`SourceOptions` and `ModelOptions`."""
     add_source_text(parser)
     add_reading(parser)
+    add_unit(parser)
 
 
 def add_source_text(parser: ArgumentParser) -> None:
@@ -48,6 +49,17 @@ def add_lead(parser: ArgumentParser) -> None:
     """Which lead, and its polarity."""
     parser.add_argument("--lead", metavar="NAME", help="measured lead; Lead I where left out")
     parser.add_argument("--invert", action="store_true", help="turn its polarity")
+
+
+def add_unit(parser: ArgumentParser) -> None:
+    """What the numbers are in, if the source does not state it."""
+    parser.add_argument(
+        "--unit",
+        dest="unit_mv",
+        type=unit,
+        metavar="UNIT",
+        help="what the source's numbers are in, if it says not: uV, mV, V, nV, or how many mV a step is",
+    )
 
 
 def add_model(parser: ArgumentParser) -> None:

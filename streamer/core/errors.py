@@ -17,6 +17,8 @@ class Field(Enum):
     """Which lead is measured."""
     POLARITY = "polarity"
     """Whether the measured lead is turned."""
+    UNIT = "unit"
+    """What a step of the numbers is."""
     MODEL = "model"
     CALIBRATION = "calibration"
     START = "start"

@@ -58,10 +58,27 @@ def test_lead_i_is_found_by_its_label_or_name_among_eight(label: str, key: str) 
     [
         *(("uV", 1e-3), ("µV", 1e-3), ("μV", 1e-3), ("microvolts", 1e-3), ("Microvolt", 1e-3)),
         *(("mV", 1.0), ("millivolts", 1.0), ("V", 1e3), ("volts", 1e3)),
+        *(("uVolts", 1e-3), ("microV", 1e-3), ("mVolt", 1.0), ("nV", 1e-6), ("nanovolts", 1e-6)),
+        *(("0", 1e3), ("-3", 1.0), ("-6", 1e-3), ("-9", 1e-6)),  # mne-lsl's players
     ],
 )
 def test_units_in_all_spellings(unit: str, mv: float) -> None:
     assert choose(about({"label": "I", "unit": unit}), None, UNSTATED).mv == mv
+
+
+@pytest.mark.parametrize("unit", ["none", "n/a", "-", "Unknown", "a.u.", " "])
+def test_a_unit_that_says_nothing_is_none(unit: str) -> None:
+    assert math.isnan(choose(about({"label": "I", "unit": unit}), None, UNSTATED).mv)
+    with pytest.raises(InputError, match="states no unit") as caught:
+        choose(about({"label": "I", "unit": unit}, form="int16"), None, UNSTATED)
+    assert caught.value.field is Field.UNIT
+
+
+@pytest.mark.parametrize("unit", ["", "counts", "uV", "mmHg", "0"])
+@pytest.mark.parametrize("form", ["float32", "int16"])
+def test_what_the_user_says_of_the_unit_holds_whatever_the_stream_states(unit: str, form: str) -> None:
+    choice = choose(about({"label": "I", "unit": unit}, "II", form=form), None, UNSTATED, unit_mv=4e-4)
+    assert choice.mv == 4e-4 and {mv for _, _, mv in choice.reference} == {4e-4}
 
 
 def test_scaling_factors_and_counts_with_a_resolution_are_used_and_told() -> None:
