@@ -12,6 +12,7 @@ from gui.signal.history import History
 from gui.signal.inbox import Inbox, Measured, Raw
 from gui.signal.playout import PlayoutBuffer
 from streamer.core.events import Beat, Drift, Event, State, StateChanged
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Frame, StreamInfo
 
 _LEAD_IN_SLACK_S = 0.05
@@ -114,7 +115,8 @@ class FollowedStream:
         if frame.stop > self._paced_from_s * frame.rate_hz:
             if self.playout is None or (self._newest and self._newest[1].rate_hz != frame.rate_hz):
                 self.playout = PlayoutBuffer(frame.rate_hz)
-            self.playout.arrived(at_s, frame.start, frame.stop)
+            for first, stop in true_runs(frame.valid):  # what was lost did not come late
+                self.playout.arrived(at_s, frame.start + first, frame.start + stop)
         if self._newest is None and self._state is State.WAITING:
             self._state = State.LIVE
         self._newest = at_s, frame
@@ -132,8 +134,9 @@ class FollowedStream:
     # ---- what is looked at
 
     def edge_s(self, now_s: float) -> float | None:
-        """The stream's time at the live picture's newest column; None before the first packet."""
-        return None if self.playout is None else self.playout.edge_s(now_s)
+        """The stream's time at the live picture's newest column; None before the first valid sample."""
+        edge_s = math.nan if self.playout is None else self.playout.edge_s(now_s)
+        return edge_s if math.isfinite(edge_s) else None
 
     def seen(self) -> tuple[History, float]:
         """What the picture is made of, and the instant at its newest end, seconds of the stream."""

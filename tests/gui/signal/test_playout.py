@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gui.signal.playout import MEMORY_S, SLEW, PlayoutBuffer
 
@@ -73,11 +75,10 @@ def test_frames_of_one_packet_count_once() -> None:
 
 
 def test_a_short_stall_holds_the_edge_at_the_newest_sample_and_is_caught_up_smoothly() -> None:
-    packets = [
-        (at + (1.0 if k > 700 else 0.0) * (k < 750), a, b)
+    packets = [  # what was sent from 114 to 115 s comes one after the other at 115 s
+        (114.98 + 1e-4 * (k - 750) if 700 <= k < 750 else at, a, b)
         for k, (at, a, b) in enumerate(steady(5, 0.02, 1500))
     ]
-    packets.sort()
     _, seen = run(packets, 129.0)
     assert all(edge <= newest + 1e-9 for _, edge, newest in seen)
     steps = np.diff([edge for _, edge, _ in seen])
@@ -100,6 +101,56 @@ def test_lost_samples_do_not_add_to_the_hold_back() -> None:
     playout, seen = run(packets, 119.9)
     assert playout.display_delay_s == pytest.approx(0.02, abs=0.005)
     assert all(edge <= newest + 1e-9 for _, edge, newest in seen)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    gap_s=st.one_of(st.floats(0.1, 5.0), st.floats(5.0, 3600.0)),
+    spacing=st.sampled_from([(5, 0.02), (25, 0.1), (140, 0.56)]),
+    kept=st.booleans(),
+)
+def test_after_any_gap_the_picture_is_late_by_no_more_than_before(
+    gap_s: float, spacing: tuple[int, float], kept: bool
+) -> None:
+    """The samples are lost, or (after a break; a shorter stall is caught up smoothly) come at once."""
+    n, spacing_s = spacing
+    kept = kept and gap_s > 2.5
+    begins = round(15 / spacing_s)
+    ends = begins + max(1, math.ceil(gap_s / spacing_s))
+    tail = n * begins - 10  # the last 10 samples wait for what follows them
+    packets = [(at, a, min(b, tail)) for at, a, b in steady(n, spacing_s, begins) if a < tail]
+    at_s = 100.0 + ends * spacing_s
+    packets.append((at_s, tail, n * begins))
+    if kept:  # in a tenth of a second
+        missed = range(begins, ends)
+        packets += [(at_s + 0.1 * (k - begins) / len(missed), n * k, n * (k + 1)) for k in missed]
+    packets += [
+        (at_s + 0.1 * kept + 1e-4 + (k - ends) * spacing_s, n * k, n * (k + 1))
+        for k in range(ends, ends + round(5 / spacing_s))
+    ]
+    playout, newest_s, last_s, usual_s = PlayoutBuffer(RATE_HZ), math.nan, -math.inf, math.nan
+    for now_s in [*np.arange(100.0, 114.0, TICK_S), *np.arange(at_s - 0.05, at_s + 4.0, TICK_S)]:
+        while packets and packets[0][0] <= now_s:
+            came_s, start, stop = packets.pop(0)
+            playout.arrived(came_s, start, stop)
+            newest_s = stop / RATE_HZ
+        edge_s = playout.edge_s(float(now_s))
+        assert last_s - 1e-9 <= edge_s <= newest_s + 1e-9, "it runs neither back nor ahead"
+        last_s = edge_s
+        if now_s < 114.0:
+            usual_s = now_s - edge_s
+        elif now_s > at_s + 1.0:
+            assert now_s - edge_s <= usual_s + 0.3
+            assert newest_s - edge_s <= playout.display_delay_s + 0.05, "what is said is what is there"
+            assert playout.display_delay_s <= spacing_s + 0.3
+
+
+def test_where_nothing_comes_the_edge_stands_still_at_the_newest_sample_at_once() -> None:
+    playout, seen = run(steady(25, 0.1, 200), 119.95)
+    delay_s = playout.display_delay_s
+    stood = [playout.edge_s(now_s) for now_s in np.arange(120.1, 180.0, TICK_S)]
+    assert np.ptp(stood) == pytest.approx(0.0, abs=1e-9) and stood[0] == pytest.approx(seen[-1][2])
+    assert playout.display_delay_s == pytest.approx(delay_s), "which is no longer delay of the display"
 
 
 def test_a_clock_that_runs_off_does_not_grow_the_hold_back() -> None:
