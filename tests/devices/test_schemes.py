@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from devices import registry
+from devices.bluetooth.sensors import known_sensors
 from devices.registry import SCHEMES, is_a_source, is_live, is_radio, open_source, parse_source
 from devices.replay.pacing import Replay
 from mecg.__main__ import main
@@ -73,3 +74,9 @@ def test_a_live_source_takes_no_start_and_only_a_live_one_refuses_it_as_such(
 def test_what_is_no_scheme_is_no_source_and_no_radio() -> None:
     for text in ("", "folder", "C:\\sessions", "udp:5000", "tcp:x"):
         assert not is_a_source(text) and not is_radio(text)
+
+
+def test_the_scan_knows_every_sensor_that_has_a_scheme() -> None:
+    assert {sensor.scheme for sensor in known_sensors()} == {
+        name for name, scheme in SCHEMES.items() if scheme.radio
+    }
