@@ -45,7 +45,7 @@ def main() -> None:
     network = MEcgNet(config.shape)
     checkpoint = mean_of(args.runs)
     network.load_state_dict(checkpoint["average"])
-    filters = design(config.rate_hz)
+    filters = design(config.rate_hz, config.cut_offs_hz)
     choose = load(args.data, [config.choose_fold], args.cache)
     found = scores(network.eval(), choose, targets(choose, filters, config.rate_hz), filters, config.rate_hz)
     args.out.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from training.filter_design import BAND_EDGES_HZ
 from training.network import ModuleShape, NetworkShape
 
 
@@ -41,6 +42,10 @@ class Config:
     teachers: tuple[str, ...] = ()
     """Other runs there: what it learns is drawn from the truth towards what they make of it, in the mean."""
     teachers_share: float = 0.0
+    nested_share: float = 0.0
+    """So many of a ladder's batches are learnt by some of its first modules alone."""
+    cut_offs_hz: tuple[float, ...] = BAND_EDGES_HZ
+    """Between the low and the mid band, and the mid and the high one."""
 
 
 def facts(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
@@ -78,7 +83,16 @@ def configured(read: dict[str, Any]) -> Config:
         ),
         look_ahead=model["look_ahead"],
         scale=model["scale"],
+        ladder=model.get("ladder", False),  # runs from before there were ladders do not say
     )
     for name in ("folds", "teachers"):
         rest[name] = tuple(rest.get(name, ()))
-    return Config(name=model["name"], rate_hz=model["rate_hz"], hop=model["hop"], shape=shape, **rest)
+    cut_offs_hz = tuple(model.get("cut_offs_hz", BAND_EDGES_HZ))
+    return Config(
+        name=model["name"],
+        rate_hz=model["rate_hz"],
+        hop=model["hop"],
+        cut_offs_hz=cut_offs_hz,
+        shape=shape,
+        **rest,
+    )

@@ -49,7 +49,7 @@ def spec_of(
         channels=("low", "mid", "high"),
         leads=PREDICTED,
         has_scale=shape.scale,
-        filters=design(config.rate_hz),
+        filters=design(config.rate_hz, config.cut_offs_hz),
         bands=bands,
         about=about,
     )

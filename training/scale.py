@@ -31,7 +31,7 @@ def fit(run: Path, data: Path, cache: Path) -> dict[str, list[float]]:
     state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
     network.load_state_dict(state["average"])
     network.eval()
-    filters = design(config.rate_hz)
+    filters = design(config.rate_hz, config.cut_offs_hz)
     records = load(data, [config.choose_fold], cache)
     truth_uv = targets(records, filters, config.rate_hz)
     part = slice(round(SCORED_FROM_S * config.rate_hz), truth_uv.shape[2])
