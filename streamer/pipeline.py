@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.assembly import assemble
+from streamer.errors import InputError
 from streamer.filters import BandSplitter
 from streamer.front import FrontEnd, Stretch
 from streamer.latency import LatencyBudget, budget
@@ -95,6 +96,22 @@ class Pipeline:
     def drift(self) -> float:
         """How far Lead I of late lies from the person's reference, 1 being alike; nan without one."""
         return self._stepper.drift if isinstance(self._stepper, PersonalStepper) else math.nan
+
+    def use(self, network: Network | PersonalNetwork) -> None:
+        """Go on with another part of the same model (`Network.part`), from the next hop on: what it puts
+        out then is what it would have put out had it run from the start.
+
+        Raises
+        ------
+        InputError
+            Where it is not one that can take the other's place.
+        """
+        if not network.spec.runs_like(self.spec):
+            raise InputError(f"{network.spec.name} cannot take the place of {self.spec.name} in a stream")
+        self.spec, self._network = network.spec, network
+        if self._stepper is not None:
+            self._stepper = network.stepper()
+            self._stepped = self._end - self._window - self._hop  # it shall see a window before it is asked
 
     def push(self, chunk: Chunk) -> list[Frame]:
         """Take a chunk; return the frames that it completes.

@@ -95,6 +95,9 @@ class NetworkShape:
         )
 
 
+PARTS = ("low", "mid", "high")
+"""The rows of the input, and what a ladder is called whose fastest module hears that one."""
+
 STEM_STEPS = 2
 """The first convolution sees this many steps of its module's stride."""
 
@@ -323,6 +326,13 @@ class MEcgNet(nn.Module):
         network.bands = nn.ModuleList(self.modules_of_bands()[:modules])
         network.usual_scale = self.usual_scale
         return network
+
+    def parts(self) -> dict[str, MEcgNet]:
+        """Those that run alone, by the fastest band that each hears; of what is no ladder of bands, none."""
+        shapes = self.shape.modules
+        if not self.shape.ladder or [m.inputs for m in shapes] != [(band,) for band in range(len(shapes))]:
+            return {}
+        return {name: self.part(i + 1) for i, name in enumerate(PARTS[: len(shapes) - 1])}
 
     def modules_of_bands(self) -> list[BandModule]:
         """The modules, the slowest first."""

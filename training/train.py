@@ -14,6 +14,7 @@ import csv
 import json
 import math
 import signal
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -27,10 +28,12 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from streamer.errors import InputError
 from streamer.filters import Filters
 from streamer.leads import PREDICTED, SEVEN
 from streamer.network import Network
 from training import config as configuration
+from training.command import checkpoint_of, ended_in_one_line, filled
 from training.data import BandsOf, Batches, Records, load, network_input, said_of, targets
 from training.filter_design import design
 from training.network import GatedBlock, MEcgNet, NetworkShape, weights
@@ -69,6 +72,8 @@ class Run:
         """and how long they took."""
         self.stop = False
         """Set this to end an epoch after the batch that is being learnt."""
+        self._compiled_for: set[int] = set()
+        """How many modules the batches have kept whose code is there."""
         self._compiled_loss = torch.compile(self._loss)
         self._compiled_taught = torch.compile(self._taught)
 
@@ -98,6 +103,9 @@ class Run:
             for optimiser, peak in zip(self.optimisers, peaks, strict=True):
                 optimiser.param_groups[0]["lr"] = peak * share_of_peak(self.step / steps)
             bands, leads, known = (torch.from_numpy(part).to(self.device) for part in (x[:, :3], truth, said))
+            if kept[self.batch] not in self._compiled_for:
+                self._compiled_for.add(kept[self.batch])
+                announce("the first batch of its kind is compiled: a minute in which nothing is to be seen")
             taught = self._compiled_taught(bands, leads, known)
             loss = self._compiled_loss(bands, leads, taught, kept[self.batch])
             self.network.zero_grad()
@@ -171,20 +179,16 @@ class Run:
         """Begin with the averaged weights of another run of the same shape, such as one with
         another look-ahead.
         """
-        path = run / "checkpoint.pt"
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        self.network.load_state_dict(state["average"])
-        self.average.load_state_dict(state["average"])
+        weights_of = checkpoint_of(run, self.device)["average"]
+        filled(self.network, weights_of, run)
+        filled(self.average, weights_of, run)
 
     def learn_from(self, runs: Sequence[Path]) -> None:
         """Take the averaged weights of other runs, of whatever shape, as teachers."""
         for run in runs:
             config = configuration.configured(configuration.facts(run / "config.json"))
             teacher = MEcgNet(config.shape).to(self.device).requires_grad_(False)
-            state: dict[str, Any] = torch.load(
-                run / "checkpoint.pt", map_location=self.device, weights_only=True
-            )
-            teacher.load_state_dict(state["average"])
+            filled(teacher, checkpoint_of(run, self.device)["average"], run)
             self.teachers.append(teacher.train())  # the fast way through it; there is no dropout
 
     def save(self, path: Path) -> None:
@@ -203,15 +207,21 @@ class Run:
 
     def resume(self, path: Path) -> None:
         """Take up a checkpoint."""
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        state = checkpoint_of(path, self.device)
+        filled(self.network, state["network"], path)
+        filled(self.average, state["average"], path)
         for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
         self.epoch = state["epoch"]
         # Earlier checkpoints end with an epoch.
         self.batch, self.sum_mv = state.get("batch", 0), state.get("sum_mv", 0.0)
         self.seconds = state.get("seconds", 0.0)
+
+
+def announce(words: str) -> None:
+    """Say it on stderr, beside a progress bar or without one."""
+    tqdm.write(words, file=sys.stderr)
+    sys.stderr.flush()
 
 
 def share_of_peak(done: float) -> float:
@@ -344,9 +354,18 @@ def pearson(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float3
 
 
 def device_of(name: str) -> torch.device:
-    """``cpu`` or ``cuda``; ``auto`` is a GPU where there is one."""
+    """``cpu`` or ``cuda``; ``auto`` is a GPU where there is one.
+
+    Raises
+    ------
+    InputError
+        Where there is no such device.
+    """
     automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(automatic if name == "auto" else name)
+    try:
+        return torch.zeros(1, device=automatic if name == "auto" else name).device
+    except (RuntimeError, AssertionError) as error:  # torch says it by either
+        raise InputError(f"there is no device {name!r} here: say --device auto, cpu or cuda") from error
 
 
 def main() -> None:
@@ -372,6 +391,7 @@ def main() -> None:
         run.start_from(args.out.parent / config.start)
     models = [name for name in config.teachers if name.endswith(".onnx")]
     run.learn_from([args.out.parent / name for name in config.teachers if name not in models])
+    known = [Network((args.out.parent / name).read_bytes()) for name in models]
 
     filters = design(config.rate_hz, config.cut_offs_hz)
     learn = load(args.data, config.folds, args.cache)
@@ -380,9 +400,9 @@ def main() -> None:
     truth_choose = targets(choose, filters, config.rate_hz)
     shapes = [teacher.shape for teacher in run.teachers]
     said = None
-    if models:
-        taught_by = [Network((args.out.parent / name).read_bytes()) for name in models]
-        said = said_of(taught_by, learn, truth, filters, config.rate_hz)
+    if known:
+        announce(f"{', '.join(models)} read {len(learn.ecg_id)} records: some minutes, once a start")
+        said = said_of(known, learn, truth, filters, config.rate_hz)
     batches = batches_of(config, learn, truth, filters, shapes=shapes, said_uv=said)
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
     with stopped_between_batches(run):
@@ -430,4 +450,4 @@ def log(path: Path, line: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)
