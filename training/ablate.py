@@ -30,6 +30,7 @@ from mecg.scores import ratio_interval
 from streamer.clinical import to_rate
 from streamer.filters import Filters, forward_backward
 from training import config as configuration
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, BandsOf, Records, load, network_input, targets
 from training.filter_design import BAND_EDGES_HZ, INPUT_LOW_PASS_HZ, design
 from training.network import MEASURED_DELAY, BandModule, MEcgNet, NetworkShape, weights
@@ -400,4 +401,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -7,24 +7,30 @@ import pickle
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 
 from streamer.errors import InputError
 
 
-def ended_in_one_line(main: Callable[[], None]) -> None:
-    """Run a command; what is wrong with its input is one line and exit status 2, never a traceback."""
+def ended_in_one_line(main: Callable[[], int | None]) -> int:
+    """Run a command; what is wrong with its input is one line and exit status 2, never a traceback.
+
+    Returns
+    -------
+    int
+        The command's own status, 0 where it has none.
+    """
     try:
-        main()
+        return main() or 0
     except InputError as error:
         _end(str(error))
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         _end(f"{error.filename} cannot be used ({error.strerror}): name another")
 
 
-def _end(words: str) -> None:
+def _end(words: str) -> NoReturn:
     print(f"{Path(sys.argv[0]).stem}: {' '.join(words.split())}", file=sys.stderr)
     raise SystemExit(2)
 

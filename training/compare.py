@@ -25,6 +25,7 @@ from streamer.network import Network
 from streamer.pipeline import Pipeline
 from streamer.stream import StreamInfo
 from training import cost
+from training.command import ended_in_one_line
 
 Sums = Callable[[Scored], LeadSums]
 
@@ -249,4 +250,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

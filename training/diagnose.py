@@ -26,6 +26,7 @@ from tqdm import tqdm
 from mecg.evaluate import SUPERCLASSES, read_table, stream
 from streamer.leads import LEADS, twelve_from_eight
 from streamer.network import Network
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, Records, load, targets
 from training.filter_design import design
 
@@ -258,4 +259,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -26,6 +26,7 @@ from streamer.leads import SEVEN, scale_of_twelve, twelve_from_eight
 from streamer.model import LEVELS, PRIOR_KEY
 from streamer.network import Network
 from streamer.personal import Origin, PersonalNetwork
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, Records, load, network_input, targets
 
 CHOOSE_FOLD = 8
@@ -360,4 +361,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -21,6 +21,7 @@ from streamer.leads import PREDICTED, SEVEN
 from streamer.model import METADATA_KEY
 from streamer.network import Network
 from streamer.plausible import Plausible
+from training.command import ended_in_one_line
 from training.plausible_scores import Known, estimate, persons, records_of, score
 
 CHOOSE_FOLD = 8
@@ -124,4 +125,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -28,6 +28,7 @@ from streamer.network import Network
 from streamer.personal import Origin, PersonalNetwork
 from streamer.plausible import Plausible
 from streamer.stream import Samples
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, load, network_input
 from training.personal import first_and_later, references_of, several
 
@@ -309,4 +310,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -31,6 +31,7 @@ from streamer.network import Network
 from streamer.pipeline import Pipeline
 from streamer.stream import Chunk, Quality, StreamInfo
 from streamer.vitals import Vitals
+from training.command import ended_in_one_line
 from training.data import noises
 from training.filter_design import design
 
@@ -273,4 +274,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -26,6 +26,7 @@ from streamer.fitting import Prior, Reference, fit, prior_of, reference_of
 from streamer.leads import SEVEN
 from streamer.network import Network
 from streamer.personal import DRIFT_LIMIT, Calibration, Origin
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, Records, load, targets
 from training.personal import first_and_later, references_of, several
 
@@ -235,4 +236,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)
