@@ -10,7 +10,7 @@ from typing import Any
 
 from mecg.bundled import latency_of
 from mecg.calibration_file import read, to_bytes
-from mecg.evaluate import evaluate
+from mecg.evaluate import SCORED_FROM_S, evaluate
 from mecg.evaluate_personal import evaluate_personal, lines
 from mecg.files import refuse_existing, write_whole
 from mecg.interrupt import deferred
@@ -63,7 +63,8 @@ def _lines(scores: dict[str, Any]) -> list[str]:
     lines = [
         f"{scores['model']}: {scores['records']} records of {scores['patients']} patients, fold {folds}, "
         f"{scores['rate_hz']} Hz, {scores['skipped']} skipped, {scores['latency_ms']:.0f} ms latency",
-        "against the clinical frame, from 3 s on; intervals: 95 %, bootstrap over patients",
+        f"against the clinical frame, from {SCORED_FROM_S:g} s to {scores['left_out_s']:g} s before the end; "
+        "intervals: 95 %, bootstrap over patients",
         f"{'':24}{'RMSE mV':>9}{'':19}{'mean Pearson':>13}",
     ]
     for name, row in rows:
@@ -81,11 +82,11 @@ def _lines(scores: dict[str, Any]) -> list[str]:
         f"I' is {one['rmse_mv']:.4f} mV away from the clinical frame, the input "
         f"{one['input_rmse_mv']:.4f} mV; I' is the farther one in {one['farther_than_input']:.1%} of records"
     )
-    inner = scores["before_end"]
+    old = scores["to_end"]
     lines.append(
-        f"without the last {inner['left_out_s']:g} s, where the truth is pinned to zero: the seven "
-        f"{inner['seven']['rmse_mv']:.4f} mV, {inner['seven']['pearson_mean']:.3f}; "
-        f"I' {inner['i_prime']['rmse_mv']:.4f} mV"
+        f"as scores were defined before, to the very end, where the truth is pinned to zero: the seven "
+        f"{old['seven']['rmse_mv']:.4f} mV, {old['seven']['pearson_mean']:.3f}; "
+        f"I' {old['i_prime']['rmse_mv']:.4f} mV"
     )
     if "coverage" in scores:
         held, width = scores["coverage"]["0.9"], scores["interval_score"]
