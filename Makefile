@@ -18,7 +18,7 @@ help:
 	@echo "make clean      remove .venv and what the tests and the demo left"
 
 demo: .venv/.gui
-	@$(BIN)/python -m mecg.demo
+	@$(BIN)/python -m mecg demo
 
 test: .venv/.test
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m "not long"

@@ -15,7 +15,7 @@ from importlib import metadata
 
 from benchmarks import live, path, peers, quantised, screen, start_up
 from benchmarks.measure import FULL, MODEL, QUICK, ROOT, Row
-from streamer.network import Network
+from streamer.core.network.network import Network
 
 BEGIN, END = "<!-- begin of table -->", "<!-- end of table -->"
 PAGE = ROOT / "docs" / "performance.md"

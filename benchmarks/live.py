@@ -17,13 +17,14 @@ import numpy as np
 import psutil
 
 from benchmarks.measure import ROOT, Effort, Row
-from devices.synthetic import Synthetic
-from mecg.compose import vitals_of
-from streamer.network import Network
-from streamer.pipeline import Pipeline
-from streamer.run.session import Session
-from streamer.run.sink import SessionDescription
-from streamer.stream import Chunk, Event, Frame, StreamInfo
+from devices.replay.synthetic import Synthetic
+from mecg.app.session_builder import vitals_of
+from streamer.core.events import Event
+from streamer.core.network.network import Network
+from streamer.core.pipeline import Pipeline
+from streamer.core.stream import Chunk, Frame, StreamInfo
+from streamer.session.description import SessionDescription
+from streamer.session.session import Session
 
 MANY = 64
 _MECG = (sys.executable, "-m", "mecg")

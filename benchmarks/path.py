@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from benchmarks.measure import MODEL, RATE_HZ, Effort, Row, one_core, ratio
-from devices.synthetic import Synthetic
-from streamer.filters import BandSplitter
-from streamer.network import Network
-from streamer.pipeline import Pipeline
-from streamer.stream import Chunk, Frame, StreamInfo
+from devices.replay.synthetic import Synthetic
+from streamer.core.network.network import Network
+from streamer.core.pipeline import Pipeline
+from streamer.core.signal.filters import BandSplitter
+from streamer.core.stream import Chunk, Frame, StreamInfo
 
 INFO = StreamInfo("benchmark", RATE_HZ)
 

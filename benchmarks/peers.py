@@ -10,9 +10,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from benchmarks.measure import MODEL, ROOT, Effort, Row, child, one_core, ratio
-from streamer.filters import BandSplitter
-from streamer.network import Network
-from streamer.windows import WindowBuffer
+from streamer.core.network.network import Network
+from streamer.core.signal.filters import BandSplitter
+from streamer.core.signal.ring_buffer import WindowBuffer
 
 RATE_HZ, CHUNK, WINDOW, HOP = 250.0, 5, 492, 4
 
@@ -109,10 +109,11 @@ print(json.dumps([share, 1e3 * float(np.median(delays)), 1e3 * float(np.quantile
 _OURS = """
 import json, sys, time
 import numpy as np
-from mecg.compose import pipeline_of, source_of, FirstSeconds
-from mecg.model_file import network_of
-from streamer.run.session import Session
-from streamer.run.sink import SessionDescription
+from mecg.app.first_seconds import FirstSeconds
+from mecg.app.session_builder import pipeline_of, source_of
+from mecg.app.models import network_of
+from streamer.session.session import Session
+from streamer.session.description import SessionDescription
 name, seconds = sys.argv[1], float(sys.argv[2])
 source = FirstSeconds(source_of('lsl:' + name), seconds)
 info = source.open()

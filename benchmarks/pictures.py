@@ -78,8 +78,8 @@ import sys
 from PyQt6.QtCore import QTimer, Qt
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
-from gui.calibrate_dialog import CalibrateDialog
-from gui.monitor_window import MonitorWindow
+from gui.dialogs.calibrate import CalibrateDialog
+from gui.window import MonitorWindow
 from mecg.__main__ import main
 
 keys, width, height, seconds, teach, *arguments = sys.argv[1:]

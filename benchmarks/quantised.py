@@ -15,10 +15,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from benchmarks.measure import MODEL, Effort, Row, one_core, ratio
-from devices.synthetic import Synthetic
-from streamer.filters import BandSplitter
-from streamer.model import STEP_KEY
-from streamer.network import Network
+from devices.replay.synthetic import Synthetic
+from streamer.core.network.network import Network
+from streamer.core.network.spec import STEP_KEY
+from streamer.core.signal.filters import BandSplitter
 
 
 def rows(effort: Effort) -> Iterator[Row]:

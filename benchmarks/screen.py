@@ -28,12 +28,13 @@ import numpy as np
 import psutil
 
 from benchmarks.measure import ROOT, Effort, Row
-from gui.hold_back import BREAK_S
-from gui.inbox import Inbox
-from streamer.latency import LatencyBudget
-from streamer.plausible import Plausible
-from streamer.run.sink import SessionDescription
-from streamer.stream import Chunk, Event, Frame, State, StreamInfo
+from gui.signal.inbox import Inbox
+from gui.signal.playout import BREAK_S
+from streamer.core.events import Beat, State, StateChanged
+from streamer.core.network.alternatives import Plausible
+from streamer.core.network.latency import LatencyBudget
+from streamer.core.stream import Chunk, Frame, StreamInfo
+from streamer.session.description import SessionDescription
 
 RATE_HZ = 250.0
 HOP = 4
@@ -98,7 +99,7 @@ def made(index: int, n: int) -> Frame:
 
 def feed(inbox: Inbox, stop: threading.Event, came: deque[tuple[int, float]]) -> None:
     """Frames as they would come from a live source, each hop by itself."""
-    inbox.event(Event("state", "live", state=State.LIVE))
+    inbox.event(StateChanged(State.LIVE, "live"))
     for index in range(0, round(25 * RATE_HZ), 250):  # 25 s are there at once
         inbox.frame(made(index, 250))
     stop.wait(1.1 * BREAK_S)  # else the screen would hold back what came at once
@@ -163,9 +164,9 @@ def main() -> None:
     from PyQt6.QtGui import QPaintEvent
     from PyQt6.QtWidgets import QApplication
 
-    from gui.monitor_window import MonitorWindow
-    from gui.paper import shown_s
-    from gui.paper_view import PaperView
+    from gui.paper.geometry import shown_s
+    from gui.paper.view import PaperView
+    from gui.window import MonitorWindow
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -278,7 +279,7 @@ def grown(minutes: float, keys: str) -> dict[str, float]:
     from PyQt6.QtTest import QTest
     from PyQt6.QtWidgets import QApplication
 
-    from gui.monitor_window import MonitorWindow
+    from gui.window import MonitorWindow
 
     app = QApplication([])
     inbox = Inbox(truth=Beside())
@@ -292,7 +293,7 @@ def grown(minutes: float, keys: str) -> dict[str, float]:
     for index in range(0, round(minutes * 60 * RATE_HZ), n):
         inbox.frame(made(index, n))
         if index % 250 == 0:
-            inbox.event(Event("beat", "beat", at_s=index / RATE_HZ, value=75.0))
+            inbox.event(Beat(75.0, at_s=index / RATE_HZ))
         window.tick()
         app.processEvents()
         if (index // n) % 60 == 0:

@@ -77,9 +77,10 @@ def cache_place() -> Row:
             (place / "__pycache__").touch()  # a file of that name keeps even root from writing there
         nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "TMPDIR": folder}
         code = (
-            "import sys, os, json, glob; sys.path.insert(0, sys.argv[1]);"
-            "import numpy as np; import streamer.filters as f;"
-            "f.sosfilt(np.eye(1, 6), np.zeros(3), np.zeros((1, 2))); place = os.environ['NUMBA_CACHE_DIR'];"
+            "import sys, json, glob; sys.path.insert(0, sys.argv[1]);"
+            "import numpy as np; import streamer.core.signal.filters as f;"
+            "f.sosfilt(np.eye(1, 6), np.zeros(3), np.zeros((1, 2)));"
+            "import numba; place = numba.config.CACHE_DIR;"
             "print(json.dumps(len(glob.glob(place + '/**/*.nbc', recursive=True))))"
         )
         kept = child(code, folder, env=nowhere)

@@ -17,16 +17,17 @@ from numpy.typing import NDArray
 from scipy import signal
 
 from benchmarks.measure import MODEL, ROOT
-from devices.wfdb_record import BEATS, Record, read_annotations
-from streamer.beats import BeatDetector
-from streamer.clinical import to_rate
-from streamer.filters import Filters
-from streamer.front import FrontEnd
-from streamer.latency import group_delay_s
-from streamer.leads import LEADS
-from streamer.network import Network
-from streamer.stream import Chunk, Frame, Quality, StreamInfo
-from streamer.vitals import Vitals
+from streamer.core.events import Quality, QualityChanged
+from streamer.core.leads import LEADS
+from streamer.core.network.latency import group_delay_s
+from streamer.core.network.network import Network
+from streamer.core.signal.clinical_frame import to_rate
+from streamer.core.signal.filters import Filters
+from streamer.core.signal.front_end import FrontEnd
+from streamer.core.stream import Chunk, Frame, StreamInfo
+from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.vitals import Vitals
+from streamer.formats.wfdb_reader import BEATS, Record, read_annotations
 
 PAGE = ROOT / "docs" / "vitals.md"
 SOURCE_HZ = 500.0
@@ -164,7 +165,8 @@ def flags(lead_mv: Signal, rate_hz: float, network: Network) -> frozenset[Qualit
             vitals.chunk(item)
             continue
         for event in vitals.push(item):
-            told |= event.quality or set()
+            if isinstance(event, QualityChanged):
+                told |= event.wrong
     return frozenset(told)
 
 

@@ -9,16 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TYPE_CHECKING
 
-from gui.inbox import Inbox
-from streamer.errors import InputError
-from streamer.stream import Event, StreamInfo
+from gui.signal.inbox import Inbox
+from streamer.core.errors import InputError
+from streamer.core.events import Event
+from streamer.core.stream import StreamInfo
 
 if TYPE_CHECKING:
-    from gui.bench import Bench
+    from gui.controller import SessionController
 
 _PROBE = "from PyQt6.QtWidgets import QApplication; import pyqtgraph; QApplication([])"
 
@@ -33,6 +35,8 @@ def why_no_display() -> str | None:
     Qt ends the whole process where its system libraries are missing or the display does not answer,
     so another process tries first; that takes about a second.
     """
+    if any(find_spec(name) is None for name in ("PyQt6", "pyqtgraph")):
+        return "the window needs PyQt6 and pyqtgraph: pip install 'mecg-streamer[gui]'"
     if (
         sys.platform.startswith("linux")
         and not os.environ.get("QT_QPA_PLATFORM")
@@ -62,7 +66,6 @@ def why_no_display() -> str | None:
 
 def load_window() -> None:
     """Load all that the window needs, before samples come that would have to wait for it."""
-    import gui.panels  # noqa: F401
 
 
 def run_monitor(
@@ -77,7 +80,7 @@ def run_monitor(
     px_per_mm: float | None = None,
     painted: Callable[[int, float], None] | None = None,
     tell: Callable[[Event], None] = lambda event: None,
-    bench: Bench | None = None,
+    bench: SessionController | None = None,
     settings: Path | None = None,
 ) -> int:
     """Show the monitor until it is closed; call from the main thread.
@@ -97,10 +100,10 @@ def run_monitor(
     px_per_mm : float, optional
         Logical pixels to a millimetre, where they are known better than the screen states them.
     painted : callable, optional
-        As `gui.paper_view.PaperView.painted`.
+        As `gui.paper.view.PaperView.painted`.
     tell : callable, optional
         `Session.tell`, for what a person does in the window.
-    bench : Bench, optional
+    bench : SessionController, optional
         What composes sessions, for all that stands beside the paper; without one there is only the paper.
     settings : Path, optional
         The file in which the window remembers how it was left; nothing is remembered if not given.
@@ -118,9 +121,9 @@ def run_monitor(
     from PyQt6.QtCore import QEvent, QTimer
     from PyQt6.QtWidgets import QApplication
 
-    from gui.monitor_window import MonitorWindow
-    from gui.panels import Panels
+    from gui.main_panels import Panels
     from gui.settings import Settings
+    from gui.window import MonitorWindow
 
     app = QApplication.instance() or QApplication(["mecg"])
     window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm, tell)

@@ -4,13 +4,75 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from PyQt6.QtCore import QSettings
 
-from gui.recent import with_newest
-from streamer.vitals import Limits
+from gui.paper.geometry import GAINS_MM_PER_MV, LAYOUTS, SPEEDS_MM_PER_S
+from gui.paper.look import Look
+from gui.theme import DARK, LIGHT
+from streamer.core.vitals.vitals import Limits
+
+_THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
+
+
+_MM = (0.5, 40.0)
+"""Logical pixels to a millimetre that a screen may have."""
+
+
+def plain(look: Look, *, mm_set: bool) -> dict[str, Any]:
+    """A look as a table; the size of a millimetre only where it was set by hand."""
+    kept: dict[str, Any] = {
+        "theme": look.theme.name,
+        "layout": look.layout,
+        "sweep": look.sweep,
+        "ribbon": look.ribbon,
+        "mm_per_s": look.scale.mm_per_s,
+        "mm_per_mv": look.scale.mm_per_mv,
+    }
+    return kept | ({"px_per_mm": look.scale.px_per_mm} if mm_set else {})
+
+
+def restored(look: Look, kept: Mapping[str, Any]) -> Look:
+    """A look with what was kept; what nobody could have chosen is left as it is."""
+    scale = look.scale
+    for name, choices in (("mm_per_s", SPEEDS_MM_PER_S), ("mm_per_mv", GAINS_MM_PER_MV)):
+        if kept.get(name) in choices:
+            scale = replace(scale, **{name: float(kept[name])})
+    px_per_mm = kept.get("px_per_mm")
+    if isinstance(px_per_mm, float) and _MM[0] <= px_per_mm <= _MM[1]:
+        scale = replace(scale, px_per_mm=px_per_mm)
+    changes: dict[str, Any] = {
+        name: kept[name] for name in ("sweep", "ribbon") if isinstance(kept.get(name), bool)
+    }
+    if isinstance(kept.get("layout"), str) and kept["layout"] in LAYOUTS:
+        changes["layout"] = kept["layout"]
+    if isinstance(kept.get("theme"), str) and kept["theme"] in _THEMES:
+        changes["theme"] = _THEMES[kept["theme"]]
+    return replace(look, scale=scale, **changes)
+
+
+MOST = 12
+
+
+def with_newest(recent: list[str], source: str) -> list[str]:
+    """The list with a source at its head, each once, no longer than `MOST`."""
+    return [source, *(one for one in recent if one != source)][:MOST]
+
+
+def source_of_file(path: str) -> str | None:
+    """The SOURCE for a file: a session's, or a part of a WFDB record; None where it is neither."""
+    file = Path(path)
+    if file.suffix.lower() == ".xdf":
+        return f"session:{file}"
+    if file.suffix.lower() in (".hea", ".dat"):
+        return f"wfdb:{file.with_suffix('')}"
+    if file.with_name(f"{file.name}.hea").is_file():
+        return f"wfdb:{file}"
+    return None
 
 
 class Settings:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The two looks of the monitor; no Qt.
+"""The two looks of the monitor, and their style sheets; no Qt.
 
 Measured and reconstructed differ in lightness and weight as well as in hue, for whoever does not
 see the hue: black and blue on paper, yellow and sky blue (Okabe and Ito) on the dark screen.  What was
@@ -69,3 +69,43 @@ DARK = Theme(
     ribbon="#4863bff0",
     alternative="#b0c79be8",
 )
+
+
+def dialog_style(theme: Theme) -> str:
+    """In Qt's own style language."""
+    field = f"background: {theme.paper}; color: {theme.ink}; border: 1px solid {theme.soft_ink};"
+    return f"""
+    QDialog {{ background: {theme.bar}; }}
+    QLabel, QCheckBox {{ color: {theme.ink}; font-size: 14px; background: transparent; }}
+    QLabel[soft="true"] {{ color: {theme.soft_ink}; font-size: 13px; }}
+    QLabel[warning="true"] {{ color: {theme.warning}; font-weight: bold; }}
+    QLineEdit, QDoubleSpinBox, QComboBox, QTreeWidget, QTextBrowser, QAbstractItemView {{
+        {field} font-size: 14px; selection-background-color: {theme.reconstructed};
+        selection-color: {theme.bar}; }}
+    QCheckBox::indicator {{ width: 13px; height: 13px; {field} border-radius: 2px; }}
+    QCheckBox::indicator:checked {{ background: {theme.reconstructed}; border: 3px solid {theme.paper};
+                                    outline: 1px solid {theme.soft_ink}; }}
+    QLineEdit, QDoubleSpinBox, QComboBox {{ padding: 3px; border-radius: 3px; }}
+    QHeaderView::section {{ background: {theme.bar}; color: {theme.soft_ink}; border: none; padding: 3px; }}
+    QPushButton {{ color: {theme.ink}; background: {theme.paper}; border: 1px solid {theme.soft_ink};
+                   border-radius: 4px; padding: 5px 14px; font-size: 14px; }}
+    QPushButton:default {{ border: 2px solid {theme.reconstructed}; }}
+    QPushButton:disabled {{ color: {theme.soft_ink}; border-color: {theme.grid_5_mm}; }}
+    """
+
+
+def stylesheet(theme: Theme) -> str:
+    """For the whole window; labels say what they are by properties and names."""
+    return f"""
+    QWidget#whole {{ background: {theme.bar}; }}
+    QLabel {{ color: {theme.ink}; font-size: 14px; }}
+    QLabel[heavy="true"] {{ font-weight: bold; }}
+    QLabel[soft="true"] {{ color: {theme.soft_ink}; font-size: 13px; }}
+    QLabel[warning="true"] {{ color: {theme.warning}; font-weight: bold; }}
+    QLabel#frozen {{ background: {theme.warning}; color: {theme.bar}; font-weight: bold;
+                     padding: 0px 10px; border-radius: 4px; }}
+    QLabel#help {{ background: {theme.bar}; border: 1px solid {theme.soft_ink};
+                   border-radius: 6px; padding: 10px; }}
+    QLineEdit#note {{ background: {theme.bar}; color: {theme.ink}; font-size: 15px; padding: 6px;
+                      border: 2px solid {theme.warning}; border-radius: 4px; }}
+    """

@@ -7,44 +7,30 @@ what to do; 130 on Ctrl-C, 143 on SIGTERM, after a clean stop.  Data goes to std
 
 from __future__ import annotations
 
-import argparse
 import importlib
-import math
-import os
 import sys
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from typing import NoReturn
+from collections.abc import Sequence
 
-from mecg import __version__
-from mecg.bundled import LATENCIES, bundled
-from mecg.interrupt import ended_as_by_ctrl_c
-from streamer.errors import InputError
+from mecg.cli.exit_codes import guarded
+from mecg.cli.parser import build_parser
 
 _COMMANDS = {
-    "monitor": "mecg.monitor",
-    "stream": "mecg.stream",
-    "reconstruct": "mecg.reconstruct",
-    "calibrate": "mecg.calibrate",
-    "evaluate": "mecg.evaluate_command",
-    "devices": "mecg.devices",
-    "profile": "mecg.profile",
-    "send": "mecg.send",
-    "export": "mecg.export",
-    "sessions": "mecg.sessions",
-    "repair": "mecg.repair",
-    "review": "mecg.monitor",
-    "info": "mecg.info",
+    "monitor": "mecg.cli.monitor",
+    "demo": "mecg.cli.demo",
+    "stream": "mecg.cli.stream",
+    "reconstruct": "mecg.cli.reconstruct",
+    "calibrate": "mecg.cli.calibrate",
+    "evaluate": "mecg.cli.evaluate",
+    "devices": "mecg.cli.devices",
+    "profile": "mecg.cli.profile",
+    "send": "mecg.cli.send",
+    "export": "mecg.cli.export",
+    "sessions": "mecg.cli.sessions",
+    "repair": "mecg.cli.repair",
+    "review": "mecg.cli.monitor",
+    "info": "mecg.cli.info",
 }
 """Imported only when asked for: `mecg --version` must not wait for a compiler or a window."""
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong with the usage in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
-        raise SystemExit(2)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -56,313 +42,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         Without the program's name; those of the process where left out.
     """
     try:
-        args = _parser().parse_args(argv)
+        args = build_parser().parse_args(argv)
     except SystemExit as end:  # argparse's way to end: --help, --version, wrong usage
         return int(end.code or 0)
     return guarded(lambda: int(importlib.import_module(_COMMANDS[args.command]).run(args)))
 
-
-def guarded(command: Callable[[], int]) -> int:
-    """Run what may meet bad input, a full disk, Ctrl-C or a closed pipe; returns the exit code."""
-    try:
-        with ended_as_by_ctrl_c() as exit_code:
-            try:
-                code = command()
-            except KeyboardInterrupt:
-                code = 130
-        return exit_code() if code == 130 else code
-    except BrokenPipeError:
-        # Whoever read stdout has enough.  Python flushes it once more at exit, into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
-    except InputError as error:
-        message = str(error)
-    except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    print(f"mecg: {' '.join(message.split())}", file=sys.stderr)
-    return 2
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="mecg",
-        description="Live 12-lead ECG from one measured lead.  Research software, not a medical device.",
-        epilog="A SOURCE is a WFDB record, synthetic:?rate=500&bpm=72, or nothing: the bundled recording.",
-    )
-    parser.add_argument("--version", action="version", version=f"mecg {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND", parser_class=_Parser)
-
-    monitor = commands.add_parser("monitor", help="the window")
-    _add_source(monitor)
-    _add_replay(monitor)
-    _add_lsl_out(monitor)
-    _add_record(monitor)
-    _add_window(monitor)
-
-    stream = commands.add_parser("stream", help="without a window; a status line on stderr")
-    _add_source(stream)
-    stream.add_argument("--seconds", type=_positive, metavar="N", help="stop after N seconds of signal")
-    _add_replay(stream)
-    _add_lsl_out(stream)
-    _add_record(stream)
-    stream.add_argument("--json", action="store_true", help="the twelve leads as JSON lines on stdout")
-
-    reconstruct = commands.add_parser("reconstruct", help="WFDB records in, 12-lead WFDB records out")
-    reconstruct.add_argument("records", nargs="+", metavar="RECORD", help="a WFDB record")
-    reconstruct.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they go")
-    _add_jobs(reconstruct)
-    _add_common(reconstruct)
-    reconstruct.add_argument("--force", action="store_true", help="overwrite what is there")
-
-    calibrate = commands.add_parser("calibrate", help="learn one person from a short 12-lead reference")
-    calibrate.add_argument("reference", metavar="REFERENCE", help="a WFDB record, or lsl: with 12 leads")
-    calibrate.add_argument("--out", type=Path, required=True, metavar="PERSON.npz", help="where it goes")
-    calibrate.add_argument("--check", metavar="OTHER", help="score it on another 12-lead record")
-    calibrate.add_argument("--picture", type=Path, metavar="FILE.png", help="before and after, lead by lead")
-    calibrate.add_argument(
-        "--sequence",
-        action="append",
-        metavar="LEAD=SOURCE",
-        help="one lead, held after Lead I for some 10 s; give it once for each of II, V2, V5 ...",
-    )
-    calibrate.add_argument("--placement", choices=("arms", "chest"), help="where Lead I's electrodes sit")
-    calibrate.add_argument("--invert", action="store_true", help="turn Lead I's polarity")
-    _add_model(calibrate)
-    calibrate.add_argument("--force", action="store_true", help="overwrite the file")
-
-    evaluate = commands.add_parser("evaluate", help="score the model on a PTB-XL-shaped directory")
-    evaluate.add_argument("dataset", type=Path, metavar="DATASET")
-    evaluate.add_argument("--folds", type=_folds, default=(9,), metavar="9,10", help="which (9)")
-    evaluate.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of the files (100)")
-    evaluate.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
-    _add_model(evaluate)
-    _add_calibration(evaluate)
-    evaluate.add_argument(
-        "--personal",
-        action="store_true",
-        help="calibrate on each patient's first record and score the later ones",
-    )
-    evaluate.add_argument("--force", action="store_true", help="overwrite the report")
-    _add_jobs(evaluate)
-
-    profile = commands.add_parser("profile", help="measure where each millisecond goes")
-    _add_source(profile)
-    profile.add_argument("--seconds", type=_positive, default=60.0, metavar="N", help="for so long (60)")
-    profile.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
-    profile.add_argument("--with-monitor", action="store_true", help="up to the paint of the window")
-    profile.add_argument(
-        "--compare",
-        type=Path,
-        metavar="SUMMARY.json",
-        help="with an earlier session; exit code 1 where worse",
-    )
-    profile.add_argument(
-        "--reference", metavar="SOURCE", help="a second measurement of the same signal with stamps to trust"
-    )
-    profile.add_argument("--force", action="store_true", help="overwrite what is there")
-    _add_replay(profile)
-
-    send = commands.add_parser("send", help="replay a source as an LSL stream, to rehearse")
-    send.add_argument("source", nargs="?", metavar="SOURCE", help="the bundled recording where left out")
-    send.add_argument("--lsl", required=True, metavar="NAME", help="the stream's name")
-    _add_lead(send)
-    send.add_argument("--seconds", type=_positive, metavar="N", help="stop after N seconds of signal")
-    _add_replay(send)
-
-    export = commands.add_parser("export", help="a recorded session as files for other programs")
-    export.add_argument("session", type=Path, metavar="SESSION", help="a session's file")
-    export.add_argument("--format", choices=("wfdb", "edf", "csv", "pdf", "dicom"), required=True)
-    export.add_argument(
-        "--start", type=_from_0, default=0.0, metavar="T", help="seconds into the session (0)"
-    )
-    export.add_argument("--end", type=_positive, default=math.inf, metavar="T", help="the end, likewise")
-    export.add_argument(
-        "--leads",
-        type=_names,
-        default=(),
-        metavar="I,II,measured",
-        help="these only; measured: I, as measured",
-    )
-    export.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
-    export.add_argument("--force", action="store_true", help="overwrite what is there")
-
-    sessions = commands.add_parser("sessions", help="list what was recorded")
-    sessions.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="another than the user's own")
-    sessions.add_argument("--json", action="store_true", help="as JSON")
-
-    repair = commands.add_parser("repair", help="close a recording that a crash left open")
-    repair.add_argument("file", type=Path, metavar="FILE", help="a session's file")
-
-    review = commands.add_parser("review", help="a recorded session in the window, as it was")
-    review.add_argument("source", type=_session, metavar="SESSION", help="a session's file")
-    review.add_argument("--speed", type=_speed, default=1.0, metavar="X|max", help="1 is real time (1)")
-    review.add_argument("--start", type=_from_0, default=0.0, metavar="SECONDS", help="where to begin (0)")
-    _add_window(review)
-    review.set_defaults(as_recorded=True, loop=False, drop=None, lead=None, invert=False, placement=None)
-    review.set_defaults(model=None, calibration=None, lsl_out=None, record=None)
-
-    devices = commands.add_parser("devices", help="what can be connected to, over Bluetooth and LSL")
-    devices.add_argument("--seconds", type=_positive, default=5.0, metavar="N", help="how long to look (5)")
-    devices.add_argument("--json", action="store_true", help="as JSON")
-
-    info = commands.add_parser("info", help="versions, model, filters, latency budget")
-    _add_model(info)
-    info.add_argument("--json", action="store_true", help="as JSON")
-    return parser
-
-
-def _add_source(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("source", nargs="?", metavar="SOURCE", help="the bundled recording where left out")
-    _add_common(parser)
-
-
-def _add_common(parser: argparse.ArgumentParser) -> None:
-    _add_lead(parser)
-    parser.add_argument("--placement", choices=("arms", "chest"), help="where the electrodes sit")
-    _add_model(parser)
-    _add_calibration(parser)
-
-
-def _add_calibration(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--calibration", type=Path, metavar="FILE", help="a person's, as mecg calibrate writes it"
-    )
-
-
-def _add_model(parser: argparse.ArgumentParser) -> None:
-    which = parser.add_mutually_exclusive_group()
-    which.add_argument("--model", type=Path, metavar="FILE", help="another model than the bundled ones")
-    which.add_argument(
-        "--latency",
-        dest="model",
-        type=_latency,
-        metavar="|".join(LATENCIES),
-        help="which bundled model: the longer it looks ahead, the closer it comes (low)",
-    )
-
-
-def _add_lead(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--lead", metavar="NAME", help="measured lead; Lead I where left out")
-    parser.add_argument("--invert", action="store_true", help="turn its polarity")
-
-
-def _add_window(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--screenshot", type=Path, metavar="FILE", help="write a picture of it at the end (PNG)"
-    )
-    parser.add_argument("--seconds", type=_positive, metavar="N", help="close it after N seconds")
-    parser.add_argument("--force", action="store_true", help="overwrite the picture")
-
-
-def _add_record(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--record",
-        nargs="?",
-        const=True,
-        type=_folder,
-        metavar="DIR",
-        help="record the session in a new file in DIR, or in the user's own folder; see mecg sessions",
-    )
-    parser.add_argument(
-        "--as-recorded", action="store_true", help="of session: the twelve leads as recorded, none made anew"
-    )
-
-
-def _add_lsl_out(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--lsl-out",
-        nargs="?",
-        const="mecg",
-        type=_stream_name,
-        metavar="NAME",
-        help="send the twelve leads as an LSL stream (mecg); anybody who reaches this machine can read it",
-    )
-
-
-def _add_replay(parser: argparse.ArgumentParser) -> None:
-    replay = parser.add_argument_group("of what is played back (wfdb:, synthetic:, session:)")
-    replay.add_argument("--speed", type=_speed, default=1.0, metavar="X|max", help="1 is real time (1)")
-    replay.add_argument("--start", type=_from_0, default=0.0, metavar="SECONDS", help="where to begin (0)")
-    replay.add_argument("--loop", action="store_true", help="from the end on again from there")
-    replay.add_argument(
-        "--drop",
-        metavar="SHARE[:LENGTH]",
-        help="leave out 5%% of the packets singly, or 5%%:2s in stretches of 2 s, to rehearse a bad link",
-    )
-
-
-def _add_jobs(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes at a time (1)")
-
-
-def _latency(text: str) -> Path:
-    if text not in LATENCIES:
-        raise argparse.ArgumentTypeError(f"{text} is not {', '.join(LATENCIES[:-1])} or {LATENCIES[-1]}")
-    return bundled(text)
-
-
-def _positive(text: str) -> float:
-    value = float(text)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
-    return value
-
-
-def _from_0(text: str) -> float:
-    value = float(text)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
-    return value
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(text.split(","))
-
-
-def _stream_name(text: str) -> str:
-    if _is_a_source(text):
-        raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --lsl-out")
-    return text
-
-
-def _folder(text: str) -> Path:
-    if _is_a_source(text) or Path(text).is_file() or Path(f"{text}.hea").is_file():
-        raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --record")
-    return Path(text)
-
-
-def _is_a_source(text: str) -> bool:
-    return text.partition(":")[0].lower() in ("wfdb", "synthetic", "lsl", "polar", "movesense", "session")
-
-
-def _session(text: str) -> str:
-    return text if text.startswith("session:") else f"session:{text}"
-
-
-def _speed(text: str) -> float:
-    return math.inf if text == "max" else _positive(text)
-
-
-def _count(text: str) -> int:
-    value = int(text)
-    if not 1 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 to 256")
-    return value
-
-
-def _folds(text: str) -> tuple[int, ...]:
-    try:
-        folds = tuple(sorted({int(part) for part in text.split(",")}))
-    except ValueError:
-        folds = ()
-    if not folds or not 1 <= folds[0] <= folds[-1] <= 10:
-        raise argparse.ArgumentTypeError(f"{text} are no folds: give 9, or 8,9")
-    return folds
-
-
-# Argparse names the type in its message.
-_positive.__name__ = _from_0.__name__ = _speed.__name__ = "number"
-_count.__name__ = "whole number"
 
 if __name__ == "__main__":
     sys.exit(main())

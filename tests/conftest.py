@@ -7,6 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from streamer.core.network.network import Network
+from tests.streamer.known_network import scaled_identity
+
 LOOPBACK = """\
 [ports]
 IPv6 = disable
@@ -33,3 +36,14 @@ def lsl_loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(os.environ, "LSLAPICFG", str(path))
         yield path
+
+
+@pytest.fixture(scope="session")
+def network() -> Network:
+    return Network(scaled_identity())
+
+
+@pytest.fixture(scope="session")
+def banded_network() -> Network:
+    """The same leads, and a scale."""
+    return Network(scaled_identity(scale=True))

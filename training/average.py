@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from streamer.errors import InputError
+from streamer.core.errors import InputError
 from training import config as configuration
 from training.command import checkpoint_of, ended_in_one_line, filled
 from training.data import load, targets

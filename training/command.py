@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import torch
 
-from streamer.errors import InputError
+from streamer.core.errors import InputError
 
 
 def ended_in_one_line(main: Callable[[], int | None]) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from streamer.errors import InputError
+from streamer.core.errors import InputError
 from training.filter_design import BAND_EDGES_HZ
 from training.network import ModuleShape, NetworkShape
 

@@ -17,15 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
-from devices.wfdb_record import Record
-from mecg.disturbance import muscle, wander
-from streamer.clinical import clinical_frame
-from streamer.errors import InputError
-from streamer.filters import BandSplitter, Filters
-from streamer.front import FrontEnd
-from streamer.leads import PREDICTED
-from streamer.network import Network
-from streamer.stream import Chunk
+from mecg.evaluation.noise import muscle, wander
+from streamer.core.errors import InputError
+from streamer.core.leads import PREDICTED
+from streamer.core.network.network import Network
+from streamer.core.signal.clinical_frame import clinical_frame
+from streamer.core.signal.filters import BandSplitter, Filters
+from streamer.core.signal.front_end import FrontEnd
+from streamer.core.stream import Chunk
+from streamer.formats.wfdb_reader import Record
 
 RATE_HZ = 100
 LONGEST_GAP_S = 3.0
@@ -98,7 +98,7 @@ def load(data: Path, folds: Sequence[int], cache: Path) -> Records:
     )
 
 
-def _made_of(rows: Sequence[dict[str, str]]) -> str:
+def made_of(rows: Sequence[dict[str, str]]) -> str:
     """What tells a packed fold from one of other records, or of ones that were read otherwise."""
     read = [(row["ecg_id"], row["patient_id"], row["filename_lr"]) for row in rows]
     return hashlib.sha256(repr((PREDICTED, LIMB_LAW_UV, read)).encode()).hexdigest()
@@ -108,7 +108,7 @@ def _unpacked(packed: Path, rows: Sequence[dict[str, str]]) -> Records | None:
     """A packed fold, or none where there is none that can be used."""
     try:
         with packed.open("rb") as handle, np.load(handle) as arrays:
-            if str(arrays["made_of"]) == _made_of(rows):
+            if str(arrays["made_of"]) == made_of(rows):
                 return Records(arrays["ecg_id"], arrays["patient_id"], arrays["leads_uv"])
         why = "was made of other records"
     except FileNotFoundError:
@@ -140,7 +140,7 @@ def _pack(packed: Path, rows: Sequence[dict[str, str]], data: Path) -> Records:
     with part.open("wb") as handle:
         np.savez(
             handle,
-            made_of=_made_of(rows),
+            made_of=made_of(rows),
             ecg_id=records.ecg_id,
             patient_id=records.patient_id,
             leads_uv=records.leads_uv,

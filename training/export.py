@@ -21,10 +21,10 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
-from streamer.errors import InputError
-from streamer.leads import PREDICTED
-from streamer.model import ALL_BANDS, METADATA_KEY, PARTS_KEY, STEP_KEY, ModelSpec
-from streamer.network import Network
+from streamer.core.errors import InputError
+from streamer.core.leads import PREDICTED
+from streamer.core.network.network import Network
+from streamer.core.network.spec import ALL_BANDS, METADATA_KEY, PARTS_KEY, STEP_KEY, ModelSpec
 from training import config as configuration
 from training.command import checkpoint_of, ended_in_one_line, filled
 from training.filter_design import design
@@ -94,7 +94,7 @@ def export(run: Path, path: Path) -> None:
             whole,
             name=f"{whole.name}.{name}",
             bands=bands.get(name, {}),
-            about=about | of_part | {"metrics": {}},
+            about=about | of_part,
         )
         parts[name], _ = _model(part, spec, _step_model(network, spec.hop, path, kept), path)
     step = _step_model(network, whole.hop, path)
@@ -106,12 +106,14 @@ def export(run: Path, path: Path) -> None:
 
 
 def _bands(run: Path) -> dict[str, dict[str, tuple[float, ...]]]:
-    """What `training.scale` wrote: by part and level."""
+    """What `training.fitted.scale` wrote: by part and level."""
     try:
         read = json.loads((run / "bands.json").read_text())
         return {name: {k: tuple(v) for k, v in levels.items()} for name, levels in read.items()}
     except (FileNotFoundError, ValueError, AttributeError) as error:
-        raise InputError(f"{run} has no bands for its scale: run python -m training.scale {run}") from error
+        raise InputError(
+            f"{run} has no bands for its scale: run python -m training.fitted.scale {run}"
+        ) from error
 
 
 def _model(

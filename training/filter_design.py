@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import signal
 
-from streamer.filters import Filters
+from streamer.core.signal.filters import Filters
 
 INPUT_HIGH_PASS_HZ = 0.5
 INPUT_LOW_PASS_HZ = 40.0

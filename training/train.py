@@ -28,10 +28,10 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from streamer.errors import InputError
-from streamer.filters import Filters
-from streamer.leads import PREDICTED, SEVEN
-from streamer.network import Network
+from streamer.core.errors import InputError
+from streamer.core.leads import PREDICTED, SEVEN
+from streamer.core.network.network import Network
+from streamer.core.signal.filters import Filters
 from training import config as configuration
 from training.command import checkpoint_of, ended_in_one_line, filled
 from training.data import BandsOf, Batches, Records, load, network_input, said_of, targets

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.devices.lsl_rig import Sender
+from tests.devices.lsl.lsl_rig import Sender
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pandas' deprecations are not ours

@@ -17,10 +17,10 @@ from pathlib import Path
 
 import pytest
 
-from devices import open_source
-from devices.open_source import GROUP, parse_source
-from devices.synthetic import Synthetic
-from streamer.errors import InputError
+from devices import registry as open_source
+from devices.registry import GROUP, parse_source
+from devices.replay.synthetic import Synthetic
+from streamer.core.errors import InputError
 
 ROOT = Path(__file__).parents[2]
 DOC = (ROOT / "docs" / "adding-a-device.md").read_text("utf-8")
@@ -106,7 +106,7 @@ def test_the_example_refuses_what_it_cannot_use(site: Path) -> None:
 
 
 def test_a_registered_scheme_is_known_and_listed(site: Path) -> None:
-    install(site, "third-party", {"Mine": "devices.synthetic:Synthetic"})
+    install(site, "third-party", {"Mine": "devices.replay.synthetic:Synthetic"})
     assert parse_source("mine:?bpm=50") == ("mine", "?bpm=50")
     source = open_source.open_source("MINE:?bpm=50")
     assert isinstance(source, Synthetic)
@@ -115,15 +115,19 @@ def test_a_registered_scheme_is_known_and_listed(site: Path) -> None:
 
 
 def test_a_scheme_that_is_claimed_twice_is_refused_with_who_claims_it(site: Path) -> None:
-    install(site, "one", {"mine": "devices.synthetic:Synthetic", "wfdb": "devices.synthetic:Synthetic"})
-    install(site, "two", {"mine": "devices.synthetic:Synthetic"})
+    install(
+        site,
+        "one",
+        {"mine": "devices.replay.synthetic:Synthetic", "wfdb": "devices.replay.synthetic:Synthetic"},
+    )
+    install(site, "two", {"mine": "devices.replay.synthetic:Synthetic"})
     with pytest.raises(InputError, match=r"mine: is claimed more than once, by (one and two|two and one);"):
         open_source.open_source("mine:")
     with pytest.raises(InputError, match=r"wfdb: is claimed more than once, by one;"):
         open_source.open_source("recording")
 
 
-@pytest.mark.parametrize("target", ["no_such_module:X", "devices.synthetic:Missing"])
+@pytest.mark.parametrize("target", ["no_such_module:X", "devices.replay.synthetic:Missing"])
 def test_a_package_that_cannot_be_loaded_is_named(site: Path, target: str) -> None:
     install(site, "broken", {"mine": target})
     with pytest.raises(InputError, match="is of the package broken, which cannot be loaded") as caught:

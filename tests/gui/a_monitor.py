@@ -12,12 +12,13 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from gui.inbox import Inbox
-from gui.monitor_window import MonitorWindow
-from gui.paper import Panel
-from streamer.leads import LEADS
-from streamer.run.sink import SessionDescription
-from streamer.stream import Event, Frame, StreamInfo
+from gui.paper.geometry import Panel
+from gui.signal.inbox import Inbox
+from gui.window import MonitorWindow
+from streamer.core.events import Event
+from streamer.core.leads import LEADS
+from streamer.core.stream import Frame, StreamInfo
+from streamer.session.description import SessionDescription
 
 PX_PER_MM = 4.0
 RATE_HZ = 250.0

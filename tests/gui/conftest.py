@@ -8,7 +8,7 @@ os.environ["QT_QPA_PLATFORM"] = "offscreen"  # before anything imports Qt
 import numpy as np
 import pytest
 
-from streamer.stream import Frame
+from streamer.core.stream import Frame
 
 RATE_HZ = 250.0
 

@@ -16,9 +16,9 @@ from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.app import run_monitor, why_no_display
-from gui.inbox import Inbox
-from streamer.errors import InputError
-from streamer.stream import Frame, StreamInfo
+from gui.signal.inbox import Inbox
+from streamer.core.errors import InputError
+from streamer.core.stream import Frame, StreamInfo
 
 MakeFrame = Callable[..., Frame]
 INFO = StreamInfo("wfdb:s0010_re", 250.0)
@@ -96,7 +96,7 @@ def test_ctrl_c_closes_the_window(fed: Inbox) -> None:
 def test_an_error_in_the_window_reaches_the_caller(
     fed: Inbox, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
-    from gui.monitor_window import MonitorWindow
+    from gui.window import MonitorWindow
 
     def fail(self: MonitorWindow) -> None:
         raise RuntimeError("a fault of ours")
@@ -150,9 +150,16 @@ def test_a_missing_qt_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, w
     assert why is not None and words.split("'")[1] in why and "\n" not in why
 
 
+def test_without_the_extra_what_is_to_be_installed_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyqtgraph", None)
+    why = why_no_display()
+    assert why is not None and "pip install 'mecg-streamer[gui]'" in why and "\n" not in why
+
+
 def test_the_module_itself_needs_no_qt() -> None:
     script = (
         "import sys; sys.modules['PyQt6'] = None; sys.modules['pyqtgraph'] = None;"
-        "import gui.app, gui.inbox, gui.trace_buffer, gui.paper, gui.hold_back, gui.theme"
+        "import gui.app, gui.signal.inbox, gui.signal.trace_buffer, gui.paper.geometry, gui.signal.playout;"
+        "import gui.theme"
     )
     subprocess.run([sys.executable, "-c", script], check=True)

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from pytestqt.qtbot import QtBot
 
-from tests.gui.test_panels import Rig
+from tests.gui.test_main_panels import Rig
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "monitor.md"
 

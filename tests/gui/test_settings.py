@@ -10,12 +10,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from gui.kept_look import plain, restored
-from gui.paper import Scale
-from gui.paper_view import Look
-from gui.settings import Settings
+from gui.paper.geometry import Scale
+from gui.paper.look import Look
+from gui.settings import Settings, plain, restored
 from gui.theme import DARK
-from streamer.vitals import Limits
+from streamer.core.vitals.vitals import Limits
 
 LOOK = Look(Scale(4.0))
 

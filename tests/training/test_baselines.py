@@ -8,17 +8,17 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from streamer.filters import BandSplitter  # noqa: E402
-from streamer.leads import PREDICTED  # noqa: E402
-from streamer.network import Network  # noqa: E402
-from streamer.pipeline import Pipeline  # noqa: E402
-from streamer.stream import Chunk, StreamInfo  # noqa: E402
-from training.baselines import ridge, run  # noqa: E402
-from training.baselines.export import export, lagged, windowed  # noqa: E402
-from training.baselines.networks import EKGanGenerator, Lags, Mcma, UNet, picture_of  # noqa: E402
-from training.baselines.recipe import RECIPES, Recipe, Regression  # noqa: E402
-from training.data import Records  # noqa: E402
-from training.network import weights  # noqa: E402
+from streamer.core.leads import PREDICTED
+from streamer.core.network.network import Network
+from streamer.core.pipeline import Pipeline
+from streamer.core.signal.filters import BandSplitter
+from streamer.core.stream import Chunk, StreamInfo
+from training.baselines import ridge, run
+from training.baselines.export import export, lagged, windowed
+from training.baselines.networks import EKGanGenerator, Lags, Mcma, UNet, picture_of
+from training.baselines.recipe import RECIPES, Recipe, Regression
+from training.data import Records
+from training.network import weights
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning"),

@@ -9,13 +9,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from training import average, diagnose, scale  # noqa: E402
-from training import config as configuration  # noqa: E402
-from training.baselines import run as predecessor  # noqa: E402
-from training.baselines.networks import UNet  # noqa: E402
-from training.baselines.recipe import Recipe, Regression  # noqa: E402
-from training.data import Records  # noqa: E402
-from training.train import Run  # noqa: E402
+from training import average
+from training import config as configuration
+from training.baselines import run as predecessor
+from training.baselines.networks import UNet
+from training.baselines.recipe import Recipe, Regression
+from training.data import Records
+from training.fitted import scale
+from training.studies import diagnose
+from training.train import Run
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning"),

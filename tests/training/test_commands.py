@@ -10,12 +10,13 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from streamer.errors import InputError  # noqa: E402
-from training import average, scale, train  # noqa: E402
-from training import config as configuration  # noqa: E402
-from training.command import ended_in_one_line  # noqa: E402
-from training.data import Records  # noqa: E402
-from training.train import Run  # noqa: E402
+from streamer.core.errors import InputError
+from training import average, train
+from training import config as configuration
+from training.command import ended_in_one_line
+from training.data import Records
+from training.fitted import scale
+from training.train import Run
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning")
 

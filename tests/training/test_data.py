@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from streamer.errors import InputError
-from streamer.filters import BandSplitter
+from streamer.core.errors import InputError
+from streamer.core.signal.filters import BandSplitter
 from training.data import DOWER, FRANK, Batches, Records, disturbance, load, network_input, targets, turned
 from training.filter_design import design
 

@@ -13,15 +13,15 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from streamer.errors import InputError  # noqa: E402
-from streamer.model import METADATA_KEY, PARTS_KEY  # noqa: E402
-from streamer.network import Network  # noqa: E402
-from streamer.pipeline import Pipeline  # noqa: E402
-from streamer.stream import Chunk, StreamInfo  # noqa: E402
-from training import config as configuration  # noqa: E402
-from training.export import export  # noqa: E402
-from training.network import MEcgNet  # noqa: E402
-from training.train import Run, log  # noqa: E402
+from streamer.core.errors import InputError
+from streamer.core.network.network import Network
+from streamer.core.network.spec import METADATA_KEY, PARTS_KEY
+from streamer.core.pipeline import Pipeline
+from streamer.core.stream import Chunk, StreamInfo
+from training import config as configuration
+from training.export import export
+from training.network import MEcgNet
+from training.train import Run, log
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's exporter warns of torch
 
@@ -35,7 +35,7 @@ FACTORS = {"all": 2.0, "low": 2.5, "mid": 2.2}
 
 
 def a_run(folder: Path, *changes: str) -> Path:
-    """A run that has learnt nothing yet, as `training.train` and `training.scale` leave it."""
+    """A run that has learnt nothing yet, as `training.train` and `training.fitted.scale` leave it."""
     facts = configuration.facts(CONFIGS / "ladder.toml", [*TOLD, *changes])
     for module in facts["modules"]:
         module |= {"channels": module["channels"] // 5 + 1, "dilations": module["dilations"][:2]}
@@ -121,7 +121,7 @@ def test_without_saying_whose_data_or_which_licence_nothing_is_trained_or_export
         ("config.json", "config.json is not there"),
         ("checkpoint.pt", "holds no checkpoint"),
         ("log.csv", "has no log"),
-        ("bands.json", "training.scale"),
+        ("bands.json", "training.fitted.scale"),
     ],
 )
 def test_a_folder_that_is_no_whole_run_is_refused_in_words(without: str, told: str, tmp_path: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from training import config  # noqa: E402
-from training.network import MEcgNet, MEcgNetStep, ModuleShape, NetworkShape, weights  # noqa: E402
+from training import config
+from training.network import MEcgNet, MEcgNetStep, ModuleShape, NetworkShape, weights
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
 RUNGS = tuple(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 torch = pytest.importorskip("torch")
 
-from training.network import MEcgNet, ModuleShape, NetworkShape  # noqa: E402
-from training.step_graph import fits, step_graph  # noqa: E402
+from training.network import MEcgNet, ModuleShape, NetworkShape
+from training.step_graph import fits, step_graph
 
 shapes = st.builds(
     lambda stride, channels, dilations, split, more, scale: NetworkShape(

@@ -13,12 +13,12 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
-from training import config as configuration  # noqa: E402
-from training import train  # noqa: E402
-from training.average import mean_of  # noqa: E402
-from training.data import Records  # noqa: E402
-from training.network import ModuleShape, NetworkShape, mixing  # noqa: E402
-from training.train import WARM_UP, Mixing, Run, share_of_peak  # noqa: E402
+from training import config as configuration
+from training import train
+from training.average import mean_of
+from training.data import Records
+from training.network import ModuleShape, NetworkShape, mixing
+from training.train import WARM_UP, Mixing, Run, share_of_peak
 
 # torch.compile loads parts of torch that torch itself calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning")

@@ -11,9 +11,9 @@ import onnx
 import torch
 from torch import nn
 
-from streamer.leads import PREDICTED
-from streamer.model import METADATA_KEY, ModelSpec
-from streamer.network import Network
+from streamer.core.leads import PREDICTED
+from streamer.core.network.network import Network
+from streamer.core.network.spec import METADATA_KEY, ModelSpec
 from training.baselines.networks import Lags
 from training.baselines.recipe import Recipe
 from training.baselines.ridge import HOP, LOOK_AHEAD, RATE_HZ

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The predecessors' networks: Lead I in the input band ``(batch, 1, n)`` to ``(batch, 8, n)``, mV.
 
-Rows come out in the order of `streamer.leads.PREDICTED`.
+Rows come out in the order of `streamer.core.leads.PREDICTED`.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from streamer.leads import LEADS as TWELVE
-from streamer.leads import PREDICTED
+from streamer.core.leads import LEADS as TWELVE
+from streamer.core.leads import PREDICTED
 
 LEADS = len(PREDICTED)
 

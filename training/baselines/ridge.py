@@ -17,8 +17,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from streamer.filters import Filters
-from streamer.leads import PREDICTED, SEVEN
+from streamer.core.leads import PREDICTED, SEVEN
+from streamer.core.signal.filters import Filters
 from training.baselines.networks import Lags
 from training.baselines.run import GAIN_SPREAD, GAP_SHARE, MEASURED, NOISE_SHARE, SEED
 from training.data import Batches, Records, load, targets

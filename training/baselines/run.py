@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
-from streamer.filters import Filters
-from streamer.leads import PREDICTED, SEVEN
-from streamer.stitch import taper
+from streamer.core.leads import PREDICTED, SEVEN
+from streamer.core.signal.filters import Filters
+from streamer.core.signal.overlap_add import taper
 from training.baselines.recipe import Learner, Recipe, half_precision
 from training.data import Batches, Records, network_input, targets
 from training.filter_design import design

@@ -1,0 +1,638 @@
+# SPDX-License-Identifier: MIT
+"""The Bluetooth link that every BLE sensor shares: found, connected, watched, found again.
+
+All of it runs in a thread of its own with an asyncio loop, on `bleak`.  One link is one fresh scan, one
+new client and, whatever happens, one ``disconnect()``: a client that lost its link still holds a
+descriptor, and one used twice holds two.  Callbacks only stamp and queue.  What bleak reports is
+not trusted to be all: where bluetoothd dies it reports nothing, so the data are watched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import re
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from math import inf
+from typing import Protocol
+
+from bleak import BleakClient, BleakScanner
+from bleak.backends.client import BaseBleakClient
+from bleak.backends.device import BLEDevice
+from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+)
+
+from devices.bluetooth import gatt
+from devices.bluetooth.gatt import BadFrameError
+from devices.live.feed import Feed, Timeouts
+from devices.live.timeline import Timeline
+from devices.replay.pacing import AS_RECORDED, Replay
+from streamer.core.errors import InputError
+from streamer.core.events import Battery, Contact, Dropped, Event, Notice, SensorRate, State, Topic
+from streamer.core.leads import canonical_lead
+from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
+
+SCAN_S = 12.0
+"""A strap that was just put on needs some seconds until it advertises."""
+
+CHOOSE_S = 1.5
+"""Where no strap is named, others than the first are waited for so long, to take the nearest."""
+
+CONNECT_S = 12.0
+OPEN_ATTEMPTS = 3
+LINK_S = 45.0
+"""From the scan until the sensor is asked to measure, however many answers each take their time."""
+
+DISCONNECT_S = 3.0
+"""BlueZ takes 2.0 to 2.7 s to disconnect."""
+
+LAST_DISCONNECT_S = 2.1
+"""At a stop it is asked no less, but not waited for to the last: it finishes by itself."""
+
+_CLOSE_S = 4.0
+"""At the program's exit the link has so long to end."""
+
+GOODBYE_S = 0.8
+
+_GONE = "gone"
+NO_RSSI = -127
+"""What bleak says where the system does not tell."""
+
+_LEAST_MTU = 23
+_TICK_S = 0.25
+_TELL_S = 1.0
+"""Frames that were dropped are told at most this often."""
+
+_PULSE_S = 60.0
+"""The strap's own heart rate is told at most this often."""
+
+_ADDRESS = re.compile(r"(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Of a device; on macOS a UUID stands for it."""
+
+
+class RefusedError(Exception):
+    """The device is there and will not do what is asked; the message says why."""
+
+
+class LinkLostError(Exception):
+    """The link is gone, or must be taken for gone; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packet:
+    """Samples that a device sent together."""
+
+    lead_mv: Samples
+    stamp_s: float
+    """By the device's clock."""
+    anchor: int
+    """Which sample the stamp is of."""
+
+
+@dataclass(frozen=True, slots=True)
+class Radio:
+    """What lies between this program and the air; tests put their own there."""
+
+    client: type[BaseBleakClient] | None = None
+    scanner: type[BaseBleakScanner] | None = None
+    """Backends for `bleak`; None is the platform's."""
+    loop: Callable[[], asyncio.AbstractEventLoop] | None = None
+    """Makes the event loop."""
+    clock: Callable[[], float] = time.monotonic
+
+
+class Sensor(Protocol):
+    """One kind of sensor: what to ask of it, and how to read what it sends."""
+
+    scheme: str
+    kind: str
+    """As a person calls it."""
+    rate_hz: float
+    """Nominal."""
+    stamp_jitter_s: float
+    """See `devices.live.timeline.Timeline`."""
+    first_s: float
+    """How long it may take until the first sample."""
+    find_advice: str
+    """What to do where it cannot be found."""
+    silence_advice: str
+    """What to do where it sends nothing."""
+    placement_notes: tuple[str, ...]
+    """Which placement gives Lead I with this sensor, and what is known of its polarity."""
+
+    def matches(self, name: str, services: Iterable[str]) -> bool:
+        """Whether an advertisement is of this kind."""
+        ...
+
+    async def prepare(self, link: Link) -> None:
+        """Ask a sensor that was just connected what it can do; raises `RefusedError`."""
+        ...
+
+    async def start(self, link: Link) -> None:
+        """Make it send; raises `RefusedError`."""
+        ...
+
+    async def stop(self, link: Link) -> None:
+        """Make it stop sending; within half a second or so."""
+        ...
+
+    def receive(self, tag: str, data: bytes) -> list[Packet | BadFrameError]:
+        """Read what it sent; raises `BadFrameError`, or `LinkLostError` where it says goodbye."""
+        ...
+
+
+class Link:
+    """One connection, from its beginning to its end.
+
+    Parameters
+    ----------
+    client : BleakClient
+        Connected.
+    inbox : asyncio.Queue
+        Takes ``(tag, arrival, data)``.
+    clock : callable
+        Monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        client: BleakClient,
+        inbox: asyncio.Queue[tuple[str, float, bytes]],
+        clock: Callable[[], float],
+    ) -> None:
+        self._client = client
+        self._inbox = inbox
+        self._clock = clock
+
+    @property
+    def mtu(self) -> int:
+        """The largest packet, as far as the system tells; 23 is the least there is, or "unknown"."""
+        sizes = [c.max_write_without_response_size for c in self._client.services.characteristics.values()]
+        return max(sizes, default=20) + 3
+
+    def has(self, uuid: str, capability: str | None = None) -> bool:
+        """Whether there is such a characteristic, and it can be read, written, notified ..."""
+        characteristic = self._client.services.get_characteristic(uuid)
+        return characteristic is not None and (
+            capability is None or capability in list(characteristic.properties)
+        )
+
+    async def read(self, uuid: str) -> bytes:
+        """The value of a characteristic."""
+        return bytes(await self._client.read_gatt_char(uuid))
+
+    async def write(self, uuid: str, data: bytes) -> None:
+        """Write a characteristic, and wait until that is confirmed where it can be."""
+        await self._client.write_gatt_char(uuid, data, response=self.has(uuid, "write"))
+
+    async def call_back(self, uuid: str, callback: Callable[[bytes], None]) -> None:
+        """Have notifications or indications handed to a callback, which must only queue them."""
+        await self._client.start_notify(uuid, lambda _, data: callback(bytes(data)))
+
+    async def subscribe(self, uuid: str, tag: str) -> None:
+        """Have notifications put into the inbox, stamped."""
+        await self.call_back(uuid, lambda data: self.post(tag, data))
+
+    def post(self, tag: str, data: bytes) -> None:
+        """Put something into the inbox, stamped."""
+        self._inbox.put_nowait((tag, self._clock(), data))
+
+
+class BleSource:
+    """A BLE sensor as a source; follows `streamer.session.source.Source`.
+
+    Parameters
+    ----------
+    sensor : Sensor
+        The kind.
+    wanted : str
+        An address, a name or the last word of one; empty for the nearest of its kind.
+    lead : str, optional
+        There is one lead only; a name other than Lead I is refused.
+    invert : bool
+        Turn the polarity.
+    placement : Placement
+        A strap is taken to be on the chest unless it is stated to be on the arms: to take a chest
+        lead for Lead I would be wrong in silence, the reverse is a warning too many.
+    replay : Replay
+        Refused: it is live.
+    radio : Radio, optional
+        For tests.
+    patience : Timeouts, optional
+        For tests.
+
+    Raises
+    ------
+    InputError
+        Another lead, or options of a replay.
+    """
+
+    def __init__(
+        self,
+        sensor: Sensor,
+        wanted: str = "",
+        *,
+        lead: str | None = None,
+        invert: bool = False,
+        placement: Placement = Placement.UNSTATED,
+        replay: Replay = AS_RECORDED,
+        radio: Radio | None = None,
+        patience: Timeouts | None = None,
+    ) -> None:
+        if canonical_lead(lead or "I") != "I":
+            raise InputError(f"{sensor.scheme}: has one lead only, no {lead!r}; leave out --lead")
+        replay.refuse(f"{sensor.scheme}:")
+        self._sensor = sensor
+        self._wanted = wanted.strip()
+        self._inverted = invert
+        self._placement = placement
+        self._radio = radio or Radio()
+        patience = patience or Timeouts(first_s=sensor.first_s)
+        self._feed = Feed(patience, self._radio.clock, self._wake)
+        self.timeline = Timeline(sensor.rate_hz, sensor.stamp_jitter_s)
+        self._opened: Future[StreamInfo] = Future()
+        self._thread = threading.Thread(target=self._run, name=f"{sensor.scheme} link", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._begin, self._stop = asyncio.Event(), asyncio.Event()
+        self._address = ""
+        self._name = sensor.kind
+        self.rejected: Counter[str] = Counter()
+        """Frames that were dropped, by what was wrong with them."""
+        self._told: Counter[str] = Counter()
+        self._told_s = self._pulse_s = -inf
+        self._contact: bool | None = None
+
+    # ---- any thread
+
+    def open(self) -> StreamInfo:
+        """Find the sensor, connect to it and see what it can do; it measures from `items` on.
+
+        Raises
+        ------
+        InputError
+            No Bluetooth, no such sensor, or one that does not do what is needed.
+        """
+        atexit.register(self._close)
+        self._thread.start()
+        try:
+            return self._opened.result()
+        except BaseException:  # Ctrl-C among them
+            self.stop()
+            raise
+
+    def items(self) -> Iterator[Chunk | Event]:
+        """Chunks and events; call `open` first."""
+        return self._feed.items()
+
+    def stop(self) -> None:
+        """Ask `items` to end; the sensor is told to stop, then the link is ended."""
+        self._feed.stop()
+
+    def _close(self) -> None:
+        """At exit: a sensor must not be left measuring."""
+        self.stop()
+        self._thread.join(_CLOSE_S)
+
+    def _wake(self) -> None:
+        loop = self._loop
+        if loop is None or loop.is_closed():
+            return
+        try:
+            loop.call_soon_threadsafe(self._notice)
+        except RuntimeError:
+            return  # closed since: the link has ended, and nobody is left to be woken
+
+    # ---- the link's thread
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner(loop_factory=self._radio.loop) as runner:
+                self._loop = runner.get_loop()
+                runner.run(self._until_stopped())
+        except Exception as error:  # noqa: BLE001 - a mistake of ours, for whoever opens or iterates
+            self._end(f"the link failed: {error!r}", error)
+        finally:
+            atexit.unregister(self._close)
+
+    def _notice(self) -> None:
+        if self._feed.stopping.is_set():
+            self._stop.set()
+        elif self._feed.begun.is_set():
+            self._begin.set()
+
+    async def _until_stopped(self) -> None:
+        self._notice()
+        work = asyncio.create_task(self._keep_linked())
+        stop = asyncio.create_task(self._stop.wait())
+        await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        work.cancel()
+        stop.cancel()
+        try:
+            await work
+        except asyncio.CancelledError:
+            self._end("stopped")
+        except InputError as error:
+            self._end(str(error), error)
+
+    def _end(self, text: str, error: Exception | None = None) -> None:
+        self._tell_rejected(now=True)
+        if not self._opened.done():
+            self._opened.set_exception(error or InputError("stopped before the sensor was connected"))
+        self._feed.end(text, error)
+
+    async def _keep_linked(self) -> None:
+        """Link after link, until one ends with an `InputError` or the task is cancelled."""
+        self._feed.enter(State.CONNECTING, f"looking for {self._wanted or f'a {self._sensor.kind}'}")
+        attempt = 0
+        while True:
+            before = self.timeline.counts.packets
+            try:
+                await self._link()
+            except (RefusedError, LinkLostError) as end:
+                # Who was never seen is not there; a first attempt to connect fails often enough.
+                hopeless = not self._opened.done() and (not self._address or attempt >= OPEN_ATTEMPTS - 1)
+                # What it has refused before any sample, it will refuse again.
+                refused = isinstance(end, RefusedError) and not self.timeline.counts.packets
+                if hopeless or refused:
+                    raise InputError(str(end)) from end
+                attempt = 0 if self.timeline.counts.packets > before else attempt + 1
+                self._feed.enter(State.RECONNECTING, f"{end}; trying again")
+            await asyncio.sleep(self._feed.patience.before_attempt(attempt))
+
+    async def _link(self) -> None:
+        """One link, from the scan to its end; always raises."""
+        inbox: asyncio.Queue[tuple[str, float, bytes]] = asyncio.Queue()
+        gone = asyncio.Event()
+        client: BleakClient | None = None
+        link: Link | None = None
+
+        def lost(_: BleakClient) -> None:
+            gone.set()
+            inbox.put_nowait((_GONE, self._radio.clock(), b""))
+
+        try:
+            async with self._explained():
+                device, seen = await self._find()
+                self._name = seen.local_name or device.name or self._sensor.kind
+                self._address = device.address
+                client = BleakClient(
+                    device, disconnected_callback=lost, timeout=CONNECT_S, backend=self._radio.client
+                )
+                await client.connect()
+                link = Link(client, inbox, self._radio.clock)
+                await _unless(gone, self._sensor.prepare(link))
+                await _unless(gone, self._prepare_extras(link))
+                self._tell_link(link, seen.rssi)
+                if not self._opened.done():
+                    self._opened.set_result(await self._describe(link))
+            await _unless(gone, self._begin.wait())
+            async with self._explained():
+                self.timeline.reconnected()
+                self._feed.enter(State.WAITING, f"connected to {self._name}; waiting for its first sample")
+                await _unless(gone, self._sensor.start(link))
+            await self._receive(inbox)
+        finally:
+            if client is not None:
+                await self._say_goodbye(client, link)
+
+    @asynccontextmanager
+    async def _explained(self) -> AsyncIterator[None]:
+        """Limits the time of what is asked of the sensor, and says in a sentence why it failed."""
+        try:
+            async with asyncio.timeout(LINK_S):
+                yield
+        except (RefusedError, LinkLostError, InputError):
+            raise
+        except BadFrameError as bad:
+            raise LinkLostError(f"{self._name} answered with: {bad}") from bad
+        except TimeoutError as error:
+            raise LinkLostError(f"{self._name} did not answer in time; bring it nearer") from error
+        except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
+            raise LinkLostError(explain(error)) from error
+
+    async def _find(self) -> tuple[BLEDevice, AdvertisementData]:
+        """Scan until the sensor is seen: the same as before, once there was one."""
+        found: dict[str, tuple[BLEDevice, AdvertisementData]] = {}
+        others: set[str] = set()
+        named = bool(self._address or self._wanted)
+        seen: asyncio.Queue[tuple[BLEDevice, AdvertisementData]] = asyncio.Queue()
+        # Not the scanner's own generator: it would miss what comes while the scan begins.
+        scanner = BleakScanner(
+            lambda device, data: seen.put_nowait((device, data)), backend=self._radio.scanner
+        )
+        async with scanner:
+            try:
+                async with asyncio.timeout(SCAN_S) as deadline:
+                    while True:
+                        device, advertised = await seen.get()
+                        name = advertised.local_name or device.name or ""
+                        if self._is_wanted(device.address, name):
+                            return device, advertised
+                        if self._sensor.matches(name, advertised.service_uuids):
+                            others.add(f"{name} ({device.address})")
+                            if not found and not named:
+                                deadline.reschedule(asyncio.get_running_loop().time() + CHOOSE_S)
+                            found[device.address] = device, advertised
+            except TimeoutError:
+                pass  # the time to choose is over, or the time to find
+        if found and not named:
+            nearest = max(found.values(), key=lambda pair: pair[1].rssi)
+            if len(found) > 1:
+                self._feed.say(
+                    Notice(Topic.LINK, f"there are {', '.join(sorted(others))}; taking the nearest")
+                )
+            return nearest
+        wanted = (self._wanted or self._name) if named else f"a {self._sensor.kind}"
+        if others:
+            raise LinkLostError(
+                f"{wanted} is not in sight, only {', '.join(sorted(others))}; name one of them"
+            )
+        raise LinkLostError(f"{wanted} is not in sight; {self._sensor.find_advice}")
+
+    def _is_wanted(self, address: str, name: str) -> bool:
+        if self._address:
+            return address == self._address
+        wanted = self._wanted.casefold()
+        if not wanted:
+            return False
+        if _ADDRESS.fullmatch(wanted):
+            return address.casefold().replace("-", ":") == wanted.replace("-", ":")
+        return wanted in (name.casefold(), name.casefold().rpartition(" ")[2])
+
+    async def _prepare_extras(self, link: Link) -> None:
+        """Heart rate, contact and battery, where the sensor has them; it goes without, too."""
+        for uuid, tag in ((gatt.HEART_RATE, "heart rate"), (gatt.BATTERY, "battery")):
+            try:
+                if link.has(uuid, "read"):
+                    link.post(tag, await link.read(uuid))
+                if link.has(uuid, "notify"):
+                    await link.subscribe(uuid, tag)
+            except BleakError as error:
+                self._feed.say(Notice(Topic.LINK, f"{self._name} does not tell its {tag}: {error}"))
+
+    async def _describe(self, link: Link) -> StreamInfo:
+        known = []
+        for uuid in (gatt.MANUFACTURER, gatt.MODEL, gatt.SERIAL):
+            if link.has(uuid, "read"):
+                text = (await link.read(uuid))[: gatt.MOST_BYTES].decode(errors="replace")
+                known.append("".join(c for c in text if c.isprintable()).strip())
+        on_arms = self._placement is Placement.ARMS
+        notes = [f"Connected to {self._name} ({self._address}): ECG at {self._sensor.rate_hz:g} Hz."]
+        if on_arms:
+            notes.append("Electrodes on the arms, as stated: the input is taken for Lead I.")
+        else:
+            notes.append(
+                "Electrodes on the chest"
+                + (", as stated" if self._placement is Placement.CHEST else ": nobody has said otherwise")
+                + "; every reconstructed lead is marked so."
+            )
+        notes += self._sensor.placement_notes
+        if self._inverted:
+            notes.append("The polarity is turned, as asked.")
+        return StreamInfo(
+            source=f"{self._sensor.scheme}:{self._address}",
+            rate_hz=self._sensor.rate_hz,
+            lead="I" if on_arms else "chest",
+            is_lead_i=on_arms,
+            inverted=self._inverted,
+            placement=self._placement,
+            device=" ".join(part for part in known if part) or self._name,
+            live=True,
+            notes=tuple(notes),
+        )
+
+    async def _receive(self, inbox: asyncio.Queue[tuple[str, float, bytes]]) -> None:
+        """Take what comes until the link is gone, by its own account or by its silence; always raises."""
+        while True:
+            try:
+                async with asyncio.timeout(_TICK_S):
+                    tag, arrival_s, data = await inbox.get()
+            except TimeoutError:
+                pass
+            else:
+                if tag == _GONE:
+                    raise LinkLostError(f"the link to {self._name} is lost")
+                self._take(tag, arrival_s, data)
+            self._tell_rejected()
+            why = self._feed.watch()
+            if why:
+                raise LinkLostError(f"{why}; {self._sensor.silence_advice}")
+
+    def _take(self, tag: str, arrival_s: float, data: bytes) -> None:
+        try:
+            if tag == "heart rate":
+                self._hear_pulse(gatt.decode_heart_rate(data))
+                return
+            if tag == "battery":
+                percent = gatt.decode_battery(data)
+                self._feed.say(Battery(percent))
+                return
+            packets = self._sensor.receive(tag, data)
+        except BadFrameError as bad:
+            packets = [bad]
+        for packet in packets:
+            if isinstance(packet, BadFrameError):
+                self.rejected[str(packet)] += 1
+                continue
+            lead_mv = -packet.lead_mv if self._inverted else packet.lead_mv
+            self._feed.put(self.timeline.place(lead_mv, packet.stamp_s, arrival_s, packet.anchor))
+        other_hz = self.timeline.other_rate_hz
+        if other_hz is not None:
+            raise InputError(
+                f"{self._name} sends {other_hz:.1f} samples a second, not {self._sensor.rate_hz:g}: "
+                "that is another stream; start again, with the rate that it has"
+            )
+
+    def _hear_pulse(self, pulse: gatt.HeartRate) -> None:
+        if pulse.contact is not None and pulse.contact != self._contact:
+            self._contact = pulse.contact
+            text = "the strap feels skin" if pulse.contact else "the strap feels no skin"
+            self._feed.say(Contact(pulse.contact, text))
+        now_s = self._radio.clock()
+        if pulse.bpm and now_s - self._pulse_s >= _PULSE_S:
+            self._pulse_s = now_s
+            self._feed.say(SensorRate(pulse.bpm))
+
+    def _tell_link(self, link: Link, rssi: int) -> None:
+        # What bleak does not tell anywhere is the connection interval.
+        strength = f"{rssi} dBm" if rssi > NO_RSSI else "unknown strength"
+        mtu = str(link.mtu) if link.mtu > _LEAST_MTU else f"{_LEAST_MTU}, or not told by this system"
+        self._feed.say(Notice(Topic.LINK, f"{self._name} ({self._address}) at {strength}, MTU {mtu}"))
+
+    def _tell_rejected(self, *, now: bool = False) -> None:
+        new = self.rejected - self._told
+        if new and (now or self._radio.clock() - self._told_s >= _TELL_S):
+            self._told, self._told_s = self.rejected.copy(), self._radio.clock()
+            listed = ", ".join(f"{count} x {what}" for what, count in new.items())
+            self._feed.put([Dropped(new.total(), f"frames rejected: {listed}", host_s=self._told_s)])
+
+    async def _say_goodbye(self, client: BleakClient, link: Link | None) -> None:
+        """Stop the measurement, then let go of the client, whatever state it is in."""
+        if link is not None and client.is_connected:
+            await self._try(self._sensor.stop(link), GOODBYE_S, "could not be told to stop measuring")
+        patience_s = DISCONNECT_S
+        if self._stop.is_set():
+            patience_s = LAST_DISCONNECT_S
+            self._end("stopped")  # whoever iterates need not wait for it
+        await self._try(client.disconnect(), patience_s, "could not be disconnected")
+
+    async def _try(self, action: Coroutine[object, object, None], patience_s: float, failure: str) -> None:
+        try:
+            async with asyncio.timeout(patience_s):
+                await action
+        except Exception as error:  # noqa: BLE001 - as above; the link ends in any case, and it is told
+            self._feed.say(Notice(Topic.LINK, f"{self._name} {failure}: {explain(error)}"))
+
+
+async def _unless(gone: asyncio.Event, action: Coroutine[object, object, object]) -> None:
+    """Do something, but do not wait for an answer over a link that is gone."""
+    tasks = [asyncio.ensure_future(action), asyncio.ensure_future(gone.wait())]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        if not tasks[0].done():
+            raise LinkLostError("the link is lost")
+        tasks[0].result()
+    finally:
+        for task in tasks:
+            task.cancel()
+
+
+_NO_SERVICE = ("org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner")
+
+_WHY = {
+    BleakBluetoothNotAvailableReason.NO_BLUETOOTH: "this computer has no Bluetooth adapter; plug one in",
+    BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE: "the Bluetooth adapter has no Low Energy; "
+    "use another one",
+    BleakBluetoothNotAvailableReason.POWERED_OFF: "Bluetooth is turned off; turn it on",
+    BleakBluetoothNotAvailableReason.DENIED_BY_USER: "this program may not use Bluetooth; "
+    "allow it in the system's settings",
+    BleakBluetoothNotAvailableReason.DENIED_BY_SYSTEM: "the system does not let this program use Bluetooth; "
+    "ask its administrator",
+}
+
+
+def explain(error: Exception) -> str:
+    """What went wrong with Bluetooth, and what to do, in one line for a person."""
+    if isinstance(error, BleakBluetoothNotAvailableError):
+        return f"no Bluetooth: {_WHY.get(error.reason, error.args[0])}"
+    if isinstance(error, BleakDBusError) and error.dbus_error in _NO_SERVICE:
+        return "no Bluetooth: the Bluetooth service (bluetoothd) is not running; start it"
+    if isinstance(error, FileNotFoundError | ConnectionRefusedError | PermissionError):
+        return "no Bluetooth: the system's message bus (D-Bus) cannot be reached; start it, and bluetoothd"
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, BleakDeviceNotFoundError):
+        return "the system has forgotten the sensor"
+    return " ".join(str(error).split()) or type(error).__name__

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: MIT
+"""What is in sight over Bluetooth, for a list to choose from."""
+
+from __future__ import annotations
+
+import asyncio
+
+from bleak import BleakScanner
+
+from devices.bluetooth.link import NO_RSSI, Radio, Sensor, explain
+from devices.bluetooth.movesense import Movesense
+from devices.bluetooth.polar import PolarH10
+from streamer.core.errors import InputError
+from streamer.session.source import ScanResult
+
+_HEART_RATE_SERVICE = "0000180d-0000-1000-8000-00805f9b34fb"
+
+_PATIENCE_S = 10.0
+"""Beyond the scan itself; a Bluetooth service that hangs must not hang the list."""
+
+
+def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResult]:
+    """Listen to advertisements; nearest first, straps without an ECG last.
+
+    Parameters
+    ----------
+    seconds : float
+        How long.
+    radio : Radio, optional
+        For tests.
+
+    Raises
+    ------
+    InputError
+        There is no Bluetooth, or it may not be used: one line, to be shown beside the rest.
+    """
+    radio = radio or Radio()
+    sensors: tuple[Sensor, ...] = (PolarH10(), Movesense())
+
+    async def scan() -> list[ScanResult]:
+        async with (
+            asyncio.timeout(seconds + _PATIENCE_S),
+            BleakScanner(backend=radio.scanner) as scanner,
+        ):
+            await asyncio.sleep(seconds)
+        found = []
+        for device, advertised in scanner.discovered_devices_and_advertisement_data.values():
+            name = advertised.local_name or device.name or ""
+            rssi = advertised.rssi if advertised.rssi > NO_RSSI else None
+            services = advertised.service_uuids
+            sensor = next((s for s in sensors if s.matches(name, services)), None)
+            if sensor is not None:
+                source = f"{sensor.scheme}:{device.address}"
+                rate_hz = sensor.rate_hz
+                found.append(ScanResult(source, "ble", name, device.address, rssi, rate_hz, True))
+            elif _HEART_RATE_SERVICE in services:
+                found.append(ScanResult("", "ble", name, device.address, rssi))
+        return sorted(found, key=lambda one: (not one.ecg, -(one.rssi or NO_RSSI)))
+
+    try:
+        with asyncio.Runner(loop_factory=radio.loop) as runner:
+            return runner.run(scan())
+    except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
+        raise InputError(explain(error)) from error

@@ -1,0 +1,427 @@
+# SPDX-License-Identifier: MIT
+"""What an LSL stream says of itself, and what its numbers and stamps say of it; no network here.
+
+Metadata follow the XDF project's pages where senders follow them at all.  Seen in the wild: a
+``<name>`` where a ``<label>`` should be, a device's address as type, units in all spellings or
+none, ``scaling_factor`` beside the unit, ``nominal_srate`` 0.  All text comes from the network:
+it is shortened and made printable before it is shown.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.errors import InputError
+from streamer.core.leads import LEADS, canonical_lead
+from streamer.core.signal.rate import SOURCE_HZ
+from streamer.core.stream import Placement
+
+RATE_TOLERANCE = 0.02
+"""Pieces of a second of an irregular stream fit one rate within this share, or are refused."""
+
+_LEAST = 50
+"""So few stamps show no rate."""
+
+_EXACT_S = 20e-6
+"""Stamps whose median step is off a whole number of samples by less were computed, not taken."""
+
+_MV_PER_UNIT = {
+    "uv": 1e-3,
+    "\u00b5v": 1e-3,  # the micro sign ...
+    "\u03bcv": 1e-3,  # ... and the Greek letter
+    "microvolt": 1e-3,
+    "microvolts": 1e-3,
+    "mv": 1.0,
+    "millivolt": 1.0,
+    "millivolts": 1.0,
+    "v": 1e3,
+    "volt": 1e3,
+    "volts": 1e3,
+}
+_COUNTS = ("count", "counts", "adc", "raw", "lsb", "adu", "digital")
+
+_PLAUSIBLE_MV = (0.1, 15.0)
+"""What an ECG spans within seconds.  A factor of 1000 lies between two units, so at most one fits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Channel:
+    """One channel, as the stream's description has it; texts may be empty."""
+
+    label: str
+    kind: str
+    unit: str
+    scaling: str
+    """``scaling_factor``: what to multiply with to get ``unit`` (as Brain Products' senders do)."""
+    resolution: str
+    """Of counts: a number and its unit, such as ``0.38 uV``."""
+
+    @property
+    def looks_like_ecg(self) -> bool:
+        """Its label or type says so."""
+        text = f"{self.label} {self.kind}".casefold()
+        return "ecg" in text or "ekg" in text or canonical_lead(self.label) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """A stream's description."""
+
+    name: str
+    kind: str
+    source_id: str
+    uid: str
+    """Another at every start of a sender."""
+    host: str
+    rate_hz: float
+    """0 is irregular."""
+    format: str
+    channels: tuple[Channel, ...]
+    device: str
+
+    @classmethod
+    def of(cls, xml: str) -> About:
+        """Read liblsl's XML.
+
+        Raises
+        ------
+        InputError
+            It is none.
+        """
+        try:
+            root = ElementTree.fromstring(xml)
+            count = int(root.findtext("channel_count") or "")
+            if count < 0:
+                raise ValueError(count)
+            rate_hz = float(root.findtext("nominal_srate") or "")
+        except (ElementTree.ParseError, ValueError):
+            raise InputError(
+                "an LSL stream describes itself in no readable way; restart its sender"
+            ) from None
+        nodes = root.findall("desc/channels/channel")[:count]
+        channels = [
+            Channel(
+                label=_text(node, "label") or _text(node, "name") or f"channel {i}",
+                kind=_text(node, "type"),
+                unit=_text(node, "unit"),
+                scaling=_text(node, "scaling_factor"),
+                resolution=_text(node, "resolution"),
+            )
+            for i, node in enumerate(nodes, 1)
+        ]
+        channels += [Channel(f"channel {i}", "", "", "", "") for i in range(len(channels) + 1, count + 1)]
+        where = ("desc/acquisition/manufacturer", "desc/acquisition/model", "desc/acquisition/serial_number")
+        device = [_text(root, path) for path in where]
+        if not any(device):
+            device = [_text(root, "desc/manufacturer")]
+        return cls(
+            name=_text(root, "name"),
+            kind=_text(root, "type"),
+            source_id=_text(root, "source_id"),
+            uid=_text(root, "uid"),
+            host=_text(root, "hostname"),
+            rate_hz=rate_hz if 0 < rate_hz < math.inf else 0.0,
+            format=_text(root, "channel_format"),
+            channels=tuple(channels),
+            device=" ".join(part for part in device if part),
+        )
+
+    @property
+    def shape(self) -> tuple[object, ...]:
+        """What must not change while a stream is received."""
+        return self.rate_hz, self.channels
+
+    @property
+    def has_ecg(self) -> bool:
+        """It says that there is one."""
+        if self.format == "string":
+            return False
+        return "ecg" in self.kind.casefold() or any(channel.looks_like_ecg for channel in self.channels)
+
+    def __str__(self) -> str:
+        identity = f"source_id {show(self.source_id)}" if self.source_id else "no source_id"
+        return f"LSL stream {show(self.name)} (type {show(self.kind)}, {identity}, host {show(self.host)})"
+
+
+def _text(node: ElementTree.Element, path: str) -> str:
+    return (node.findtext(path) or "").strip()
+
+
+def show(text: str) -> str:
+    """Text from the network, quoted and shortened for a message of one line."""
+    text = text if len(text) <= 80 else f"{text[:50]}...{text[-27:]}"
+    return "'" + "".join(c if c.isprintable() else "?" for c in text) + "'"
+
+
+# ---- which channel, and what its numbers mean
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The channel to measure, and how to make millivolts of it."""
+
+    column: int
+    label: str
+    is_lead_i: bool
+    mv: float
+    """Millivolts to a step of the stream's numbers; NaN where they must be looked at first."""
+    reference: tuple[tuple[int, int, float], ...]
+    """Row in `LEADS`, column, millivolts to a step: the leads that the stream holds besides."""
+    notes: tuple[str, ...]
+
+
+def choose(about: About, lead: str | None, placement: Placement) -> Choice:
+    """Find the channel to measure: the one asked for, else Lead I, else the only ECG.
+
+    Parameters
+    ----------
+    about : About
+        Of the stream.
+    lead : str, optional
+        A spelling of one of the twelve, else the channel's label in any case.
+    placement : Placement
+        A channel that only says "ECG" is Lead I where the electrodes are on the arms.
+
+    Raises
+    ------
+    InputError
+        No such channel, several that could be meant, one that is no voltage, a stream of strings,
+        or a rate that the core does not take.
+    """
+    if about.format == "string":
+        raise InputError(f"{about} carries strings, no signal; name another (mecg devices lists them)")
+    if about.rate_hz:
+        refuse_rate(about, about.rate_hz)
+    column = _column(about, lead)
+    channel = about.channels[column]
+    mv, unit_note = _mv_per_step(about, channel)
+    labels = [canonical_lead(c.label) for c in about.channels]
+    meant = labels[column]
+    known = meant == "I" or (meant is None and placement is Placement.ARMS)
+    reference = []
+    for row, name in enumerate(LEADS):
+        if name in labels:
+            other = column if name == meant else labels.index(name)
+            try:
+                step_mv, _ = _mv_per_step(about, about.channels[other])
+            except InputError:
+                continue  # a lead that is no voltage is nothing to compare with
+            # Without a unit it is what the measured one is found to be.
+            reference.append((row, other, step_mv))
+
+    label = show(channel.label)[1:-1]
+    which = f"channel {column + 1} of {len(about.channels)}, " if len(about.channels) > 1 else ""
+    notes = [f"Receiving {which}{label}, of the {about}, {unit_note}."]
+    if meant is None:
+        notes.append(
+            f"The label {label} says not which lead it is: "
+            + (
+                "taken as Lead I, since the electrodes are on the arms."
+                if known
+                else "it is not taken as Lead I, and every reconstructed lead is marked so; where the "
+                "electrodes are on both arms, say --placement arms."
+            )
+        )
+    elif meant != "I":
+        notes.append(f"The input is {label}, not Lead I: every reconstructed lead is marked so.")
+    if len(reference) > 1:
+        notes.append(f"The stream holds {len(reference)} of the twelve leads, for comparison.")
+    return Choice(
+        column=column,
+        label=channel.label,
+        is_lead_i=known and placement is not Placement.CHEST,
+        mv=mv,
+        reference=tuple(reference) if len(reference) > 1 else (),
+        notes=tuple(notes),
+    )
+
+
+def _column(about: About, lead: str | None) -> int:
+    labels = [channel.label for channel in about.channels]
+    meant = [canonical_lead(label) for label in labels]
+    if lead is not None:
+        wanted = canonical_lead(lead)
+        for i, label in enumerate(labels):
+            if (wanted is not None and meant[i] == wanted) or label.casefold() == lead.strip().casefold():
+                return i
+        raise InputError(
+            f"{about} has no channel {show(lead)}, only {listed(labels)}; choose with --lead NAME"
+        )
+    if "I" in meant:
+        return meant.index("I")
+    likely = [i for i, channel in enumerate(about.channels) if channel.looks_like_ecg]
+    if not likely and "ecg" in about.kind.casefold():
+        likely = [i for i, channel in enumerate(about.channels) if not channel.kind]
+    if len(likely) == 1 and meant[likely[0]] is None:
+        return likely[0]
+    if not likely:
+        raise InputError(f"{about} has no ECG channel, only {listed(labels)}; choose one with --lead NAME")
+    names = listed([labels[i] for i in likely])
+    if any(meant[i] is not None for i in likely):
+        raise InputError(f"{about} has no Lead I, only {names}; choose with --lead NAME")
+    raise InputError(f"{about} has several ECG channels, {names}, none labelled I; choose with --lead NAME")
+
+
+def refuse_rate(about: About, rate_hz: float) -> None:
+    """Raise InputError where the core does not take a rate."""
+    low, high = SOURCE_HZ
+    if not low <= rate_hz <= high:
+        raise InputError(
+            f"{about} runs at {rate_hz:g} Hz, out of the {low:g} to {high:g} Hz range; "
+            "set its sender to another"
+        )
+
+
+def _mv_per_step(about: About, channel: Channel) -> tuple[float, str]:
+    """Millivolts to a step, NaN where no unit is stated; and what was taken, in words."""
+    label, unit = show(channel.label), channel.unit.casefold()
+    stated = _number(channel.scaling) if channel.scaling else 1.0
+    if unit in _MV_PER_UNIT:
+        if stated is None:
+            raise InputError(
+                f"{label} of the {about} states the scaling factor {show(channel.scaling)}, which is no "
+                "number; correct its sender"
+            )
+        scaled = f", scaled by {stated:g}" if stated != 1 else ""
+        return stated * _MV_PER_UNIT[unit], f"in {channel.unit}{scaled}"
+    if unit in _COUNTS:
+        match = re.fullmatch(r"(\S+)\s*?([^\W\d]+)", channel.resolution)
+        step = _number(match[1]) if match else None
+        if match is None or step is None or match[2].casefold() not in _MV_PER_UNIT:
+            raise InputError(
+                f"{label} of the {about} is in {channel.unit} and states no resolution such as '0.38 uV'; "
+                "correct its sender"
+            )
+        return (
+            step * _MV_PER_UNIT[match[2].casefold()],
+            f"in {channel.unit} of {step:g} {match[2]}",
+        )
+    if unit:
+        raise InputError(
+            f"{label} of the {about} is in {show(channel.unit)}, no voltage; choose another with --lead NAME"
+        )
+    if about.format.startswith("int"):
+        raise InputError(
+            f"{label} of the {about} holds whole numbers and states no unit; have its sender state one "
+            "(microvolts, or counts with their resolution)"
+        )
+    return math.nan, "which states no unit"
+
+
+def _number(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) and value != 0 else None
+
+
+def listed(labels: list[str]) -> str:
+    """Labels from the network, for a message of one line."""
+    shown = ", ".join(show(label)[1:-1] for label in labels[:24])
+    return shown + (" ..." if len(labels) > 24 else "")
+
+
+def mv_by_size(values: NDArray[np.float64], what: str) -> tuple[float, str]:
+    """The unit that numbers must be in if they are an ECG, by how far they span.
+
+    Returns
+    -------
+    float, str
+        Millivolts to a step; a sentence that says what was decided and why.
+
+    Raises
+    ------
+    InputError
+        They span what an ECG does in none of microvolts, millivolts and volts.
+    """
+    finite = values[np.isfinite(values)]
+    span = float(np.ptp(finite)) if len(finite) else 0.0
+    for name in ("microvolts", "millivolts", "volts"):
+        if _PLAUSIBLE_MV[0] <= span * _MV_PER_UNIT[name] <= _PLAUSIBLE_MV[1]:
+            return _MV_PER_UNIT[name], (
+                f"No unit is stated: taken as {name}, since the numbers span {span:.3g}. "
+                "If amplitudes look wrong, have the sender state its unit."
+            )
+    raise InputError(
+        f"{what} states no unit, and its numbers span {span:.3g}, which is an ECG in no unit; attach the "
+        "electrodes, or have its sender state the unit"
+    )
+
+
+# ---- what its stamps mean
+
+
+def rate_of(stamps: NDArray[np.float64]) -> float | None:
+    """The rate that stamps fit, Hz; None where no rate fits within `RATE_TOLERANCE`.
+
+    Missing samples are steps of several periods, and spoil nothing; where stamps are too uneven to
+    see them, what counts is how many come in how long.
+    """
+    rate_hz = grid_rate_of(stamps)
+    if rate_hz is not None or len(stamps) < _LEAST or stamps[-1] <= stamps[0]:
+        return rate_hz
+    period_s = float(stamps[-1] - stamps[0]) / (len(stamps) - 1)
+    return _tidy(1 / period_s) if _even(stamps, period_s) else None
+
+
+def grid_rate_of(stamps: NDArray[np.float64]) -> float | None:
+    """The rate of the grid that stamps lie on, Hz; None where they lie on none."""
+    if len(stamps) < _LEAST:
+        return None
+    steps = np.diff(stamps)
+    period_s = float(np.median(steps))
+    if not 1e-6 < period_s < 1:
+        return None
+    for _ in range(3):  # each makes the next one's counting surer
+        whole = np.maximum(np.rint(steps / period_s), 0)
+        if whole.sum():
+            period_s = float(steps[whole > 0].sum() / whole.sum())
+    return _tidy(1 / period_s) if _fits(stamps, period_s) else None
+
+
+def _fits(stamps: NDArray[np.float64], period_s: float) -> bool:
+    """Nearly all steps are whole numbers of periods, and more is there than missing."""
+    steps = np.diff(stamps) / period_s
+    if steps.sum() > 2 * len(steps):
+        return False
+    off = np.abs(steps - np.rint(steps))
+    return bool(np.mean((off <= 10 * RATE_TOLERANCE) & (np.rint(steps) >= 1)) > 0.98)
+
+
+def _even(stamps: NDArray[np.float64], period_s: float) -> bool:
+    """Every third of the stamps has the same rate, within `RATE_TOLERANCE`."""
+    third = len(stamps) // 3
+    periods = [(stamps[(i + 1) * third - 1] - stamps[i * third]) / (third - 1) for i in range(3)]
+    return bool(max(abs(p / period_s - 1) for p in periods) <= RATE_TOLERANCE)
+
+
+def _tidy(rate_hz: float) -> float:
+    """A measured rate, to the 0.1 Hz that a look of seconds can tell."""
+    return round(rate_hz, 1)
+
+
+def stamps_are_exact(stamps: NDArray[np.float64], rate_hz: float) -> bool:
+    """Whether stamps lie on the grid of a sensor's clock, so that one missing sample shows."""
+    steps = np.diff(stamps) * rate_hz
+    if not len(steps) or stamps[-1] <= stamps[0]:
+        return False
+    steps *= max(np.rint(steps).sum(), 1) / steps.sum()  # the rate need not be the nominal one
+    off = np.abs(steps - np.rint(steps))[steps < 50]
+    return bool(np.median(off) / rate_hz < _EXACT_S and off.max() < 0.1 and steps.min() > 0.5)
+
+
+def no_later_than_the_next(stamps: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
+    """Stamps that a computer took on receipt, with what the later ones say of the earlier.
+
+    A sample can be stamped late, not early: it was taken a period and more before the next one was.  So
+    what a sender stamps all at once after a stall goes back to where it belongs.
+    """
+    on_grid = np.arange(len(stamps)) / rate_hz
+    return np.minimum.accumulate((stamps - on_grid)[::-1])[::-1] + on_grid

@@ -1,0 +1,653 @@
+# SPDX-License-Identifier: MIT
+"""``lsl:`` - one ECG channel of a Lab Streaming Layer stream, live.
+
+What LSL promises and what it does not, and what follows from it here (measured with liblsl 1.18):
+
+- Stamps are the sender's own, and are taken as they are: gaps are found on them.  Dejittering would
+  hide a gap (2.3 s of loss shown as 23 ms); ``proc_clocksync`` hides one of a single sample, since it
+  takes each new comparison of the clocks at once, between any two samples, and under load they differ
+  by a millisecond.  So the same comparison, ``time_correction()``, is followed slowly here, and only
+  maps the grid of samples to this machine's clock.
+- ``pull_chunk(timeout)`` waits its timeout out.  So one sample is waited for, and what else is
+  there is taken without waiting.
+- liblsl's own recovery compares neither rate nor labels with what was before, takes 3 s and more,
+  and knows source ids only.  So streams are opened without it, and found again here.
+- There is no authentication, and a sender listens on every interface.  Whoever is on the network
+  can send a stream of any name: text from it is shortened and made printable, numbers are checked.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.live.clock import ComparedClock
+from devices.live.feed import Feed, Timeouts
+from devices.live.timeline import RATE_TOLERANCE as STATED_TOLERANCE
+from devices.live.timeline import Timeline
+from devices.lsl.description import (
+    RATE_TOLERANCE,
+    About,
+    Choice,
+    choose,
+    grid_rate_of,
+    listed,
+    mv_by_size,
+    no_later_than_the_next,
+    rate_of,
+    refuse_rate,
+    show,
+    stamps_are_exact,
+)
+from devices.lsl.library import LslClock, load_pylsl
+from devices.replay.pacing import AS_RECORDED, Replay
+from streamer.core.errors import InputError
+from streamer.core.events import Dropped, Event, Notice, State, Topic
+from streamer.core.leads import LEADS
+from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
+from streamer.session.source import ScanResult
+
+RESOLVE_S = 5.0
+"""How long `LslStream.open` looks for a stream, ..."""
+
+SECOND_S = 1.0
+"""... and how much longer for a second one that could be meant: not all answer the first question."""
+
+_POLL_S = 0.05
+"""How often the answers are looked at."""
+
+_FORGET_S = 2.0
+"""Who has not answered for so long is gone; liblsl asks twice a second."""
+
+GONE_S = 5.0
+"""Silence that makes us look for the sender again: a cable pulled gives no other sign."""
+
+LOOK_S = 2.0
+"""How much of a stream is looked at before its first sample is handed on."""
+
+RATE_LOOK_S = 3.0
+"""The same where a rate must be found in the stamps."""
+
+LOOK_TIMEOUT_S = 10.0
+"""How long to wait for something to look at."""
+
+_JITTER_S = 0.1
+"""At least so much unevenness is allowed for where stamps are uneven at all: a busy sender stalls."""
+
+_BUNCHED_TOLERANCE = 0.2
+"""How far off a rate may seem where samples come in bunches, stamped as they come."""
+
+_BACK_S = 0.5
+"""A step back by less is unevenness too; by more, the sender's clock was set."""
+
+_MOST_MV = 1e4
+"""No electrode gives 10 V."""
+
+_MOST_S = 1e11
+"""Three thousand years: no clock says so, and microseconds no longer fit into a float."""
+
+_COMPARE_S = 0.5
+"""How often a new comparison of the clocks is asked for; liblsl makes one every 2 s."""
+
+_SAME_CLOCK_S = 0.02
+"""A sender that came back, and whose clock is off by no more from what it was, still has that clock:
+its stamps go on, to the sample."""
+
+_CATCH_UP_S = 0.5
+"""A sender that stalled is given so long to send what has heaped up, before the rest counts as lost."""
+
+_SLICE_S = 0.2
+"""No call waits longer than this for a sample, so that `LslStream.stop` is heard."""
+
+_BUFFER_S = 60
+"""What liblsl keeps for us, should this program stall."""
+
+
+# ---- finding streams
+
+
+def predicate_of(query: str) -> str:
+    """The XPath predicate that a query means; empty for an empty one.
+
+    ``NAME``, ``name=NAME``, ``type=TYPE``, ``source_id=ID``, or a predicate such as
+    ``name='NAME' and starts-with(hostname,'lab')``.
+    """
+    query = query.strip()
+    match = re.fullmatch(r"(name|type|source_id)\s*=\s*(?!concat\()([^'\"\s].*)", query)
+    if match:
+        return f"{match[1]}={_literal(match[2])}"
+    if re.search(r"[='\"<>]", query):
+        return query
+    return f"name={_literal(query)}" if query else ""
+
+
+def _literal(text: str) -> str:
+    """A string in XPath 1.0, which knows no escapes."""
+    if "'" not in text:
+        return f"'{text}'"
+    if '"' not in text:
+        return f'"{text}"'
+    parts = ', "\'", '.join(f"'{part}'" for part in text.split("'"))
+    return f"concat({parts})"
+
+
+def _source_of(about: About, others: list[About]) -> str:
+    """The SOURCE that opens this stream and none of the others, and still does after a restart."""
+
+    def alone(key: Callable[[About], str]) -> bool:
+        return bool(key(about)) and sum(key(other) == key(about) for other in others) == 1
+
+    if alone(lambda a: a.name):
+        bare = about.name == about.name.strip() and not re.search(r"[='\"<>]", about.name)
+        return f"lsl:{about.name if bare else f'name={_literal(about.name)}'}"
+    if alone(lambda a: a.source_id):
+        return f"lsl:source_id={_literal(about.source_id)}"
+    return f"lsl:uid={_literal(about.uid)}"
+
+
+def _search(lsl: Any, predicate: str) -> Any:
+    """Asks on and on, beside us; ``results()`` are the streams that answer.
+
+    Raises
+    ------
+    InputError
+        It is no predicate.
+    """
+    try:
+        return lsl.ContinuousResolver(pred=predicate or None, forget_after=_FORGET_S)
+    except RuntimeError:
+        raise InputError(
+            f"{show(predicate)} is no XPath predicate; write lsl:name=NAME, or a predicate such as "
+            "lsl:name='NAME' and type='ECG'"
+        ) from None
+
+
+def _described(lsl: Any, found: Any, wait_s: float) -> About | None:
+    """The full description; None where the sender does not answer (any more)."""
+    try:
+        inlet = lsl.StreamInlet(found, recover=False)
+        return About.of(inlet.info(wait_s).as_xml())
+    except RuntimeError:  # TimeoutError and LostError of pylsl, and what its constructor raises
+        return None
+
+
+def scan_lsl(seconds: float) -> list[ScanResult]:
+    """All streams that answer within some seconds.
+
+    Raises
+    ------
+    InputError
+        There is no liblsl on this platform.
+    """
+    lsl = load_pylsl()
+    found = lsl.resolve_streams(seconds)
+    abouts = [about for about in (_described(lsl, one, 1.0) for one in found) if about is not None]
+    return [
+        ScanResult(
+            source="" if about.format == "string" else _source_of(about, abouts),
+            kind="lsl",
+            name=about.name,
+            address=about.source_id,
+            rate_hz=about.rate_hz or None,
+            ecg=about.has_ecg,
+        )
+        for about in abouts
+    ]
+
+
+# ---- receiving
+
+
+Pulled = tuple[NDArray[np.float64], NDArray[np.float64]]
+"""Samples ``(n, channels)`` and their stamps ``(n,)``, s."""
+
+
+class _Link:
+    """An open inlet; its stamps are the sender's own.
+
+    Raises
+    ------
+    RuntimeError
+        pylsl's TimeoutError or LostError, from all that is done with it.
+    """
+
+    def __init__(self, lsl: Any, found: Any) -> None:
+        self._inlet = lsl.StreamInlet(found, max_buflen=_BUFFER_S, recover=False, as_numpy=True)
+        self.lost = False
+        self.about = About.of(self._inlet.info(2.0).as_xml())
+        self._inlet.open_stream(2.0)
+        self.correction_s: float = self._inlet.time_correction(2.0)  # takes 0.6 s the first time
+        """LSL's time here less the sender's, by the newest comparison."""
+        self._compared_s = time.monotonic()
+        self._kept: Pulled | None = None
+
+    def compare(self) -> bool:
+        """See whether the clocks were compared anew, now and then; returns at once."""
+        if time.monotonic() < self._compared_s + _COMPARE_S:
+            return False
+        self._compared_s = time.monotonic()
+        before, self.correction_s = self.correction_s, self._inlet.time_correction(0.0)
+        return bool(self.correction_s != before)
+
+    def comes_back(self, wait_s: float) -> bool:
+        """Wait for anything to come; it is kept for `pull`."""
+        self._kept = self.pull(wait_s)
+        return self._kept is not None
+
+    def flush(self) -> None:
+        """Throw away what waits to be pulled."""
+        self._inlet.flush()
+
+    def pull(self, wait_s: float) -> Pulled | None:
+        """What has come: samples ``(n, channels)`` and stamps ``(n,)``; None where nothing did."""
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            return kept
+        sample, stamp = self._inlet.pull_sample(wait_s)
+        if sample is None:
+            return None
+        more, stamps = self._inlet.pull_chunk(0.0)
+        if not len(stamps):
+            return sample[None].astype(np.float64), np.array([stamp])
+        return np.concatenate((sample[None], more)).astype(np.float64), np.concatenate(([stamp], stamps))
+
+
+class LslStream:
+    """One ECG channel of an LSL stream; follows `streamer.session.source.Source`.
+
+    Parameters
+    ----------
+    query : str
+        What follows ``lsl:``, as `predicate_of` takes it; empty is the only ECG stream there is.
+    lead : str, optional
+        Another channel than Lead I, by its label.
+    invert : bool
+        Turn its polarity.
+    placement : Placement
+        Where the electrodes sit.
+    replay : Replay
+        A live stream is not replayed: anything but `AS_RECORDED` is refused.
+    patience : Timeouts, optional
+        How long to wait for what.
+    clock : callable
+        Monotonic seconds.  Both are for tests.
+
+    Raises
+    ------
+    InputError
+        Another `replay`.
+    """
+
+    def __init__(
+        self,
+        query: str = "",
+        *,
+        lead: str | None = None,
+        invert: bool = False,
+        placement: Placement = Placement.UNSTATED,
+        replay: Replay = AS_RECORDED,
+        patience: Timeouts | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        replay.refuse("lsl:")
+        self._query = query
+        self._predicate = predicate_of(query)
+        self._lead = lead
+        self._sign = -1.0 if invert else 1.0
+        self._placement = placement
+        self._clock = clock
+        self._feed = Feed(patience or Timeouts(silent_s=GONE_S), clock)
+        self._lsl: Any = None
+        self._link: _Link | None = None
+        self._choice: Choice | None = None
+        self._timeline: Timeline | None = None
+        self._lsl_less_host_s = 0.0
+        self._zero_s = 0.0  # added to a sender's stamps: they go on where another clock took over
+        self._sender = ComparedClock(0.0)
+        self._rate_hz = 0.0
+        self._mv = math.nan
+        self._last_s = math.nan
+
+    def open(self) -> StreamInfo:
+        """Find the stream, choose its channel, and see what its numbers and stamps mean.
+
+        Takes a second; three more where the rate or the unit is not stated, for a look at samples.
+
+        Raises
+        ------
+        InputError
+            No such stream or several, no such channel, a rate or a unit that cannot be used or
+            found out, or no liblsl on this platform.
+        """
+        self._lsl = load_pylsl()
+        found, about = self._find()
+        choice = choose(about, self._lead, self._placement)
+        try:
+            link = _Link(self._lsl, found)
+        except RuntimeError as error:
+            raise InputError(
+                f"{about} was found but cannot be read ({str(error).rstrip('.')}); are ports 16572 and "
+                "up, TCP and UDP, open in its sender's firewall?"
+            ) from None
+        notes = list(choice.notes)
+        rate_hz, mv = about.rate_hz, choice.mv
+        if not rate_hz or math.isnan(mv):
+            rows, stamps = self._look(link, RATE_LOOK_S)
+            if not rate_hz:
+                rate_hz = self._rate_from(about, stamps)
+                notes.append(f"The stream states no rate; its stamps fit {rate_hz:g} Hz.")
+            if math.isnan(mv):
+                mv, note = mv_by_size(rows[:, choice.column], str(about))
+                notes.append(note)
+        if self._sign < 0:
+            notes.append(f"The polarity of {show(choice.label)[1:-1]} is turned, as asked.")
+        self._link, self._choice, self._rate_hz, self._mv = link, choice, rate_hz, mv
+        self._lsl_less_host_s = LslClock(self._lsl.local_clock).offset_s
+        self._zero_s = link.correction_s
+        self._sender = ComparedClock(self._offset_of(link))
+        return StreamInfo(
+            source=f"lsl:{self._query}",
+            rate_hz=rate_hz,
+            lead=choice.label,
+            is_lead_i=choice.is_lead_i,
+            inverted=self._sign < 0,
+            placement=self._placement,
+            device=about.device or about.name,
+            live=True,
+            notes=tuple(notes),
+        )
+
+    def items(self) -> Iterator[Chunk | Event]:
+        """The chunks, and what happens to the stream; call `open` first."""
+        if self._link is None:
+            raise RuntimeError("open() comes before items()")
+        threading.Thread(target=self._run, name="LSL receiver", daemon=True).start()
+        return self._feed.items()
+
+    def stop(self) -> None:
+        """Ask `items` to end; returns at once."""
+        self._feed.stop()
+
+    # ---- before the first sample
+
+    def _find(self) -> tuple[Any, About]:
+        search = _search(self._lsl, self._predicate)
+        until_s = time.monotonic() + RESOLVE_S
+        while not search.results() and time.monotonic() < until_s:
+            time.sleep(_POLL_S)
+        if search.results():
+            time.sleep(SECOND_S)
+        described = ((one, _described(self._lsl, one, 2.0)) for one in search.results())
+        known = [(one, about) for one, about in described if about is not None]
+        if not self._predicate:
+            known = [(one, about) for one, about in known if about.has_ecg]
+        if not known:
+            what = "LSL stream with an ECG" if not self._query else f"LSL stream {show(self._query)}"
+            raise InputError(f"there is no {what}; start its sender, or see what there is with: mecg devices")
+        if len(known) > 1:
+            abouts = [about for _, about in known]
+            ways = " or ".join(show(_source_of(about, abouts))[1:-1] for about in abouts[:8])
+            raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
+        return known[0]
+
+    def _look(self, link: _Link, seconds: float) -> Pulled:
+        """Take some seconds of a stream, by its stamps; they are not handed on."""
+        batches: list[Pulled] = []
+        until_s = time.monotonic() + LOOK_TIMEOUT_S
+        try:
+            while time.monotonic() < until_s:
+                batch = link.pull(_SLICE_S)
+                if batch is not None:
+                    batches.append(batch)
+                    if batch[1][-1] - batches[0][1][0] >= seconds:
+                        return np.concatenate([b[0] for b in batches]), np.concatenate(
+                            [b[1] for b in batches]
+                        )
+        except RuntimeError as error:
+            raise InputError(f"{link.about} was lost while it was looked at ({error}); try again") from None
+        raise InputError(
+            f"{link.about} states no rate or no unit, and {LOOK_TIMEOUT_S:g} s brought too few samples to "
+            "find it; start its measurement, or have it state both"
+        )
+
+    def _rate_from(self, about: About, stamps: NDArray[np.float64]) -> float:
+        rate_hz = rate_of(stamps)
+        if rate_hz is None:
+            raise InputError(
+                f"{about} states no rate, and its stamps fit none within {RATE_TOLERANCE:.0%}; "
+                "have its sender state one"
+            )
+        refuse_rate(about, rate_hz)
+        return rate_hz
+
+    # ---- the receiving thread
+
+    def _run(self) -> None:
+        link, self._link = self._link, None
+        feed = self._feed
+        try:
+            assert link is not None
+            feed.enter(State.WAITING, f"connected to {link.about}")
+            while link is not None and not feed.stopping.is_set():
+                why = self._receive(link)
+                if why is not None:
+                    link = self._again(link, why)
+            feed.end("stopped")
+        except Exception as error:  # noqa: BLE001 - handed to whoever iterates
+            feed.end(f"failed: {error}", error)
+
+    def _receive(self, link: _Link) -> str | None:
+        """Hand on what comes; returns why nothing more will, or None after a stop."""
+        feed = self._feed
+        looked: list[NDArray[np.float64]] = []
+        while not feed.stopping.is_set():
+            try:
+                if link.compare():
+                    self._sender.compare(self._offset_of(link))
+                batch = link.pull(_SLICE_S)
+            except RuntimeError:  # pylsl's LostError
+                link.lost = True
+                return "the sender is gone"
+            if batch is not None:
+                if self._timeline is None:
+                    looked.append(batch[1])
+                    self._timeline = self._timeline_for(np.concatenate(looked))
+                    if self._timeline is not None:
+                        link.flush()  # what has waited meanwhile would only be late
+                else:
+                    batch = self._with_what_follows(link, batch, self._timeline)
+                    feed.put(self._placed(self._timeline, *batch))
+            why = feed.watch()
+            if why is not None:
+                return why
+        return None
+
+    def _with_what_follows(self, link: _Link, batch: Pulled, timeline: Timeline) -> Pulled:
+        """After a break, is it a gap, or did the sender stall?  Then the rest comes at once."""
+        batches, last_s, broke = [batch], self._last_s - self._zero_s, False
+        until_s = time.monotonic() + _CATCH_UP_S
+        while time.monotonic() < until_s:
+            stamps = batches[-1][1]
+            if not np.all(np.abs(stamps) <= _MOST_S):
+                break
+            steps = np.diff(stamps, prepend=last_s)
+            breaks = steps > 1.5 / timeline.rate_hz + timeline.jitter_s
+            broke = broke or bool(breaks.any())
+            if not broke or not (breaks[-1] or 0 <= steps[-1] < 0.5 / timeline.rate_hz):
+                break
+            last_s = float(stamps[-1])
+            try:
+                more = link.pull(_JITTER_S)
+            except RuntimeError:  # told by the next pull
+                break
+            if more is None:
+                break
+            batches.append(more)
+        return np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
+
+    def _timeline_for(self, stamps: NDArray[np.float64]) -> Timeline | None:
+        """Once there are enough of them, see what kind of stamps these are."""
+        if stamps[-1] - stamps[0] < LOOK_S:
+            return None
+        on_grid_hz, on_average_hz = grid_rate_of(stamps), rate_of(stamps)
+        for rate_hz, tolerance in ((on_grid_hz, STATED_TOLERANCE), (on_average_hz, _BUNCHED_TOLERANCE)):
+            if rate_hz is not None and abs(rate_hz / self._rate_hz - 1) > tolerance:
+                raise self._other_rate(rate_hz)
+        if stamps_are_exact(stamps, self._rate_hz):
+            return Timeline(self._rate_hz, clock=self._sender)
+        self._say_uneven()
+        return Timeline(self._rate_hz, _JITTER_S, self._sender)
+
+    def _offset_of(self, link: _Link) -> float:
+        """The host's time less the sender's, its zero as we have it."""
+        return link.correction_s - self._zero_s - self._lsl_less_host_s
+
+    def _other_rate(self, rate_hz: float) -> InputError:
+        return InputError(
+            f"the stream is one of {self._rate_hz:g} Hz, but its stamps run at {rate_hz:.4g} Hz; "
+            "correct its sender, or open the stream anew where it was changed"
+        )
+
+    def _say_uneven(self) -> None:
+        text = f"the stamps are uneven: losses shorter than {_JITTER_S:g} s cannot be told from jitter"
+        self._feed.say(Notice(Topic.CLOCK, text))
+
+    def _placed(
+        self, timeline: Timeline, rows: NDArray[np.float64], stamps: NDArray[np.float64]
+    ) -> list[Chunk | Event]:
+        """What one pull becomes: chunks, and events where something is amiss."""
+        assert self._choice is not None
+        arrival_s = self._clock()
+        stamps = stamps + self._zero_s
+        stated = np.abs(stamps) <= _MOST_S  # NaN is not
+        placed: list[Chunk | Event] = []
+        if not stated.all():
+            count = int((~stated).sum())
+            placed.append(
+                Dropped(count, f"{count} samples had an impossible stamp and were dropped", host_s=arrival_s)
+            )
+            rows, stamps = rows[stated], stamps[stated]
+            if not len(stamps):
+                return placed
+        steps = np.diff(stamps, prepend=self._last_s) * timeline.rate_hz
+        self._last_s = float(stamps[-1])
+        if not timeline.jitter_s and np.any((steps < 0.5) & (steps > -_BACK_S * timeline.rate_hz)):
+            # Nothing overtakes in LSL: stamps that step back were taken by a clock that others disturb.
+            timeline.jitter_s = _JITTER_S
+            self._say_uneven()
+        if timeline.jitter_s and np.all(steps > -_BACK_S * timeline.rate_hz):
+            before_s = stamps[0] - steps[0] / timeline.rate_hz
+            stamps = no_later_than_the_next(stamps, timeline.rate_hz)
+            steps = np.diff(stamps, prepend=before_s) * timeline.rate_hz
+        lead_mv = self._in_mv(rows[:, self._choice.column], self._mv * self._sign)
+        reference_mv = self._reference(rows, lead_mv)
+        slack = 0.5 + timeline.jitter_s * timeline.rate_hz
+        # After a break one sample is placed alone: in its place among packets lies the gap's size.
+        breaks = np.flatnonzero(np.abs(steps - 1) > slack)
+        cuts = sorted(
+            {0, *breaks.tolist(), *(breaks + 1).tolist(), len(stamps)} & set(range(len(stamps) + 1))
+        )
+        for start, stop in pairwise(cuts):
+            # By the last sample's stamp, so that only the step over a gap says how much is missing: over
+            # what a stall of reading has heaped up, the rate is not known to the sample.
+            piece, last = lead_mv[start:stop], stop - start - 1
+            for item in timeline.place(piece, float(stamps[stop - 1]), arrival_s, last):
+                if isinstance(item, Chunk) and reference_mv is not None:
+                    item = dataclasses.replace(item, reference_mv=reference_mv[:, start:stop])
+                placed.append(item)
+        other_hz = timeline.other_rate_hz
+        if other_hz is not None:
+            raise self._other_rate(other_hz)
+        return placed
+
+    @staticmethod
+    def _in_mv(values: NDArray[np.float64], mv: float) -> Samples:
+        """float32 mV; NaN for what no amplifier puts out."""
+        scaled = values * mv
+        return np.where(np.abs(scaled) <= _MOST_MV, scaled, np.nan).astype(np.float32)
+
+    def _reference(self, rows: NDArray[np.float64], lead_mv: Samples) -> Samples | None:
+        assert self._choice is not None
+        if not self._choice.reference:
+            return None
+        reference_mv = np.full((len(LEADS), len(rows)), np.nan, np.float32)
+        for row, column, mv in self._choice.reference:
+            known = self._mv if math.isnan(mv) else mv
+            same = column == self._choice.column
+            reference_mv[row] = lead_mv if same else self._in_mv(rows[:, column], known)
+        return reference_mv
+
+    @staticmethod
+    def _spoke(link: _Link) -> bool:
+        """Whether a silent link brought something after all."""
+        try:
+            return link.comes_back(_POLL_S)
+        except RuntimeError:  # now it is lost, and said so
+            link.lost = True
+            return False
+
+    def _again(self, old: _Link, why: str) -> _Link | None:
+        """Find the sender again; None after a stop, or where what came back is another stream."""
+        feed, was = self._feed, old.about
+        feed.enter(State.RECONNECTING, f"{why}; looking for it again")
+        if self._timeline is not None:
+            self._timeline.reconnected()
+        search = _search(self._lsl, self._predicate)
+        attempt, alone_since_s = 0, math.inf
+        while not feed.stopping.is_set():
+            if old.lost:
+                feed.stopping.wait(_POLL_S)
+            elif self._spoke(old):
+                return old
+            found = [one for one in search.results() if one.name() == was.name]
+            same = [one for one in found if was.source_id and one.source_id() == was.source_id]
+            found = same or found
+            if len(found) > 1:
+                feed.enter(State.RECONNECTING, f"{len(found)} senders answer; stop all but one")
+            if len(found) != 1:
+                alone_since_s = math.inf
+                continue
+            # The same source_id is enough; the name alone may be another's, who is first to answer.
+            alone_since_s = min(alone_since_s, time.monotonic())
+            if not same and time.monotonic() < alone_since_s + SECOND_S:
+                continue
+            feed.stopping.wait(feed.patience.before_attempt(attempt) if attempt else 0.0)
+            attempt += 1
+            try:
+                link = _Link(self._lsl, found[0])
+            except RuntimeError as error:
+                why = str(error).rstrip(".")
+                feed.enter(State.RECONNECTING, f"the sender answers but cannot be read ({why})")
+                continue
+            if link.about.shape != was.shape:
+                feed.end(_difference(was, link.about))
+                return None
+            again = f"connected again to {link.about}"
+            if link.about.source_id != was.source_id:
+                again += ", another source_id than before: see that it is the same person"
+            change_s = self._offset_of(link) - self._sender.offset_s
+            if abs(change_s) > _SAME_CLOCK_S:
+                self._zero_s += change_s
+            self._sender.compare(self._offset_of(link))
+            feed.enter(State.WAITING, again)
+            return link
+        return None
+
+
+def _difference(was: About, now: About) -> str:
+    """Why a sender that came back is another stream."""
+    if was.rate_hz != now.rate_hz:
+        what = f"at {now.rate_hz:g} Hz instead of {was.rate_hz:g} Hz"
+    else:
+        before, after = (listed([c.label for c in about.channels]) for about in (was, now))
+        what = f"with the channels {after} instead of {before}" if before != after else "with other units"
+    return f"the sender came back {what}: this is a new stream; open it anew"

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Recorded and synthetic signals, played as streams."""

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Opens sources beside the window's thread, one at a time, and brings a live one back that ended."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from PyQt6.QtCore import QObject, QTimer, pyqtSignal
+
+from gui.controller import RunningSession, SessionController, SourceRequest
+from streamer.core.errors import InputError
+
+AGAIN_S = (1.0, 2.0, 5.0, 10.0)
+"""Before each attempt to open a live source again that ended by itself; the last before all further ones."""
+
+
+class SourceSwitch(QObject):
+    """What is asked for while something is being opened replaces what was asked for before."""
+
+    opened = pyqtSignal(object)
+    """A `RunningSession` runs."""
+    failed = pyqtSignal(object, str)
+    """A `SourceRequest` could not be opened, and why, in one line."""
+    busy = pyqtSignal(str)
+    """The SOURCE that is being opened; empty when done."""
+
+    _done = pyqtSignal(object, object, str)
+
+    def __init__(
+        self,
+        bench: SessionController,
+        parent: QObject | None = None,
+        again_s: tuple[float, ...] = AGAIN_S,
+        in_thread: Callable[[Callable[[], None]], None] | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._again_s = again_s
+        self._in_thread = in_thread or _in_thread
+        self._next: SourceRequest | None = None
+        self._running = False
+        self._attempts = 0
+        self._done.connect(self._end)
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._open_again)
+
+    def open(self, wanted: SourceRequest) -> None:
+        """Open a source as soon as nothing else is being opened."""
+        self._attempts = 0
+        self._timer.stop()
+        self._begin(wanted)
+
+    def ended(self) -> None:
+        """The session that is shown has ended by itself: a live source is opened again, after a while."""
+        showing = self._bench.showing
+        if showing.player is None and not self._running and not self._timer.isActive():
+            wait_s = self._again_s[min(self._attempts, len(self._again_s) - 1)]
+            self._attempts += 1
+            self._timer.start(round(1e3 * wait_s))
+
+    def lives(self) -> None:
+        """Samples come: the next end is a new one."""
+        self._attempts = 0
+
+    def _open_again(self) -> None:
+        self._begin(self._bench.showing.wanted)
+
+    def _begin(self, wanted: SourceRequest) -> None:
+        if self._running:
+            self._next = wanted
+            return
+        self._running = True
+        self.busy.emit(wanted.source)
+        self._in_thread(lambda: self._work(wanted))
+
+    def _work(self, wanted: SourceRequest) -> None:
+        """In a thread of its own."""
+        try:
+            self._done.emit(wanted, self._bench.open(wanted), "")
+        except (InputError, OSError) as error:
+            self._done.emit(wanted, None, " ".join(str(error).split()))
+
+    def _end(self, wanted: SourceRequest, showing: RunningSession | None, why: str) -> None:
+        self._running = False
+        following, self._next = self._next, None
+        if showing is not None:
+            self.opened.emit(showing)
+        elif following is None:
+            self.failed.emit(wanted, why)
+        self.busy.emit("")
+        if following is not None:
+            self._begin(following)
+
+
+def _in_thread(work: Callable[[], None]) -> None:
+    threading.Thread(target=work, name="opening a source", daemon=True).start()

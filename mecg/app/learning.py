@@ -1,0 +1,229 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One person's calibration from recorded leads."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from math import inf
+from pathlib import Path
+
+import numpy as np
+
+from devices.registry import parse_source
+from devices.replay.pacing import AS_RECORDED, Replay
+from mecg.app.first_seconds import FirstSeconds
+from mecg.app.interrupt import deferred
+from mecg.app.session_builder import source_of
+from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
+from streamer.core.calibration.fit import LEAST_S, fit, prior_of, reference_of
+from streamer.core.errors import InputError
+from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
+from streamer.core.network.network import Network
+from streamer.core.stream import Chunk, Samples, StreamInfo
+from streamer.formats.wfdb_reader import Record, show
+from streamer.reconstruction import whole_lead
+from streamer.session.numba_setup import without_linear_algebra
+from streamer.session.source import Source
+
+LIVE_S, FILE_S = 12.0, 60.0
+
+
+LAW_MV = 0.05
+"""Limb leads that break Einthoven's law by more, in the middle, are mislabelled or not simultaneous."""
+
+
+SCORED_FROM_S = 3.0
+
+
+WARM_UP_S, WARM_UP_HZ = 2.0, 500.0
+
+
+NOTHING_LEARNED = "nothing of the reference could be used: the result is the generic model"
+
+
+def recorded(text: str, invert: bool, placement: str | None) -> tuple[StreamInfo, Samples]:
+    """A source's first seconds: what it is, and twelve leads ``(12, n)`` with NaN where unknown.
+
+    Raises
+    ------
+    InputError
+        Where it cannot be read, or holds no Lead I.
+    """
+    source = _source(text, invert=invert, placement=placement)
+    live = parse_source(text)[0] != "wfdb"
+    part = FirstSeconds(source, LIVE_S if live else FILE_S)
+    info = part.open()
+    if not info.is_lead_i:
+        part.stop()
+        raise InputError(f"{text} holds no Lead I but {info.lead}: name a record with it")
+    chunks = [item for item in part.items() if isinstance(item, Chunk)]
+    if not chunks:
+        raise InputError(f"{text} delivered no signal")
+    return info, leads_of(chunks)
+
+
+def leads_of(chunks: Sequence[Chunk]) -> Samples:
+    """Twelve leads ``(12, n)`` from consecutive chunks, one at least; NaN where a lead is not known."""
+    first, last = chunks[0].start, max(chunk.stop for chunk in chunks)
+    leads_mv = np.full((len(LEADS), last - first), np.nan, np.float32)
+    for chunk in chunks:
+        at = slice(chunk.start - first, chunk.stop - first)
+        if chunk.reference_mv is not None:
+            leads_mv[:, at] = chunk.reference_mv
+        leads_mv[0, at] = chunk.lead_mv
+    return leads_mv
+
+
+def origin_of(network: Network, info: StreamInfo, text: str) -> Origin:
+    """Where a calibration of this model comes from: the stream, and the SOURCE that opened it."""
+    return Origin(
+        model=network.spec.name,
+        version=network.spec.version,
+        source=name_of(text),
+        date=_date(text),
+        placement=info.placement.value,
+        lead=info.lead[:20],
+        inverted=info.inverted,
+    )
+
+
+def learn(network: Network, leads_mv: Samples, rate_hz: float, origin: Origin) -> Calibration:
+    """One person, from leads ``(12, n)`` that were measured at the same time.
+
+    Raises
+    ------
+    InputError
+        Where nothing can be learned from them, or the model knows nothing of persons.
+    """
+    prior = prior_of(network)
+    _refuse_wrong(leads_mv, rate_hz)
+    return fit(network, prior, reference_of(network, _eight(leads_mv), rate_hz), origin)
+
+
+def warm_up(network: Network) -> None:
+    """Have all that `learn` needs compiled and loaded: seconds, the first time ever."""
+    still = np.zeros((len(PREDICTED), round(WARM_UP_S * WARM_UP_HZ)), np.float32)
+    with deferred(), without_linear_algebra():
+        reference_of(network, still, WARM_UP_HZ)
+
+
+def reconstructed(info: StreamInfo, network: Network | PersonalNetwork, lead_mv: Samples) -> Samples:
+    """The leads ``(12, n)`` of a whole Lead I, at the model's rate; NaN where it is missing."""
+    return whole_lead(info, network, lead_mv).leads_mv
+
+
+def _source(
+    text: str, *, lead: str | None = None, invert: bool = False, placement: str | None = None
+) -> Source:
+    """A source, a file's as fast as it can be read."""
+    replay = Replay(speed=inf) if parse_source(text)[0] == "wfdb" else AS_RECORDED
+    return source_of(text, lead=lead, invert=invert, placement=placement, replay=replay)
+
+
+def _eight(leads_mv: Samples) -> Samples:
+    eight = leads_mv[[LEADS.index(lead) for lead in PREDICTED]]
+    if not np.isfinite(eight[1:]).any():
+        raise InputError(
+            "the reference delivers Lead I alone: name a 12-lead record, or give other places with --sequence"
+        )
+    return np.asarray(eight)
+
+
+def _refuse_wrong(leads_mv: Samples, rate_hz: float) -> None:
+    """Raise an `InputError` where the limb leads cannot be what their labels say."""
+    one, two, three = leads_mv[:3]
+    aside = three - (two - one)
+    aside = aside[np.isfinite(aside)]
+    if len(aside) > LEAST_S * rate_hz and np.median(np.abs(aside - np.median(aside))) > LAW_MV:
+        raise InputError(
+            "I, II and III of the reference do not add up (Einthoven's law): they are mislabelled or not "
+            "simultaneous, so record it anew"
+        )
+
+
+def _places(texts: Sequence[str]) -> list[tuple[str, str]]:
+    """``II=RECORD`` and so on."""
+    places = []
+    for text in texts:
+        name, equals, source = text.partition("=")
+        lead = canonical_lead(name)
+        if not equals or not source or lead not in SEVEN:
+            raise InputError(
+                f"--sequence takes LEAD=SOURCE with a lead out of {', '.join(SEVEN)}, not {text}"
+            )
+        places.append((lead, source))
+    return places
+
+
+def strips_of(texts: Sequence[str]) -> tuple[dict[str, tuple[Samples, float]], list[str]]:
+    """Leads measured one after another, and what is to be said of them."""
+    strips, said = {}, []
+    for lead, source in _places(texts):
+        strip_mv, rate_hz, note = _strip(lead, source)
+        strips[lead] = strip_mv, rate_hz
+        said += [note] if note else []
+    return strips, said
+
+
+def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
+    """One lead of its own recording ``(n,)``, NaN where lost; its rate; what is to be said of its label.
+
+    A sensor that has but one lead calls it the same wherever it is held, so that one is taken.
+    """
+    scheme, rest = parse_source(text)
+    label = lead
+    if scheme == "wfdb" and (record := Record(rest)).row(lead) is None:
+        if len(record.signals) > 1:
+            raise _no_such(lead, text, f"only {', '.join(show(name)[1:-1] for name in record.names[:24])}")
+        label = record.names[0]
+    elsewhere = label != lead
+    try:
+        part = FirstSeconds(_source(text, lead=label), LIVE_S)
+        info = part.open()
+    except InputError:
+        if scheme == "wfdb":
+            raise
+        part = FirstSeconds(_source(text), LIVE_S)
+        info, elsewhere = part.open(), True
+    chunks = [item for item in part.items() if isinstance(item, Chunk)]
+    if not chunks:
+        raise InputError(f"{text} delivered no signal")
+    if elsewhere and any(chunk.reference_mv is not None for chunk in chunks):
+        raise _no_such(lead, text, "but several others")
+    called = show(info.lead)[1:-1]
+    note = f"{lead}: {name_of(text)} holds a single lead, {called}: taken as held at {lead}"
+    return leads_of(chunks)[0], info.rate_hz, note if elsewhere else ""
+
+
+def _no_such(lead: str, text: str, has: str) -> InputError:
+    return InputError(
+        f"{name_of(text)} has no lead {lead}, {has}: give --sequence {lead}= a record with {lead}, or one of "
+        "a single lead, its sensor held there"
+    )
+
+
+def name_of(text: str) -> str:
+    """A source's name without the folders that it lies in."""
+    scheme, rest = parse_source(text)
+    name = Path(rest).name if scheme == "wfdb" else f"{scheme}:{rest.partition('?')[0]}"
+    return "".join(c for c in name if c.isprintable())[:100]
+
+
+def _date(text: str) -> str:
+    """Of the record, as its header states it; else today's."""
+    scheme, rest = parse_source(text)
+    if scheme == "wfdb":
+        header = (
+            Path(rest).with_suffix(".hea") if Path(rest).suffix in (".dat", ".hea") else Path(f"{rest}.hea")
+        )
+        try:
+            stated = re.search(
+                r"\b(\d{2})/(\d{2})/(\d{4})\b", header.read_text("utf-8", "replace").split("\n")[0]
+            )
+        except OSError:
+            stated = None
+        if stated:
+            return f"{stated[3]}-{stated[2]}-{stated[1]}"
+    return f"calibrated {time.strftime('%Y-%m-%d')}"

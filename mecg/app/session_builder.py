@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Puts the parts together: a source, a model, the path between them."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import sys
+import time
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+
+from devices.lsl.outlet import LslOutlet
+from devices.registry import open_source
+from devices.replay.pacing import AS_RECORDED, Drop, Replay
+from devices.replay.session import SessionReplay
+from mecg import __version__
+from mecg.app.drift_events import VitalsAndDrift, drifts, drifts_as_recorded
+from mecg.app.interrupt import deferred
+from mecg.app.models import fingerprint, model_bytes, model_name, network_of
+from streamer.core.calibration.correction import Calibration, PersonalNetwork
+from streamer.core.errors import InputError
+from streamer.core.network.network import Network
+from streamer.core.pipeline import Pipeline
+from streamer.core.stream import Chunk, Placement, StreamInfo
+from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.vitals import Vitals
+from streamer.formats import calibration_file
+from streamer.recording.encoding import platform_facts
+from streamer.recording.folder import default_folder
+from streamer.recording.recorder import Recorder
+from streamer.recording.replay_core import ReplayCore
+from streamer.session.description import SessionDescription
+from streamer.session.numba_setup import without_linear_algebra
+from streamer.session.session import Session, SessionReport
+from streamer.session.source import Source
+
+_IN_CHECKOUT = Path(__file__).parents[2] / "recordings" / "ptb" / "s0010_re"
+_INSTALLED = Path(__file__).parents[1] / "recordings" / "00010_hr"
+BUNDLED_RECORDING = _IN_CHECKOUT if _IN_CHECKOUT.with_suffix(".hea").exists() else _INSTALLED
+"""What is played if nobody names a SOURCE: 38 s in a checkout, else the 10 s that are installed."""
+
+
+def source_of(
+    text: str | None,
+    *,
+    lead: str | None = None,
+    invert: bool = False,
+    placement: str | None = None,
+    replay: Replay = AS_RECORDED,
+) -> Source:
+    """The source that a user names, or the bundled recording, announced on stderr; not yet open.
+
+    Raises
+    ------
+    InputError
+        Where there is no such kind of source, or no bundled recording.
+    """
+    if text is None:
+        if not BUNDLED_RECORDING.with_suffix(".hea").exists():
+            raise InputError("this installation has no bundled recordings: name a SOURCE")
+        text = f"wfdb:{_from_here(BUNDLED_RECORDING)}"
+        print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
+    where = Placement(placement) if placement else Placement.UNSTATED
+    return open_source(text, lead=lead, invert=invert, placement=where, replay=replay)
+
+
+def replay_of(speed: float, start_s: float, loop: bool, drop: str | None) -> Replay:
+    """How to play a recording, from what the options say.
+
+    Raises
+    ------
+    InputError
+        Where ``drop`` does not read as ``5%`` or ``5%:2s``.
+    """
+    return Replay(speed, start_s, loop, None if drop is None else Drop.parse(drop))
+
+
+def personal_of(
+    network: Network, calibration: Path | Calibration | None, info: StreamInfo
+) -> Network | PersonalNetwork:
+    """The model with a person's correction, from a file or as it was learned; as it is where there is none.
+
+    Raises
+    ------
+    InputError
+        Where the file cannot be used, or is for another model or another way to measure.
+    """
+    if calibration is None:
+        return network
+    person = calibration if isinstance(calibration, Calibration) else calibration_file.read(calibration)
+    calibration_file.refuse_unfit(person, info)
+    return PersonalNetwork(network, person)
+
+
+def words_of(network: Network | PersonalNetwork) -> str:
+    """What names the person's calibration; nothing where the model is generic."""
+    return network.calibration.origin.words() if isinstance(network, PersonalNetwork) else ""
+
+
+def pipeline_of(info: StreamInfo, network: Network | PersonalNetwork) -> Pipeline:
+    """The path for a stream, compiled and warm: its first frame is as quick as any.
+
+    Raises
+    ------
+    InputError
+        Where the stream's rate cannot be used.
+    """
+    with deferred(), without_linear_algebra():
+        warm_up = Pipeline(info, network, clock=time.monotonic)
+        warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
+        warm_up.finish()
+    return Pipeline(info, network, clock=time.monotonic)
+
+
+def core_of(
+    source: Source,
+    info: StreamInfo,
+    model: Path | None,
+    *,
+    calibration: Path | Calibration | None = None,
+    as_recorded: bool = False,
+) -> tuple[Pipeline | ReplayCore, SessionDescription]:
+    """What makes the twelve leads of an open source, and what every sink is told.
+
+    Raises
+    ------
+    InputError
+        Where the model or the stream's rate cannot be used, or what was recorded cannot be shown so.
+    """
+    if not as_recorded:
+        network = personal_of(network_of(model), calibration, info)
+        pipeline = pipeline_of(info, network)
+        return pipeline, SessionDescription.of(info, network.spec, pipeline.latency, words_of(network))
+    if not isinstance(source, SessionReplay):
+        raise InputError("--as-recorded is for a recorded session: name it as session:FILE")
+    recorded = source.recording.description
+    replay = source.replay
+    if model or calibration or replay.loop or replay.drop or info.inverted != recorded.stream.inverted:
+        raise InputError(
+            "--as-recorded shows what was recorded: leave out --model, --latency, --calibration, "
+            "--loop, --drop, --invert"
+        )
+    return ReplayCore(source.recording, source.origin), dataclasses.replace(recorded, stream=info)
+
+
+def vitals_of(description: SessionDescription, core: Pipeline | ReplayCore | None = None) -> Vitals:
+    """What watches the beats, the alarms and the quality of a session's measured lead; compiled.
+
+    With the core of a calibrated session it also says when the calibration no longer fits; of one that is
+    shown as recorded, when that was said then.
+    """
+    with deferred(), without_linear_algebra():
+        BeatDetector(description.rate_hz).push(0, np.zeros(1, np.float32))
+    delay_s = description.latency.low_pass_delay_10hz_ms / 1e3
+    if core is not None and description.calibration:
+        told = drifts_as_recorded(core) if isinstance(core, ReplayCore) else drifts(core)
+        return VitalsAndDrift(description.rate_hz, description.stream, delay_s, told)
+    return Vitals(description.rate_hz, description.stream, delay_s)
+
+
+def attach_recorder(session: Session, args: argparse.Namespace) -> None:
+    """Record the session where ``--record`` says so; before the other sinks are attached.
+
+    Raises
+    ------
+    InputError
+        Where what is shown is a recording already.
+    """
+    if args.record is None:
+        return
+    if args.as_recorded:
+        raise InputError("--as-recorded shows what was recorded already: leave out --record")
+    facts = {"mecg": __version__, "onnxruntime": metadata.version("onnxruntime"), **platform_facts()}
+    facts["model_file"] = model_name(args.model)
+    facts["model_sha256"] = fingerprint(model_bytes(args.model))
+    settings = {key: value for key, value in vars(args).items() if key not in ("command", "source", "record")}
+    facts |= {f"--{key.replace('_', '-')}": str(value) for key, value in settings.items() if value}
+    folder = default_folder() if args.record is True else args.record
+    session.attach(Recorder(folder, facts, session.tell))
+
+
+def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:
+    """Send the twelve leads over LSL under this name, where there is one.
+
+    Raises
+    ------
+    InputError
+        Where the replay does not run in real time.
+    """
+    if name is not None:
+        refuse_other_speeds(replay, "--lsl-out")
+        session.attach(LslOutlet(name))
+
+
+def refuse_other_speeds(replay: Replay, option: str) -> None:
+    """Raise an `InputError` where a replay would have stamps that no clock has."""
+    if replay.speed != 1:
+        raise InputError(f"{option} sends in real time, with the stamps of a real clock: leave --speed out")
+
+
+def say_notes(info: StreamInfo) -> None:
+    """Tell the user what the source has chosen, on stderr."""
+    for note in info.notes:
+        print(note, file=sys.stderr)
+
+
+def raise_failure(report: SessionReport) -> None:
+    """Raise what ended a part of a session before its time, where something did."""
+    for error in report.failures.values():
+        raise error
+
+
+def _from_here(path: Path) -> Path:
+    """The shorter of a path's absolute form and that from the current folder."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Types of arguments: text in, a value or a one-line reason out."""
+
+from __future__ import annotations
+
+import argparse
+import math
+from pathlib import Path
+
+from streamer.model_files import LATENCIES, bundled_model
+
+
+def latency(text: str) -> Path:
+    """A bundled model by its setting."""
+    if text not in LATENCIES:
+        raise argparse.ArgumentTypeError(f"{text} is not {', '.join(LATENCIES[:-1])} or {LATENCIES[-1]}")
+    return bundled_model(text)
+
+
+def positive(text: str) -> float:
+    """A finite number above 0."""
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    return value
+
+
+def from_zero(text: str) -> float:
+    """A finite number from 0."""
+    value = float(text)
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    return value
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names with commas between them."""
+    return tuple(text.split(","))
+
+
+def stream_name(text: str) -> str:
+    """The name of an LSL stream, not a SOURCE that was meant."""
+    if is_a_source(text):
+        raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --lsl-out")
+    return text
+
+
+def folder(text: str) -> Path:
+    """A folder, not a SOURCE that was meant."""
+    if is_a_source(text) or Path(text).is_file() or Path(f"{text}.hea").is_file():
+        raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --record")
+    return Path(text)
+
+
+def is_a_source(text: str) -> bool:
+    """Whether a text begins with a known scheme."""
+    return text.partition(":")[0].lower() in ("wfdb", "synthetic", "lsl", "polar", "movesense", "session")
+
+
+def session(text: str) -> str:
+    """A session's file as a SOURCE."""
+    return text if text.startswith("session:") else f"session:{text}"
+
+
+def speed(text: str) -> float:
+    """A number above 0, or `max`."""
+    return math.inf if text == "max" else positive(text)
+
+
+def count(text: str) -> int:
+    """A whole number from 1 to 256."""
+    value = int(text)
+    if not 1 <= value <= 256:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 to 256")
+    return value
+
+
+def folds_of(text: str) -> tuple[int, ...]:
+    """Folds of PTB-XL, such as `8,9`."""
+    try:
+        folds = tuple(sorted({int(part) for part in text.split(",")}))
+    except ValueError:
+        folds = ()
+    if not folds or not 1 <= folds[0] <= folds[-1] <= 10:
+        raise argparse.ArgumentTypeError(f"{text} are no folds: give 9, or 8,9")
+    return folds
+
+
+# Argparse names the type in its message.
+positive.__name__ = from_zero.__name__ = speed.__name__ = "number"
+
+
+count.__name__ = "whole number"

@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`mecg calibrate`: learn one person from a short 12-lead reference."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from dataclasses import replace
+
+import numpy as np
+
+from mecg.app.before_after_png import refuse_to_draw, write_picture
+from mecg.app.learning import (
+    NOTHING_LEARNED,
+    SCORED_FROM_S,
+    learn,
+    name_of,
+    origin_of,
+    reconstructed,
+    recorded,
+    strips_of,
+    warm_up,
+)
+from mecg.app.models import network_of
+from mecg.evaluation.lead_scores import lead_sums
+from streamer.core.calibration.correction import Calibration, PersonalNetwork
+from streamer.core.calibration.fit import fit, prior_of
+from streamer.core.calibration.sequential_reference import sequence_reference
+from streamer.core.leads import DERIVED, LEADS, SEVEN
+from streamer.core.network.network import Network
+from streamer.core.signal.clinical_frame import clinical_frame
+from streamer.core.stream import Samples, StreamInfo
+from streamer.formats.atomic_write import refuse_existing
+from streamer.formats.calibration_file import write
+
+
+def run(args: argparse.Namespace) -> int:
+    """Fit, say what it achieved, and write the file."""
+    refuse_existing(args.out, force=args.force)
+    if args.picture is not None:
+        refuse_existing(args.picture, force=args.force)
+        refuse_to_draw(args.picture)
+    network = network_of(args.model)
+    prior = prior_of(network)
+    info, leads_mv = recorded(args.reference, args.invert, args.placement)
+    origin = origin_of(network, info, args.reference)
+    strips, said = strips_of(args.sequence or ())
+    warm_up(network)
+    began = time.monotonic()
+    if strips:
+        reference, notes = sequence_reference(network, leads_mv[0], strips, info.rate_hz)
+        told = [*said, *notes]
+        calibration = fit(network, prior, reference, replace(origin, kind="sequence"), told)
+    else:
+        calibration = learn(network, leads_mv, info.rate_hz, origin)
+    took_s = time.monotonic() - began
+    print("\n".join(_lines(calibration, took_s)))
+    for note in calibration.notes:
+        print(note, file=sys.stderr)
+    if not calibration.head.any():
+        print(NOTHING_LEARNED, file=sys.stderr)
+    other = recorded(args.check, args.invert, args.placement) if args.check else None
+    if other is not None:
+        print("\n".join(_checked(network, calibration, *other, name_of(args.check))))
+    write(args.out, calibration)
+    if args.picture is not None:
+        _draw(network, calibration, *(other or (info, leads_mv)), args)
+    print(
+        f"calibration written to {args.out}; it says who this person is, so keep it private", file=sys.stderr
+    )
+    return 0
+
+
+def _lines(calibration: Calibration, took_s: float) -> list[str]:
+    lines = [
+        f"personal: {calibration.origin.words()}: learned in {took_s:.2f} s",
+        "each half of the reference scored with what the other half taught:",
+        f"{'':6}{'generic mV':>12}{'personal mV':>12}",
+    ]
+    for lead, generic, personal in zip(SEVEN, *calibration.rmse_mv, strict=True):
+        if np.isfinite(generic):
+            lines.append(f"{lead:6}{generic:>12.3f}{personal:>12.3f}")
+    return lines
+
+
+def _draw(
+    network: Network, calibration: Calibration, info: StreamInfo, leads_mv: Samples, args: argparse.Namespace
+) -> None:
+    """Draw what it does, on the other record where there is one."""
+    from mecg.app.calibration_previews import tried
+
+    name = calibration.origin.source
+    about = f"learned from and shown on the same {leads_mv.shape[1] / info.rate_hz:.1f} s of {name}"
+    if args.check:
+        about = f"learned from {name}, shown on {name_of(args.check)}"
+    elif args.sequence:
+        about = f"learned from and shown on {name}, leads measured one after another"
+    trial = tried(network, calibration, info, leads_mv, same=not args.check, about=about)
+    write_picture(args.picture, trial)
+
+
+def _checked(
+    network: Network, calibration: Calibration, info: StreamInfo, leads_mv: Samples, name: str
+) -> list[str]:
+    """What it does on another record of the person."""
+    truth = clinical_frame(leads_mv, info.rate_hz, network.spec.filters, network.spec.rate_hz)
+    first = round(SCORED_FROM_S * network.spec.rate_hz)
+    rmse = {}
+    for way, model in (("generic", network), ("personal", PersonalNetwork(network, calibration))):
+        leads = reconstructed(info, model, leads_mv[0])
+        sums = lead_sums(leads[:, first:], truth[:, first:])
+        rmse[way] = np.sqrt(sums.squared / np.maximum(sums.count, 1))
+    lines = [f"on {name}:", f"{'':6}{'generic mV':>12}{'personal mV':>12}"]
+    for i, lead in enumerate(LEADS):
+        if lead in SEVEN or lead in DERIVED:
+            lines.append(f"{lead:6}{rmse['generic'][i]:>12.3f}{rmse['personal'][i]:>12.3f}")
+    return lines

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`mecg devices`: what can be connected to, over Bluetooth and over LSL."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+import threading
+from collections.abc import Callable
+
+from devices.bluetooth.scan import scan_ble
+from devices.lsl.inlet import scan_lsl
+from streamer.core.errors import InputError
+from streamer.session.source import ScanResult
+
+Scan = Callable[[float], list[ScanResult]]
+
+
+class _Beside:
+    """A scan in a thread that Ctrl-C need not wait for."""
+
+    def __init__(self, scan: Scan, seconds: float) -> None:
+        self._found: list[ScanResult] = []
+        self._error: Exception | None = None
+        self._thread = threading.Thread(target=self._run, args=(scan, seconds), daemon=True)
+        self._thread.start()
+
+    def _run(self, scan: Scan, seconds: float) -> None:
+        try:
+            self._found = scan(seconds)
+        except Exception as error:  # noqa: BLE001 - raised where somebody waits
+            self._error = error
+
+    def result(self) -> list[ScanResult]:
+        """What was found; raises what the scan did."""
+        while self._thread.is_alive():
+            self._thread.join(0.2)  # an endless wait could not be interrupted on Windows
+        if self._error is not None:
+            raise self._error
+        return self._found
+
+
+def run(args: argparse.Namespace) -> int:
+    """Scan both at the same time and list what is there; what cannot be scanned says so."""
+    scans = [_Beside(scan, args.seconds) for scan in (scan_ble, scan_lsl)]
+    found: list[ScanResult] = []
+    for scan in scans:
+        try:
+            found += scan.result()
+        except InputError as error:
+            print(" ".join(str(error).split()), file=sys.stderr)
+    if args.json:
+        print(json.dumps([dataclasses.asdict(one) for one in found], indent=1))
+    elif found:
+        print("\n".join(_table(found)))
+    else:
+        print(f"nothing was found in {args.seconds:g} s", file=sys.stderr)
+    sys.stdout.flush()
+    return 0
+
+
+def _table(found: list[ScanResult]) -> list[str]:
+    rows = [("SOURCE", "NAME", "RATE", "RSSI", "")]
+    rows += [
+        (
+            _cell(one.source) or "-",
+            _cell(one.name),
+            "-" if one.rate_hz is None else f"{one.rate_hz:g} Hz",
+            "-" if one.rssi is None else f"{one.rssi} dBm",
+            "ECG" if one.ecg else "no ECG",
+        )
+        for one in sorted(found, key=lambda one: not one.ecg)
+    ]
+    widths = [max(len(row[i]) for row in rows) for i in range(4)]
+    return ["  ".join((*map(str.ljust, row, widths), row[4])).rstrip() for row in rows]
+
+
+def _cell(text: str) -> str:
+    """Names come from the air: no control characters for the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)

@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`mecg evaluate`: the scores of a model, for a person and as a file."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from mecg.app.interrupt import deferred
+from mecg.app.models import latency_of, model_bytes
+from mecg.cli.progress_bar import Bar
+from mecg.evaluation.evaluate import SCORED_FROM_S, evaluate
+from mecg.evaluation.personal import evaluate_personal
+from mecg.evaluation.personal_text import lines
+from streamer.core.errors import InputError
+from streamer.formats.atomic_write import refuse_existing, write_whole
+from streamer.formats.calibration_file import read, to_bytes
+
+
+def run(args: argparse.Namespace) -> int:
+    """Evaluate, print the scores, and write them as JSON where asked."""
+    if args.report is not None:
+        refuse_existing(args.report, force=args.force)
+    bar: Bar | None = None
+
+    model = model_bytes(args.model)
+    if args.personal and args.calibration:
+        raise InputError("--personal calibrates each patient itself: leave out --calibration")
+    person = None if args.calibration is None else to_bytes(read(args.calibration))
+    try:
+        with deferred() as interrupted:
+
+            def progress(done: int, of: int) -> None:
+                nonlocal bar
+                bar = bar or Bar(sys.stderr, of)
+                bar.show(done)
+                if interrupted():
+                    raise KeyboardInterrupt
+
+            which = args.dataset, args.folds, args.rate, args.jobs, model, progress
+            if args.personal:
+                scores = evaluate_personal(*which)
+            else:
+                scores = evaluate(*which, latency_of(args.model), person)
+    finally:
+        if bar is not None:
+            bar.end()
+    if args.report is not None:
+        write_whole(args.report, f"{json.dumps(scores, indent=1)}\n".encode())
+        print(f"scores written to {args.report}", file=sys.stderr)
+    print("\n".join(lines(scores) if args.personal else _lines(scores)), flush=True)
+    return 0
+
+
+def _lines(scores: dict[str, Any]) -> list[str]:
+    folds = ", ".join(map(str, scores["folds"]))
+    named = {"II, V1-V6 (the seven)": "seven", "V1-V6": "v1_v6", "all but I (the eleven)": "eleven"}
+    rows = [(name, scores[key]) for name, key in named.items()]
+    rows.append(("the seven, filter only", scores["filter_only"]["seven"]))
+    rows += scores["leads"].items()
+    lines = [
+        f"{scores['model']}: {scores['records']} records of {scores['patients']} patients, fold {folds}, "
+        f"{scores['rate_hz']} Hz, {scores['skipped']} skipped, {scores['latency_ms']:.0f} ms latency",
+        f"against the clinical frame, from {SCORED_FROM_S:g} s to {scores['left_out_s']:g} s before the end; "
+        "intervals: 95 %, bootstrap over patients",
+        f"{'':24}{'RMSE mV':>9}{'':19}{'mean Pearson':>13}",
+    ]
+    for name, row in rows:
+        pearson = "-" if row["pearson_mean"] is None else f"{row['pearson_mean']:.3f}"
+        rmse_ci, pearson_ci = _interval(row, "rmse_mv_ci95"), _interval(row, "pearson_mean_ci95")
+        lines.append(f"{name:24}{row['rmse_mv']:>9.4f} {rmse_ci:18}{pearson:>13} {pearson_ci}".rstrip())
+    if "st" in scores:
+        ours, filtered = scores["st"], scores["filter_only"]["st"]
+        lines.append(
+            f"ST of the seven off by more than 0.1 mV: {ours['over_0_1_mv']:.1%} of beats "
+            f"(the input filter alone: {filtered['over_0_1_mv']:.1%})"
+        )
+    one = scores["i_prime"]
+    lines.append(
+        f"I' is {one['rmse_mv']:.4f} mV away from the clinical frame, the input "
+        f"{one['input_rmse_mv']:.4f} mV; I' is the farther one in {one['farther_than_input']:.1%} of records"
+    )
+    old = scores["to_end"]
+    lines.append(
+        f"as scores were defined before, to the very end, where the truth is pinned to zero: the seven "
+        f"{old['seven']['rmse_mv']:.4f} mV, {old['seven']['pearson_mean']:.3f}; "
+        f"I' {old['i_prime']['rmse_mv']:.4f} mV"
+    )
+    if "coverage" in scores:
+        held, width = scores["coverage"]["0.9"], scores["interval_score"]
+        lines.append(
+            f"90 % band of the seven holds {held['all']:.1%} "
+            f"(QRS {held['qrs']:.1%}, ST-T {held['st_t']:.1%}); "
+            f"interval score {width['ours']:.3f} mV (constant width: {width['constant_width']:.3f} mV)"
+        )
+    return lines
+
+
+def _interval(row: dict[str, Any], key: str) -> str:
+    return "({:.3f} to {:.3f})".format(*row[key]) if key in row else ""

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`mecg reconstruct`: WFDB records in, 12-lead WFDB records out, as fast as it goes."""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import signal
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import Any
+
+from devices.registry import parse_source
+from devices.replay.pacing import Replay
+from devices.replay.wfdb import WfdbReplay
+from mecg.app.interrupt import deferred
+from mecg.app.models import network_of
+from mecg.app.session_builder import personal_of, words_of
+from mecg.cli.progress_bar import Bar
+from streamer.core.calibration.correction import PersonalNetwork
+from streamer.core.errors import InputError
+from streamer.core.network.latency import budget
+from streamer.core.network.network import Network
+from streamer.core.pipeline import Pipeline
+from streamer.core.signal.rate import RateConverter
+from streamer.core.stream import Chunk, Placement
+from streamer.export.band import band_name
+from streamer.export.wfdb_sink import WfdbSink
+from streamer.formats import calibration_file
+from streamer.reconstruction import HOP_S
+from streamer.session.description import SessionDescription
+
+CHUNK_SAMPLES = 16384
+"""Read at a time: large enough that a chunk's own cost does not show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """How every record of a run is reconstructed; arguments as of `devices.replay.wfdb.WfdbReplay`."""
+
+    out: Path
+    model: Path | None = None
+    calibration: Path | None = None
+    lead: str | None = None
+    invert: bool = False
+    placement: Placement = Placement.UNSTATED
+    force: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one record."""
+
+    path: Path
+    good: bool
+    words: str
+    """What a person should know; often nothing where it went well."""
+
+
+def run(args: argparse.Namespace) -> int:
+    """Reconstruct every record; those that cannot be get a line each, and the exit code is 2."""
+    placement = Placement(args.placement) if args.placement else Placement.UNSTATED
+    job = Job(args.out, args.model, args.calibration, args.lead, args.invert, placement, args.force)
+    paths = [_path_of(text) for text in args.records]
+    _refuse_clashes(paths, args.out)
+    was_there = args.out.exists()
+    bar = Bar(sys.stderr, len(paths))
+    failed = 0
+
+    def each(outcome: Outcome) -> None:
+        nonlocal failed
+        failed += not outcome.good
+        if outcome.words:
+            bar.say(f"{outcome.path}: {outcome.words}" if outcome.good else f"mecg: {outcome.words}")
+
+    try:
+        network = network_of(job.model)  # a bad model is told once, not for each record
+        if job.calibration is not None:  # and so is a bad calibration
+            PersonalNetwork(network, calibration_file.read(job.calibration))
+        if args.jobs == 1 or len(paths) == 1:
+            _one_by_one(paths, network, job, each, bar)
+        else:
+            _at_once(min(args.jobs, len(paths)), paths, job, each, bar)
+    finally:
+        bar.end()
+        if not was_there and args.out.is_dir() and not any(args.out.iterdir()):
+            args.out.rmdir()
+    if failed < len(paths):
+        done = len(paths) - failed
+        print(f"{done} record{'s' if done > 1 else ''} written to {args.out}", file=sys.stderr)
+    return 2 if failed else 0
+
+
+def reconstruct(
+    path: Path,
+    network: Network,
+    job: Job,
+    advance: Callable[[float], None] = lambda share: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> str:
+    """Reconstruct one record; returns what a person should know of it, often nothing.
+
+    Parameters
+    ----------
+    path : Path
+        Of the record.
+    network : Network
+        The model.
+    advance : callable
+        Told each share of the record that is done; the shares add up to 1.
+    stopped : callable
+        Asked often; True ends it.
+
+    Raises
+    ------
+    InputError, OSError
+        Where the record cannot be read or the result not be written; nothing is left behind.
+    KeyboardInterrupt
+        Where ``stopped`` said so; nothing is left behind.
+    """
+    source = WfdbReplay(
+        path,
+        lead=job.lead,
+        invert=job.invert,
+        placement=job.placement,
+        replay=Replay(speed=inf),
+        chunk_samples=CHUNK_SAMPLES,
+    )
+    info, spec = source.open(), network.spec
+    person = personal_of(network, job.calibration, info)
+    pipeline = Pipeline(info, person, hop=spec.hop_of(HOP_S))
+    # The record states what the live path owes, not what these long hops would wait for.
+    latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
+    sink = WfdbSink(job.out, path.name, force=job.force)
+    sink.open(SessionDescription.of(info, person.spec, latency, words_of(person)))
+    try:
+        for item in source.items():
+            if stopped():
+                raise KeyboardInterrupt
+            if isinstance(item, Chunk):
+                sink.chunk(item)
+                for frame in pipeline.push(item):
+                    sink.frame(frame)
+                advance(len(item.lead_mv) / (info.samples or inf))
+        for frame in pipeline.finish():
+            sink.frame(frame)
+        sink.close()
+    finally:
+        sink.abort()
+    words = [] if info.is_lead_i else [f"the input is {info.lead}, not Lead I: the record says so"]
+    if sink.clipped:
+        words.append(f"{sink.clipped} samples clipped to 16 bits")
+    return "; ".join(words)
+
+
+def _outcome(
+    path: Path,
+    network: Network,
+    job: Job,
+    advance: Callable[[float], None],
+    stopped: Callable[[], bool],
+) -> Outcome:
+    left = 1.0
+
+    def advance_and_count(share: float) -> None:
+        nonlocal left
+        left -= share
+        advance(share)
+
+    try:
+        return Outcome(path, True, reconstruct(path, network, job, advance_and_count, stopped))
+    except InputError as error:
+        return Outcome(path, False, str(error))
+    except OSError as error:
+        return Outcome(path, False, f"{error.filename or path}: {error.strerror or error}")
+    finally:
+        advance(left)
+
+
+def _one_by_one(
+    paths: Sequence[Path], network: Network, job: Job, each: Callable[[Outcome], None], bar: Bar
+) -> None:
+    with deferred() as interrupted:
+        for path in paths:
+            each(_outcome(path, network, job, bar.advance, interrupted))
+
+
+def _at_once(jobs: int, paths: Sequence[Path], job: Job, each: Callable[[Outcome], None], bar: Bar) -> None:
+    # Started afresh: a fork would copy ONNX Runtime's and numba's threads in whatever state they are.
+    context = multiprocessing.get_context("spawn")
+    done, stop = context.Value("d", 0.0), context.Event()
+    pool = ProcessPoolExecutor(jobs, context, _begin_process, (job.model, done, stop))
+    try:
+        waiting = {pool.submit(_in_process, path, job) for path in paths}
+        while waiting:
+            ready, waiting = wait(waiting, 0.2, FIRST_COMPLETED)
+            bar.show(done.value)
+            for future in ready:
+                each(future.result())
+    finally:
+        stop.set()
+        pool.shutdown(cancel_futures=True)
+
+
+_process: tuple[Network, Any, Any]
+
+
+def _begin_process(model: Path | None, done: Any, stop: Any) -> None:
+    global _process
+    # Ctrl-C reaches the whole group; this process is told by ``stop``, and cleans up after itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    _process = (network_of(model), done, stop)
+
+
+def _in_process(path: Path, job: Job) -> Outcome:
+    network, done, stop = _process
+
+    def advance(share: float) -> None:
+        with done.get_lock():
+            done.value += share
+
+    return _outcome(path, network, job, advance, stop.is_set)
+
+
+def _path_of(text: str) -> Path:
+    scheme, rest = parse_source(text)
+    if scheme != "wfdb":
+        raise InputError(f"{text} is no recording: name a WFDB record")
+    path = Path(rest)
+    return path.with_suffix("") if path.suffix.lower() in (".hea", ".dat") else path
+
+
+def _refuse_clashes(paths: Sequence[Path], out: Path) -> None:
+    seen: dict[str, Path] = {}
+    for path in paths:
+        if path.parent.resolve() == out.resolve():
+            raise InputError(f"{path} lies in {out} and would be overwritten: choose another --out")
+        for name in (path.name, band_name(path.name)):
+            first = seen.setdefault(name, path)
+            if first is not path:
+                raise InputError(f"{first} and {path} would both become {out / name}: do them one by one")

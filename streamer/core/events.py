@@ -1,0 +1,320 @@
+# SPDX-License-Identifier: MIT
+"""What happens beside the samples: one small class for each kind of event, and `Event`, any of them.
+
+A new kind is a class here, a member of `Event` and two lines in `streamer.session.event_wire`; mypy
+names every other place that has to handle it.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+
+class State(Enum):
+    """Where a source stands."""
+
+    CONNECTING = "connecting"
+    WAITING = "waiting for the first sample"
+    LIVE = "live"
+    STALE = "stale"
+    RECONNECTING = "reconnecting"
+    PAUSED = "paused"
+    """A replay that is held."""
+    ENDED = "ended"
+
+
+class Quality(Enum):
+    """What can be wrong with the measured lead."""
+
+    NO_CONTACT = "no contact"
+    """The source says that an electrode is off."""
+    FLAT = "flat"
+    """Nothing moves."""
+    SATURATED = "saturated"
+    """Cut off at a rail of the amplifier."""
+    NOISY = "noisy"
+    """More noise than the reconstruction bears well."""
+    REVERSED = "reversed"
+    """Both arms exchanged, or the polarity turned."""
+    OUT_OF_RANGE = "out of range"
+    """Something that the model was not made for: its twelve leads are not to be relied on."""
+
+
+UNTRUSTED = frozenset({Quality.OUT_OF_RANGE, Quality.NO_CONTACT})
+"""While one of these holds the traces are grey: what is made of such an input means nothing."""
+
+
+class AlarmKind(Enum):
+    """What an alarm can be about; the value is what the user reads."""
+
+    LOW_RATE = "heart rate low"
+    HIGH_RATE = "heart rate high"
+    ASYSTOLE = "asystole"
+    SIGNAL_LOST = "signal lost"
+
+
+class Topic(Enum):
+    """What a `Notice` is about."""
+
+    LINK = "link"
+    """The radio link, or the network."""
+    CLOCK = "clock"
+    """The device's clock, or its stamps."""
+    PLAYBACK = "replay"
+    """How a recording is played."""
+    DISK = "disk"
+    """The space for a recording."""
+    REPAIR = "repaired"
+    """What was wrong with the file of a recording."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Moment:
+    """When an event happened, on each clock that knows."""
+
+    host_s: float = math.nan
+    """The host's monotonic seconds; NaN until the session stamps it."""
+    at_s: float = math.nan
+    """On the stream's own axis, seconds after sample 0 of the source; NaN if it has no place there."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateChanged(_Moment):
+    """The source stands elsewhere now."""
+
+    state: State
+    text: str
+    """One sentence for the user, with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class SamplesLost(_Moment):
+    """Samples are missing from the stream."""
+
+    count: int
+    """Samples."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped(_Moment):
+    """What came was not used: packets that came late or broken, items that a slow sink did not take."""
+
+    count: int
+    """Packets, samples or items, as the text says."""
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed(_Moment):
+    """A part of the session ended on an error."""
+
+    part: str
+    """The sink's name, ``source`` or ``core``."""
+    why: str
+
+    @property
+    def text(self) -> str:
+        """One sentence for the user."""
+        return f"{self.part} ended: {self.why}"
+
+
+@dataclass(frozen=True, slots=True)
+class LeftBehind(_Moment):
+    """A sink did not end in time; the session ended without it."""
+
+    part: str
+    """The sink's name."""
+
+    @property
+    def text(self) -> str:
+        """One sentence for the user."""
+        return f"{self.part} did not end in time and was left behind"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact(_Moment):
+    """The sensor's electrodes touch the skin, or no longer do."""
+
+    touches: bool
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Battery(_Moment):
+    """How full the sensor's battery is."""
+
+    percent: int
+
+    @property
+    def text(self) -> str:
+        """One sentence for the user."""
+        return f"battery of the sensor at {self.percent} %"
+
+
+@dataclass(frozen=True, slots=True)
+class SensorRate(_Moment):
+    """The heart rate that the sensor itself counts."""
+
+    bpm: int
+
+    @property
+    def text(self) -> str:
+        """One sentence for the user."""
+        return f"{self.bpm} beats a minute, as the strap counts them"
+
+
+@dataclass(frozen=True, slots=True)
+class Marker(_Moment):
+    """The user marked an instant."""
+
+    text: str = "marker"
+    """The user's note."""
+
+
+@dataclass(frozen=True, slots=True)
+class Beat(_Moment):
+    """A heart beat; ``at_s`` is the R peak."""
+
+    bpm: float = math.nan
+    """The heart rate; NaN while unknown."""
+
+    @property
+    def text(self) -> str:
+        """What the user reads."""
+        return "beat"
+
+
+@dataclass(frozen=True, slots=True)
+class QualityChanged(_Moment):
+    """The measured lead is judged differently now."""
+
+    wrong: frozenset[Quality]
+    """All that is wrong; empty if nothing is."""
+    text: str
+    """One sentence for the user, with the reasons."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm(_Moment):
+    """An alarm rises or ends."""
+
+    alarm: AlarmKind
+    rises: bool
+    why: str = ""
+    """As it rises, the reason, such as ``39 bpm, below 40``."""
+
+    @property
+    def text(self) -> str:
+        """What the user reads."""
+        return f"{self.alarm.value}: {self.why if self.rises else 'over'}"
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmsSilenced(_Moment):
+    """The user silenced what was sounding."""
+
+    alarms: tuple[AlarmKind, ...]
+
+    @property
+    def text(self) -> str:
+        """What the user reads."""
+        return f"alarm silenced: {', '.join(alarm.value for alarm in self.alarms)}"
+
+
+@dataclass(frozen=True, slots=True)
+class LimitsChanged(_Moment):
+    """The user set when alarms are raised."""
+
+    low_bpm: float
+    high_bpm: float
+    sound: bool
+
+    @property
+    def text(self) -> str:
+        """What the user reads."""
+        sound = "on" if self.sound else "off"
+        return f"alarm limits: {self.low_bpm:g} to {self.high_bpm:g} bpm, sound {sound}"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift(_Moment):
+    """Lead I no longer looks like that of the person's reference, or does again."""
+
+    distance: float
+    """How many times further than the reference's Lead I it lies from the calibration; 0 as it fits again."""
+
+    @property
+    def rises(self) -> bool:
+        """Whether the calibration no longer fits."""
+        return self.distance > 0
+
+    @property
+    def text(self) -> str:
+        """What the user reads."""
+        return RECALIBRATE if self.rises else "the calibration fits again"
+
+
+RECALIBRATE = "recalibrate: Lead I no longer looks like the reference's"
+"""What the user reads while a `Drift` stands."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStarted(_Moment):
+    """The session is being recorded."""
+
+    path: str
+    """The file, the home folder as ``~``."""
+
+    @property
+    def text(self) -> str:
+        """One sentence for the user."""
+        return f"recording into {self.path}"
+
+
+@dataclass(frozen=True, slots=True)
+class Notice(_Moment):
+    """Something for the user to read, on which nothing acts."""
+
+    topic: Topic
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unrecognized(_Moment):
+    """What another version of this program wrote into a file, kept as it stands there."""
+
+    name: str
+    """Of its kind."""
+    text: str
+    state: State | None = None
+    count: int = 0
+    number: float = math.nan
+    quality: frozenset[Quality] | None = None
+
+
+Event: TypeAlias = (
+    StateChanged
+    | SamplesLost
+    | Dropped
+    | Failed
+    | LeftBehind
+    | Contact
+    | Battery
+    | SensorRate
+    | Marker
+    | Beat
+    | QualityChanged
+    | Alarm
+    | AlarmsSilenced
+    | LimitsChanged
+    | Drift
+    | RecordingStarted
+    | Notice
+    | Unrecognized
+)
+"""One stream of these serves the monitor, the log and the recording.  All have ``text``, one sentence for
+the user that nothing parses, and the two instants of when it happened."""

@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""The front end: chunks of the measured lead to stretches of bands at the model's rate.
+
+What a network is served and what it learns from both come out of here, to the last bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.errors import SignalError
+from streamer.core.signal.filters import BandSplitter, Filters
+from streamer.core.signal.rate import RateConverter, Run
+from streamer.core.stream import Chunk
+
+KEEP_STATE_S = 2.0
+"""A gap up to this long keeps the filters' state; after a longer one they start anew."""
+
+SETTLE_S = 2.0
+"""For so long after a (re)start samples are marked as settling."""
+
+
+@dataclass(frozen=True, slots=True)
+class BandBlock:
+    """Consecutive samples at the model's rate, without a gap."""
+
+    start: int
+    """Absolute index of the first sample."""
+    bands: NDArray[np.float32]
+    """``(4, n)`` mV: the rows of `BandSplitter.ROWS`."""
+    settling: NDArray[np.bool_]
+    """``(n,)``"""
+
+    @property
+    def stop(self) -> int:
+        """Index after the last sample."""
+        return self.start + len(self.settling)
+
+
+class FrontEnd:
+    """Rate conversion and band filters, across gaps.
+
+    Parameters
+    ----------
+    source_hz : float
+        Nominal rate of the chunks.
+    filters : Filters
+        The model's.
+    rate_hz : float
+        The model's.
+    converted : callable
+        Called whenever samples have got the model's rate and are not filtered yet.
+
+    Raises
+    ------
+    InputError
+        Where the rate cannot be used.
+    """
+
+    def __init__(
+        self, source_hz: float, filters: Filters, rate_hz: float, converted: Callable[[], None] = lambda: None
+    ) -> None:
+        self.converter = RateConverter(source_hz, rate_hz)
+        self.lost = 0
+        """Samples that the source lost or marked invalid so far, at its rate."""
+        self.begin = 0
+        """Index of the stream's first sample, at the model's rate."""
+        self._rate_hz = rate_hz
+        self._bands = BandSplitter(filters)
+        self._converted = converted
+        self._expected: int | None = None  # index of the next input sample
+        self._settle = 0  # samples still to be marked as settling
+        self._last: Run | None = None  # the newest converted samples
+
+    @property
+    def end(self) -> int:
+        """Index after the stream's last sample so far, missing ones counted, at the model's rate."""
+        return 0 if self._expected is None else self.converter.count(self._expected)
+
+    @property
+    def started(self) -> bool:
+        """Whether a chunk has come."""
+        return self._expected is not None
+
+    def push(self, chunk: Chunk) -> Iterator[BandBlock]:
+        """Take a chunk; yield what becomes certain of it.  Missing samples are a jump of the index.
+
+        Raises
+        ------
+        SignalError
+            Where the index goes back: sources drop what is late or double.
+        """
+        if self._expected is None:
+            self.begin = self.converter.count(chunk.start)
+        elif chunk.start < self._expected:
+            raise SignalError(
+                f"a chunk starts at {chunk.start}, the one before it stopped at {self._expected}: "
+                "leave out samples that come late or twice",
+                "start",
+            )
+        else:
+            self.lost += chunk.start - self._expected
+        self._expected = chunk.stop
+        runs = _finite_runs(chunk)
+        self.lost += len(chunk.lead_mv) - sum(len(x) for _, x in runs)
+        return self._stretches(runs)
+
+    def _stretches(self, runs: list[tuple[int, NDArray[np.float64]]]) -> Iterator[BandBlock]:
+        for start, x in runs:
+            for run in self.converter.push(start, x):
+                yield self._filter(run)
+
+    def finish(self) -> Iterator[BandBlock]:
+        """The stream ended: yield what still waited."""
+        for run in self.converter.finish():
+            yield self._filter(run)
+
+    def hold(self, samples: int) -> NDArray[np.float32] | None:
+        """Bands ``(4, samples)`` of the last sample held; None where the stream ended in a gap."""
+        if self._last is None or self._last.stop != self.end:
+            return None
+        return self._bands.split(np.full(samples, self._last.x[-1]))
+
+    def _filter(self, run: Run) -> BandBlock:
+        self._converted()
+        if self._last is None or run.start - self._last.stop > KEEP_STATE_S * self._rate_hz:
+            self._bands.restart(run.x[0])
+            self._settle = round(SETTLE_S * self._rate_hz)
+        self._last = run
+        settling = np.zeros(len(run.x), np.bool_)
+        if self._settle:
+            settling[: self._settle] = True
+            self._settle = max(0, self._settle - len(run.x))
+        return BandBlock(run.start, self._bands.split(run.x), settling)
+
+
+def _finite_runs(chunk: Chunk) -> list[tuple[int, NDArray[np.float64]]]:
+    """The stretches of a chunk without NaN or infinity, with their absolute start."""
+    x = chunk.lead_mv.astype(np.float64)
+    finite = np.isfinite(x)
+    if finite.all():
+        return [(chunk.start, x)]
+    edges = np.flatnonzero(np.diff(finite, prepend=False, append=False))
+    return [(chunk.start + int(a), x[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]

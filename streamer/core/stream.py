@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""What flows: chunks of the measured lead in, frames of twelve leads out.
+
+What happens beside them is in `streamer.core.events`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Samples = NDArray[np.float32]
+
+
+class Placement(Enum):
+    """Where the electrodes of the measured lead sit, as far as anybody has said."""
+
+    UNSTATED = "unstated"
+    ARMS = "arms"
+    """On both arms, wrists or shoulders: Lead I."""
+    CHEST = "chest"
+    """A strap or patch on the chest: not Lead I, and every reconstructed lead is marked so."""
+
+
+@dataclass(frozen=True, slots=True)
+class StreamInfo:
+    """What is known of a stream before its first sample; travels to every sink."""
+
+    source: str
+    """The SOURCE string that opens it again, such as ``wfdb:recordings/ptb/s0010_re``."""
+    rate_hz: float
+    """Nominal rate.  A fitted clock changes stamps, never this."""
+    lead: str = "I"
+    """The label of the lead that is fed to the model, as the source names it."""
+    is_lead_i: bool = True
+    """False marks every reconstructed lead "input is not Lead I"."""
+    inverted: bool = False
+    """The user asked for the polarity to be turned."""
+    placement: Placement = Placement.UNSTATED
+    device: str = ""
+    """Manufacturer, model and serial number, as far as known."""
+    samples: int | None = None
+    """How many samples will come, where that is known (a file)."""
+    live: bool = False
+    """True where nobody can ask for a sample again (BLE, LSL)."""
+    notes: tuple[str, ...] = field(default=())
+    """Sentences for the user: what was chosen, what to mind."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """Consecutive samples of the measured lead, as one packet or read brought them."""
+
+    start: int
+    """Index of the first sample since the stream began, counting lost ones: a gap is a jump."""
+    lead_mv: Samples
+    """``(n,)`` float32 mV; NaN is a sample that the source itself marks invalid."""
+    device_s: float = math.nan
+    """Instant of the first sample on the source's clock, in the host's monotonic seconds."""
+    arrival_s: float = math.nan
+    """When the chunk reached this program, monotonic seconds."""
+    reference_mv: Samples | None = None
+    """``(12, n)`` mV in the order of `streamer.core.leads.LEADS`: the other leads that the source
+    happens to hold (NaN rows where it does not), for showing truth beside the estimate."""
+
+    @property
+    def stop(self) -> int:
+        """Index after the last sample."""
+        return self.start + len(self.lead_mv)
+
+
+class Stamps(NamedTuple):
+    """When each step towards a frame was done, on the clock that the pipeline was given, seconds.
+
+    In this order none comes before the one above it.
+    """
+
+    taken: float
+    """The core began with the chunk that completed the frame, ..."""
+    converted: float
+    """... had it at the model's rate, ..."""
+    filtered: float
+    """... and in bands."""
+    begun: float
+    """This hop's turn came: a long chunk completes many."""
+    window: float
+    """What the network needs lay ready."""
+    inferred: float
+    """The network was done."""
+    stitched: float
+    """The hop was final."""
+    made: float
+    """The frame was there."""
+    newest: int
+    """Not an instant: index after the newest source sample that had come by then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Consecutive samples of the reconstructed twelve leads, at the model's rate.
+
+    Sample ``i`` is the ECG at the instant ``(start + i) / rate_hz`` after sample 0 of the source:
+    the algorithmic latency is already taken out of the index; it only says when frames come.
+    """
+
+    start: int
+    rate_hz: float
+    leads_mv: Samples
+    """``(12, n)`` in the order of `streamer.core.leads.LEADS`; NaN where not ``valid``."""
+    measured_mv: Samples
+    """``(n,)``: "I, as measured", in the input band; NaN where not ``valid``."""
+    scale_mv: Samples
+    """``(12, n)`` uncertainty; NaN where not ``valid`` or where the model states none."""
+    valid: NDArray[np.bool_]
+    """``(n,)``: False where the source lost the sample."""
+    settling: NDArray[np.bool_]
+    """``(n,)``: True for 2 s after a (re)start of the filters."""
+    device_s: float = math.nan
+    """Instant of the first sample, as `Chunk.device_s`."""
+    arrival_s: float = math.nan
+    """`Chunk.arrival_s` of the chunk that completed this frame."""
+    stamps: Stamps | None = None
+    """Where the time went, if the pipeline has a clock."""
+
+    @property
+    def stop(self) -> int:
+        """Index after the last sample."""
+        return self.start + len(self.valid)

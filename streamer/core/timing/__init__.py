@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Where the time of a frame went."""

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Beats, heart rate, signal quality and alarms."""

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""What a bedside screen says beside the traces: beats, heart rate, quality of Lead I, alarms.
+
+Runs behind the pipeline: frames in, events out.  Pure and causal: the same frames give the same
+events, however the input was cut into chunks; time is the stream's own, so nothing here has a clock.
+docs/vitals.md says where each rule comes from and how well it does.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from math import nan
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.events import Alarm, AlarmKind, Beat, Contact, Event, QualityChanged, State, StateChanged
+from streamer.core.stream import Chunk, Frame, StreamInfo
+from streamer.core.vitals.beats import LEARN_S, BeatDetector
+from streamer.core.vitals.quality import Findings, LeadQuality
+
+LATEST, LATEST_SLOW, SLOW_S = 12, 4, 1.2
+"""The rate is the mean of the 12 latest RR intervals, of 4 when three in a row exceed 1200 ms."""
+LEAST_RR = 2
+"""Of fewer intervals no rate is told."""
+LONGEST_RR_S = 4.2
+"""Of 15 bpm with some to spare: what is longer is a pause."""
+TOGETHER_S = 0.064
+"""Frames of so much signal are looked at together: a call for each would cost three times as much."""
+HIDES_BEAT_S = 0.06
+"""In so much missing signal a QRS can be lost: an interval across it is none."""
+GAP_S = 2.0
+"""After so long a gap the filters start anew, and with them the rate; the signal counts as lost."""
+FOUND_S = 0.4
+"""A beat is found at the latest so long after it happened."""
+KNOWN_S = 4.0
+"""Before that a signal is not called good."""
+HYSTERESIS_BPM = 2.0
+"""So far inside its limit a rate alarm ends."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """When to raise an alarm; what bedside monitors begin with."""
+
+    low_bpm: float = 50.0
+    high_bpm: float = 120.0
+    asystole_s: float = 4.0
+
+
+class HeartRate:
+    """The rate from the latest RR intervals."""
+
+    def __init__(self) -> None:
+        self._rr_s: deque[float] = deque(maxlen=LATEST)
+
+    def add(self, rr_s: float) -> None:
+        """Take the interval between two beats, seconds."""
+        self._rr_s.append(rr_s)
+
+    def clear(self) -> None:
+        """Forget all: the rate is unknown."""
+        self._rr_s.clear()
+
+    @property
+    def bpm(self) -> float:
+        """Beats a minute; nan while unknown."""
+        rr_s = list(self._rr_s)
+        if len(rr_s) < LEAST_RR:
+            return nan
+        if len(rr_s) >= 3 and min(rr_s[-3:]) > SLOW_S:
+            rr_s = rr_s[-LATEST_SLOW:]
+        return 60 * len(rr_s) / sum(rr_s)
+
+
+class Vitals:
+    """Watches one session.
+
+    Parameters
+    ----------
+    rate_hz : float
+        Of the frames.
+    stream : StreamInfo, optional
+        What was said of the source.
+    delay_s : float
+        How much later the input band shows what happened: the delay of its low-pass.  Beats are told
+        with it taken out.
+    """
+
+    def __init__(self, rate_hz: float, stream: StreamInfo | None = None, delay_s: float = 0.0) -> None:
+        self._rate_hz = rate_hz
+        self._delay_s = delay_s
+        self._lead = LeadQuality(rate_hz, stream)
+        self._found: Findings | None = None
+        self.limits = Limits()
+        """May be replaced at any time, from any thread."""
+        self._detector = BeatDetector(rate_hz)
+        self._waiting: list[Frame] = []
+        self._due = 0  # what waits is looked at from this index on
+        self._zero_s = nan  # the instant of sample 0, by the newest frame
+        self._rate = HeartRate()
+        self._beat: int | None = None  # index of the newest
+        self._since = 0  # no beat is missed before this index
+        self._begun = 0
+        self._seen: int | None = None  # index behind the newest valid sample
+        self._hidden = 0  # the most samples in a row that were missing since the newest beat
+        self._state = State.LIVE
+        self._raised: set[AlarmKind] = set()  # the alarms that stand
+
+    def hear(self, event: Event) -> list[Event]:
+        """Take what the source says beside the samples: its state, and contact where it tells."""
+        match event:
+            case StateChanged():
+                self._state = event.state
+            case Contact():
+                self._lead.contact = event.touches
+            case _:
+                return []
+        return self._signal_alarm(self._seen or 0)
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Look at raw samples; before the frames that they complete."""
+        self._lead.chunk(chunk)
+
+    def push(self, frame: Frame) -> list[Event]:
+        """Take a frame; return what is to be told: `Beat`, `QualityChanged` and `Alarm`."""
+        self._waiting.append(frame)
+        if frame.stop < self._due:
+            return []
+        together = round(TOGETHER_S * self._rate_hz)
+        self._due = (frame.stop // together + 1) * together
+        waiting, self._waiting = self._waiting, []
+        start = waiting[0].start
+        lead_mv = np.concatenate([each.measured_mv for each in waiting])
+        valid = np.concatenate([each.valid for each in waiting])
+        self._zero_s = frame.device_s - frame.start / self._rate_hz
+        events = self._look(start, lead_mv, valid)
+        for index, found in self._lead.push(start, lead_mv, np.concatenate([w.settling for w in waiting])):
+            events += self._note_quality(index, found)
+        return events
+
+    def _look(self, start: int, lead_mv: NDArray[np.float32], valid: NDArray[np.bool_]) -> list[Event]:
+        """Beats, and what they say, in samples ``(n,)``."""
+        events: list[Event] = []
+        stop = start + len(lead_mv)
+        if self._seen is None:
+            self._seen = self._begun = start
+            self._since = start + round(LEARN_S * self._rate_hz)
+        if start == self._seen and valid.all():
+            self._seen = stop
+        elif valid.any():
+            events += self._note_gaps(start, valid)
+        if self._seen > start:
+            for beat in self._detector.push(start, lead_mv):
+                events += self._note_beat(beat)
+        elif stop - self._seen > GAP_S * self._rate_hz:
+            events += self._signal_alarm(stop, missing=True)
+        return events + self._asystole_alarm(stop)
+
+    def _note_quality(self, index: int, found: Findings) -> list[Event]:
+        known_s = (index - self._begun) / self._rate_hz
+        if found == self._found or (self._found is None and known_s < KNOWN_S and not found.wrong):
+            return []
+        self._found = found
+        return [QualityChanged(found.wrong, found.text, at_s=index / self._rate_hz)]
+
+    # ---- beats
+
+    def _note_gaps(self, start: int, valid: NDArray[np.bool_]) -> list[Event]:
+        """Remember what is missing before and in samples of which some are there."""
+        assert self._seen is not None
+        events: list[Event] = []
+        for index in (start + np.flatnonzero(valid)).tolist():
+            missing = index - self._seen
+            self._hidden = max(self._hidden, missing)
+            if missing > GAP_S * self._rate_hz:
+                self._rate.clear()
+                self._beat = None
+                self._since = index + round(LEARN_S * self._rate_hz)
+                events += self._signal_alarm(index, missing=True)
+            self._seen = index + 1
+        return events + self._signal_alarm(self._seen)
+
+    def _note_beat(self, index: int) -> list[Event]:
+        if self._beat is not None and self._hidden < HIDES_BEAT_S * self._rate_hz:
+            rr_s = (index - self._beat) / self._rate_hz
+            if rr_s <= LONGEST_RR_S:
+                self._rate.add(rr_s)
+            else:
+                self._rate.clear()
+        self._beat, self._since, self._hidden = index, max(self._since, index), 0
+        bpm = self._rate.bpm
+        self._lead.beat(index)
+        at_s = index / self._rate_hz - self._delay_s
+        beat = Beat(bpm, host_s=self._zero_s + at_s, at_s=at_s)
+        return [beat, *self._rate_alarms(index, bpm)]
+
+    # ---- alarms
+
+    def _rate_alarms(self, index: int, bpm: float) -> list[Event]:
+        low, high = self.limits.low_bpm, self.limits.high_bpm
+        is_low = bpm < low + HYSTERESIS_BPM * (AlarmKind.LOW_RATE in self._raised)
+        is_high = bpm > high - HYSTERESIS_BPM * (AlarmKind.HIGH_RATE in self._raised)
+        return [
+            *self._alarm(AlarmKind.LOW_RATE, is_low, f"{bpm:.0f} bpm, below {low:g}", index),
+            *self._alarm(AlarmKind.HIGH_RATE, is_high, f"{bpm:.0f} bpm, above {high:g}", index),
+        ]
+
+    def _asystole_alarm(self, index: int) -> list[Event]:
+        if AlarmKind.SIGNAL_LOST in self._raised:
+            self._since = index
+        quiet_s = (index - self._since) / self._rate_hz - FOUND_S
+        silent = quiet_s > self.limits.asystole_s
+        events = self._alarm(AlarmKind.ASYSTOLE, silent, f"no beat for {self.limits.asystole_s:g} s", index)
+        if silent and events:
+            self._rate.clear()
+            events += self._rate_alarms(index, nan)
+        return events
+
+    def _signal_alarm(self, index: int, *, missing: bool = False) -> list[Event]:
+        why = ""
+        if self._state in (State.STALE, State.RECONNECTING):
+            why = self._state.value
+        elif not self._lead.contact:
+            why = "an electrode is off"
+        elif missing:
+            why = f"nothing came for {GAP_S:g} s"
+        events = self._alarm(AlarmKind.SIGNAL_LOST, bool(why), why, index)
+        if why and events:
+            self._rate.clear()
+            events += self._rate_alarms(index, nan)
+        return events
+
+    def _alarm(self, alarm: AlarmKind, on: bool, why: str, index: int) -> list[Event]:
+        """The event of an alarm that rises or ends."""
+        if on == (alarm in self._raised):
+            return []
+        self._raised ^= {alarm}
+        return [Alarm(alarm, on, why if on else "", at_s=index / self._rate_hz)]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""A recorded session as other files: WFDB, EDF+, CSV, PDF, DICOM."""

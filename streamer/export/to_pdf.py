@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: MIT
+"""A part of a session as PDF pages of 10 s each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+
+from streamer.core.errors import InputError
+from streamer.core.leads import LEADS
+from streamer.export.excerpt import Excerpt
+from streamer.export.page import Page, write_pdf
+from streamer.export.page_layout import PAGE_S
+
+
+def write_pages(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
+    """A PDF of mm-true pages with 10 s each.
+
+    Raises
+    ------
+    InputError
+        Some of the twelve leads are not in the excerpt.
+    """
+    if [trace.lead for trace in excerpt.traces if trace.processed] != list(LEADS):
+        raise InputError("a page shows all twelve leads: leave --leads out, or choose another --format")
+    path = folder / f"{name}.pdf"
+    with path.open("xb") as file:
+        write_pdf(pages_of(excerpt), file)
+    return [path]
+
+
+def pages_of(excerpt: Excerpt) -> Iterator[Page]:
+    """Pages of 10 s each."""
+    about, stream = excerpt.description, excerpt.description.stream
+    n = round(PAGE_S * excerpt.rate_hz)
+    count = -(-excerpt.samples // n)
+    faint = excerpt.faint
+    measured = excerpt.mv[len(LEADS)] if len(excerpt.traces) > len(LEADS) else None
+    for number, start in enumerate(range(0, excerpt.samples, n)):
+        begin_s = start / excerpt.rate_hz
+        began = excerpt.began + timedelta(seconds=begin_s)
+        since_s = excerpt.first / excerpt.rate_hz + begin_s
+        wrong = [
+            mark.text
+            for mark in excerpt.marks
+            if mark.kind in ("quality", "drift")
+            and mark.start < start + n
+            and mark.stop > max(start, mark.start)
+        ]
+        yield Page(
+            leads_mv=excerpt.mv[: len(LEADS), start : start + n],
+            band_mv=None if excerpt.half_width_mv is None else excerpt.half_width_mv[:, start : start + n],
+            faint=faint[start : start + n],
+            rate_hz=excerpt.rate_hz,
+            measured_mv=None if measured is None else measured[start : start + n],
+            source=stream.source,
+            lead=stream.lead,
+            is_lead_i=stream.is_lead_i,
+            quality="; ".join(dict.fromkeys(wrong)),
+            started=f"{began:%Y-%m-%d %H:%M:%S} UTC, {since_s:.1f} s · page {number + 1} of {count}",
+            filters=about.filters,
+            model=about.model_in_words,
+            latency=f"{about.latency.total_ms:.0f} ms algorithmic, removed",
+        )

@@ -1,0 +1,51 @@
+# SPDX-License-Identifier: MIT
+"""An excerpt of a session as files that other programs read: WFDB, EDF+, CSV, PDF pages.
+
+(DICOM is in `streamer.export.to_dicom`.)  Each function writes into a folder that is there, refuses to
+overwrite, and returns what it wrote, the file that makes the others valid last.  Every file tells
+what was measured from what was reconstructed in the field that its format has for it.  Where the
+session states one, the 90 % band goes along: half widths in mV, beside the leads or, where a viewer
+would take them for leads, in ``NAME_band``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from streamer.core.stream import Samples
+from streamer.export.band import band_beside, band_name, band_note, half_width_of
+from streamer.export.excerpt import Excerpt
+from streamer.export.wfdb_annotations import annotation_bytes
+from streamer.formats.wfdb_writer import WfdbWriter, clipped_note
+
+
+def write_wfdb(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
+    """A record in format 16 with 1 µV to the step, and an ``.atr`` of gaps, beats and all other marks.
+
+    Signals are named as PTB-XL has them (``AVR``), since programs look for those; which ones are
+    measured, predicted and derived is said in the header's comments.  The band is a record of its
+    own, which they name.
+    """
+    signals = [trace.label.upper() if trace.processed else trace.label for trace in excerpt.traces]
+    notes, written = list(excerpt.notes), []
+    if excerpt.half_width_mv is not None:
+        widths = [half_width_of(signal) for signal in signals[: len(excerpt.banded)]]
+        about = [band_note(name), *notes]
+        written += _record(excerpt, folder, band_name(name), widths, excerpt.half_width_mv, about)
+        notes.append(band_beside(name))
+    marks = folder / f"{name}.atr"
+    marks.write_bytes(annotation_bytes(excerpt.marks, excerpt.samples))
+    return [*written, marks, *_record(excerpt, folder, name, signals, excerpt.mv, notes)]
+
+
+def _record(
+    excerpt: Excerpt, folder: Path, name: str, signals: Sequence[str], mv: Samples, notes: Sequence[str]
+) -> list[Path]:
+    writer = WfdbWriter(folder, name, excerpt.rate_hz, signals=signals, began=excerpt.began)
+    try:
+        writer.append(mv)
+        header = writer.finish([*notes, *clipped_note(writer.clipped)])
+    finally:
+        writer.abort()
+    return [header.with_suffix(".dat"), header]

@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: MIT
+"""The session files of a folder: what they hold, and how to close one that a crash left open."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import BinaryIO
+
+import platformdirs
+
+from streamer.core.errors import InputError
+from streamer.formats.xdf import BOUNDARY_UUID, ChunkReader, Tag, split_samples, split_text
+from streamer.recording.dataclass_json import built, wall_clock
+from streamer.recording.encoding import (
+    STREAMS,
+    SUFFIX,
+    RawSums,
+    Stream,
+    claim,
+    unpack_description,
+)
+from streamer.recording.reader import Recording
+from streamer.session.description import SessionDescription
+
+_TAIL = 1 << 16
+"""Bytes at the end of a file in which a complete one has its sums and footers."""
+
+
+def default_folder() -> Path:
+    """Where sessions go unless somebody says otherwise: the platform's folder for a user's data."""
+    return platformdirs.user_data_path("mecg", appauthor=False) / "sessions"
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """One file of a list of sessions."""
+
+    path: Path
+    size: int
+    """Bytes."""
+    state: str
+    """``complete``; ``recording`` (somebody has it open); ``open`` (a crash left it so) or
+    ``damaged``, which `repair` closes; ``unreadable``."""
+    began: datetime | None = None
+    """UTC."""
+    seconds: float = 0.0
+    """From the first raw sample to the last."""
+    source: str = ""
+    """The SOURCE that was recorded."""
+    sums: RawSums = field(default_factory=RawSums)
+    """Samples, gaps, lost."""
+    problem: str = ""
+    """Why it is not complete, where it is not."""
+
+
+def sessions(folder: Path) -> Iterator[Summary]:
+    """The sessions of a folder, the oldest first.
+
+    Raises
+    ------
+    InputError
+        Where there is no such folder.
+    """
+    try:
+        paths = sorted(path for path in folder.iterdir() if path.suffix == SUFFIX and path.is_file())
+    except OSError as error:
+        raise InputError(f"{folder} cannot be listed: {error.strerror}") from error
+    for path in paths:
+        yield summary(path)
+
+
+def summary(path: Path) -> Summary:
+    """What a session file holds; of a complete one only the end is read."""
+    size = path.stat().st_size
+    try:
+        with path.open("rb") as file:
+            in_use = not claim(file)
+            quick = None if in_use else _of_the_end(path, file, size)
+        if quick is not None:
+            return quick
+        with Recording.open(path) as recording:
+            state = "recording" if in_use else "damaged" if recording.damage else "open"
+            if recording.complete:
+                state = "complete"
+            problem = "; ".join(sorted({damage.reason for damage in recording.damage}))
+            return Summary(
+                path,
+                size,
+                state,
+                recording.began,
+                recording.seconds,
+                recording.description.stream.source,
+                recording.raw_sums,
+                problem or ("" if state == "complete" else "it was not closed"),
+            )
+    except InputError as error:
+        return Summary(path, size, "unreadable", problem=str(error))
+    except OSError as error:
+        return Summary(path, size, "unreadable", problem=error.strerror or str(error))
+
+
+def _of_the_end(path: Path, file: BinaryIO, size: int) -> Summary | None:
+    """From the last boundary on; None where the file is not complete."""
+    file.seek(max(size - _TAIL, 0))
+    tail = file.read(_TAIL)
+    place = tail.rfind(BOUNDARY_UUID)
+    if place < 0:
+        return None
+    reader = ChunkReader(file, size, STREAMS, begin=size - len(tail) + place + len(BOUNDARY_UUID))
+    footers: set[int] = set()
+    found: Summary | None = None
+    try:
+        for chunk in reader:
+            if chunk.tag == Tag.STREAM_FOOTER:
+                footers.add(chunk.stream)
+            elif chunk.tag == Tag.SAMPLES and chunk.stream == Stream.DESCRIPTION:
+                count, encoded = split_samples(chunk.content)
+                ((_, (text, crc32)),) = split_text(encoded, count, 2)
+                found = _described(path, size, text) if crc32 == f"{zlib.crc32(text.encode()):08x}" else None
+    except (ValueError, OverflowError):
+        return None
+    return found if footers >= set(Stream) and not reader.damage else None
+
+
+def _described(path: Path, size: int, text: str) -> Summary:
+    facts = unpack_description(text)
+    stream = built(SessionDescription, facts.get("description")).stream
+    sums = built(RawSums, facts.get("so_far"))
+    began = wall_clock(facts.get("began_unix_s"))
+    seconds = (sums.stop - sums.start) / stream.rate_hz
+    return Summary(path, size, "complete", began, seconds, stream.source, sums)

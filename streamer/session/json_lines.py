@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: MIT
+"""Frames as JSON lines: for a pipe, a script, another language."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from math import isfinite
+from typing import Any, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.events import Event
+from streamer.core.leads import LEADS
+from streamer.core.stream import Chunk, Frame
+from streamer.session.description import SessionDescription
+from streamer.session.event_wire import to_wire
+from streamer.session.status import SessionStatus
+
+STATUS_S = 1.0
+"""Of the signal, between two lines of type ``status``."""
+
+DECIMALS = 4
+"""Of a mV: 0.1 µV."""
+
+
+class JsonLines:
+    """One JSON object a line.
+
+    The first, of type ``stream``, is the session's description.  Then, in order, objects of type
+    ``frame``: ``start`` (index at ``rate_hz``, algorithmic latency taken out), ``seconds`` (the same
+    as time since sample 0), ``device_s`` and ``arrival_s`` (the host's monotonic clock), ``settling``
+    (the filters have just started), ``leads_mv`` (lead to list), ``measured_mv`` ("I, as measured")
+    and ``scale_mv`` (uncertainty, lead to list; null where the model states none).  A sample that
+    was lost is null.  Between them objects of type ``event``: a ``beat`` has ``at_s`` (of the R peak,
+    seconds since sample 0) and the heart rate as ``value``.  And after each second of the signal one
+    of type ``status``: ``seconds``, ``state``, ``source_rate_hz``, ``hr_bpm``, ``quality`` (a list of what
+    is wrong, null while unknown), ``recalibrate`` (whether Lead I no longer looks like the person's
+    reference, null where the model is generic), ``lost`` and ``latency_ms`` (``algorithmic``, ``now``,
+    ``p99``).
+
+    Parameters
+    ----------
+    out : text stream
+        Usually standard output.
+    lost : callable
+        How many samples were lost so far.
+    """
+
+    name = "JSON lines"
+
+    def __init__(self, out: TextIO, lost: Callable[[], int]) -> None:
+        self._out = out
+        self._lost = lost
+        self._status_s = STATUS_S
+
+    def open(self, description: SessionDescription) -> None:
+        """Write the first line."""
+        self._standing = SessionStatus(description, self._lost)
+        self._write({"type": "stream", **description.as_dict()})
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Nothing to write: frames carry the measured lead."""
+        self._standing.chunk(chunk)
+
+    def frame(self, frame: Frame) -> None:
+        """Write a frame."""
+        self._standing.frame(frame)
+        stated = bool(np.isfinite(frame.scale_mv).any())
+        self._write(
+            {
+                "type": "frame",
+                "start": frame.start,
+                "seconds": round(frame.start / frame.rate_hz, 6),
+                "device_s": _number(frame.device_s),
+                "arrival_s": _number(frame.arrival_s),
+                "settling": bool(frame.settling.any()),
+                "leads_mv": dict(zip(LEADS, map(_numbers, frame.leads_mv), strict=True)),
+                "measured_mv": _numbers(frame.measured_mv),
+                "scale_mv": dict(zip(LEADS, map(_numbers, frame.scale_mv), strict=True)) if stated else None,
+            }
+        )
+        if frame.stop / frame.rate_hz >= self._status_s:
+            self._status_s = frame.stop / frame.rate_hz // STATUS_S * STATUS_S + STATUS_S
+            self._write({"type": "status", **self._standing.facts()})
+
+    def event(self, event: Event) -> None:
+        """Write an event."""
+        self._standing.event(event)
+        wire = to_wire(event)
+        self._write(
+            {
+                "type": "event",
+                "kind": wire.kind,
+                "text": wire.text,
+                "host_s": _number(wire.host_s),
+                "state": wire.state.name.lower() if wire.state else None,
+                "count": wire.count,
+                "at_s": _number(wire.at_s),
+                "value": _number(wire.value),
+                "quality": None if wire.quality is None else sorted(q.name.lower() for q in wire.quality),
+            }
+        )
+
+    def close(self) -> None:
+        """Flush."""
+        self._out.flush()
+
+    def _write(self, line: dict[str, Any]) -> None:
+        self._out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
+        self._out.flush()
+
+
+def _number(value: float) -> float | None:
+    return round(value, 6) if isfinite(value) else None
+
+
+def _numbers(values: NDArray[np.float32]) -> list[float | None]:
+    rounded = np.round(values.astype(np.float64), DECIMALS) + 0.0  # no -0.0
+    if np.isfinite(rounded).all():
+        return list(rounded.tolist())
+    return [value if isfinite(value) else None for value in rounded.tolist()]

@@ -1,0 +1,269 @@
+"""What is read out of an LSL stream's description, its numbers and its stamps; no network."""
+
+from __future__ import annotations
+
+import math
+from xml.sax.saxutils import escape
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from devices.lsl.description import About, choose, mv_by_size, rate_of, stamps_are_exact
+from devices.lsl.inlet import predicate_of
+from streamer.core.errors import InputError
+from streamer.core.leads import LEADS
+from streamer.core.stream import Placement
+
+UNSTATED, ARMS, CHEST = Placement.UNSTATED, Placement.ARMS, Placement.CHEST
+
+
+def about(
+    *channels: dict[str, str] | str,
+    count: int | None = None,
+    kind: str = "ECG",
+    rate: object = 250.0,
+    form: str = "float32",
+    desc: str = "",
+) -> About:
+    """A stream; a channel given as text is its label, in millivolts."""
+    nodes = ""
+    for channel in channels:
+        named = {"label": channel, "unit": "mV"} if isinstance(channel, str) else channel
+        nodes += f"<channel>{''.join(f'<{k}>{escape(v)}</{k}>' for k, v in named.items())}</channel>"
+    return About.of(
+        f"<?xml version='1.0'?><info><name>N</name><type>{kind}</type><channel_format>{form}</channel_format>"
+        f"<channel_count>{len(channels) if count is None else count}</channel_count><uid>u</uid>"
+        f"<nominal_srate>{rate}</nominal_srate><source_id>s</source_id><hostname>h</hostname>"
+        f"<desc>{desc}<channels>{nodes}</channels></desc></info>"
+    )
+
+
+@pytest.mark.parametrize("label", ["I", "i", "Lead I", "MDC_ECG_LEAD_I", "ECG I"])
+@pytest.mark.parametrize("key", ["label", "name"])
+def test_lead_i_is_found_by_its_label_or_name_among_eight(label: str, key: str) -> None:
+    others = [{key: name, "unit": "uV"} for name in ("nSeq", "II", "V1", "V2", "RESP", "V6", "EDA")]
+    stream = about(*others[:5], {key: label, "unit": "mV"}, *others[5:])
+    choice = choose(stream, None, UNSTATED)
+    assert (choice.column, choice.label, choice.is_lead_i, choice.mv) == (5, label, True, 1.0)
+    rows = {LEADS[row]: (column, mv) for row, column, mv in choice.reference}
+    assert rows == {"I": (5, 1.0), "II": (1, 1e-3), "V1": (2, 1e-3), "V2": (3, 1e-3), "V6": (6, 1e-3)}
+    assert f"channel 6 of 8, {label}" in choice.notes[0]
+    assert "5 of the twelve" in choice.notes[-1]
+
+
+@pytest.mark.parametrize(
+    ("unit", "mv"),
+    [
+        *(("uV", 1e-3), ("µV", 1e-3), ("μV", 1e-3), ("microvolts", 1e-3), ("Microvolt", 1e-3)),
+        *(("mV", 1.0), ("millivolts", 1.0), ("V", 1e3), ("volts", 1e3)),
+    ],
+)
+def test_units_in_all_spellings(unit: str, mv: float) -> None:
+    assert choose(about({"label": "I", "unit": unit}), None, UNSTATED).mv == mv
+
+
+def test_scaling_factors_and_counts_with_a_resolution_are_used_and_told() -> None:
+    scaled = choose(about({"label": "I", "unit": "microvolts", "scaling_factor": "0.1"}), None, UNSTATED)
+    assert scaled.mv == pytest.approx(1e-4) and "scaled by 0.1" in scaled.notes[0]
+    counts = choose(about({"label": "I", "unit": "counts", "resolution": "0.38 uV"}), None, UNSTATED)
+    assert counts.mv == pytest.approx(0.38e-3) and "counts of 0.38 uV" in counts.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("channel", "said"),
+    [
+        ({"unit": "counts"}, "states no resolution"),
+        ({"unit": "counts", "resolution": "0.38"}, "states no resolution"),
+        ({"unit": "counts", "resolution": "nan uV"}, "states no resolution"),
+        ({"unit": "counts", "resolution": "0 uV"}, "states no resolution"),
+        ({"unit": "counts", "resolution": "3 bpm"}, "states no resolution"),
+        ({"unit": "uV", "scaling_factor": "x"}, "no number"),
+        ({"unit": "uV", "scaling_factor": "0"}, "no number"),
+        ({"unit": "mmHg"}, "no voltage"),
+    ],
+)
+def test_numbers_that_mean_no_voltage_are_refused(channel: dict[str, str], said: str) -> None:
+    with pytest.raises(InputError, match=said):
+        choose(about({"label": "I", **channel}), None, UNSTATED)
+
+
+def test_whole_numbers_without_a_unit_are_refused_and_floats_must_be_looked_at() -> None:
+    with pytest.raises(InputError, match="whole numbers and states no unit"):
+        choose(about({"label": "I"}, form="int16"), None, UNSTATED)
+    choice = choose(about({"label": "I"}, {"label": "V1"}), None, UNSTATED)
+    assert math.isnan(choice.mv) and math.isnan(choice.reference[1][2])
+
+
+@pytest.mark.parametrize(("unit", "mv"), [("microvolts", 1e-3), ("millivolts", 1.0), ("volts", 1e3)])
+@pytest.mark.parametrize("span_mv", [0.15, 1.0, 10.0])
+def test_a_missing_unit_is_found_by_size(unit: str, mv: float, span_mv: float) -> None:
+    numbers = np.array([0.0, np.nan, span_mv]) / mv + 1234
+    found, note = mv_by_size(numbers, "it")
+    assert found == mv and f"taken as {unit}" in note
+
+
+@pytest.mark.parametrize("span", [0.0, 1e-7, 0.04, 40.0, 1e6, math.nan])
+def test_a_size_that_fits_no_unit_is_refused(span: float) -> None:
+    with pytest.raises(InputError, match="an ECG in no unit"):
+        mv_by_size(np.array([0.0, span]), "it")
+
+
+def test_one_channel_that_says_only_ecg_is_taken_and_is_lead_i_only_on_the_arms() -> None:
+    for stream in (
+        about("ECG"),
+        about("EDA", "Chest ECG", kind="00:07:80"),
+        about({"label": "left", "type": "EKG", "unit": "uV"}, kind="ExG"),
+        about(count=1),
+    ):
+        if not stream.channels[-1].unit:
+            assert stream.channels[-1].label == "channel 1"
+        unstated, arms, chest = (choose(stream, None, p) for p in (UNSTATED, ARMS, CHEST))
+        assert unstated.column == len(stream.channels) - 1
+        assert (unstated.is_lead_i, arms.is_lead_i, chest.is_lead_i) == (False, True, False)
+        assert any("--placement arms" in note for note in unstated.notes)
+        assert any("electrodes are on the arms" in note for note in arms.notes)
+    assert not choose(about("I"), None, CHEST).is_lead_i
+
+
+@pytest.mark.parametrize(
+    ("stream", "said"),
+    [
+        (about("Fp1", "Fp2", kind="EEG"), "has no ECG channel, only Fp1, Fp2; choose one with --lead"),
+        (about("II", "V1"), "has no Lead I, only II, V1; choose with --lead"),
+        (about("II"), "has no Lead I, only II"),
+        (about("ECG left", "ECG right"), "several ECG channels, ECG left, ECG right, none labelled I"),
+        (about(count=3), "several ECG channels, channel 1, channel 2, channel 3"),
+        (about("I", form="string"), "carries strings, no signal"),
+        (about("I", rate=50), "runs at 50 Hz, out of the 95 to 5000 Hz range"),
+        (about("I", rate=1e5), "out of the 95 to 5000 Hz range"),
+        (about(count=0), "has no ECG channel"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_in_one_line(stream: About, said: str) -> None:
+    with pytest.raises(InputError, match=said) as caught:
+        choose(stream, None, UNSTATED)
+    assert "\n" not in str(caught.value)
+
+
+def test_any_channel_can_be_asked_for() -> None:
+    stream = about("Fp1", "v5", {"unit": "uV"}, kind="EEG")
+    assert choose(stream, "fp1", UNSTATED).column == 0
+    assert choose(stream, "Lead V5", UNSTATED).column == 1
+    assert choose(stream, "channel 3", UNSTATED).column == 2
+    assert not choose(stream, "V5", ARMS).is_lead_i
+    with pytest.raises(InputError, match="has no channel 'V6', only Fp1, v5, channel 3; choose with --lead"):
+        choose(stream, "V6", UNSTATED)
+
+
+def test_a_device_says_its_name() -> None:
+    desc = "<acquisition><manufacturer>M</manufacturer><model>X</model></acquisition>"
+    assert about("I", desc=desc).device == "M X"
+    assert about("I", desc="<manufacturer>M</manufacturer>").device == "M"
+    assert about("I").device == ""
+
+
+@given(text=st.text(max_size=80), xml=st.booleans())
+def test_no_description_gets_through_with_anything_but_an_input_error(text: str, xml: bool) -> None:
+    wrapped = f"<info><channel_count>{text}</channel_count></info>" if xml else text
+    with pytest.raises(InputError):
+        About.of(wrapped)
+
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=12)
+
+
+@given(
+    channels=st.lists(
+        st.fixed_dictionaries(
+            {},
+            optional={
+                key: TEXT | st.sampled_from(["I", "ECG", "uV", "mV", "counts", "1", "0.4 uV", "nan"])
+                for key in ("label", "name", "type", "unit", "scaling_factor", "resolution")
+            },
+        ),
+        max_size=4,
+    ),
+    count=st.integers(0, 6),
+    rate=st.sampled_from([0, 130, -1, "nan", "inf"]),
+    form=st.sampled_from(["float32", "int16", "string", "?"]),
+    lead=st.none() | TEXT,
+)
+def test_a_choice_is_sound_or_refused(
+    channels: list[dict[str, str]], count: int, rate: object, form: str, lead: str | None
+) -> None:
+    stream = about(*channels, count=count, rate=rate, form=form)
+    try:
+        choice = choose(stream, lead, UNSTATED)
+    except InputError as error:
+        assert str(error).isprintable()
+        return
+    assert 0 <= choice.column < len(stream.channels) == count
+    assert math.isnan(choice.mv) or (math.isfinite(choice.mv) and choice.mv != 0)
+    assert all(note.isprintable() for note in choice.notes)
+    assert stream.rate_hz >= 0 and math.isfinite(stream.rate_hz)
+
+
+@pytest.mark.parametrize(
+    ("query", "predicate"),
+    [
+        ("", ""),
+        ("  ", ""),
+        ("Polar H10 1234", "name='Polar H10 1234'"),
+        ("name=X", "name='X'"),
+        ("type=ECG", "type='ECG'"),
+        ("source_id=a b=c", "source_id='a b=c'"),
+        ("name=Bob's", 'name="Bob\'s"'),
+        ("name=B\"o'b", "name=concat('B\"o', \"'\", 'b')"),
+        ("name='X' and type='ECG'", "name='X' and type='ECG'"),
+        ("name=concat('B\"o', \"'\", 'b')", "name=concat('B\"o', \"'\", 'b')"),
+        ("starts-with(name,'X')", "starts-with(name,'X')"),
+        ("channel_count>2", "channel_count>2"),
+        ("ECG (left)", "name='ECG (left)'"),
+    ],
+)
+def test_what_a_query_means(query: str, predicate: str) -> None:
+    assert predicate_of(query) == predicate
+
+
+# ---- stamps
+
+T = np.arange(1000) / 129.9 + 4321.0
+RNG = np.random.default_rng(3)
+
+
+def lossy(stamps: np.ndarray) -> np.ndarray:
+    kept = RNG.random(len(stamps)) > 0.05
+    kept[300:350] = False
+    return stamps[kept]
+
+
+@pytest.mark.parametrize("rate", [95.0, 129.9, 130.0, 250.0, 512.0, 5000.0])
+@pytest.mark.parametrize("jitter", [0.0, 0.02])
+def test_the_rate_is_found_in_stamps_with_losses_and_a_little_jitter(rate: float, jitter: float) -> None:
+    stamps = (np.arange(round(3 * rate)) + RNG.normal(0, jitter, round(3 * rate))) / rate + 4321
+    assert rate_of(lossy(stamps)) == pytest.approx(rate, abs=0.051)
+
+
+def test_uneven_stamps_fit_the_rate_at_which_they_come() -> None:
+    bunched = np.repeat(T[::4], 4)[: len(T)] + 1e-4 * (np.arange(len(T)) % 4)
+    assert rate_of(bunched) == pytest.approx(129.9, rel=0.01)
+
+
+def test_stamps_that_fit_no_rate_are_told_apart() -> None:
+    assert rate_of(np.cumsum(RNG.exponential(1 / 130, 400)) + np.linspace(0, 1, 400) ** 2) is None
+    assert rate_of(np.linspace(0, 1, 400) ** 2) is None
+    assert rate_of(T[:49]) is None
+    assert rate_of(np.zeros(500)) is None
+    assert rate_of(T[::-1]) is None
+
+
+def test_computed_stamps_are_exact_whatever_is_lost_and_taken_ones_are_not() -> None:
+    assert stamps_are_exact(T, 130.0)
+    assert stamps_are_exact(lossy(T), 130.0)
+    assert not stamps_are_exact(T + RNG.normal(0, 1e-4, len(T)), 130.0)
+    joints = np.repeat(RNG.uniform(-0.014, 0.014, 14), 73)[: len(T)]
+    assert not stamps_are_exact(T + joints, 130.0)
+    assert not stamps_are_exact(T[:1], 130.0)
+    assert not stamps_are_exact(np.zeros(5), 130.0)

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A bench whose sessions are inboxes that the test fills."""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from gui.controller import GENERIC, CalibrationPreview, OnScan, Person, RunningSession, SourceRequest
+from gui.signal.inbox import Inbox
+from streamer.core.errors import InputError
+from streamer.core.events import Event
+from streamer.core.network.latency import LatencyBudget
+from streamer.core.stream import StreamInfo
+from streamer.core.vitals.vitals import Limits
+from streamer.session.description import SessionDescription
+
+BUDGET = LatencyBudget(56.0, 0.0, 16.0, 0.0, 72.0, 10.0)
+
+
+def description(source: str = "wfdb:first", **changes: object) -> SessionDescription:
+    info = StreamInfo(source, 250.0, **changes)  # type: ignore[arg-type]
+    return SessionDescription(info, "net", "1", 250.0, BUDGET, "0.5-40 Hz")
+
+
+class APlayer:
+    """Stands where it is told to."""
+
+    def __init__(self, duration_s: float | None = 60.0) -> None:
+        self.paused = False
+        self._speed = 1.0
+        self.position_s = 0.0
+        self.duration_s = duration_s
+        self.fixed = False
+
+    @property
+    def speed(self) -> float:
+        return self._speed
+
+    @speed.setter
+    def speed(self, speed: float) -> None:
+        if self.fixed or not speed > 0 or math.isnan(speed):
+            raise InputError("it cannot be played so")
+        self._speed = speed
+
+
+@dataclass(frozen=True)
+class Seen:
+    source: str
+    kind: str = "ble"
+    name: str = "a strap"
+    rssi: int | None = -60
+    rate_hz: float | None = 130.0
+    ecg: bool = True
+
+
+@dataclass(frozen=True)
+class APerson:
+    words: str = "a person, 2026-11-23"
+
+
+def a_trial(
+    seconds: float = 20.0, *, same: bool = False, truth: bool = True, **changes: object
+) -> CalibrationPreview:
+    """Leads of 1 mV sines: generic half as tall as the truth, personal three quarters."""
+    n = round(250 * seconds)
+    truth_mv = np.tile(np.sin(np.arange(n) / 20).astype(np.float32), (12, 1))
+    rmse = np.sqrt(0.5) * np.repeat([[0.5], [0.25]], 12, axis=1)
+    facts: dict[str, object] = {
+        "person": APerson(),
+        "rate_hz": 250.0,
+        "start_s": 10.0,
+        "truth_mv": truth_mv if truth else np.full_like(truth_mv, np.nan),
+        "generic_mv": truth_mv * np.float32(0.5),
+        "personal_mv": truth_mv * np.float32(0.75),
+        "rmse_mv": rmse if truth else np.full_like(rmse, np.nan),
+        "halves_mv": np.repeat([[0.4], [0.2]], 12, axis=1),
+        "same": same,
+        "about": "learned from the first 10 s of a record",
+        "said": ("Reference: a record.",),
+        "warnings": (),
+    }
+    return CalibrationPreview(**(facts | changes))  # type: ignore[arg-type]
+
+
+@dataclass
+class ATrials:
+    """Gives one trial, as soon as it may."""
+
+    trial: CalibrationPreview = field(default_factory=a_trial)
+    why_not: str = ""
+    refuse: str = ""
+    asked: list[Path | None] = field(default_factory=list)
+    saved: list[tuple[Person, Path]] = field(default_factory=list)
+    hold: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.hold.set()
+
+    def why_not_here(self) -> str:
+        return self.why_not
+
+    def of_here(self) -> CalibrationPreview:
+        return self._give(None)
+
+    def of_file(self, path: Path) -> CalibrationPreview:
+        return self._give(path)
+
+    def _give(self, path: Path | None) -> CalibrationPreview:
+        self.asked.append(path)
+        self.hold.wait(10)
+        if self.refuse:
+            raise InputError(self.refuse)
+        return self.trial
+
+    def save(self, person: Person, path: Path) -> None:
+        path.write_text(person.words)
+        self.saved.append((person, path))
+
+
+@dataclass
+class ABench:
+    card: str = "## What it cannot know\n- **ST**: no.\n- **Pacing spikes**: no.\n"
+    told: list[Event] = field(default_factory=list)
+    limits: list[Limits] = field(default_factory=list)
+    opened: list[SourceRequest] = field(default_factory=list)
+    refuse: str = ""
+    players: bool = True
+    hold: threading.Event = field(default_factory=threading.Event)
+    trials: ATrials = field(default_factory=ATrials)
+
+    def __post_init__(self) -> None:
+        self.hold.set()
+        self.found: OnScan | None = None
+        self.scans = 0
+        self._showing = self._show(SourceRequest("wfdb:first"))
+
+    @property
+    def showing(self) -> RunningSession:
+        return self._showing
+
+    def _show(self, wanted: SourceRequest) -> RunningSession:
+        inbox, about = Inbox(), description(wanted.source)
+        if wanted.person not in (None, GENERIC):
+            about = replace(about, calibration=wanted.person.words)
+        inbox.open(about)
+        player = APlayer() if self.players else None
+        return RunningSession(wanted, inbox, about, self.told.append, self.limits.append, player)
+
+    def open(self, wanted: SourceRequest) -> RunningSession:
+        self.opened.append(wanted)
+        self.hold.wait(10)
+        if self.refuse:
+            raise InputError(self.refuse)
+        self._showing = self._show(wanted)
+        return self._showing
+
+    def scan(self, found: OnScan) -> Callable[[], None]:
+        self.found, self.scans = found, self.scans + 1
+
+        def stop() -> None:
+            self.found = None
+
+        return stop

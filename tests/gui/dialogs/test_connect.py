@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import threading
+
+import pytest
+from PyQt6.QtCore import Qt
+from PyQt6.QtWidgets import QFileDialog
+from pytestqt.qtbot import QtBot
+
+from gui.controller import SourceRequest
+from gui.dialogs.connect import ConnectDialog
+from gui.theme import DARK
+from tests.gui.a_controller import ABench, Seen
+
+STRAP = Seen("polar:00:11", name="Polar H10 1234")
+STREAM = Seen("lsl:ECG", kind="lsl", name="ECG", rssi=None, rate_hz=500.0)
+
+
+class Rig:
+    def __init__(self, qtbot: QtBot) -> None:
+        self.bench = ABench()
+        self.recent = ["wfdb:old", "synthetic:"]
+        self.dialog = ConnectDialog(self.bench.scan, lambda: self.recent)
+        self.chosen: list[SourceRequest] = []
+        self.dialog.chosen.connect(self.chosen.append)
+        self.qtbot = qtbot
+        qtbot.addWidget(self.dialog)
+        self.dialog.dress(DARK)
+        self.dialog.show()
+
+    def find(self, kind: str, *seen: Seen, problem: str = "") -> None:
+        """As a scan does: from another thread."""
+        found = self.bench.found
+        assert found is not None
+        thread = threading.Thread(target=found, args=(kind, seen, problem))
+        thread.start()
+        thread.join()
+        self.qtbot.wait(1)
+
+    def names(self, key: str) -> list[str]:
+        group = self.dialog.groups[key]
+        return [group.child(i).text(0) for i in range(group.childCount())]  # type: ignore[union-attr]
+
+    def pick(self, key: str, i: int) -> None:
+        self.dialog.list.setCurrentItem(self.dialog.groups[key].child(i))
+
+
+@pytest.fixture
+def rig(qtbot: QtBot) -> Rig:
+    return Rig(qtbot)
+
+
+def test_what_is_found_appears_side_by_side_and_what_is_gone_goes(rig: Rig) -> None:
+    assert not rig.names("ble") and not rig.names("lsl") and "looking" in rig.dialog.status.text()
+    rig.find("lsl", STREAM)
+    rig.find("ble", STRAP)
+    assert rig.names("lsl") == ["ECG"] and rig.names("ble") == ["Polar H10 1234"]
+    rig.find("ble")
+    assert rig.names("ble") == [] and rig.names("lsl") == ["ECG"]
+
+
+def test_what_cannot_be_scanned_says_so_and_hinders_nothing_else(rig: Rig) -> None:
+    rig.find("ble", problem="there is no Bluetooth here")
+    rig.find("lsl", STREAM)
+    assert "there is no Bluetooth here" in rig.dialog.status.text() and rig.names("lsl") == ["ECG"]
+
+
+def test_it_looks_only_while_it_is_shown(rig: Rig) -> None:
+    assert rig.bench.scans == 1
+    rig.dialog.reject()
+    assert rig.bench.found is None
+    rig.dialog.show()
+    assert rig.bench.scans == 2 and rig.bench.found is not None
+
+
+def test_the_nearest_ecg_comes_first_and_what_cannot_be_read_cannot_be_picked(rig: Rig) -> None:
+    far = Seen("polar:2", name="far", rssi=-90)
+    other = Seen("", name="no ECG", rssi=-30, ecg=False)
+    rig.find("ble", other, far, STRAP)
+    assert rig.names("ble") == ["Polar H10 1234", "far", "no ECG"]
+    assert rig.dialog.groups["ble"].child(2).isDisabled()  # type: ignore[union-attr]
+
+
+def test_what_was_picked_stays_picked_while_the_list_lives(rig: Rig) -> None:
+    rig.find("lsl", STREAM)
+    rig.pick("lsl", 0)
+    assert rig.dialog.source_edit.text() == "lsl:ECG"
+    rig.find("lsl", Seen("lsl:A", kind="lsl", name="A"), STREAM)
+    assert rig.dialog._chosen_source() == "lsl:ECG"
+    rig.qtbot.keyClick(rig.dialog, Qt.Key.Key_Return)
+    assert rig.chosen == [SourceRequest("lsl:ECG")] and rig.dialog.isHidden()
+
+
+def test_recent_sources_and_typed_ones_can_be_opened(rig: Rig) -> None:
+    assert rig.names("recent") == ["wfdb:old", "synthetic:"]
+    rig.pick("recent", 0)
+    rig.qtbot.mouseClick(rig.dialog.connect_button, Qt.MouseButton.LeftButton)
+    rig.dialog.show()
+    rig.dialog.source_edit.clear()
+    assert not rig.dialog.connect_button.isEnabled()
+    rig.qtbot.keyClicks(rig.dialog.source_edit, "synthetic:?bpm=50")
+    rig.qtbot.keyClick(rig.dialog.source_edit, Qt.Key.Key_Return)
+    assert [wanted.source for wanted in rig.chosen] == ["wfdb:old", "synthetic:?bpm=50"]
+
+
+def test_lead_polarity_and_placement_go_with_it(rig: Rig) -> None:
+    rig.dialog.source_edit.setText("polar:00:11")
+    rig.qtbot.keyClicks(rig.dialog.lead_edit, "II")
+    rig.dialog.invert_box.setChecked(True)
+    rig.dialog.placement_box.setCurrentIndex(1)
+    rig.qtbot.mouseClick(rig.dialog.connect_button, Qt.MouseButton.LeftButton)
+    assert rig.chosen == [SourceRequest("polar:00:11", "II", True, "arms")]
+
+
+def test_escape_connects_nothing(rig: Rig) -> None:
+    rig.find("lsl", STREAM)
+    rig.pick("lsl", 0)
+    rig.qtbot.keyClick(rig.dialog, Qt.Key.Key_Escape)
+    assert not rig.chosen and rig.dialog.isHidden()
+
+
+def test_a_file_can_be_opened(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: ("/r/a.hea", ""))
+    rig.qtbot.mouseClick(rig.dialog.open_button, Qt.MouseButton.LeftButton)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: ("", ""))
+    rig.dialog.ask_file()
+    assert [wanted.source for wanted in rig.chosen] == ["wfdb:/r/a"]
+
+
+def test_names_from_the_air_are_one_line_of_plain_text(rig: Rig) -> None:
+    rig.find("ble", Seen("polar:1", name="<b>x</b>\nsecond\x1b[31m" + "y" * 200))
+    (name,) = rig.names("ble")
+    assert name.startswith("<b>x</b>?second?") and len(name) <= 60 and "\n" not in name

@@ -1,0 +1,117 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from gui.signal.playout import MEMORY_S, SLEW, PlayoutBuffer
+
+RATE_HZ = 250.0
+TICK_S = 1 / 30
+
+
+def run(
+    packets: list[tuple[float, int, int]], until_s: float
+) -> tuple[PlayoutBuffer, list[tuple[float, float, float]]]:
+    """Feed packets at their times, asking thirty times a second: (now, edge, newest)."""
+    hold_back = PlayoutBuffer(RATE_HZ)
+    waiting = list(packets)
+    newest_s, seen = math.nan, []
+    for now_s in np.arange(packets[0][0], until_s, TICK_S):
+        while waiting and waiting[0][0] <= now_s:
+            at_s, start, stop = waiting.pop(0)
+            hold_back.arrived(at_s, start, stop)
+            newest_s = stop / RATE_HZ
+        seen.append((float(now_s), hold_back.edge_s(float(now_s)), newest_s))
+    return hold_back, seen
+
+
+def steady(n: int, spacing_s: float, count: int, jitter_s: float = 0.0) -> list[tuple[float, int, int]]:
+    rng = np.random.default_rng(0)
+    return sorted(
+        (100.0 + k * spacing_s + float(rng.uniform(0, jitter_s)), k * n, (k + 1) * n) for k in range(count)
+    )
+
+
+def test_before_the_first_packet_there_is_no_edge() -> None:
+    assert math.isnan(PlayoutBuffer(RATE_HZ).edge_s(1.0))
+    assert PlayoutBuffer(RATE_HZ).hold_back_s == 0.0
+
+
+@pytest.mark.parametrize(
+    ("n", "spacing_s", "jitter_s"), [(5, 0.02, 0.0), (5, 0.02, 0.01), (25, 0.1, 0.03), (140, 0.56, 0.05)]
+)
+def test_the_edge_moves_with_time_and_never_passes_the_data(
+    n: int, spacing_s: float, jitter_s: float
+) -> None:
+    _, seen = run(steady(n, spacing_s, round(30 / spacing_s), jitter_s), 130.0)
+    settled = [(now, edge, newest) for now, edge, newest in seen if now > 112.0]
+    assert all(edge <= newest + 1e-9 for _, edge, newest in seen)
+    steps = np.diff([edge for _, edge, _ in settled])
+    assert steps.min() >= TICK_S * (1 - SLEW) - 1e-6
+    assert steps.max() <= TICK_S * (1 + SLEW) + 1e-6
+
+
+@pytest.mark.parametrize(("n", "spacing_s"), [(5, 0.02), (25, 0.1), (140, 0.56)])
+def test_the_hold_back_is_the_spacing_of_regular_packets(n: int, spacing_s: float) -> None:
+    hold_back, seen = run(steady(n, spacing_s, round(30 / spacing_s)), 125.0)
+    assert hold_back.hold_back_s == pytest.approx(spacing_s, abs=0.003)
+    now_s, edge_s, _ = seen[-1]
+    assert now_s - 100.0 - edge_s == pytest.approx(0.0, abs=0.01)
+
+
+def test_frames_of_one_packet_count_once() -> None:
+    packets = [
+        (100.0 + k * 0.56 + j * 0.0004, k * 140 + j * 5, k * 140 + (j + 1) * 5)
+        for k in range(40)
+        for j in range(28)
+    ]
+    hold_back, _ = run(packets, 122.0)
+    assert hold_back.hold_back_s == pytest.approx(0.56, abs=0.02)
+
+
+def test_a_short_stall_holds_the_edge_at_the_newest_sample_and_is_caught_up_smoothly() -> None:
+    packets = [
+        (at + (1.0 if k > 700 else 0.0) * (k < 750), a, b)
+        for k, (at, a, b) in enumerate(steady(5, 0.02, 1500))
+    ]
+    packets.sort()
+    _, seen = run(packets, 129.0)
+    assert all(edge <= newest + 1e-9 for _, edge, newest in seen)
+    steps = np.diff([edge for _, edge, _ in seen])
+    assert steps.min() >= -1e-9
+    assert steps.max() <= TICK_S * (1 + SLEW) + 1e-6
+
+
+def test_after_a_break_the_edge_starts_afresh() -> None:
+    """A paused replay goes on at the same index, ten seconds later."""
+    first = steady(5, 0.02, 500)
+    after = [(at + 20.0, a + 2500, b + 2500) for at, a, b in first]
+    hold_back, seen = run(first + after, 129.0)
+    assert hold_back.hold_back_s < 0.05
+    resumed = [(edge, newest) for now, edge, newest in seen if now > 120.1]
+    assert all(0 <= newest - edge < 0.1 for edge, newest in resumed)
+
+
+def test_lost_samples_do_not_add_to_the_hold_back() -> None:
+    packets = [(at, a, b) for at, a, b in steady(5, 0.02, 1000) if not 110.0 <= at < 111.5]
+    hold_back, seen = run(packets, 119.9)
+    assert hold_back.hold_back_s == pytest.approx(0.02, abs=0.005)
+    assert all(edge <= newest + 1e-9 for _, edge, newest in seen)
+
+
+def test_a_clock_that_runs_off_does_not_grow_the_hold_back() -> None:
+    """A strap at 128 Hz that says 130."""
+    for off in (0.985, 1.015):
+        packets = [(100.0 + k * 0.1 * off, k * 25, (k + 1) * 25) for k in range(3000)]
+        hold_back, _ = run(packets, 390.0)
+        assert hold_back.hold_back_s < 0.1 + 0.02 * MEMORY_S
+
+
+def test_a_stream_that_begins_again_is_followed() -> None:
+    first = steady(5, 0.02, 500)
+    again = [(at + 10.02, a, b) for at, a, b in first]
+    _, seen = run(first + again, 119.0)
+    assert seen[-1][2] - seen[-1][1] < 0.1

@@ -1,0 +1,373 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PyQt6 import sip
+from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtGui import QDragEnterEvent, QDropEvent
+from PyQt6.QtWidgets import QApplication, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from gui.controller import SourceRequest
+from gui.main_panels import Panels
+from gui.settings import Settings
+from gui.window import MonitorWindow
+from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, Event
+from streamer.core.stream import Frame
+from streamer.core.vitals.vitals import Limits
+from streamer.export.page import Page
+from tests.gui.a_controller import ABench, APlayer
+
+MakeFrame = Callable[..., Frame]
+
+
+class Rig:
+    """A whole window whose clock stands still unless it is told to go on."""
+
+    def __init__(self, qtbot: QtBot, folder: Path, **bench: object) -> None:
+        self.qtbot = qtbot
+        self.bench = ABench(**bench)  # type: ignore[arg-type]
+        self.settings = Settings(folder / "monitor.ini")
+        self.beeps = 0
+        self.pages: list[Page] = []
+        showing = self.bench.showing
+        self.window = MonitorWindow(
+            showing.inbox, showing.description.stream, "net 1", 72.0, lambda: None, 4.0, showing.tell
+        )
+        self.window._timer.stop()
+        self.window.resize(1280, 720)
+        self.panels = Panels(
+            self.window, self.bench, self.settings, self._beep, folder / "pages", self._write
+        )
+        self.window.paper.painted = lambda stop, at_s: self.panels.painted(stop, at_s, time.monotonic())
+        qtbot.addWidget(self.window)
+        self.window.show()
+        qtbot.waitExposed(self.window)
+
+    def _beep(self) -> None:
+        self.beeps += 1
+
+    def _write(self, folder: Path, page: Page, stem: str) -> tuple[Path, ...]:
+        self.pages.append(page)
+        return folder / f"{stem}.pdf", folder / f"{stem}.png"
+
+    def tick(self, *items: Frame | Event) -> None:
+        inbox = self.bench.showing.inbox
+        for item in items:
+            if isinstance(item, Frame):
+                inbox.frame(item)
+            else:
+                inbox.event(item)
+        for _ in range(6):  # the parts are told at every sixth
+            self.window.tick()
+
+    def key(self, key: str) -> None:
+        from PyQt6.QtTest import QTest
+
+        QTest.keyClicks(self.window, key)
+
+    @property
+    def player(self) -> APlayer:
+        player = self.bench.showing.player
+        assert isinstance(player, APlayer)
+        return player
+
+    def words(self) -> str:
+        return " | ".join(label.text() for label in self.window.findChildren(QLabel) if label.isVisible())
+
+
+@pytest.fixture
+def rig(qtbot: QtBot, tmp_path: Path) -> Rig:
+    return Rig(qtbot, tmp_path)
+
+
+# ---- numbers and alarms
+
+
+def test_the_numbers_stand_beside_the_paper(rig: Rig, frame: MakeFrame) -> None:
+    beats = [Beat(61.0, at_s=at_s) for at_s in (1.0, 2.0)]
+    rig.tick(*beats, frame(0, 500))
+    assert rig.panels.numbers.bpm_label.text() == "61"
+    column, paper = rig.panels.numbers.widget, rig.window.paper
+    assert column.isVisible() and column.x() >= paper.x() + paper.width() - 1
+
+
+def test_an_alarm_is_shown_sounds_and_can_be_silenced_by_a_key(rig: Rig) -> None:
+    rig.tick(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
+    assert "asystole: no beat for 4 s" in rig.words() and rig.beeps == 1
+    rig.key("x")
+    assert rig.bench.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and "silenced" in rig.words()
+    rig.tick(Alarm(AlarmKind.ASYSTOLE, False))
+    assert "asystole" not in rig.panels.alarms.widget.text()
+
+
+def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) -> None:
+    assert rig.bench.limits == [Limits()]
+    rig.key("h")
+    dialog = rig.panels.limits
+    assert dialog.isVisible() and (dialog.low_box.value(), dialog.high_box.value()) == (50, 120)
+    dialog.low_box.setValue(130)
+    assert dialog.high_box.value() == 135  # always apart
+    dialog.low_box.setValue(40)
+    dialog.high_box.setValue(150)
+    dialog.sound_box.setChecked(False)
+    rig.qtbot.mouseClick(dialog.set_button, Qt.MouseButton.LeftButton)
+    assert rig.bench.limits[-1] == Limits(40, 150)
+    assert "40 to 150 bpm, sound off" in rig.bench.told[-1].text
+    rig.tick(Alarm(AlarmKind.LOW_RATE, True, "39 bpm, below 40"))
+    assert rig.beeps == 0
+    again = Settings(tmp_path / "monitor.ini")
+    assert again.limits == Limits(40, 150) and again.get("alarms/sound", True) is False
+
+
+def test_limits_that_are_not_set_change_nothing(rig: Rig) -> None:
+    rig.key("h")
+    rig.panels.limits.low_box.setValue(100)
+    rig.qtbot.keyClick(rig.panels.limits, Qt.Key.Key_Escape)
+    assert rig.bench.limits == [Limits()] and not rig.bench.told
+    rig.key("h")
+    assert rig.panels.limits.low_box.value() == 50
+
+
+# ---- sources
+
+
+def test_another_source_comes_into_the_same_window(rig: Rig, frame: MakeFrame) -> None:
+    rig.tick(frame(0, 500), Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
+    rig.bench.hold.clear()
+    rig.key("o")
+    rig.panels.connect_dialog.source_edit.setText("wfdb:second")
+    rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
+    assert "opening wfdb:second" in rig.words() and "wfdb:first" in rig.words()
+    rig.tick(frame(500, 500))  # what runs goes on meanwhile
+    rig.bench.hold.set()
+    rig.qtbot.waitUntil(lambda: "wfdb:second" in rig.window.windowTitle())
+    assert "asystole" not in rig.words() and rig.bench.limits == [Limits(), Limits()]
+    assert rig.settings.recent == ["wfdb:second", "wfdb:first"]
+    past, edge_s = rig.window.seen()
+    assert past.traces is None and edge_s == 0
+    rig.tick(frame(0, 250))
+    assert rig.window.seen()[1] == 1.0
+
+
+def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -> None:
+    rig.bench.refuse = "there is no such record: look again"
+    rig.panels.open(replace(rig.bench.showing.wanted, source="wfdb:none"))
+    rig.qtbot.waitUntil(lambda: "no such record" in rig.words())
+    assert "wfdb:first" in rig.window.windowTitle()
+    rig.tick(frame(0, 250))
+    assert rig.window.seen()[1] == 1.0
+
+
+def test_a_lead_that_is_missing_can_be_named_in_the_dialog(rig: Rig) -> None:
+    rig.bench.refuse = "'100' has no lead 'I', only MLII, V5; choose with --lead NAME"
+    rig.panels.open(SourceRequest("wfdb:/r/100"))
+    rig.qtbot.waitUntil(lambda: "only MLII, V5; name a lead in Connect (O)" in rig.panels.notice.toolTip())
+    rig.bench.refuse = ""
+    rig.key("o")
+    rig.panels.connect_dialog.lead_edit.setText("MLII")
+    rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
+    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 2)
+    assert rig.bench.opened[1] == SourceRequest("wfdb:/r/100", "MLII")
+
+
+def test_a_live_source_that_dies_leaves_the_window_and_comes_back(
+    qtbot: QtBot, tmp_path: Path, frame: MakeFrame
+) -> None:
+    rig = Rig(qtbot, tmp_path, players=False)
+    rig.panels.switch._again_s = (0.05,)
+    rig.tick(frame(0, 500))
+    rig.bench.showing.inbox.close()
+    with qtbot.waitSignal(rig.panels.switch.opened):
+        rig.tick()
+        assert "ended" in rig.words()
+    assert rig.bench.opened[0].source == "wfdb:first"
+    rig.tick(frame(0, 250))
+    assert "ended" not in rig.words() and rig.window.seen()[1] == 1.0
+
+
+@pytest.mark.parametrize(("name", "source"), [("a.hea", "wfdb:{}/a"), ("s.xdf", "session:{}/s.xdf")])
+def test_a_file_that_is_dropped_is_opened(rig: Rig, tmp_path: Path, name: str, source: str) -> None:
+    file = tmp_path / name
+    file.touch()
+    drop(rig.window, [file])
+    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 1)
+    assert rig.bench.opened[0].source == source.format(tmp_path)
+
+
+def test_what_cannot_be_opened_cannot_be_dropped(rig: Rig, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").touch()
+    assert not drop(rig.window, [tmp_path / "notes.txt"]) and not drop(rig.window, [])
+    assert not rig.bench.opened
+
+
+def test_no_part_of_the_window_keeps_drops_for_itself(rig: Rig) -> None:
+    parts = [part for part in rig.window.paper.findChildren(QWidget) if part.acceptDrops()]
+    assert not parts and not rig.window.paper.acceptDrops() and rig.window.acceptDrops()
+
+
+def drop(window: QWidget, files: list[Path]) -> bool:
+    """What Qt makes of a drop from outside; whether it was taken."""
+    data = QMimeData()
+    data.setUrls([QUrl.fromLocalFile(str(file)) for file in files])
+    at = QPointF(400, 300)
+    how = (Qt.DropAction.CopyAction, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+    enter = QDragEnterEvent(at.toPoint(), *how)
+    enter.setAccepted(False)
+    QApplication.sendEvent(window, enter)
+    if not enter.isAccepted():
+        return False
+    QApplication.sendEvent(window, QDropEvent(at, *how))
+    return True
+
+
+# ---- replay
+
+
+def test_a_replay_is_controlled_by_keys(rig: Rig) -> None:
+    assert rig.panels.replay.widget.isVisible()
+    rig.key("k")
+    assert rig.player.paused
+    rig.key("k")
+    rig.key(">")
+    assert not rig.player.paused and rig.player.speed == 2
+    rig.key("<")
+    rig.key("<")
+    assert rig.player.speed == 0.5
+
+
+def test_a_seek_is_a_new_stream_from_there_as_it_was_played(rig: Rig) -> None:
+    rig.player.position_s = 30.0
+    rig.player.speed = 2.0
+    rig.player.paused = True
+    rig.qtbot.keyClick(rig.window, Qt.Key.Key_Right, Qt.KeyboardModifier.ControlModifier)
+    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 1)
+    wanted = rig.bench.opened[0]
+    assert (wanted.source, wanted.start_s, wanted.speed, wanted.paused) == ("wfdb:first", 40.0, 2.0, True)
+
+
+def test_a_live_source_has_no_bar(qtbot: QtBot, tmp_path: Path) -> None:
+    assert not Rig(qtbot, tmp_path, players=False).panels.replay.widget.isVisible()
+
+
+# ---- page, latency, about, settings
+
+
+def test_a_page_is_of_what_is_seen_and_says_where_it_went(rig: Rig, frame: MakeFrame) -> None:
+    rig.key("p")
+    assert "nothing to put on a page" in rig.words()
+    rig.tick(*(frame(start, 50) for start in range(0, 5000, 50)))
+    rig.key("p")
+    rig.qtbot.waitUntil(lambda: "page written" in rig.words())
+    assert ".pdf and .png" in rig.panels.notice.toolTip() and "pages" in rig.panels.notice.toolTip()
+    hold_back = rig.window._hold_back
+    assert hold_back is not None
+    hold_back._lag_s = -1e9  # the edge jumps to the newest sample
+    rig.key(" ")
+    rig.tick(*(frame(start, 50) for start in range(5000, 7500, 50)))
+    rig.key("p")
+    rig.qtbot.waitUntil(lambda: len(rig.pages) == 2)
+    first, frozen = rig.pages
+    assert first.started.endswith("10.0 to 20.0 s of the stream")
+    assert np.array_equal(frozen.leads_mv, first.leads_mv)
+
+
+def test_a_page_that_is_done_after_the_window_has_gone_troubles_nobody(qtbot: QtBot, tmp_path: Path) -> None:
+    class NobodyCloses:
+        waitExposed = qtbot.waitExposed  # noqa: N815 - pytest-qt's name
+
+        def addWidget(self, widget: QWidget) -> None:  # noqa: N802 - pytest-qt's name
+            """The test itself does."""
+
+    rig = Rig(NobodyCloses(), tmp_path)  # type: ignore[arg-type]
+    news = rig.panels._page_news
+    sip.delete(rig.window)
+    news.written.emit((Path("page.pdf"),))
+    news.failed.emit("the page was not written")
+
+
+def test_a_notice_goes_by_itself(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.panels.say("something")
+    rig.tick()
+    assert "something" in rig.words()
+    real = time.monotonic
+    monkeypatch.setattr("gui.window.time.monotonic", lambda: real() + 20)
+    rig.tick()
+    assert "something" not in rig.words()
+
+
+def test_the_latency_panel_comes_and_goes_by_key(rig: Rig, frame: MakeFrame) -> None:
+    panel = rig.panels.latency
+    rig.key("w")
+    assert panel.isVisible() and "Nothing was measured" in panel.words()
+    paper = rig.window.paper
+    assert panel.geometry().right() < paper.width() and panel.geometry().bottom() < paper.height()
+    rig.key("w")
+    assert not panel.isVisible()
+
+
+def test_what_the_model_cannot_show_is_one_key_away(rig: Rig) -> None:
+    rig.key("i")
+    assert rig.panels.about_dialog.isVisible()
+    said = rig.panels.about_text.toPlainText()
+    assert "ST: no." in said and "Pacing spikes: no." in said
+
+
+def test_every_key_is_in_the_help(rig: Rig) -> None:
+    rig.key("?")
+    text = rig.window.help_label.text()
+    for action in rig.panels._actions():
+        assert action.what in text
+
+
+@pytest.mark.parametrize("size", [(1024, 600), (1600, 900)])
+def test_the_help_fits(rig: Rig, size: tuple[int, int]) -> None:
+    rig.window.resize(*size)
+    rig.key("?")
+    box = rig.window.help_label.geometry()
+    assert box.right() < size[0] and box.bottom() < size[1]
+
+
+def test_the_window_comes_back_as_it_was_left(qtbot: QtBot, tmp_path: Path) -> None:
+    rig = Rig(qtbot, tmp_path)
+    for key in ("d", "l", "]", "+"):
+        rig.key(key)
+    rig.tick()
+    left = rig.window.paper.look
+    rig.window.close()
+    window = Rig(qtbot, tmp_path).window
+    again = window.paper.look
+    assert (again.theme, again.layout, again.scale) == (left.theme, left.layout, left.scale)
+    assert left.theme.bar in window.styleSheet()
+
+
+@pytest.mark.parametrize("size", [(1024, 600), (1280, 720), (1920, 1080)])
+def test_everything_fits(rig: Rig, frame: MakeFrame, size: tuple[int, int]) -> None:
+    rig.window.resize(*size)
+    rig.tick(frame(0, 500), Alarm(AlarmKind.HIGH_RATE, True, "131 bpm, above 120"))
+    rig.qtbot.wait(1)
+    assert (rig.window.width(), rig.window.height()) == size
+    for part in (
+        rig.panels.numbers.widget,
+        rig.panels.replay.widget,
+        rig.panels.alarms.widget,
+        rig.window.paper,
+    ):
+        corner = part.mapTo(rig.window, part.rect().bottomRight())
+        assert part.isVisible() and corner.x() < size[0] and corner.y() < size[1]
+    assert rig.window.paper.height() > 0.65 * size[1]
+
+
+def test_what_comes_at_once_fills_the_screen_and_does_not_hold_it_back(rig: Rig, frame: MakeFrame) -> None:
+    showing = rig.bench.showing
+    rig.window.follow(showing.inbox, showing.description.stream, "net 1", 72.0, lead_in_s=10.0)
+    rig.tick(*(frame(start, 4) for start in range(0, 2480, 4)))  # up to what the algorithm owes
+    hold_back = rig.window._hold_back
+    assert hold_back is not None and hold_back.hold_back_s < 0.2
+    assert hold_back.edge_s(time.monotonic()) > 9.7

@@ -1,0 +1,228 @@
+"""Beats, rate and alarms behind the real path."""
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from devices.replay.synthetic import Synthetic
+from streamer.core.events import (
+    Alarm,
+    AlarmKind,
+    Beat,
+    Contact,
+    Event,
+    Quality,
+    QualityChanged,
+    State,
+    StateChanged,
+)
+from streamer.core.network.network import Network
+from streamer.core.pipeline import Pipeline
+from streamer.core.stream import Chunk, StreamInfo
+from streamer.core.vitals.vitals import HYSTERESIS_BPM, Limits, Vitals
+
+RATE_HZ = 250.0
+
+
+def beating(bpm: float, seconds: float, rate_hz: float = RATE_HZ) -> np.ndarray:
+    return Synthetic(f"?rate={rate_hz:g}&bpm={bpm:g}").lead_mv(0, round(seconds * rate_hz))
+
+
+def quiet(seconds: float, noise_mv: float = 0.005) -> np.ndarray:
+    return np.random.default_rng(4).normal(0, noise_mv, round(seconds * RATE_HZ)).astype(np.float32)
+
+
+def watch(
+    network: Network,
+    items: Sequence[Chunk | Event],
+    info: StreamInfo | None = None,
+    limits: Limits | None = None,
+) -> list[Event]:
+    """What is told of these items."""
+    info = info or StreamInfo("test:", RATE_HZ)
+    pipeline = Pipeline(info, network)
+    vitals = Vitals(RATE_HZ, info, pipeline.latency.low_pass_delay_10hz_ms / 1e3)
+    vitals.limits = limits or Limits()
+    told = []
+    for item in items:
+        if not isinstance(item, Chunk):
+            told += vitals.hear(item)
+            continue
+        vitals.chunk(item)
+        for frame in pipeline.push(item):
+            told += vitals.push(frame)
+    return told + [event for frame in pipeline.finish() for event in vitals.push(frame)]
+
+
+def beats(told: Sequence[Event]) -> list[Beat]:
+    return [event for event in told if isinstance(event, Beat)]
+
+
+def alarms(told: Sequence[Event], *about: AlarmKind) -> list[Alarm]:
+    """All, or those about this."""
+    return [event for event in told if isinstance(event, Alarm) and (not about or event.alarm in about)]
+
+
+@pytest.fixture(scope="module")
+def network(networks: dict[str, Network]) -> Network:
+    return networks["identity"]
+
+
+@pytest.fixture(scope="module")
+def told_of(network: Network) -> Callable[..., list[Event]]:
+    return lambda lead, **more: watch(network, [Chunk(0, lead.astype(np.float32))], **more)
+
+
+@pytest.mark.parametrize("bpm", [15, 20, 30, 45, 60, 72, 100, 150, 220, 300])
+def test_rates_from_15_to_300_are_told_within_5_percent(told_of, bpm):
+    told = told_of(np.tile(beating(bpm, 60), 1) if bpm >= 20 else slow(bpm, 60))
+    values = [beat.bpm for beat in beats(told) if math.isfinite(beat.bpm)]
+    assert len(values) >= min(bpm, 20) / 2
+    assert np.abs(np.array(values) - bpm).max() <= max(0.05 * bpm, 5)
+    assert not alarms(told, AlarmKind.ASYSTOLE)
+
+
+def slow(bpm: float, seconds: float) -> np.ndarray:
+    """Slower than the synthetic source goes: beats as at 60, with pauses between."""
+    pause, beat = round(60 / bpm * RATE_HZ), beating(60, 1)
+    lead = np.zeros(round(seconds * RATE_HZ), np.float32)
+    for start in range(0, len(lead) - len(beat), pause):
+        lead[start : start + len(beat)] = beat - beat[0]
+    return lead + quiet(seconds, 0.002)
+
+
+def test_a_step_from_80_to_120_is_shown_within_8_seconds(told_of):
+    told = told_of(np.concatenate((beating(80, 30), beating(120, 20))))
+    shown = [beat.at_s for beat in beats(told) if beat.bpm >= 0.95 * 120]
+    assert shown[0] - 30 + 0.4 <= 8  # it is told 0.4 s after the beat at the latest
+    assert [beat.bpm for beat in beats(told)][-1] == pytest.approx(120, abs=2)
+
+
+@pytest.mark.parametrize("rate_hz", [130, 250, 360, 500, 1000])
+def test_a_beat_is_stamped_with_its_r_peak(network, rate_hz):
+    source = Synthetic(f"?rate={rate_hz}&bpm=75")
+    lead = source.lead_mv(0, 30 * rate_hz)
+    told = watch(network, [Chunk(0, lead)], StreamInfo("test:", rate_hz))
+    truth_s = source.beats(0, 30 * rate_hz) / rate_hz
+    found_s = np.array([beat.at_s for beat in beats(told)])
+    assert len(found_s) >= 34
+    apart_s = np.abs(found_s[:, None] - truth_s).min(axis=1)
+    assert apart_s.max() <= 0.008
+    assert np.median(apart_s) <= 0.0045
+
+
+@settings(max_examples=15, deadline=None)
+@given(cuts=st.lists(st.integers(1, 250 * 25), max_size=40, unique=True))
+def test_any_chunking_tells_the_same(networks, cuts):
+    lead = np.concatenate((beating(75, 12), quiet(6), -beating(130, 7)))
+    lost = slice(1000, 1900)
+    whole = _told_in_chunks(networks["identity"], lead, lost, [])
+    assert {type(event) for event in whole} == {Beat, Alarm, QualityChanged}
+    assert _told_in_chunks(networks["identity"], lead, lost, cuts) == whole
+
+
+def _told_in_chunks(network: Network, lead: np.ndarray, lost: slice, cuts: list[int]) -> list[Event]:
+    edges = sorted({0, lost.start, lost.stop, len(lead), *cuts})
+    chunks = [Chunk(a, lead[a:b]) for a, b in pairwise(edges) if not lost.start <= a < lost.stop]
+    told: list[Event] = [dataclasses.replace(event, host_s=0.0) for event in watch(network, chunks)]
+    # NaN is not NaN; 0 is 0.
+    return [
+        dataclasses.replace(event, bpm=0.0) if isinstance(event, Beat) and math.isnan(event.bpm) else event
+        for event in told
+    ]
+
+
+@pytest.mark.parametrize("noise_mv", [0.0, 0.002, 0.02, 0.05])
+def test_asystole_is_told_after_4_seconds_in_noise_too_and_ends_with_the_next_beat(told_of, noise_mv):
+    lead = np.concatenate((beating(75, 20), quiet(30, noise_mv), beating(75, 20)))
+    told = told_of(lead)
+    rise, end = alarms(told, AlarmKind.ASYSTOLE)
+    last = max(beat.at_s for beat in beats(told) if beat.at_s < 21)
+    assert 4.0 <= rise.at_s - last <= 4.6
+    assert (rise.rises, end.rises) == (True, False)
+    assert 50 < end.at_s < 55
+    after = [beat.bpm for beat in beats(told) if beat.at_s > 25]
+    assert math.isnan(after[0]), "what it was before says nothing of now"
+    assert after[-1] == pytest.approx(75, abs=2)
+
+
+def test_rate_alarms_rise_beyond_the_limits_and_end_inside_them(told_of):
+    parts = [beating(80, 20), beating(130, 20), beating(80, 20), beating(40, 20), beating(80, 20)]
+    told = told_of(np.concatenate(parts))
+    assert [(event.alarm, event.rises) for event in alarms(told)] == [
+        (AlarmKind.HIGH_RATE, True),
+        (AlarmKind.HIGH_RATE, False),
+        (AlarmKind.LOW_RATE, True),
+        (AlarmKind.LOW_RATE, False),
+    ]
+    wide = told_of(np.concatenate(parts), limits=Limits(30, 150))
+    assert alarms(wide) == []
+
+
+def test_a_rate_about_its_limit_does_not_flicker(told_of):
+    rng = np.random.default_rng(2)
+    beat = beating(120, 0.5)
+    lead = np.concatenate([np.pad(beat, (0, int(n)), "edge") for n in rng.integers(-3, 4, 150).clip(0)])
+    rates = np.array([beat.bpm for beat in beats(told_of(lead))])
+    rates = rates[np.isfinite(rates)]
+    assert np.ptp(rates) < 2 * HYSTERESIS_BPM
+    limit = float(np.median(rates))
+    assert np.count_nonzero(np.diff(rates > limit)) > 5
+    assert len(alarms(told_of(lead, limits=Limits(50, limit)))) <= 2
+
+
+def test_short_losses_leave_the_rate_right_and_a_long_one_makes_it_unknown(network):
+    lead = beating(75, 60)
+    rng = np.random.default_rng(3)
+    chunks = [Chunk(i, lead[i : i + 25]) for i in range(0, len(lead), 25) if rng.random() > 0.05]
+    chunks = [chunk for chunk in chunks if not 7500 <= chunk.start < 8250]
+    told = watch(network, chunks)
+    found = beats(told)
+    values = np.array([beat.bpm for beat in found])
+    assert np.nanmax(np.abs(values - 75)) <= 5
+    after = [beat.bpm for beat in found if beat.at_s > 33]
+    assert math.isnan(after[0])
+    assert after[-1] == pytest.approx(75, abs=2)
+    assert [(event.alarm, event.rises, event.why) for event in alarms(told)] == [
+        (AlarmKind.SIGNAL_LOST, True, "nothing came for 2 s"),
+        (AlarmKind.SIGNAL_LOST, False, ""),
+    ]
+
+
+def test_a_source_without_data_or_contact_is_an_alarm_and_no_asystole(network):
+    def state(state: State) -> Event:
+        return StateChanged(state, "")
+
+    def contact(there: bool) -> Event:
+        return Contact(there, "")
+
+    lead = np.concatenate((beating(75, 10), quiet(10), beating(75, 10)))
+    off, on = round(10 * RATE_HZ), round(20 * RATE_HZ)
+    told = watch(
+        network,
+        [
+            Chunk(0, lead[:off]),
+            contact(False),
+            Chunk(off, lead[off:on]),
+            contact(True),
+            Chunk(on, lead[on:]),
+            state(State.STALE),
+            state(State.RECONNECTING),
+            state(State.LIVE),
+        ],
+    )
+    assert [(event.alarm, event.rises, event.why) for event in alarms(told)] == [
+        (AlarmKind.SIGNAL_LOST, True, "an electrode is off"),
+        (AlarmKind.SIGNAL_LOST, False, ""),
+        (AlarmKind.SIGNAL_LOST, True, "stale"),
+        (AlarmKind.SIGNAL_LOST, False, ""),
+    ]
+    wrong = [event.wrong for event in told if isinstance(event, QualityChanged)]
+    assert {Quality.NO_CONTACT, Quality.OUT_OF_RANGE} <= wrong[1]
+    assert Quality.NO_CONTACT not in wrong[-1]
