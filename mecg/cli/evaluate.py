@@ -28,6 +28,8 @@ def run(args: argparse.Namespace) -> int:
     model = model_bytes(args.model)
     if args.personal and args.calibration:
         raise InputError("--personal calibrates each patient itself: leave out --calibration")
+    if args.references > 1 and not args.personal:
+        raise InputError("--references says how --personal calibrates: add --personal")
     person = None if args.calibration is None else to_bytes(read(args.calibration))
     try:
         with deferred() as interrupted:
@@ -41,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
 
             which = args.dataset, args.folds, args.rate, args.jobs, model, progress
             if args.personal:
-                scores = evaluate_personal(*which)
+                scores = evaluate_personal(*which, references=args.references)
             else:
                 scores = evaluate(*which, latency_of(args.model), person)
     finally:

@@ -93,7 +93,14 @@ def build_parser() -> argparse.ArgumentParser:
     evaluate.add_argument(
         "--personal",
         action="store_true",
-        help="calibrate on each patient's first record and score the later ones",
+        help="calibrate each patient on earlier records and score the later ones",
+    )
+    evaluate.add_argument(
+        "--references",
+        type=int,
+        choices=(1, 2, 3),
+        default=1,
+        help="with --personal: on the latest, on the latest two, or on all, three or more (1)",
     )
     evaluate.add_argument("--force", action="store_true", help="overwrite the report")
     _add_jobs(evaluate)

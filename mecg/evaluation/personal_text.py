@@ -30,10 +30,13 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
         f"Pearson {pearson['generic']:.3f} to {pearson['personal']:.3f}, "
         f"worse by 5 %: {longer['worse_by_5pct_fraction']:.1%}"
     )
-    said.append(f"{'reference':18}{'over generic':>15}{'mean Pearson':>14}{'worse by 5 %':>14}")
+    said.append(
+        f"{'reference':18}{'over generic':>15}{'mean over mean':>16}{'mean Pearson':>14}{'worse by 5 %':>14}"
+    )
     for name, row in scores["references"].items():
         said.append(
-            f"{name:18}{row['ratio']:>15.3f}{row['pearson_mean']:>14.3f}{row['worse_by_5pct_fraction']:>14.1%}"
+            f"{name:18}{row['ratio']:>15.3f}{row['mean_ratio']:>16.3f}{row['pearson_mean']:>14.3f}"
+            f"{row['worse_by_5pct_fraction']:>14.1%}"
         )
     spread = "  ".join(f"{lead} {x:.2f}" for lead, x in scores["spread_ratio"].items() if x is not None)
     said.append(f"spread of R and S over records, estimate over truth: {spread}")
