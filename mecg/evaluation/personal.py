@@ -256,8 +256,9 @@ def _score(work: _Work) -> list[Pair | str | None]:
             if len(learned_from) == 1:
                 calibrations = _calibrations(network, reference_mv, rate_hz, chances)
             else:
-                visits = [visit(earlier.path) for earlier in learned_from]
-                calibrations = {"personal": combined(prior_of(network), visits[-MOST_VISITS:])}
+                visits = [visit(earlier.path) for earlier in learned_from][-MOST_VISITS:]
+                parts = {"personal": visits, "the latest alone": visits[-1:]}
+                calibrations = {name: combined(prior_of(network), some) for name, some in parts.items()}
         except InputError as error:
             results.append(f"its reference: {error}")
             continue
@@ -357,7 +358,7 @@ def _pair(
         personal = PersonalNetwork(network, calibration)
         leads, scale = stream(leads_mv[0], rate_hz, personal, hop)
         ways[name] = compared(leads, scale, personal.spec.bands, full=name in ("personal", "sequence"))
-    if len(calibrations) > 1:  # else it was not tried
+    if "3 s" in calibrations:  # else it was not tried
         ways.setdefault("sequence", ways["generic"])
     ways["mean_beat"] = compared(_copied(template, truth[0], network))
     noisy = _noisy(network, calibrations["personal"], leads_mv[0], rate_hz, truth, where, hop)
@@ -428,8 +429,9 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], codes: Mapping[Path, frozenset
 
     there = {name for name in pairs[0][1].ways if all(name in pair.ways for _, pair in pairs)}
     main = [name for name in ("generic", "personal", "sequence", "mean_beat") if name in there]
-    every = ("personal", "5 s", "3 s", "10 dB noise", "two leads swapped", "sequence")
+    every = ("personal", "the latest alone", "5 s", "3 s", "10 dB noise", "two leads swapped", "sequence")
     tried = [name for name in every if name in there]
+    whole = "all of them" if "the latest alone" in there else "10 s"
     generic = rmse("generic")
 
     def of_reference(name: str) -> dict[str, float]:
@@ -459,7 +461,7 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], codes: Mapping[Path, frozenset
                 (rmse("personal", "to_end") > HARM * rmse("generic", "to_end")).mean()
             ),
         },
-        "references": {("10 s" if name == "personal" else name): of_reference(name) for name in tried},
+        "references": {(whole if name == "personal" else name): of_reference(name) for name in tried},
     }
     for name in (*WITH_BANDS, *({"sequence"} & there)):
         counted = [(e, w.bands) for e, p in pairs if (w := p.ways[name]).bands is not None]
