@@ -57,12 +57,13 @@ class Network:
         """What the model knows of how persons differ, as `streamer.core.calibration.fit.Prior` reads it."""
         self._step_model = metadata.get(STEP_KEY)
         self._step_session: ort.InferenceSession | None = None
-        self._parts = _parts(metadata[PARTS_KEY]) if PARTS_KEY in metadata else {}
+        self.parts = _parts(metadata[PARTS_KEY]) if PARTS_KEY in metadata else {}
+        """The ONNX files of what `part` gives, but for the whole: for other processes."""
 
     @property
     def bands(self) -> tuple[str, ...]:
         """What `part` may be asked for, the least first: each hears the bands before it too."""
-        return (*self._parts, ALL_BANDS)
+        return (*self.parts, ALL_BANDS)
 
     def part(self, bands: str) -> Network:
         """The part of the model that hears no faster bands than these, as a network of its own.
@@ -79,12 +80,12 @@ class Network:
         """
         if bands == ALL_BANDS:
             return self
-        if bands not in self._parts:
+        if bands not in self.parts:
             raise InputError(
                 f"the model {self.spec.name} {self.spec.version} has no part {bands!r} that runs alone: "
                 f"it has {', '.join(self.bands)}"
             )
-        part = Network(self._parts[bands])
+        part = Network(self.parts[bands])
         if not part.spec.runs_like(self.spec):
             raise InputError(f"the model's part {bands!r} does not fit the rest: export it anew")
         return part
