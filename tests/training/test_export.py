@@ -22,10 +22,12 @@ from training import config as configuration
 from training.export import export
 from training.network import MEcgNet
 from training.train import Run, log
+from training.unpack import unpack
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # torch's exporter warns of torch
 
 CONFIGS = Path(__file__).parents[2] / "training" / "configs"
+MODELS = Path(__file__).parents[2] / "streamer" / "models"
 TOLD = (
     'about.data="Our ward, 300 records, 2026"',
     'about.licence="not to be passed on"',
@@ -260,6 +262,53 @@ def shipped_trunk(exported: bytes) -> Network:
     del loaded.metadata_props[:]
     onnx.helper.set_model_props(loaded, kept)
     return Network(loaded.SerializeToString())
+
+
+def test_a_model_unpacks_to_a_run_that_another_can_begin_with(
+    run: Path, exported: bytes, tmp_path: Path
+) -> None:
+    facts = configuration.facts(run / "config.json")
+    unpack(run / "ours.onnx", tmp_path / "unpacked", facts)
+    kept = torch.load(tmp_path / "unpacked" / "checkpoint.pt", weights_only=True)["average"]
+    for name, weight in trained(run).state_dict().items():
+        torch.testing.assert_close(kept[name], weight)
+    Run(configuration.configured(facts), torch.device("cpu")).start_from(tmp_path / "unpacked")
+
+
+def test_the_shipped_models_unpack_to_what_they_are(tmp_path: Path) -> None:
+    model = MODELS / "mecgnet-full.onnx"
+    modules = "modules=[{stride=4,channels=52,dilations=[1,2,4,8,16],inputs=[0,1,2],split=false}]"
+    unpack(model, tmp_path, configuration.facts(CONFIGS / "low.toml", ["model.look_ahead=200", modules]))
+    assert (tmp_path / "checkpoint.pt").exists()  # written where it agrees with the model
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("model.look_ahead=15", "looks 14 samples ahead"),
+        (
+            "modules=[{stride=4,channels=58,dilations=[1,2,4,8],inputs=[0,1,2],split=false}]",
+            "another network",
+        ),
+        ("modules=[{stride=4,channels=3,dilations=[1,2,4],inputs=[0],split=false}]", "holds no"),
+    ],
+)
+def test_a_model_is_not_unpacked_as_another_network(
+    change: str, told: str, run: Path, exported: bytes, tmp_path: Path
+) -> None:
+    facts = configuration.facts(run / "config.json", [change])
+    with pytest.raises(InputError, match=told):
+        unpack(run / "ours.onnx", tmp_path / "unpacked", facts)
+    assert not (tmp_path / "unpacked").exists()
+
+
+def test_dilations_that_the_model_was_not_made_with_are_seen(
+    run: Path, exported: bytes, tmp_path: Path
+) -> None:
+    facts = configuration.facts(run / "config.json")
+    facts["modules"][1]["dilations"] = [1, 3]
+    with pytest.raises(InputError, match="differ by"):
+        unpack(run / "ours.onnx", tmp_path / "unpacked", facts)
 
 
 def test_run_from_the_command_line_a_wrong_folder_ends_in_one_line(
