@@ -110,6 +110,7 @@ class Run:
             loss = self._compiled_loss(bands, leads, taught, kept[self.batch])
             self.network.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
+            self._coast()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             for optimiser in self.optimisers:
                 optimiser.step()
@@ -125,6 +126,12 @@ class Run:
         mean_mv = self.sum_mv / len(batches)
         self.epoch, self.batch, self.sum_mv = self.epoch + 1, 0, 0.0
         return mean_mv
+
+    def _coast(self) -> None:
+        """Let modules that were left out go on as their momentum has it: resting, they would fall behind."""
+        for parameter in self.network.parameters():
+            if parameter.grad is None:
+                parameter.grad = torch.zeros_like(parameter)
 
     def kept_modules(self, batches: int) -> list[int]:
         """How many of the network's modules learn in each batch of this epoch: mostly all of them."""
