@@ -48,7 +48,7 @@ class Config:
     """Other runs there: what it learns is drawn from the truth towards what they make of it, in the mean."""
     teachers_share: float = 0.0
     nested_share: float = 0.0
-    """So many of a ladder's batches are learnt by some of its first modules alone."""
+    """So many of a ladder's batches are learnt by some of its first modules alone as well."""
     cut_offs_hz: tuple[float, ...] = BAND_EDGES_HZ
     """Between the low and the mid band, and the mid and the high one."""
 

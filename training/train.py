@@ -103,14 +103,14 @@ class Run:
             for optimiser, peak in zip(self.optimisers, peaks, strict=True):
                 optimiser.param_groups[0]["lr"] = peak * share_of_peak(self.step / steps)
             bands, leads, known = (torch.from_numpy(part).to(self.device) for part in (x[:, :3], truth, said))
-            if kept[self.batch] not in self._compiled_for:
-                self._compiled_for.add(kept[self.batch])
-                announce("the first batch of its kind is compiled: a minute in which nothing is to be seen")
             taught = self._compiled_taught(bands, leads, known)
-            loss = self._compiled_loss(bands, leads, taught, kept[self.batch])
             self.network.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            self._coast()
+            losses = []
+            for modules in sorted({kept[self.batch], len(self.network.bands)}, reverse=True):
+                self._announce_compiling(modules)
+                losses.append(self._compiled_loss(bands, leads, taught, modules))
+            loss, *_ = losses
+            torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             for optimiser in self.optimisers:
                 optimiser.step()
@@ -127,14 +127,16 @@ class Run:
         self.epoch, self.batch, self.sum_mv = self.epoch + 1, 0, 0.0
         return mean_mv
 
-    def _coast(self) -> None:
-        """Let modules that were left out go on as their momentum has it: resting, they would fall behind."""
-        for parameter in self.network.parameters():
-            if parameter.grad is None:
-                parameter.grad = torch.zeros_like(parameter)
+    def _announce_compiling(self, modules: int) -> None:
+        """Say that batches which so many modules learn are about to be compiled, the first time."""
+        if modules not in self._compiled_for:
+            self._compiled_for.add(modules)
+            announce("the first batch of its kind is compiled: a minute in which nothing is to be seen")
 
     def kept_modules(self, batches: int) -> list[int]:
-        """How many of the network's modules learn in each batch of this epoch: mostly all of them."""
+        """How many of the network's modules learn in each batch of this epoch, beside all of them: mostly
+        no others.
+        """
         # Chance of its own, so that the records' order is what it is without.
         rng, all_of_them = np.random.default_rng([self.config.seed, self.epoch, 1]), len(self.network.bands)
         if not self.config.nested_share:

@@ -62,7 +62,7 @@ def moved_by_a_step(run: Run, kept: int) -> set[str]:
     return {name for name, p in run.network.named_parameters() if not torch.equal(p, before[name])}
 
 
-def test_where_only_slow_modules_learn_the_fast_ones_rest_and_their_matrices_too() -> None:
+def test_what_takes_no_gradient_rests_and_its_matrices_too() -> None:
     run = a_ladder()
     for kept in (3, 1, 2, 3):  # also when they have momentum
         moved = moved_by_a_step(run, kept)
@@ -235,6 +235,37 @@ def test_what_was_said_of_a_record_is_learnt_as_far_as_configured() -> None:
     run = a_run(split=False, teachers_share=0.25)
     bands, truth = a_batch()
     torch.testing.assert_close(run._taught(bands, truth, truth + 1), truth + 0.25)
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_a_nested_batch_is_learnt_by_the_whole_and_by_the_part_alone_as_well(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the part alone learnt it, the fast modules fell behind."""
+    bands, truth = a_batch()
+
+    class OneBatch:
+        def __len__(self) -> int:
+            return 1
+
+        def taught(self, rng: np.random.Generator, first: int) -> Any:
+            yield bands.numpy(), truth.numpy(), truth.numpy()
+
+    class Idle:
+        param_groups = ({},)
+
+        def step(self) -> None: ...
+
+    run, other = a_ladder(), a_ladder()
+    monkeypatch.setattr(Run, "kept_modules", lambda self, batches: [kept])
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *a: None)
+    run._compiled_loss, run._compiled_taught, run.optimisers = run._loss, run._taught, (Idle(), Idle())
+    loss_mv = run.train_epoch(OneBatch())
+    for modules in {kept, 3}:
+        other._loss(bands, truth, truth, modules).backward()
+    for one, same in zip(run.network.parameters(), other.network.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, same.grad, rtol=1e-3, atol=1e-5)
+    assert loss_mv == pytest.approx(other._loss(bands, truth, truth, 3).item(), rel=1e-4)
 
 
 def test_a_scale_is_learnt_from_the_truth_whatever_teachers_say() -> None:
