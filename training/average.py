@@ -15,7 +15,9 @@ from typing import Any
 
 import torch
 
+from streamer.core.errors import InputError
 from training import config as configuration
+from training.command import checkpoint_of, ended_in_one_line, filled
 from training.data import load, targets
 from training.filter_design import design
 from training.network import MEcgNet
@@ -24,10 +26,11 @@ from training.train import log, scores
 
 def mean_of(runs: Sequence[Path]) -> dict[str, Any]:
     """A checkpoint with the mean of the runs' averaged weights, and the epochs of all of them."""
-    states: list[dict[str, Any]] = [
-        torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True) for run in runs
-    ]
+    states = [checkpoint_of(run) for run in runs]
     averages = [state["average"] for state in states]
+    for run, average in zip(runs, averages, strict=True):
+        if {name: x.shape for name, x in average.items()} != {n: x.shape for n, x in averages[0].items()}:
+            raise InputError(f"{run} and {runs[0]} are networks of different shapes: they have no mean")
     mean = {name: torch.stack([average[name] for average in averages]).mean(0) for name in averages[0]}
     return {"average": mean, "epoch": sum(state["epoch"] for state in states)}
 
@@ -44,8 +47,8 @@ def main() -> None:
     config = configuration.configured(facts)
     network = MEcgNet(config.shape)
     checkpoint = mean_of(args.runs)
-    network.load_state_dict(checkpoint["average"])
-    filters = design(config.rate_hz)
+    filled(network, checkpoint["average"], args.runs[-1])
+    filters = design(config.rate_hz, config.cut_offs_hz)
     choose = load(args.data, [config.choose_fold], args.cache)
     found = scores(network.eval(), choose, targets(choose, filters, config.rate_hz), filters, config.rate_hz)
     args.out.mkdir(parents=True, exist_ok=True)
@@ -57,4 +60,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -20,6 +20,7 @@ from scipy.spatial.transform import Rotation
 from mecg.evaluation.noise import muscle, wander
 from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED
+from streamer.core.network.network import Network
 from streamer.core.signal.clinical_frame import clinical_frame
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.front_end import FrontEnd
@@ -199,6 +200,35 @@ def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.in
     )
 
 
+def said_of(
+    models: Sequence[Network], records: Records, truth_uv: NDArray[np.int16], filters: Filters, rate_hz: float
+) -> NDArray[np.int16]:
+    """The mean of what some exported models make of every record, ``(records, 8, n)`` in 1 uV.
+
+    Raises
+    ------
+    InputError
+        Where a model cannot read a whole record at once, or takes other bands than these.
+    """
+    for model in models:
+        spec = model.spec
+        pairs = [(getattr(spec.filters, name), getattr(filters, name)) for name in ("input", "low", "mid")]
+        same = all(np.array_equal(theirs, ours) for theirs, ours in pairs)
+        if spec.receptive_field is None or spec.leads != PREDICTED or spec.rate_hz != rate_hz or not same:
+            raise InputError(f"the model {spec.name} cannot teach: it does not read these bands as they come")
+    n = truth_uv.shape[-1]
+    holds = [-(-(n + model.spec.look_ahead) // model.spec.grid) * model.spec.grid - n for model in models]
+    said = np.empty_like(truth_uv)
+    for i, uv in enumerate(records.leads_uv[:, 0]):
+        bands = network_input(uv.astype(np.float32) / 1e3, filters, rate_hz, hold=max(holds))[:3]
+        eights = [
+            model.run(bands[:, : n + hold])[: len(PREDICTED), :n]
+            for model, hold in zip(models, holds, strict=True)
+        ]
+        said[i] = np.rint(np.mean(eights, axis=0) * 1e3).clip(-32767, 32767)
+    return said
+
+
 def noises(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:
     """Baseline wander, muscle noise and mains hum ``(3, n)``, each 1 RMS."""
     t = np.arange(n) / rate_hz
@@ -259,6 +289,8 @@ class Batches:
     """How Lead I becomes the input: other ways are for ablations."""
     hold: int = 0
     """So many samples of the last one held end each record's input, as `network_input` says."""
+    said_uv: NDArray[np.int16] | None = None
+    """What models that know better say of each record, undisturbed, in the form of ``truth_uv``."""
 
     def __len__(self) -> int:
         return len(self.records.ecg_id) // self.batch
@@ -267,6 +299,12 @@ class Batches:
         self, rng: np.random.Generator, first: int = 0
     ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
         """Batches of input ``(batch, 4, n + hold)`` and truth ``(batch, 8, n)``, mV, from ``first`` on."""
+        return ((x, truth) for x, truth, _ in self.taught(rng, first))
+
+    def taught(
+        self, rng: np.random.Generator, first: int = 0
+    ) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]]:
+        """The same, and what is said of these records ``(batch, 8, n)``, else the truth again."""
         order = rng.permutation(len(self.records.ecg_id))
         for b in range(len(self)):
             chosen = order[b * self.batch : (b + 1) * self.batch]
@@ -289,7 +327,10 @@ class Batches:
                 # hum has no place in records of 100 Hz. A lost sample stays lost.
                 added = self.bands_of(noise, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
                 x[i] += added * (x[i] != 0)
-            yield x, mixed @ self.truth_uv[chosen].astype(np.float32) / 1e3
+            truth = mixed @ self.truth_uv[chosen].astype(np.float32) / 1e3
+            said_uv = self.said_uv
+            said = truth if said_uv is None else mixed @ said_uv[chosen].astype(np.float32) / 1e3
+            yield x, truth, said
 
     def _noise_mv(self, lead_mv: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """A disturbance as long as the truth, `NOISE_DB` below a record."""

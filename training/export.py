@@ -11,6 +11,8 @@ import base64
 import csv
 import json
 import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +21,12 @@ import onnx
 import torch
 from numpy.typing import NDArray
 
+from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED
 from streamer.core.network.network import Network
-from streamer.core.network.spec import METADATA_KEY, STEP_KEY, ModelSpec
+from streamer.core.network.spec import ALL_BANDS, METADATA_KEY, PARTS_KEY, STEP_KEY, ModelSpec
 from training import config as configuration
+from training.command import checkpoint_of, ended_in_one_line, filled
 from training.filter_design import design
 from training.network import MEcgNet, MEcgNetStep, weights
 from training.step_graph import fits, step_graph
@@ -49,92 +53,131 @@ def spec_of(
         channels=("low", "mid", "high"),
         leads=PREDICTED,
         has_scale=shape.scale,
-        filters=design(config.rate_hz),
+        filters=design(config.rate_hz, config.cut_offs_hz),
         bands=bands,
         about=about,
     )
 
 
 def export(run: Path, path: Path) -> None:
-    """Write the averaged weights of a run as an ONNX file.
+    """Write the averaged weights of a run as an ONNX file; a ladder's parts go along in its metadata.
 
     Raises
     ------
+    InputError
+        Where the folder holds no trained run, or its scale has no bands yet.
     RuntimeError
         Where ONNX Runtime and PyTorch disagree by more than `AGREE_MV` in any window.
     """
     config = configuration.configured(configuration.facts(run / "config.json"))
     network = MEcgNet(config.shape)
-    state = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
-    network.load_state_dict(state["average"])
+    state = checkpoint_of(run)
+    filled(network, state["average"], run)
     network.eval()
+    bands = _bands(run) if config.shape.scale else {}
     about = {
         "architecture": "mEcgNet after Lee et al., MICCAI 2025, doi 10.1007/978-3-032-04937-7_41",
-        "weights": weights(network),
-        "data": "PTB-XL 1.0.3, Wagner et al. 2020, doi 10.1038/s41597-020-0495-6",
+        "data": config.data,
         "folds": list(config.folds),
         "epochs": state["epoch"],
         "seed": config.seed,
         "commit": commit(),
         "metrics": {f"fold {config.choose_fold}": _last_scores(run)},
-        "licence": "CC BY 4.0",
+        "licence": config.licence,
         "use": "research only, not a medical device",
     }
-    bands = {}
-    if config.shape.scale:  # written by training.fitted.scale
-        bands = {k: tuple(v) for k, v in json.loads((run / "bands.json").read_text()).items()}
-    spec = spec_of(config, bands, about)
-    part = path.with_suffix(".part")
-    torch.onnx.export(
+    whole = spec_of(config, bands.get(ALL_BANDS, {}), about | {"weights": weights(network)})
+    parts = {}
+    for kept, (name, part) in enumerate(network.parts().items(), start=1):
+        of_part = {"bands": name, "weights": weights(part), "metrics": {}}
+        spec = replace(
+            whole,
+            name=f"{whole.name}.{name}",
+            bands=bands.get(name, {}),
+            about=about | of_part,
+        )
+        parts[name], _ = _model(part, spec, _step_model(network, spec.hop, path, kept), path)
+    step = _step_model(network, whole.hop, path)
+    content, worst = _model(network, whole, step, path, parts)
+    partial = path.with_suffix(".part")
+    partial.write_bytes(content)
+    partial.replace(path)
+    print(f"{path}: {len(content)} bytes, {weights(network)} weights, within {worst:.1g} mV of PyTorch")
+
+
+def _bands(run: Path) -> dict[str, dict[str, tuple[float, ...]]]:
+    """What `training.fitted.scale` wrote: by part and level."""
+    try:
+        read = json.loads((run / "bands.json").read_text())
+        return {name: {k: tuple(v) for k, v in levels.items()} for name, levels in read.items()}
+    except (FileNotFoundError, ValueError, AttributeError) as error:
+        raise InputError(
+            f"{run} has no bands for its scale: run python -m training.fitted.scale {run}"
+        ) from error
+
+
+def _model(
+    network: MEcgNet, spec: ModelSpec, step: bytes, scratch: Path, parts: Mapping[str, bytes] | None = None
+) -> tuple[bytes, float]:
+    """The windowed form, its incremental one and any parts in the metadata; and how far it is from PyTorch
+    at the most, mV.
+    """
+    scale = ["scale"] if spec.has_scale else []
+    model = _traced(
         _Named(network).eval(),
         (torch.zeros(1, 3, spec.window),),
-        str(part),
+        scratch.with_suffix(".traced"),
         input_names=["bands"],
-        output_names=["leads", *(["scale"] if config.shape.scale else []), "features"],
+        output_names=["leads", *scale, "features"],
         dynamic_shapes=({2: spec.grid * torch.export.Dim("steps", min=2)},),
-        dynamo=True,
-        external_data=False,
-        verbose=False,
     )
-    model = onnx.load(part)
-    strip(model)
-    step = base64.b64encode(_step_model(network, spec.hop, part)).decode()
-    onnx.helper.set_model_props(model, {METADATA_KEY: spec.to_json(), STEP_KEY: step})
-    onnx.save(model, part)
-    worst = disagreement_mv(network, Network(part.read_bytes()))
+    facts = {METADATA_KEY: spec.to_json(), STEP_KEY: base64.b64encode(step).decode()}
+    if parts:
+        inside = {name: base64.b64encode(part).decode() for name, part in parts.items()}
+        facts[PARTS_KEY] = json.dumps(inside)
+    onnx.helper.set_model_props(model, facts)
+    content: bytes = model.SerializeToString()
+    worst = disagreement_mv(network, Network(content))
     if worst > AGREE_MV:
-        part.unlink()
         raise RuntimeError(f"ONNX Runtime and PyTorch disagree by {worst:.2g} mV")
-    part.replace(path)
-    print(
-        f"{path}: {path.stat().st_size} bytes, {about['weights']} weights, within {worst:.1g} mV of PyTorch"
-    )
+    return content, worst
 
 
-def _step_model(network: MEcgNet, hop: int, scratch: Path) -> bytes:
-    """The incremental form: a hop and a state in, a hop and the next state out."""
+def _traced(
+    network: torch.nn.Module, inputs: tuple[torch.Tensor, ...], scratch: Path, **how: Any
+) -> onnx.ModelProto:
+    """What PyTorch makes of it, without the notes."""
+    torch.onnx.export(network, inputs, str(scratch), dynamo=True, external_data=False, verbose=False, **how)
+    model = onnx.load(scratch)
+    scratch.unlink()
+    strip(model)
+    return model
+
+
+def _step_model(network: MEcgNet, hop: int, scratch: Path, kept: int | None = None) -> bytes:
+    """The incremental form, of a ladder its first modules alone: a hop and a state in, a hop and the next
+    state out.
+    """
     if fits(network, hop):
-        return bytes(step_graph(network, hop).SerializeToString())
-    step = MEcgNetStep(network, hop).eval()
-    torch.onnx.export(
+        return bytes(step_graph(network, hop, kept).SerializeToString())
+    step = MEcgNetStep(network if kept is None else network.part(kept), hop).eval()
+    model = _traced(
         _NamedStep(step).eval(),
         (torch.zeros(1, 3, hop), torch.zeros(1, step.state_size)),
-        str(scratch),
+        scratch.with_suffix(".traced"),
         input_names=["bands", "state"],
         output_names=["leads", *(["scale"] if network.shape.scale else []), "next_state", "features"],
-        dynamo=True,
-        external_data=False,
-        verbose=False,
     )
-    model = onnx.load(scratch)
-    strip(model)
     return bytes(model.SerializeToString())
 
 
 def _last_scores(run: Path) -> dict[str, float]:
     """What `training.train` wrote of the newest epoch, on the fold that chooses."""
-    with (run / "log.csv").open(newline="") as handle:
-        *_, last = csv.DictReader(handle)
+    try:
+        with (run / "log.csv").open(newline="") as handle:
+            *_, last = csv.DictReader(handle)
+    except (FileNotFoundError, ValueError) as error:
+        raise InputError(f"{run} has no log.csv with an epoch in it: train it for one at least") from error
     return {key: round(float(last[key]), 4) for key in ("rmse_seven_mv", "pearson_seven", "rmse_one_mv")}
 
 
@@ -214,4 +257,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

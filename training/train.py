@@ -14,7 +14,9 @@ import csv
 import json
 import math
 import signal
+import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -26,10 +28,13 @@ import torch
 from numpy.typing import NDArray
 from tqdm import tqdm
 
+from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED, SEVEN
+from streamer.core.network.network import Network
 from streamer.core.signal.filters import Filters
 from training import config as configuration
-from training.data import BandsOf, Batches, Records, load, network_input, targets
+from training.command import checkpoint_of, ended_in_one_line, filled
+from training.data import BandsOf, Batches, Records, load, network_input, said_of, targets
 from training.filter_design import design
 from training.network import GatedBlock, MEcgNet, NetworkShape, weights
 
@@ -38,7 +43,8 @@ TRUTH_BEGINS_S, TRUTH_ENDS_S = 0.5, 0.8
 """sosfiltfilt's odd extension pins the clinical frame to zero at both ends of a record (0.25 mV RMS
 off in the last 0.2 s).  Before the network can see that a record ends there is nothing in it to
 learn; the last samples, which it puts out while the live path holds the last one, are learnt."""
-SCORED_FROM_S = 3.0
+SCORED_FROM_S, BENT_END_S = 3.0, 0.3
+"""Scores begin so long after a record's begin, and end so long before its end, where the truth is bent."""
 
 
 class Run:
@@ -66,6 +72,8 @@ class Run:
         """and how long they took."""
         self.stop = False
         """Set this to end an epoch after the batch that is being learnt."""
+        self._compiled_for: set[int] = set()
+        """How many modules the batches have kept whose code is there."""
         self._compiled_loss = torch.compile(self._loss)
         self._compiled_taught = torch.compile(self._taught)
 
@@ -79,24 +87,30 @@ class Run:
         """
         # The order of an epoch follows from seed and epoch alone, so a resumed run repeats it.
         rng = np.random.default_rng([self.config.seed, self.epoch])
+        kept = self.kept_modules(len(batches))
         steps = self.config.epochs * len(batches)
         self.step = self.epoch * len(batches) + self.batch
         began, before_s = time.monotonic(), self.seconds if self.batch else 0.0
         progress = tqdm(
-            batches.epoch(rng, self.batch),
+            batches.taught(rng, self.batch),
             total=len(batches),
             initial=self.batch,
             desc=f"epoch {self.epoch + 1}",
             leave=False,
         )
-        for x, truth in progress:
+        for x, truth, said in progress:
             peaks = (self.config.peak_rate, self.config.matrix_rate)
             for optimiser, peak in zip(self.optimisers, peaks, strict=True):
                 optimiser.param_groups[0]["lr"] = peak * share_of_peak(self.step / steps)
-            bands, leads = (torch.from_numpy(part).to(self.device) for part in (x[:, :3], truth))
-            loss = self._compiled_loss(bands, leads, self._compiled_taught(bands, leads))
+            bands, leads, known = (torch.from_numpy(part).to(self.device) for part in (x[:, :3], truth, said))
+            taught = self._compiled_taught(bands, leads, known)
             self.network.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            losses = []
+            for modules in sorted({kept[self.batch], len(self.network.bands)}, reverse=True):
+                self._announce_compiling(modules)
+                losses.append(self._compiled_loss(bands, leads, taught, modules))
+            loss, *_ = losses
+            torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             for optimiser in self.optimisers:
                 optimiser.step()
@@ -113,21 +127,44 @@ class Run:
         self.epoch, self.batch, self.sum_mv = self.epoch + 1, 0, 0.0
         return mean_mv
 
-    def _taught(self, bands: torch.Tensor, truth: torch.Tensor) -> torch.Tensor:
-        """What is learnt ``(batch, 8, n)``: the truth, drawn towards what the teachers make of it."""
+    def _announce_compiling(self, modules: int) -> None:
+        """Say that batches which so many modules learn are about to be compiled, the first time."""
+        if modules not in self._compiled_for:
+            self._compiled_for.add(modules)
+            announce("the first batch of its kind is compiled: a minute in which nothing is to be seen")
+
+    def kept_modules(self, batches: int) -> list[int]:
+        """How many of the network's modules learn in each batch of this epoch, beside all of them: mostly
+        no others.
+        """
+        # Chance of its own, so that the records' order is what it is without.
+        rng, all_of_them = np.random.default_rng([self.config.seed, self.epoch, 1]), len(self.network.bands)
+        if not self.config.nested_share:
+            return [all_of_them] * batches
+        nested = rng.random(batches) < self.config.nested_share
+        return [int(n) for n in np.where(nested, rng.integers(1, all_of_them, batches), all_of_them)]
+
+    def _taught(
+        self, bands: torch.Tensor, truth: torch.Tensor, said: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """What is learnt ``(batch, 8, n)``: the truth, drawn towards what the teachers make of it, or
+        towards what has been said of it.
+        """
         if not self.teachers:
-            return truth
+            return truth if said is None else truth.lerp(said, self.config.teachers_share)
         n, leads = truth.shape[-1], self.config.shape.leads
         with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
             said = [teacher(bands)[:, :leads, :n] for teacher in self.teachers]
         return truth.lerp(torch.stack(said).mean(0), self.config.teachers_share)
 
-    def _loss(self, bands: torch.Tensor, truth: torch.Tensor, taught: torch.Tensor) -> torch.Tensor:
+    def _loss(
+        self, bands: torch.Tensor, truth: torch.Tensor, taught: torch.Tensor, kept: int | None = None
+    ) -> torch.Tensor:
         n = truth.shape[-1]
         rate_hz, shape = self.config.rate_hz, self.config.shape
         leads = shape.leads
         with torch.autocast(self.device.type, torch.bfloat16):
-            out = self.network(bands[..., : n + shape.hold(n)])[..., :n]
+            out = self.network(bands[..., : n + shape.hold(n)], kept)[..., :n]
         # A lost sample has no output; nothing is asked of the network there.
         there = (bands[..., :n] != 0).any(dim=1, keepdim=True).float()
         there[..., : round(TRUTH_BEGINS_S * rate_hz)] = 0
@@ -151,20 +188,16 @@ class Run:
         """Begin with the averaged weights of another run of the same shape, such as one with
         another look-ahead.
         """
-        path = run / "checkpoint.pt"
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        self.network.load_state_dict(state["average"])
-        self.average.load_state_dict(state["average"])
+        weights_of = checkpoint_of(run, self.device)["average"]
+        filled(self.network, weights_of, run)
+        filled(self.average, weights_of, run)
 
     def learn_from(self, runs: Sequence[Path]) -> None:
         """Take the averaged weights of other runs, of whatever shape, as teachers."""
         for run in runs:
             config = configuration.configured(configuration.facts(run / "config.json"))
             teacher = MEcgNet(config.shape).to(self.device).requires_grad_(False)
-            state: dict[str, Any] = torch.load(
-                run / "checkpoint.pt", map_location=self.device, weights_only=True
-            )
-            teacher.load_state_dict(state["average"])
+            filled(teacher, checkpoint_of(run, self.device)["average"], run)
             self.teachers.append(teacher.train())  # the fast way through it; there is no dropout
 
     def save(self, path: Path) -> None:
@@ -183,15 +216,21 @@ class Run:
 
     def resume(self, path: Path) -> None:
         """Take up a checkpoint."""
-        state: dict[str, Any] = torch.load(path, map_location=self.device, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
+        state = checkpoint_of(path, self.device)
+        filled(self.network, state["network"], path)
+        filled(self.average, state["average"], path)
         for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
         self.epoch = state["epoch"]
         # Earlier checkpoints end with an epoch.
         self.batch, self.sum_mv = state.get("batch", 0), state.get("sum_mv", 0.0)
         self.seconds = state.get("seconds", 0.0)
+
+
+def announce(words: str) -> None:
+    """Say it on stderr, beside a progress bar or without one."""
+    tqdm.write(words, file=sys.stderr)
+    sys.stderr.flush()
 
 
 def share_of_peak(done: float) -> float:
@@ -216,12 +255,10 @@ class Mixing(torch.optim.Muon):
 
     def step(self, closure: Any = None) -> Any:
         """As its base."""
-        gradients = [
-            rows
-            for layer in self._layers
-            if layer.weight.grad is not None
-            for rows in layer.weight.grad.flatten(1).chunk(layer.groups)
-        ]
+        gradients: list[torch.Tensor | None] = []
+        for layer in self._layers:
+            whole = layer.weight.grad  # none where the layer's module was left out
+            gradients += [None] * layer.groups if whole is None else whole.flatten(1).chunk(layer.groups)
         for matrix, gradient in zip(self._matrices, gradients, strict=True):
             matrix.grad = gradient
         return super().step(closure)
@@ -250,6 +287,7 @@ def batches_of(
     filters: Filters,
     bands_of: BandsOf = network_input,
     shapes: Sequence[NetworkShape] = (),
+    said_uv: NDArray[np.int16] | None = None,
 ) -> Batches:
     """What a run learns from: augmented as its configuration says, each record's last sample held for as
     long as the network, and any other of these shapes, looks ahead.
@@ -266,6 +304,7 @@ def batches_of(
         turn_deg=config.turn_deg,
         bands_of=bands_of,
         hold=max(shape.hold(truth_uv.shape[-1]) for shape in (config.shape, *shapes)),
+        said_uv=said_uv,
     )
 
 
@@ -277,10 +316,27 @@ def scores(
     rate_hz: float,
     bands_of: BandsOf = network_input,
 ) -> dict[str, float]:
-    """RMSE (mV) and mean Pearson of the seven leads, and RMSE of I', read densely."""
+    """RMSE (mV) and mean Pearson of the seven leads, and RMSE of I', read densely; and the first two again
+    as scores were before, up to the records' very ends.
+    """
+    found = scores_of_each(network, records, truth_uv, filters, rate_hz, bands_of)
+    means = {name: float(each.mean()) for name, each in found.items()}
+    return {name: mean**0.5 if name.startswith("rmse") else mean for name, mean in means.items()}
+
+
+def scores_of_each(
+    network: MEcgNet,
+    records: Records,
+    truth_uv: NDArray[np.int16],
+    filters: Filters,
+    rate_hz: float,
+    bands_of: BandsOf = network_input,
+) -> dict[str, NDArray[np.float32]]:
+    """What `scores` are the means of: for each record, squared errors (mV^2) and correlations."""
     first, rows = round(SCORED_FROM_S * rate_hz), [PREDICTED.index(lead) for lead in SEVEN]
+    bent = round(BENT_END_S * rate_hz)
     device = next(network.parameters()).device
-    squares, one, pearson = [], [], []
+    found: dict[str, list[NDArray[np.float32]]] = defaultdict(list)
     for i in range(0, len(records.ecg_id), 64):
         lead = records.leads_uv[i : i + 64, 0].astype(np.float32) / 1e3
         x = np.stack(
@@ -291,23 +347,34 @@ def scores(
         part = slice(first, truth_uv.shape[-1])
         truth = truth_uv[i : i + 64, :, part].astype(np.float32) / 1e3
         out = out[:, : network.shape.leads, part]
-        squares.append(((out - truth)[:, rows] ** 2).mean(axis=(1, 2)))
-        one.append(((out - truth)[:, 0] ** 2).mean(axis=1))
-        a = out[:, rows] - out[:, rows].mean(axis=-1, keepdims=True)
-        b = truth[:, rows] - truth[:, rows].mean(axis=-1, keepdims=True)
-        norm = np.sqrt((a * a).sum(-1) * (b * b).sum(-1)) + 1e-9
-        pearson.append(((a * b).sum(-1) / norm).mean(axis=1))
-    return {
-        "rmse_seven_mv": float(np.sqrt(np.concatenate(squares).mean())),
-        "pearson_seven": float(np.concatenate(pearson).mean()),
-        "rmse_one_mv": float(np.sqrt(np.concatenate(one).mean())),
-    }
+        for of, end in (("", -bent), ("_to_end", None)):
+            some, true = (leads_mv[:, rows, :end] for leads_mv in (out, truth))
+            found[f"rmse_seven{of}_mv"].append(((some - true) ** 2).mean(axis=(1, 2)))
+            found[f"pearson_seven{of}"].append(pearson(some, true).mean(axis=1))
+        found["rmse_one_mv"].append(((out - truth)[:, 0, :-bent] ** 2).mean(axis=1))
+    return {name: np.concatenate(each) for name, each in found.items()}
+
+
+def pearson(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Correlations over the last axis."""
+    a, b = (x - x.mean(axis=-1, keepdims=True) for x in (a, b))
+    correlations: NDArray[np.float32] = (a * b).sum(-1) / (np.sqrt((a * a).sum(-1) * (b * b).sum(-1)) + 1e-9)
+    return correlations
 
 
 def device_of(name: str) -> torch.device:
-    """``cpu`` or ``cuda``; ``auto`` is a GPU where there is one."""
+    """``cpu`` or ``cuda``; ``auto`` is a GPU where there is one.
+
+    Raises
+    ------
+    InputError
+        Where there is no such device.
+    """
     automatic = "cuda" if torch.cuda.is_available() else "cpu"
-    return torch.device(automatic if name == "auto" else name)
+    try:
+        return torch.zeros(1, device=automatic if name == "auto" else name).device
+    except (RuntimeError, AssertionError) as error:  # torch says it by either
+        raise InputError(f"there is no device {name!r} here: say --device auto, cpu or cuda") from error
 
 
 def main() -> None:
@@ -331,15 +398,21 @@ def main() -> None:
         run.resume(checkpoint)
     elif config.start:
         run.start_from(args.out.parent / config.start)
-    run.learn_from([args.out.parent / name for name in config.teachers])
+    models = [name for name in config.teachers if name.endswith(".onnx")]
+    run.learn_from([args.out.parent / name for name in config.teachers if name not in models])
+    known = [Network((args.out.parent / name).read_bytes()) for name in models]
 
-    filters = design(config.rate_hz)
+    filters = design(config.rate_hz, config.cut_offs_hz)
     learn = load(args.data, config.folds, args.cache)
     choose = load(args.data, [config.choose_fold], args.cache)
     truth = targets(learn, filters, config.rate_hz)
     truth_choose = targets(choose, filters, config.rate_hz)
     shapes = [teacher.shape for teacher in run.teachers]
-    batches = batches_of(config, learn, truth, filters, shapes=shapes)
+    said = None
+    if known:
+        announce(f"{', '.join(models)} read {len(learn.ecg_id)} records: some minutes, once a start")
+        said = said_of(known, learn, truth, filters, config.rate_hz)
+    batches = batches_of(config, learn, truth, filters, shapes=shapes, said_uv=said)
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
     with stopped_between_batches(run):
         while run.epoch < config.epochs and not run.stop:
@@ -386,4 +459,4 @@ def log(path: Path, line: dict[str, Any]) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

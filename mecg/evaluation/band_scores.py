@@ -39,8 +39,12 @@ class BandCounts:
     """``(regions, 12, bins)`` histogram of the absolute error."""
 
 
-def regions(beats: Beats | None, samples: int, first: int, rate_hz: float) -> NDArray[np.bool_]:
-    """Which samples lie in each of `REGIONS`, ``(regions, samples)``; none before ``first``."""
+def regions(
+    beats: Beats | None, samples: int, first: int, rate_hz: float, last: int | None = None
+) -> NDArray[np.bool_]:
+    """Which samples lie in each of `REGIONS`, ``(regions, samples)``; none before ``first``, nor from
+    ``last`` on.
+    """
     mask = np.zeros((len(REGIONS), samples), np.bool_)
     mask[0, first:] = True
     if beats is not None:
@@ -50,6 +54,8 @@ def regions(beats: Beats | None, samples: int, first: int, rate_hz: float) -> ND
         for r in beats.r:
             mask[1, max(r + beats.onset, first) : r + beats.offset + 1] = True
         mask[2] &= ~mask[1]
+    if last is not None:
+        mask[:, last:] = False
     return mask
 
 

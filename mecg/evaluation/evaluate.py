@@ -34,8 +34,8 @@ from streamer.reconstruction import whole_lead
 SCORED_FROM_S = 3.0
 
 END_S = 0.3
-"""The clinical frame's odd extension pins the truth to zero at a record's end: scores without so
-much of it stand beside the headline."""
+"""Scores end so long before a record does: the clinical frame's odd extension pins the truth to zero at
+its very end.  The errors with it, as the scores were defined before, stand beside the headline."""
 
 SKIPPED_SHOWN = 20
 
@@ -45,8 +45,8 @@ class Compared:
     """One way to the twelve leads, compared with the truth of one record."""
 
     sums: LeadSums
-    before_end: LeadSums
-    """Without the last `END_S`."""
+    to_end: LeadSums
+    """With the last `END_S` too."""
     beats: BeatValues | None = None
     """None if the record has too few beats."""
     bands: BandCounts | None = None
@@ -134,8 +134,8 @@ def evaluate(
     patients = [entry.patient for entry, _ in good]
     ours = [scored.ours.sums for _, scored in good]
     filtered = [scored.filter_only.sums for _, scored in good]
-    before_end = [scored.ours.before_end for _, scored in good]
-    filtered_before_end = [scored.filter_only.before_end for _, scored in good]
+    to_end = [scored.ours.to_end for _, scored in good]
+    filtered_to_end = [scored.filter_only.to_end for _, scored in good]
     return {
         "records": len(good),
         "patients": len(set(patients)),
@@ -158,13 +158,13 @@ def evaluate(
         **_beat_scores(good, "ours"),
         **_band_scores(good),
         "i_prime": one_summary(ours, filtered),
-        "before_end": {
-            "left_out_s": END_S,
-            "seven": summary(before_end, patients, SEVEN),
-            "eleven": summary(before_end, patients, ELEVEN),
-            "v1_v6": summary(before_end, patients, LEADS[6:]),
-            "i_prime": one_summary(before_end, filtered_before_end),
-            "filter_only": {"seven": summary(filtered_before_end, patients, SEVEN)},
+        "left_out_s": END_S,
+        "to_end": {
+            "seven": summary(to_end, patients, SEVEN),
+            "eleven": summary(to_end, patients, ELEVEN),
+            "v1_v6": summary(to_end, patients, LEADS[6:]),
+            "i_prime": one_summary(to_end, filtered_to_end),
+            "filter_only": {"seven": summary(filtered_to_end, patients, SEVEN)},
         },
         "leads": {lead: summary(ours, patients, (lead,), intervals=False) for lead in LEADS},
         "superclass": {
@@ -262,15 +262,15 @@ def _score(work: _Work) -> Scored | Skipped:
     if last <= first:
         return Skipped(f"shorter than {SCORED_FROM_S + END_S:g} s")
     filtered = np.stack([_filter_only(row, source_hz, network) for row in leads_mv])
-    beats = find_beats(truth, rate_hz, first)
+    beats = find_beats(truth[:, :last], rate_hz, first)
 
     def compared(leads: NDArray[np.float32], bands: BandCounts | None = None) -> Compared:
-        sums, before_end = (lead_sums(leads[:, first:to], truth[:, first:to]) for to in (None, last))
-        return Compared(sums, before_end, measure(leads, beats, rate_hz) if beats else None, bands)
+        sums, to_end = (lead_sums(leads[:, first:to], truth[:, first:to]) for to in (last, None))
+        return Compared(sums, to_end, measure(leads, beats, rate_hz) if beats else None, bands)
 
     bands = None
     if network.spec.has_scale:
-        where = regions(beats, truth.shape[1], first, rate_hz) & np.isfinite(estimate[0])
+        where = regions(beats, truth.shape[1], first, rate_hz, last) & np.isfinite(estimate[0])
         bands = count(estimate, scale, truth, network.spec.bands, where)
     at_beats = measure(truth, beats, rate_hz) if beats else None
     return Scored(compared(estimate, bands), compared(filtered), at_beats)

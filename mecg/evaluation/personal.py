@@ -24,6 +24,7 @@ from mecg.evaluation.processes import in_processes
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
 from streamer.core.calibration.fit import fit, prior_of, reference_of
 from streamer.core.calibration.sequential_reference import sequence_reference
+from streamer.core.calibration.visits import MOST_VISITS, Visit, combined, visit_of
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN
 from streamer.core.network.network import Network
@@ -61,6 +62,13 @@ FEWEST_PAIRS = 3
 WITH_BANDS = ("generic", "personal")
 
 HARM = 1.05
+ALL_FROM = 3
+"""So many references, or more, are all that there are."""
+CALIBRATED_ON = {
+    1: "the latest record before each",
+    2: "the latest two records before each",
+    3: "all records before each, three or more,",
+}
 
 HOP_S = 1.0
 
@@ -98,6 +106,16 @@ class Pair:
 class _Work:
     patient: tuple[Entry, ...]
     model: bytes
+    references: int = 1
+
+    def learned_from(self) -> list[tuple[Entry, ...]]:
+        """The earlier records that each of the patient's is calibrated on; nothing where they are too few."""
+        chosen = []
+        for i in range(len(self.patient)):
+            earlier = self.patient[:i]
+            latest = earlier[-self.references :] if self.references < ALL_FROM else earlier
+            chosen.append(latest if len(earlier) >= self.references else ())
+        return chosen
 
 
 def evaluate_personal(
@@ -107,27 +125,33 @@ def evaluate_personal(
     jobs: int,
     model: bytes,
     progress: Callable[[int, int], None] = lambda done, of: None,
+    references: int = 1,
 ) -> dict[str, Any]:
-    """Calibrate on the first record of every patient with several, and score the later ones.
+    """Calibrate every patient on earlier records, and score the later ones.
 
     Parameters and errors as of `mecg.evaluation.evaluate.evaluate`; returns what docs/calibration.md lists.
+    ``references``: on how many, the latest ones; from `ALL_FROM` on, on all that there are, so many at least.
     """
     network = Network(model)
     prior_of(network)
     patients, ordered_by = _patients(dataset, read_table(dataset, folds, rate_hz))
+    if not 1 <= references <= ALL_FROM:
+        raise InputError(f"{references} references: calibrate on 1 to {ALL_FROM} records")
+    patients = [patient for patient in patients if len(patient) > references]
     if not patients:
         raise InputError(
-            f"no patient of {dataset} has two records in fold {list(folds)}: choose other --folds"
+            f"no patient of {dataset} has {references + 1} records in fold {list(folds)}: choose other "
+            "--folds"
         )
-    work = [_Work(tuple(patient), model) for patient in patients]
+    work = [_Work(tuple(patient), model, references) for patient in patients]
     pairs: list[tuple[Entry, Pair]] = []
     skipped: dict[str, str] = {}
     results = in_processes(_score, work, jobs, 4)
     for done, (job, result) in enumerate(zip(work, results, strict=True), 1):
-        for entry, outcome in zip(job.patient[1:], result, strict=True):
+        for entry, outcome in zip(job.patient, result, strict=True):
             if isinstance(outcome, Pair):
                 pairs.append((entry, outcome))
-            else:
+            elif outcome is not None:
                 skipped[entry.path.name] = outcome
         progress(done, len(work))
     if not pairs:
@@ -137,12 +161,18 @@ def evaluate_personal(
         "folds": list(folds),
         "rate_hz": rate_hz,
         "patients": len(patients),
-        "calibrated_on": f"the earliest record by {ordered_by}",
+        "calibrated_on_records": references,
+        "calibrated_on": f"{CALIBRATED_ON[references]} by {ordered_by}",
         "sequence": list(SEQUENCE),
         "skipped": len(skipped),
         "skipped_why": dict(list(skipped.items())[:20]),
     }
-    return facts | _summary(pairs, {first.patient: first for first, *_ in patients})
+    codes = {
+        entry.path: frozenset[str]().union(*(earlier.codes for earlier in learned_from))
+        for job in work
+        for entry, learned_from in zip(job.patient, job.learned_from(), strict=True)
+    }
+    return facts | _summary(pairs, codes)
 
 
 def _patients(dataset: Path, entries: Sequence[Entry]) -> tuple[list[list[Entry]], str]:
@@ -176,25 +206,45 @@ def _network(model: bytes) -> Network:
     return Network(model)
 
 
-def _score(work: _Work) -> list[Pair | str]:
+def _score(work: _Work) -> list[Pair | str | None]:
+    """What each of a patient's records gave, or why it gave nothing; none where too few came before it."""
     network = _network(work.model)
-    first, *later = work.patient
-    try:
-        reference_mv, rate_hz = _leads(first.path)
-        chances = np.random.default_rng(zlib.crc32(first.path.name.encode()))
-        calibrations = _calibrations(network, reference_mv, rate_hz, chances)
-    except InputError as error:
-        return [f"its reference: {error}"] * len(later)
-    template = _mean_beat(
-        clinical_frame(reference_mv, rate_hz, network.spec.filters, network.spec.rate_hz), network
-    )
-    results: list[Pair | str] = []
-    for entry in later:
+    read = cache(_leads)
+    visit = cache(lambda path: _visit(network, *read(path)))
+    results: list[Pair | str | None] = []
+    for entry, learned_from in zip(work.patient, work.learned_from(), strict=True):
+        if not learned_from:
+            results.append(None)
+            continue
+        latest = learned_from[-1].path
         try:
-            results.append(_pair(network, calibrations, template, *_leads(entry.path)))
+            reference_mv, rate_hz = read(latest)
+            chances = np.random.default_rng(zlib.crc32(latest.name.encode()))
+            if len(learned_from) == 1:
+                calibrations = _calibrations(network, reference_mv, rate_hz, chances)
+            else:
+                visits = [visit(earlier.path) for earlier in learned_from][-MOST_VISITS:]
+                parts = {"personal": visits, "the latest alone": visits[-1:]}
+                calibrations = {name: combined(prior_of(network), some) for name, some in parts.items()}
+        except InputError as error:
+            results.append(f"its reference: {error}")
+            continue
+        template = _mean_beat(
+            clinical_frame(reference_mv, rate_hz, network.spec.filters, network.spec.rate_hz), network
+        )
+        try:
+            results.append(_pair(network, calibrations, template, *read(entry.path)))
         except InputError as error:
             results.append(str(error))
     return results
+
+
+def _visit(network: Network, leads_mv: Leads, rate_hz: float) -> Visit:
+    """A record as one visit of several."""
+    spec = network.spec
+    eight = leads_mv[[LEADS.index(lead) for lead in PREDICTED]]
+    origin = Origin(spec.name, spec.version, "reference", "")
+    return visit_of(network, prior_of(network), reference_of(network, eight, rate_hz), origin)
 
 
 def _leads(path: Path) -> tuple[Leads, float]:
@@ -254,17 +304,17 @@ def _pair(
     last = truth.shape[1] - round(END_S * spec.rate_hz)
     if last <= first:
         raise InputError(f"shorter than {SCORED_FROM_S + END_S:g} s")
-    beats = find_beats(truth, spec.rate_hz, first)
-    where = regions(beats, truth.shape[1], first, spec.rate_hz)
+    beats = find_beats(truth[:, :last], spec.rate_hz, first)
+    where = regions(beats, truth.shape[1], first, spec.rate_hz, last)
     hop = spec.hop_of(HOP_S)
 
     def compared(leads: Leads, scale: Leads | None = None, bands: Any = None, full: bool = True) -> Compared:
-        sums, before_end = (lead_sums(leads[:, first:to], truth[:, first:to]) for to in (None, last))
+        sums, to_end = (lead_sums(leads[:, first:to], truth[:, first:to]) for to in (last, None))
         if not full:
-            return Compared(sums, before_end)
+            return Compared(sums, to_end)
         at_beats = measure(leads, beats, spec.rate_hz) if beats else None
         counted = count(leads, scale, truth, bands, where) if bands and scale is not None else None
-        return Compared(sums, before_end, at_beats, counted)
+        return Compared(sums, to_end, at_beats, counted)
 
     generic, scale = stream(leads_mv[0], rate_hz, network, hop)
     ways = {"generic": compared(generic, scale, spec.bands)}
@@ -272,7 +322,8 @@ def _pair(
         personal = PersonalNetwork(network, calibration)
         leads, scale = stream(leads_mv[0], rate_hz, personal, hop)
         ways[name] = compared(leads, scale, personal.spec.bands, full=name in ("personal", "sequence"))
-    ways.setdefault("sequence", ways["generic"])
+    if "3 s" in calibrations:  # else it was not tried
+        ways.setdefault("sequence", ways["generic"])
     ways["mean_beat"] = compared(_copied(template, truth[0], network))
     noisy = _noisy(network, calibrations["personal"], leads_mv[0], rate_hz, truth, where, hop)
     return Pair(ways, measure(truth, beats, spec.rate_hz) if beats else None, noisy)
@@ -330,7 +381,7 @@ def _copied(template: Leads, lead_mv: NDArray[np.float32], network: Network) -> 
     return result
 
 
-def _summary(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry]) -> dict[str, Any]:
+def _summary(pairs: Sequence[tuple[Entry, Pair]], codes: Mapping[Path, frozenset[str]]) -> dict[str, Any]:
     rows = [LEADS.index(lead) for lead in SEVEN]
 
     def rmse(name: str, part: str = "sums") -> NDArray[np.float64]:
@@ -340,8 +391,11 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry
     def pearson(name: str, part: str = "sums") -> float:
         return float(np.nanmean([getattr(pair.ways[name], part).pearson[rows] for _, pair in pairs]))
 
-    main = ("generic", "personal", "sequence", "mean_beat")
-    tried = ("personal", "5 s", "3 s", "10 dB noise", "two leads swapped", "sequence")
+    there = {name for name in pairs[0][1].ways if all(name in pair.ways for _, pair in pairs)}
+    main = [name for name in ("generic", "personal", "sequence", "mean_beat") if name in there]
+    every = ("personal", "the latest alone", "5 s", "3 s", "10 dB noise", "two leads swapped", "sequence")
+    tried = [name for name in every if name in there]
+    whole = "all of them" if "the latest alone" in there else "10 s"
     generic = rmse("generic")
 
     def of_reference(name: str) -> dict[str, float]:
@@ -350,6 +404,7 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry
             "median_rmse_mv": float(np.median(mine)),
             "ratio": float(np.median(mine) / np.median(generic)),
             "mean_rmse_mv": float(mine.mean()),
+            "mean_ratio": float(mine.mean() / generic.mean()),
             "pearson_mean": pearson(name),
             "worse_by_5pct_fraction": float((mine > HARM * generic).mean()),
         }
@@ -362,17 +417,17 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry
         **_amplitudes(pairs),
         "st": {name: _st(*_at_beats(pairs, name)) for name in main if _at_beats(pairs, name)[0]},
         "mean_rmse_mv": {name: float(rmse(name).mean()) for name in main},
-        "before_end": {
-            "left_out_s": END_S,
-            "median_rmse_mv": {name: float(np.median(rmse(name, "before_end"))) for name in main},
-            "pearson_mean": {name: pearson(name, "before_end") for name in main},
+        "left_out_s": END_S,
+        "to_end": {
+            "median_rmse_mv": {name: float(np.median(rmse(name, "to_end"))) for name in main},
+            "pearson_mean": {name: pearson(name, "to_end") for name in main},
             "worse_by_5pct_fraction": float(
-                (rmse("personal", "before_end") > HARM * rmse("generic", "before_end")).mean()
+                (rmse("personal", "to_end") > HARM * rmse("generic", "to_end")).mean()
             ),
         },
-        "references": {("10 s" if name == "personal" else name): of_reference(name) for name in tried},
+        "references": {(whole if name == "personal" else name): of_reference(name) for name in tried},
     }
-    for name in (*WITH_BANDS, "sequence"):
+    for name in (*WITH_BANDS, *({"sequence"} & there)):
         counted = [(e, w.bands) for e, p in pairs if (w := p.ways[name]).bands is not None]
         if counted:
             classes = [[c for c in e.superclasses if c in SUPERCLASSES] for e, _ in counted]
@@ -384,16 +439,14 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry
         level: {name: _of_bands([p.noisy[name][level] for _, p in pairs]) for name in WITH_BANDS}
         for level in levels
     }
-    return result | {"rhythms": _rhythms(pairs, references)}
+    return result | {"rhythms": _rhythms(pairs, codes)}
 
 
-def _rhythms(pairs: Sequence[tuple[Entry, Pair]], references: Mapping[str, Entry]) -> dict[str, Any]:
+def _rhythms(pairs: Sequence[tuple[Entry, Pair]], codes_of: Mapping[Path, frozenset[str]]) -> dict[str, Any]:
     """The bands in later records of some rhythms, and of one that the reference did not have."""
     chosen = {name: [p for e, p in pairs if e.codes & codes] for name, codes in RHYTHMS.items()}
     chosen["a rhythm that the reference had not"] = [
-        p
-        for e, p in pairs
-        if (was := references[e.patient].codes & RHYTHM_CODES) and e.codes & RHYTHM_CODES - was
+        p for e, p in pairs if (was := codes_of[e.path] & RHYTHM_CODES) and e.codes & RHYTHM_CODES - was
     ]
     result: dict[str, Any] = {}
     for rhythm, some in chosen.items():

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.calibration.correction import PersonalNetwork, PersonalStepper
-from streamer.core.errors import SignalError
+from streamer.core.errors import InputError, SignalError
 from streamer.core.leads import PREDICTED
 from streamer.core.network.latency import LatencyBudget, budget
 from streamer.core.network.network import Network, Stepper
@@ -107,6 +107,22 @@ class Pipeline:
     def drift(self) -> float:
         """How far Lead I of late lies from the person's reference, 1 being alike; nan without one."""
         return self._stepper.drift if isinstance(self._stepper, PersonalStepper) else math.nan
+
+    def use(self, network: Network | PersonalNetwork) -> None:
+        """Go on with another part of the same model (`Network.part`), from the next hop on: what it puts
+        out then is what it would have put out had it run from the start.
+
+        Raises
+        ------
+        InputError
+            Where it is not one that can take the other's place.
+        """
+        if not network.spec.runs_like(self.spec):
+            raise InputError(f"{network.spec.name} cannot take the place of {self.spec.name} in a stream")
+        self.spec, self._network = network.spec, network
+        if self._stepper is not None:
+            self._stepper = network.stepper()
+            self._stepped = self._end - self._window - self._hop  # it shall see a window before it is asked
 
     def push(self, chunk: Chunk) -> list[Frame]:
         """Take a chunk; return the frames that it completes, often none.

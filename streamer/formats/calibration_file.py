@@ -8,20 +8,29 @@ import json
 import struct
 import zipfile
 import zlib
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.core.calibration.correction import Calibration, Origin
+from streamer.core.calibration.fit import Moments
+from streamer.core.calibration.visits import MOST_VISITS, Visit
 from streamer.core.errors import Field, InputError
+from streamer.core.leads import SEVEN
 from streamer.core.stream import StreamInfo
 from streamer.formats.atomic_write import write_private
 
-FORMAT = 1
+FORMAT, WITH_VISITS = 1, 2
+"""A file that keeps its visits is one that programs from before there were any refuse to read."""
 LARGEST_BYTES = 4_000_000
-"""Ours take 20 kB."""
+"""Ours take 20 kB, and 40 more for each visit."""
 _ARRAYS = ("head", "metric", "scale", "left", "rmse_mv")
+_OF_VISIT = ("head", "features", "products", "squares", "steps", "stated_mv", "rmse_mv")
+"""Of each visit, under ``visit3_head`` and so on; the last two only where it has them."""
 _WORD = 200
 _DAMAGE = (
     KeyError,
@@ -37,25 +46,61 @@ _DAMAGE = (
 )
 
 
-def to_bytes(calibration: Calibration) -> bytes:
-    """The file's content (numpy's npz)."""
-    facts = {
-        "format": FORMAT,
+def to_bytes(calibration: Calibration, visits: Sequence[Visit] = ()) -> bytes:
+    """The file's content (numpy's npz).
+
+    Parameters
+    ----------
+    calibration : Calibration
+        What is run.
+    visits : sequence of Visit
+        What it was made of, the earliest first: with them a later visit can be added.
+    """
+    facts: dict[str, Any] = {
+        "format": WITH_VISITS if visits else FORMAT,
         "origin": asdict(calibration.origin),
         "reach": calibration.reach,
         "usual": calibration.usual,
         "bands": {level: list(factors) for level, factors in calibration.bands.items()},
         "notes": list(calibration.notes),
     }
+    arrays = {name: getattr(calibration, name) for name in _ARRAYS}
+    if visits:
+        facts["visits"] = [_visit_facts(visit) for visit in visits]
+        for i, visit in enumerate(visits):
+            arrays |= {f"visit{i}_{name}": x for name, x in _visit_arrays(visit).items()}
     buffer = io.BytesIO()
     text = np.frombuffer(json.dumps(facts).encode(), np.uint8)
-    np.savez_compressed(buffer, facts=text, **{name: getattr(calibration, name) for name in _ARRAYS})
+    np.savez_compressed(buffer, facts=text, **arrays)
     return buffer.getvalue()
 
 
-def write(path: Path, calibration: Calibration) -> None:
+def _visit_facts(visit: Visit) -> dict[str, Any]:
+    return {
+        "origin": asdict(visit.origin),
+        "reach": visit.reach,
+        "step_s": visit.moments.step_s,
+        "notes": list(visit.notes),
+    }
+
+
+def _visit_arrays(visit: Visit) -> dict[str, NDArray[np.float32]]:
+    moments = visit.moments
+    shared = (moments.features == moments.features[:1]).all()  # leads that were measured at one time
+    arrays = {
+        "head": visit.head,
+        "features": moments.features[:1] if shared else moments.features,
+        "products": moments.products,
+        "squares": moments.squares,
+        "steps": moments.steps,
+    }
+    arrays |= {name: x for name in ("stated_mv", "rmse_mv") if (x := getattr(visit, name)) is not None}
+    return {name: np.asarray(x, np.float32) for name, x in arrays.items()}
+
+
+def write(path: Path, calibration: Calibration, visits: Sequence[Visit] = ()) -> None:
     """Write it so that only its owner may read it, whole or not at all; raises OSError."""
-    write_private(path, to_bytes(calibration))
+    write_private(path, to_bytes(calibration, visits))
 
 
 def read_calibration(path: str | Path) -> Calibration:
@@ -81,6 +126,17 @@ def read_calibration(path: str | Path) -> Calibration:
     >>> from streamer import read_calibration
     >>> person = read_calibration("anna.npz")  # doctest: +SKIP
     """
+    return read_with_visits(path)[0]
+
+
+def read_with_visits(path: str | Path) -> tuple[Calibration, tuple[Visit, ...]]:
+    """The same, and the visits that it was made of: none where the file keeps none.
+
+    Raises
+    ------
+    InputError
+        As `read`.
+    """
     path = Path(path)
     try:
         if path.stat().st_size > LARGEST_BYTES:
@@ -89,13 +145,24 @@ def read_calibration(path: str | Path) -> Calibration:
     except OSError as error:
         raise InputError(f"the calibration {path} cannot be read: {error.strerror}") from error
     try:
-        return from_bytes(data)
+        return with_visits_from_bytes(data)
     except InputError as error:
         raise InputError(f"{path} is no calibration that can be used: {error}") from error
 
 
 def from_bytes(data: bytes) -> Calibration:
-    """Parse a file's content.
+    """Parse what is run out of a file's content.
+
+    Raises
+    ------
+    InputError
+        Where it is not what `to_bytes` makes.
+    """
+    return with_visits_from_bytes(data)[0]
+
+
+def with_visits_from_bytes(data: bytes) -> tuple[Calibration, tuple[Visit, ...]]:
+    """Parse a file's content, and the visits that it keeps.
 
     Raises
     ------
@@ -107,33 +174,72 @@ def from_bytes(data: bytes) -> Calibration:
             if sum(entry.file_size for entry in inside.infolist()) > LARGEST_BYTES:
                 raise ValueError("it is too large")
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            read = {name: arrays[name] for name in _ARRAYS}
             facts = json.loads(arrays["facts"].tobytes().decode())
-        if facts["format"] != FORMAT:
-            raise ValueError("another format")
-        wrong = [name for name, x in read.items() if x.dtype != np.float32]
-        if wrong:
-            raise ValueError(f"{wrong[0]} is not float32")
-        origin = Origin(**facts["origin"])
-        words = [origin.model, origin.version, origin.source, origin.date, origin.placement, origin.lead]
-        words += [origin.kind, *facts["notes"]]
-        if not all(isinstance(w, str) and len(w) <= _WORD and w.isprintable() for w in words):
-            raise ValueError("its words cannot be shown")
-        if not isinstance(origin.inverted, bool):
-            raise ValueError("its polarity is not stated")
-        bands = {level: tuple(map(float, factors)) for level, factors in facts["bands"].items()}
-        return Calibration(
-            origin=origin,
-            reach=float(facts["reach"]),
-            usual=float(facts["usual"]),
-            bands=bands,
-            notes=tuple(facts["notes"]),
-            **read,
-        )
+            if facts["format"] not in (FORMAT, WITH_VISITS):
+                raise ValueError("another format")
+            calibration = Calibration(
+                origin=_origin(facts["origin"]),
+                reach=float(facts["reach"]),
+                usual=float(facts["usual"]),
+                bands={level: tuple(map(float, factors)) for level, factors in facts["bands"].items()},
+                notes=_words(facts["notes"]),
+                **{name: _array(arrays, name) for name in _ARRAYS},
+            )
+            told = facts["visits"] if facts["format"] == WITH_VISITS else []
+            if len(told) > MOST_VISITS:
+                raise ValueError("it holds too many visits")
+            visits = tuple(_visit(arrays, i, of) for i, of in enumerate(told))
+        return calibration, visits
     except _DAMAGE as error:
         if isinstance(error, InputError):
             raise
         raise InputError(f"{' '.join(str(error).split())[:_WORD]}: calibrate anew") from error
+
+
+def _visit(arrays: Mapping[str, NDArray[np.generic]], number: int, facts: dict[str, Any]) -> Visit:
+    read = {
+        name: _array(arrays, key).astype(np.float64)
+        for name in _OF_VISIT
+        if (key := f"visit{number}_{name}") in arrays or name not in ("stated_mv", "rmse_mv")
+    }
+    features, head = read["features"], read["head"]
+    if features.shape[:1] == (1,):
+        features = np.broadcast_to(features, (len(SEVEN), *features.shape[1:]))
+    stated_mv = read.get("stated_mv")
+    return Visit(
+        origin=_origin(facts["origin"]),
+        head=head,
+        reach=float(facts["reach"]),
+        moments=Moments(features, read["products"], read["squares"], read["steps"], float(facts["step_s"])),
+        stated_mv=None if stated_mv is None else stated_mv.astype(np.float32),
+        notes=_words(facts["notes"]),
+        rmse_mv=read.get("rmse_mv"),
+    )
+
+
+def _array(arrays: Mapping[str, NDArray[np.generic]], name: str) -> NDArray[np.float32]:
+    x = arrays[name]
+    if x.dtype != np.float32:
+        raise ValueError(f"{name} is not float32")
+    return np.asarray(x, np.float32)
+
+
+def _origin(facts: dict[str, Any]) -> Origin:
+    origin = Origin(**facts)
+    _words(
+        [origin.model, origin.version, origin.source, origin.date, origin.placement, origin.lead, origin.kind]
+    )
+    if not isinstance(origin.inverted, bool):
+        raise ValueError("its polarity is not stated")
+    if isinstance(origin.earlier, bool) or not isinstance(origin.earlier, int) or origin.earlier < 0:
+        raise ValueError("its earlier visits are not counted")
+    return origin
+
+
+def _words(words: list[str]) -> tuple[str, ...]:
+    if not all(isinstance(w, str) and len(w) <= _WORD and w.isprintable() for w in words):
+        raise ValueError("its words cannot be shown")
+    return tuple(words)
 
 
 def refuse_unfit(calibration: Calibration, info: StreamInfo) -> None:

@@ -32,10 +32,17 @@ def a_run(split: bool, scale: bool = False, **changes: float) -> Run:
     return Run(replace(config, shape=shape, **changes), torch.device("cpu"))
 
 
-def a_step(run: Run) -> None:
+def a_ladder(**changes: float) -> Run:
+    config = configuration.configured(configuration.facts(CONFIG.with_name("ladder.toml")))
+    modules = tuple(replace(m, channels=6 + i, dilations=(1, 2)) for i, m in enumerate(config.shape.modules))
+    shape = replace(config.shape, modules=modules)
+    return Run(replace(config, shape=shape, **changes), torch.device("cpu"))
+
+
+def a_step(run: Run, kept: int | None = None) -> None:
     torch.manual_seed(2)
     run.network.zero_grad()
-    run.network.train()(torch.randn(4, 3, 160)).square().mean().backward()
+    run.network.train()(torch.randn(4, 3, 160), kept).square().mean().backward()
     for optimiser in run.optimisers:
         optimiser.step()
 
@@ -47,6 +54,45 @@ def test_every_weight_is_moved_by_one_of_the_optimisers(split: bool) -> None:
     a_step(run)
     unmoved = {name for name, p in run.network.named_parameters() if torch.equal(p, before[name])}
     assert not unmoved
+
+
+def moved_by_a_step(run: Run, kept: int) -> set[str]:
+    before = {name: p.detach().clone() for name, p in run.network.named_parameters()}
+    a_step(run, kept)
+    return {name for name, p in run.network.named_parameters() if not torch.equal(p, before[name])}
+
+
+def test_what_takes_no_gradient_rests_and_its_matrices_too() -> None:
+    run = a_ladder()
+    for kept in (3, 1, 2, 3):  # also when they have momentum
+        moved = moved_by_a_step(run, kept)
+        learning = {f"bands.{i}" for i in range(kept)}
+        assert moved == {
+            name
+            for name, _ in run.network.named_parameters()
+            if name[:7] in learning or name == "usual_scale"
+        }
+
+
+def test_in_a_ladder_each_modules_rows_are_a_matrix_of_their_own() -> None:
+    run = a_ladder(peak_rate=0.0, weight_decay=0.0, matrix_rate=0.5)
+    layers = [module.blocks[0].value for module in run.network.bands]
+    before = [mixing(layer).detach().clone() for layer in layers]
+    a_step(run)
+    for layer, was in zip(layers, before, strict=True):
+        moved = torch.linalg.svdvals(mixing(layer).detach() - was)
+        assert 0.5 * 0.3 < moved.min() <= moved.max() < 0.5 * 1.5
+
+
+def test_so_many_batches_are_learnt_by_slow_modules_alone_as_configured_and_the_same_ones_again() -> None:
+    run = a_ladder(nested_share=0.2)
+    kept = np.array(run.kept_modules(5000))
+    for modules, share in ((1, 0.1), (2, 0.1), (3, 0.8)):
+        assert (kept == modules).mean() == pytest.approx(share, abs=0.02)
+    assert run.kept_modules(5000) == kept.tolist()
+    run.epoch += 1
+    assert run.kept_modules(5000) != kept.tolist()
+    assert set(a_ladder(nested_share=0.0).kept_modules(100)) == {3}
 
 
 def test_a_mixing_matrix_moves_alike_in_all_directions_and_by_its_own_rate() -> None:
@@ -183,6 +229,43 @@ def test_with_teachers_what_is_learnt_lies_between_the_truth_and_their_mean(tmp_
     for teacher in run.teachers:
         teacher.train()
     torch.testing.assert_close(run._taught(bands, truth), expected, atol=0.02, rtol=0.02)  # bfloat16 products
+
+
+def test_what_was_said_of_a_record_is_learnt_as_far_as_configured() -> None:
+    run = a_run(split=False, teachers_share=0.25)
+    bands, truth = a_batch()
+    torch.testing.assert_close(run._taught(bands, truth, truth + 1), truth + 0.25)
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_a_nested_batch_is_learnt_by_the_whole_and_by_the_part_alone_as_well(
+    kept: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where the part alone learnt it, the fast modules fell behind."""
+    bands, truth = a_batch()
+
+    class OneBatch:
+        def __len__(self) -> int:
+            return 1
+
+        def taught(self, rng: np.random.Generator, first: int) -> Any:
+            yield bands.numpy(), truth.numpy(), truth.numpy()
+
+    class Idle:
+        param_groups = ({},)
+
+        def step(self) -> None: ...
+
+    run, other = a_ladder(), a_ladder()
+    monkeypatch.setattr(Run, "kept_modules", lambda self, batches: [kept])
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *a: None)
+    run._compiled_loss, run._compiled_taught, run.optimisers = run._loss, run._taught, (Idle(), Idle())
+    loss_mv = run.train_epoch(OneBatch())
+    for modules in {kept, 3}:
+        other._loss(bands, truth, truth, modules).backward()
+    for one, same in zip(run.network.parameters(), other.network.parameters(), strict=True):
+        torch.testing.assert_close(one.grad, same.grad, rtol=1e-3, atol=1e-5)
+    assert loss_mv == pytest.approx(other._loss(bands, truth, truth, 3).item(), rel=1e-4)
 
 
 def test_a_scale_is_learnt_from_the_truth_whatever_teachers_say() -> None:

@@ -16,6 +16,7 @@ from training.baselines import ridge
 from training.baselines.export import export, lagged, windowed
 from training.baselines.recipe import RECIPES
 from training.baselines.run import train, write_verdict
+from training.command import ended_in_one_line
 from training.data import load
 from training.network import weights
 from training.train import device_of
@@ -62,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -28,6 +28,7 @@ from streamer.core.calibration.swapped_leads import exchanged
 from streamer.core.leads import SEVEN, scale_of_twelve, twelve_from_eight
 from streamer.core.network.network import Network
 from streamer.core.network.spec import LEVELS, PRIOR_KEY
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, Records, load, network_input, targets
 
 CHOOSE_FOLD = 8
@@ -362,4 +363,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

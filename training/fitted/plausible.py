@@ -21,6 +21,7 @@ from streamer.core.leads import PREDICTED, SEVEN
 from streamer.core.network.alternatives import Plausible
 from streamer.core.network.network import Network
 from streamer.core.network.spec import METADATA_KEY
+from training.command import ended_in_one_line
 from training.fitted.plausible_scores import Known, estimate, persons, records_of, score
 
 CHOOSE_FOLD = 8
@@ -123,4 +124,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -30,6 +30,7 @@ from streamer.core.network.network import Network
 from streamer.core.signal.clinical_frame import clinical_frame
 from streamer.core.signal.filters import BandSplitter
 from streamer.core.stream import Samples
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, load, network_input
 from training.fitted.personal import first_and_later, references_of, several
 
@@ -311,4 +312,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -20,6 +20,7 @@ from streamer.core.network.network import Network
 from streamer.core.vitals.beats import BeatDetector
 from streamer.core.vitals.polarity import polarity_features
 from streamer.core.vitals.quality import AFTER_S, BEATS, BEFORE_S, LEAST_BEATS
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, load, network_input
 
 PENALTIES = (1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3)
@@ -80,4 +81,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(ended_in_one_line(main))

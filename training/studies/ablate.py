@@ -26,13 +26,15 @@ from scipy import signal
 from torch import Tensor, nn
 from torch.nn.utils import parametrize
 
+from mecg.evaluation.lead_scores import ratio_interval
 from streamer.core.signal.clinical_frame import to_rate
 from streamer.core.signal.filters import Filters, forward_backward
 from training import config as configuration
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, BandsOf, Records, load, network_input, targets
-from training.filter_design import INPUT_LOW_PASS_HZ, design
+from training.filter_design import BAND_EDGES_HZ, INPUT_LOW_PASS_HZ, design
 from training.network import MEASURED_DELAY, BandModule, MEcgNet, NetworkShape, weights
-from training.train import Run, batches_of, log, scores
+from training.train import Run, batches_of, log, scores, scores_of_each
 
 SHORT = (
     "folds=[1,2,3]",
@@ -43,6 +45,10 @@ SHORT = (
 )
 """What makes a training short: 40 % of the records, 6 epochs, nothing but the leads to learn."""
 BASE = "as shipped"
+EACH = "squares.npz"
+"""In a run's folder: every record's error."""
+How = tuple[Filters, float, BandsOf]
+"""How records are read: the last arguments of `training.train.scores`."""
 SEEDS_OF_DECISIVE = 3
 
 
@@ -57,12 +63,12 @@ class Signals:
     own_frame: bool = False
     """Learn the true leads in the input band, its low-pass delay taken out, not the clinical frame."""
 
-    def filters(self, rate_hz: float) -> Filters:
+    def filters(self, rate_hz: float, cut_offs_hz: Sequence[float] = BAND_EDGES_HZ) -> Filters:
         """All of them; the clinical frame stays as it is."""
         order, edge_hz = self.high_pass
         high = signal.butter(order, edge_hz, "highpass", fs=rate_hz, output="sos")
         low = signal.butter(4, INPUT_LOW_PASS_HZ, "lowpass", fs=rate_hz, output="sos")
-        return replace(design(rate_hz), input=np.vstack((high, low)))
+        return replace(design(rate_hz, cut_offs_hz), input=np.vstack((high, low)))
 
     @property
     def bands_of(self) -> BandsOf:
@@ -169,6 +175,22 @@ def _own_strides() -> str:
     return f"modules=[{','.join(parts)}]"
 
 
+def ladder(
+    channels: Sequence[int] = (10, 14, 43),
+    slowest: str = "2,4,8,16",
+    cut_offs_hz: Sequence[float] = BAND_EDGES_HZ,
+    nested_share: float = 0.15,
+) -> tuple[str, ...]:
+    """The settings of a module for each band, which hears itself and the slower ones."""
+    parts = [
+        f"{{stride=4,channels={n},dilations=[{'1,2,4,8' if band else slowest}],inputs=[{band}],split=false}}"
+        for band, n in enumerate(channels)
+    ]
+    nested, cut_offs = f"nested_share={nested_share}", f"model.cut_offs_hz={list(cut_offs_hz)}"
+    return f"modules=[{','.join(parts)}]", "model.ladder=true", nested, cut_offs
+
+
+LADDER = "a ladder"
 SPLIT = module(channels=33, more="split=true")
 CHANGES = (
     Change("base", BASE, seeds=SEEDS_OF_DECISIVE),
@@ -179,6 +201,18 @@ CHANGES = (
         (module(channels=26, more="split=true,lateral=true"),),
     ),
     Change("bands", "each at its own stride (64, 32, 16 ms)", (_own_strides(),)),
+    Change("ladder", LADDER, ladder(), seeds=SEEDS_OF_DECISIVE),
+    Change(
+        "nesting",
+        "its slow modules never learn by themselves",
+        ladder(nested_share=0.0),
+        against=LADDER,
+    ),
+    Change("widths", "19, 23, 28 channels, equal dilations", ladder((19, 23, 28), "1,2,4,8"), against=LADDER),
+    *(
+        Change("cut-offs", f"{low} and {mid} Hz", ladder(cut_offs_hz=(low, mid)), against=LADDER)
+        for low, mid in ((3.0, 12.0), (8.0, 20.0))
+    ),
     # Without a delay to take out, the measured lead is no bound for I'.
     Change("bands", "zero-phase", signals=Signals(zero_phase=True), one="free"),
     *(Change("look-ahead", f"{4 * n} ms", (f"model.look_ahead={n}",)) for n in (0, 6, 25, 50, 100)),
@@ -217,7 +251,7 @@ def train(change: Change, facts: dict[str, Any], data: Path, cache: Path, out: P
     if checkpoint.exists():
         run.resume(checkpoint)
     rate_hz = config.rate_hz
-    filters = change.signals.filters(rate_hz)
+    filters = change.signals.filters(rate_hz, config.cut_offs_hz)
     learn, choose = (load(data, folds, cache) for folds in (config.folds, [config.choose_fold]))
     learnt = change.signals.targets(learn, filters, rate_hz)
     batches = batches_of(config, learn, learnt, filters, change.signals.bands_of)
@@ -238,6 +272,31 @@ def train(change: Change, facts: dict[str, Any], data: Path, cache: Path, out: P
                 "seconds": time.monotonic() - began,
             },
         )
+    keep_squares(run.average, choose, truth, (filters, rate_hz, change.signals.bands_of), out)
+
+
+def keep_squares(network: MEcgNet, choose: Records, truth_uv: NDArray[np.int16], how: How, out: Path) -> None:
+    """Each record's mean squared error (mV^2), and those of a ladder's first modules alone, for intervals."""
+    parts = {"squares": network}
+    if network.shape.ladder:
+        parts |= {f"squares_{n}": network.part(n) for n in range(1, len(network.shape.modules))}
+    each = {
+        name: scores_of_each(part, choose, truth_uv, *how)["rmse_seven_mv"] for name, part in parts.items()
+    }
+    np.savez(out / EACH, patient_id=choose.patient_id, **each)
+
+
+def squares_of(out: Path, change: Change, part: str = "squares") -> tuple[NDArray[Any], NDArray[Any]] | None:
+    """The mean over a change's seeds of each record's squared error, and whose each is; none before all of
+    its runs have come to their end.
+    """
+    files = [out / f"{change.name}-{seed}" / EACH for seed in range(1, change.seeds + 1)]
+    if not all(path.exists() for path in files):
+        return None
+    kept = [np.load(path) for path in files]
+    if any(part not in arrays for arrays in kept):
+        return None
+    return np.mean([arrays[part] for arrays in kept], axis=0), kept[0]["patient_id"]
 
 
 def finished(out: Path) -> dict[str, float] | None:
@@ -257,6 +316,7 @@ def table(out: Path, changes: Sequence[Change] = CHANGES) -> str:
         for seed in range(1, change.seeds + 1):
             if (line := finished(out / f"{change.name}-{seed}")) is not None:
                 found[change.value].append(line)
+    by_value = {change.value: change for change in changes}
     lines = [
         "| factor | | weights | seeds | RMSE of the seven, mV | range | against what it changes "
         "| mean Pearson | I', mV |",
@@ -271,7 +331,8 @@ def table(out: Path, changes: Sequence[Change] = CHANGES) -> str:
         base = found[change.against]
         against = "-"
         if base and change.value != change.against:
-            against = f"{np.mean(rmse) / np.mean([run['rmse_seven_mv'] for run in base]) - 1:+.1%}"
+            against = f"{np.mean(rmse) / np.mean([run['rmse_seven_mv'] for run in base]) - 1:+.2%}"
+            against += interval(out, by_value[change.against], change)
         lines.append(
             f"| {change.factor} | {change.value} | {runs[0]['weights']:,.0f} | {len(runs)} | "
             f"{np.mean(rmse):.4f} | {spread} | {against} | "
@@ -279,6 +340,31 @@ def table(out: Path, changes: Sequence[Change] = CHANGES) -> str:
             f"{np.mean([run['rmse_one_mv'] for run in runs]):.3f} |"
         )
     return "\n".join(lines) + "\n"
+
+
+def interval(out: Path, base: Change, change: Change, part: str = "squares") -> str:
+    """The 95 % interval of how much larger an error is, paired by records, by bootstrap over patients."""
+    ours, theirs = squares_of(out, base), squares_of(out, change, part)
+    if ours is None or theirs is None:
+        return ""
+    low, high = ratio_interval(ours[0], theirs[0], ours[1])
+    return f" ({low - 1:+.2%} to {high - 1:+.2%})"
+
+
+def table_of_parts(out: Path, changes: Sequence[Change] = CHANGES) -> str:
+    """Markdown: of every ladder, how much worse its first modules are alone; empty where there is none."""
+    lines = []
+    for change in changes:
+        whole = squares_of(out, change)
+        for n in range(1, 3):
+            alone = squares_of(out, change, f"squares_{n}")
+            if whole is None or alone is None:
+                continue
+            rmse, of = (float(np.sqrt(squares.mean())) for squares in (alone[0], whole[0]))
+            against = f"{rmse / of - 1:+.1%}{interval(out, change, change, f'squares_{n}')}"
+            lines.append(f"| {change.value} | {n} | {rmse:.4f} | {against} |")
+    head = ["| ladder | first modules | RMSE of the seven, mV | against all |", "|---|---:|---:|---:|"]
+    return "\n".join([*head, *lines]) + "\n" if lines else ""
 
 
 def main() -> None:
@@ -309,10 +395,10 @@ def main() -> None:
             else:
                 train(change, facts, args.data, args.cache, out)
     if not args.list:
-        text = table(args.out)
+        text = "\n".join(filter(None, (table(args.out), table_of_parts(args.out))))
         (args.out / "table.md").write_text(text)
         print(text)
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

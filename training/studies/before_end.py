@@ -21,7 +21,7 @@ from streamer.formats.wfdb_reader import Record
 
 BEFORE_END_S = ((7.0, 2.0), (0.5, 0.3), (0.3, 0.0), (0.2, 0.1), (0.056, 0.024), (0.012, 0.0))
 FROM_S, LEFT_OUT_S = 3.0, 0.3
-"""What ``mecg evaluate`` scores, and what it leaves out for ``before_end``."""
+"""Where the scores of ``mecg evaluate`` begin, and what they leave out."""
 
 
 def main() -> None:

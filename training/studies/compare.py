@@ -25,6 +25,7 @@ from streamer.core.leads import ELEVEN, LEADS, SEVEN
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import StreamInfo
+from training.command import ended_in_one_line
 from training.studies import cost
 
 Sums = Callable[[Scored], LeadSums]
@@ -98,8 +99,8 @@ def _sums(scored: Scored) -> LeadSums:
     return scored.ours.sums
 
 
-def _before_end(scored: Scored) -> LeadSums:
-    return scored.ours.before_end
+def _to_end(scored: Scored) -> LeadSums:
+    return scored.ours.to_end
 
 
 def _st(results: Sequence[Scored]) -> dict[str, Any] | None:
@@ -109,7 +110,7 @@ def _st(results: Sequence[Scored]) -> dict[str, Any] | None:
 
 GROUPS: dict[str, tuple[Sums, Sequence[str]]] = {
     "seven": (_sums, SEVEN),
-    "seven_before_end": (_before_end, SEVEN),
+    "seven_to_end": (_to_end, SEVEN),
     "v1_v6": (_sums, LEADS[6:]),
     "eleven": (_sums, ELEVEN),
 }
@@ -181,10 +182,10 @@ def markdown(result: dict[str, Any]) -> str:
         lines.append(f"| {_name(row)} {_errors(row['seven'])} {row['st']['over_0_1_mv']:.1%} |")
     lines += [
         "",
-        f"| without a record's last {END_S:g} s | RMSE, mV | 95 % | over ours, 95 % | mean Pearson | 95 % |",
+        f"| with the last {END_S:g} s, as before | RMSE, mV | 95 % | over ours, 95 % | mean Pearson | 95 % |",
         "|---|---:|---|---|---:|---|",
     ]
-    lines += [f"| {_name(row)} {_errors(row['seven_before_end'])}" for row in result["models"]]
+    lines += [f"| {_name(row)} {_errors(row['seven_to_end'])}" for row in result["models"]]
     for title, key, digits in (("RMSE, mV", "rmse_mv", 3), ("mean Pearson", "pearson_mean", 2)):
         lines += ["", f"| {title} | {' | '.join(LEADS)} |", f"|---|{'---:|' * len(LEADS)}"]
         for row in result["models"]:
@@ -250,4 +251,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

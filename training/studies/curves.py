@@ -31,6 +31,7 @@ from training import config as configuration
 from training.baselines import ridge
 from training.baselines.networks import Lags
 from training.baselines.run import MEASURED, to_choose_by
+from training.command import ended_in_one_line
 from training.data import Records, load, network_input, targets
 from training.filter_design import design
 from training.network import MEcgNet
@@ -219,4 +220,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -29,6 +29,7 @@ from mecg.evaluation.dataset import SUPERCLASSES, read_table
 from mecg.evaluation.evaluate import stream
 from streamer.core.leads import LEADS, twelve_from_eight
 from streamer.core.network.network import Network
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, Records, load, targets
 from training.filter_design import design
 
@@ -261,4 +262,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -35,6 +35,7 @@ from streamer.core.signal.clinical_frame import clinical_frame, to_rate
 from streamer.core.stream import Chunk, StreamInfo
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats.wfdb_reader import Record
+from training.command import ended_in_one_line
 from training.data import noises
 from training.filter_design import design
 
@@ -278,4 +279,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -23,9 +23,11 @@ from numpy.typing import NDArray
 from streamer.core.calibration.correction import DRIFT_LIMIT, Calibration, Origin
 from streamer.core.calibration.fit import Prior, Reference, fit, prior_of, reference_of
 from streamer.core.calibration.swapped_leads import exchanged
+from streamer.core.calibration.visits import MOST_VISITS, combined, visit_of
 from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
 from streamer.core.vitals.beats import BeatDetector
+from training.command import ended_in_one_line
 from training.data import RATE_HZ, Records, load, targets
 from training.fitted.personal import first_and_later, references_of, several
 
@@ -35,6 +37,8 @@ HARM = 1.05
 PARTS = 4
 """Pairs are parted by how far their visits lie apart into so many of equal size."""
 BEFORE_S, AFTER_S = 0.25, 0.45
+MANY = 3
+"""Earlier visits, from which on they are counted together."""
 
 Array = NDArray[np.float64]
 
@@ -189,6 +193,40 @@ def drifts(
     }
 
 
+def over_visits(
+    network: Network, references: Sequence[Reference], patients: NDArray[np.int64]
+) -> dict[str, dict[str, dict[str, float]]]:
+    """What corrections of several earlier visits leave of a later record's error, by how many there were.
+
+    ``references`` and ``patients`` in the order of the visits.
+    """
+    prior, spec = prior_of(network), network.spec
+    origin = Origin(spec.name, spec.version, "", "")
+    of: dict[int, list[int]] = {}
+    for i, patient in enumerate(patients):
+        of.setdefault(int(patient), []).append(i)
+    rmse_mv: dict[str, dict[str, list[float]]] = {}
+    for own in of.values():
+        known = [visit_of(network, prior, references[i], origin) for i in own]
+        for earlier in range(1, len(own)):
+            before, scored = known[:earlier], references[own[earlier]]
+            ways = {"earliest": before[:1], "latest": before[-1:]}
+            if earlier > 1:
+                ways |= {"latest two": before[-2:], "all": before[-MOST_VISITS:]}
+            group = rmse_mv.setdefault(str(earlier) if earlier < MANY else f"{MANY} or more", {})
+            group.setdefault("generic", []).append(left_mv(None, scored))
+            for name, some in ways.items():
+                group.setdefault(name, []).append(left_mv(combined(prior, some), scored))
+    found = {}
+    for count, rows in sorted(rmse_mv.items()):
+        arrays = {name: np.array(values) for name, values in rows.items()}
+        found[count] = summary(arrays)
+        for name, row in found[count].items():
+            row["mean_over_mean"] = float(arrays[name].mean() / arrays["generic"].mean())
+            row["records"] = len(arrays[name])
+    return found
+
+
 def visits(network: Network, data: Path, fold: int, cache: Path) -> dict[str, Any]:
     """All of it, of one fold."""
     records = several(load(data, [fold], cache))
@@ -210,6 +248,7 @@ def visits(network: Network, data: Path, fold: int, cache: Path) -> dict[str, An
         "pairs": len(pairs),
         "fitted_on": summary(rmse_mv),
         "by_numbers_apart": by_distance,
+        "by_earlier_visits": over_visits(network, references, records.patient_id),
         "truth_moved": {
             "median_mv": float(np.nanmedian(far_mv)),
             "median_generic_error_mv": float(np.nanmedian(off_mv)),
@@ -235,4 +274,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    ended_in_one_line(main)

@@ -48,11 +48,14 @@ class Origin:
     inverted: bool = False
     kind: str = "simultaneous"
     """Or ``sequence``: the leads were measured one after another."""
+    earlier: int = 0
+    """So many visits before this one are in it too."""
 
     def words(self) -> str:
         """One line for people: which person, from when."""
+        before = f" and {self.earlier} earlier visit{'s' * (self.earlier > 1)}" if self.earlier else ""
         one_by_one = ", leads measured one after another" if self.kind == "sequence" else ""
-        return f"{self.source}, {self.date}{one_by_one}"
+        return f"{self.source}, {self.date}{before}{one_by_one}"
 
 
 @dataclass(frozen=True, slots=True)

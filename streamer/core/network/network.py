@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from math import prod
 
 import numpy as np
@@ -12,7 +13,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
-from streamer.core.network.spec import METADATA_KEY, PRIOR_KEY, STEP_KEY, ModelSpec
+from streamer.core.network.spec import ALL_BANDS, METADATA_KEY, PARTS_KEY, PRIOR_KEY, STEP_KEY, ModelSpec
 
 ort.set_default_logger_severity(4)  # what is wrong with a model is reported as an InputError, once
 
@@ -55,6 +56,38 @@ class Network:
         """What the model knows of how persons differ, as `streamer.core.calibration.fit.Prior` reads it."""
         self._step_model = metadata.get(STEP_KEY)
         self._step_session: ort.InferenceSession | None = None
+        self.parts = _parts(metadata[PARTS_KEY]) if PARTS_KEY in metadata else {}
+        """The ONNX files of what `part` gives, but for the whole: for other processes."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """What `part` may be asked for, the least first: each hears the bands before it too."""
+        return (*self.parts, ALL_BANDS)
+
+    def part(self, bands: str) -> Network:
+        """The part of the model that hears no faster bands than these, as a network of its own.
+
+        Parameters
+        ----------
+        bands : str
+            Out of `bands`; ``all`` is the whole.
+
+        Raises
+        ------
+        InputError
+            Where the model has no such part, or it does not fit the whole.
+        """
+        if bands == ALL_BANDS:
+            return self
+        if bands not in self.parts:
+            raise InputError(
+                f"the model {self.spec.name} {self.spec.version} has no part {bands!r} that runs alone: "
+                f"it has {', '.join(self.bands)}"
+            )
+        part = Network(self.parts[bands])
+        if not part.spec.runs_like(self.spec):
+            raise InputError(f"the model's part {bands!r} does not fit the rest: export it anew")
+        return part
 
     def stepper(self) -> Stepper | None:
         """The incremental form, its state zero; None if the model has none.
@@ -214,6 +247,18 @@ class Stepper:
         self._turn = 1 - self._turn
         self.features = self._features.copy()
         return self._rows.copy()
+
+
+def _parts(text: str) -> dict[str, bytes]:
+    """The parts that run alone, by the fastest band that each hears."""
+    try:
+        facts = json.loads(text)
+        parts = {str(name): base64.b64decode(part, validate=True) for name, part in facts.items()}
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        raise InputError("the model's parts are damaged: export it anew") from error
+    if ALL_BANDS in parts:
+        raise InputError(f"the model calls a part {ALL_BANDS!r}: export it anew")
+    return parts
 
 
 def _session(model: bytes) -> ort.InferenceSession:

@@ -23,6 +23,10 @@ STEP_KEY = "mecg_step"
 """Holds, where there is one, the incremental form: another ONNX model, base64."""
 PRIOR_KEY = "mecg_personal"
 """Holds, where there is one, how persons differ (`streamer.core.calibration.fit.Prior`)."""
+PARTS_KEY = "mecg_parts"
+"""Holds, where there are any, the model's parts that run alone: by the fastest band that each hears (``low``,
+``mid``) another ONNX model, base64, with metadata and incremental form of its own."""
+ALL_BANDS = "all"
 FORMAT = 1
 LEVELS = ("0.5", "0.8", "0.9")
 """Of the bands that a model with a scale states."""
@@ -67,6 +71,16 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         _check(self)
+
+    def runs_like(self, other: ModelSpec) -> bool:
+        """Whether one can take the other's place in the midst of a stream."""
+        same = ("rate_hz", "window", "hop", "look_ahead", "overlap", "grid", "channels", "leads", "has_scale")
+        filters = zip(
+            *([getattr(spec.filters, name) for name in _FILTERS] for spec in (self, other)), strict=True
+        )
+        return all(getattr(self, key) == getattr(other, key) for key in same) and all(
+            np.array_equal(mine, theirs) for mine, theirs in filters
+        )
 
     def window_for(self, hop: int) -> int:
         """The window that a hop of another length needs, where the receptive field is stated.

@@ -236,7 +236,7 @@ def test_evaluate_scores_a_small_dataset(
     assert 0 <= scores["st"]["over_0_1_mv"] <= 1
     assert set(scores["amplitude"]) == {"V1", "V2", "V3", "V4", "V5", "V6"}
     assert scores["latency"] is None  # the model is the user's own
-    assert scores["before_end"]["seven"]["rmse_mv"] != scores["seven"]["rmse_mv"]
+    assert scores["to_end"]["seven"]["rmse_mv"] != scores["seven"]["rmse_mv"]
     assert 0 <= scores["i_prime"]["farther_than_input"] <= 1
     assert f"{scores['i_prime']['rmse_mv']:.4f}" in out
     assert main(command) == 2

@@ -4,14 +4,17 @@
 import csv
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mecg.app.models import model_bytes
+from mecg.evaluation import evaluate as evaluation
 from mecg.evaluation.dataset import read_table
 from mecg.evaluation.evaluate import Scored, evaluate, score_all
 from streamer.core.leads import LEADS, SEVEN
+from streamer.core.network.network import Network
 from streamer.formats.wfdb_reader import Record
 from tests.streamer.known_network import scaled_identity
 
@@ -85,5 +88,39 @@ def test_the_report_has_every_score_that_was_promised(tmp_path: Path) -> None:
     parts = {"qrs", "st_t", "CD", "MI"}
     assert set(scores["coverage"]["0.9"]) == {"all", *LEADS} | parts
     assert set(scores["interval_score"]) == {"ours", "constant_width"} | parts
-    assert set(scores["before_end"]) >= {"left_out_s", "seven", "eleven", "v1_v6", "i_prime", "filter_only"}
+    assert set(scores["to_end"]) == {"seven", "eleven", "v1_v6", "i_prime", "filter_only"}
+    assert scores["left_out_s"] == 0.3
     json.dumps(scores)
+
+
+def test_what_the_truth_is_in_a_records_last_300_ms_moves_no_score_but_that_to_the_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The zero-phase filter's own end bends it there."""
+    network = Network(model_bytes(None))
+    rate_hz, frame = network.spec.rate_hz, evaluation.clinical_frame
+
+    def bent(leads_mv: np.ndarray, *rest: Any) -> np.ndarray:
+        truth = frame(leads_mv, *rest)
+        left_out = truth[:, -round(0.3 * rate_hz) :]
+        left_out += np.random.default_rng(1).normal(0, 1, left_out.shape).astype(np.float32)
+        return truth
+
+    work = evaluation._Work(RECORD, model_bytes(None))
+    as_it_is = evaluation._score(work)
+    monkeypatch.setattr(evaluation, "clinical_frame", bent)
+    changed = evaluation._score(work)
+    assert isinstance(as_it_is, Scored)
+    assert isinstance(changed, Scored)
+    for a, b in ((as_it_is.ours, changed.ours), (as_it_is.filter_only, changed.filter_only)):
+        assert (b.to_end.squared > a.to_end.squared).all()
+        np.testing.assert_array_equal(b.sums.squared, a.sums.squared)
+        np.testing.assert_array_equal(b.sums.pearson, a.sums.pearson)
+    assert as_it_is.truth is not None
+    assert changed.truth is not None
+    np.testing.assert_array_equal(as_it_is.truth.st_mv, changed.truth.st_mv)
+    assert as_it_is.ours.bands is not None
+    assert changed.ours.bands is not None
+    np.testing.assert_array_equal(as_it_is.ours.bands.inside["0.9"], changed.ours.bands.inside["0.9"])
+    samples = as_it_is.ours.to_end.count - as_it_is.ours.sums.count
+    assert (samples == round(0.3 * rate_hz)).all()

@@ -1,4 +1,4 @@
-"""`mecg evaluate --personal`: calibrated on the earliest record of a patient, scored on the later ones."""
+"""`mecg evaluate --personal`: each record calibrated on those of the patient before it."""
 
 import csv
 import json
@@ -10,8 +10,10 @@ import pytest
 
 from mecg.__main__ import main
 from mecg.evaluation.beat_scores import BeatValues
-from mecg.evaluation.dataset import read_table
-from mecg.evaluation.personal import _patients, _st
+from mecg.evaluation.dataset import Entry, read_table
+from mecg.evaluation.personal import _patients, _st, _Work, evaluate_personal
+from mecg.evaluation.personal_text import lines
+from streamer.core.errors import InputError
 from streamer.core.leads import LEADS
 from tests.streamer.core.person_model import person_model, prior
 
@@ -159,13 +161,50 @@ def test_a_table_that_tells_no_order_is_refused_in_one_line(tmp_path, capsys):
         assert "ptbxl_database.csv" in said[0]
 
 
-def test_the_earliest_record_is_told_by_its_date_or_else_by_its_number(scores, tmp_path, capsys):
-    assert scores["calibrated_on"] == "the earliest record by recording_date"
+def test_which_record_is_earlier_is_told_by_its_date_or_else_by_its_number(scores, tmp_path, capsys):
+    assert scores["calibrated_on"] == "the latest record before each by recording_date"
     model = tmp_path / "tiny.onnx"
     model.write_bytes(person_model(prior()))
     folder = dataset(tmp_path, dated=False)
     assert main(["evaluate", str(folder), "--personal", "--rate", "500", "--model", str(model)]) == 0
     assert "by ecg_id" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("references", "expected"),
+    [
+        (1, ["", "a", "b", "c", "d"]),
+        (2, ["", "", "ab", "bc", "cd"]),
+        (3, ["", "", "", "abc", "abcd"]),
+    ],
+)
+def test_a_record_is_calibrated_on_the_latest_before_it_and_from_three_on_on_all(references, expected):
+    patient = tuple(Entry(Path(name), "1", ()) for name in "abcde")
+    chosen = _Work(patient, b"", references).learned_from()
+    assert ["".join(entry.path.name for entry in some) for some in chosen] == expected
+
+
+def test_with_several_references_only_records_with_so_many_before_them_are_scored(tmp_path):
+    folder = tmp_path / "three"
+    folder.mkdir()
+    dataset(folder, dated=True)
+    rows = list(csv.DictReader((folder / "ptbxl_database.csv").read_text().splitlines()))
+    for row in rows:
+        row["patient_id"] = "1"
+    write_table(folder, rows)
+    model = person_model(prior())
+    one, two = (evaluate_personal(folder, [9], 500, 1, model, references=n) for n in (1, 2))
+    assert (one["pairs"], two["pairs"]) == (len(rows) - 1, len(rows) - 2)
+    assert two["calibrated_on"] == "the latest two records before each by recording_date"
+    assert set(two["references"]) == {"all of them", "the latest alone"}
+    assert set(two["median_rmse_mv"]) == {"generic", "personal", "mean_beat"}
+    assert set(two["bands"]) == {"generic", "personal"}
+    assert lines(two)
+    for wrong in (0, 4):
+        with pytest.raises(InputError, match="1 to 3"):
+            evaluate_personal(folder, [9], 500, 1, model, references=wrong)
+    with pytest.raises(InputError, match="has 4 records"):
+        evaluate_personal(dataset(tmp_path, dated=True), [9], 500, 1, model, references=3)
 
 
 def test_a_model_that_knows_nothing_of_persons_is_refused(tmp_path, capsys):

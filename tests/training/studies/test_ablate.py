@@ -1,5 +1,6 @@
 """One factor at a time: what is changed is what is said, and nothing is trained twice."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -130,3 +131,79 @@ def test_a_range_is_that_of_several_seeds(tmp_path: Path) -> None:
     several, one = (line.split(" | ") for line in ablate.table(tmp_path, changes).splitlines()[2:])
     assert (several[3], several[5]) == ("2", "0.0015")
     assert (one[3], one[5]) == ("1", "-")
+
+
+def ended(folder: Path, **squares: np.ndarray) -> None:
+    """A run that came to its end, as `ablate.train` leaves it."""
+    folder.mkdir()
+    rmse_mv = float(np.sqrt(squares["squares"].mean()))
+    log(
+        folder / "log.csv",
+        {
+            "epoch": 6,
+            "of": 6,
+            "weights": 100,
+            "rmse_seven_mv": rmse_mv,
+            "pearson_seven": 0.78,
+            "rmse_one_mv": 0.05,
+        },
+    )
+    np.savez(folder / ablate.EACH, patient_id=np.arange(400) // 2, **squares)
+
+
+def test_what_differs_has_an_interval_that_is_paired_by_records_over_all_seeds(tmp_path: Path) -> None:
+    """Records differ by much more than networks do."""
+    rng = np.random.default_rng(1)
+    base = rng.lognormal(-4, 1, 400)
+    changes = ablate.Change("base", ablate.BASE, seeds=2), ablate.Change("size", "other", seeds=2)
+    for seed in (1, 2):
+        ended(tmp_path / f"base-as-shipped-{seed}", squares=base * rng.normal(1, 0.02, 400))
+        ended(tmp_path / f"size-other-{seed}", squares=base * 1.01**2 * rng.normal(1, 0.02, 400))
+    told = ablate.table(tmp_path, changes).splitlines()[-1].split(" | ")[6]
+    found = re.fullmatch(r"([+-][\d.]+)% \(([+-][\d.]+)% to ([+-][\d.]+)%\)", told)
+    assert found is not None
+    middle, low, high = map(float, found.groups())
+    assert low < 1.0 < high
+    assert low <= middle <= high < low + 1.0
+    (tmp_path / "size-other-2" / ablate.EACH).unlink()  # a run of before records were kept
+    assert "(" not in ablate.table(tmp_path, changes).splitlines()[-1]
+
+
+def test_a_ladders_first_modules_stand_in_a_table_of_their_own(tmp_path: Path) -> None:
+    changes = (ablate.Change("ladder", "a ladder"),)
+    assert ablate.table_of_parts(tmp_path, changes) == ""
+    ended(
+        tmp_path / "ladder-a-ladder-1",
+        squares=np.full(400, 0.01),
+        squares_1=np.full(400, 0.0144),
+        squares_2=np.full(400, 0.0121),
+    )
+    first, second = ablate.table_of_parts(tmp_path, changes).splitlines()[2:]
+    assert first == "| a ladder | 1 | 0.1200 | +20.0% (+20.00% to +20.00%) |"
+    assert second.startswith("| a ladder | 2 | 0.1100 | +10.0%")
+
+
+def test_a_ladders_run_keeps_what_its_first_modules_do_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.set_num_threads(1)
+    monkeypatch.setattr(torch, "compile", lambda network: network)
+    monkeypatch.setattr(ablate, "load", lambda data, folds, cache: records(8))
+    change = ablate.Change("ladder", "small", ablate.ladder((2, 3, 4), cut_offs_hz=(3.0, 12.0)))
+    facts = ablate.facts_of(change, CONFIG, 1, (*ablate.SHORT, "epochs=1", "batch=4"))
+    ablate.train(change, facts, tmp_path, tmp_path, tmp_path / "ladder-small-1")
+    kept = np.load(tmp_path / "ladder-small-1" / ablate.EACH)
+    assert {name: len(kept[name]) for name in kept} == dict.fromkeys(
+        ("patient_id", "squares", "squares_1", "squares_2"), 8
+    )
+    found = ablate.finished(tmp_path / "ladder-small-1")
+    assert found is not None
+    assert found["rmse_seven_mv"] == pytest.approx(float(np.sqrt(kept["squares"].mean())), rel=1e-5)
+
+
+def test_cut_offs_part_the_bands_where_they_say() -> None:
+    usual, lower = (ablate.Signals().filters(RATE_HZ, edges) for edges in ((5.0, 15.0), (3.0, 12.0)))
+    t = np.arange(2500) / RATE_HZ
+    tone = np.sin(2 * np.pi * 4 * t).astype(np.float32)
+    low = [network_input(tone, filters, RATE_HZ, RATE_HZ)[0].std() for filters in (usual, lower)]
+    assert low[0] > 1.2 * low[1]

@@ -12,7 +12,7 @@ from tests.streamer.core.person_model import AHEAD, FEATURES, STRIDE, person_mod
 pytest.importorskip("torch")
 
 from training.fitted.personal import error_covariance, exchange_limit
-from training.studies.visits import LATE_S, ceiling, drifts, mean_beat, moved, part_of, summary
+from training.studies.visits import LATE_S, ceiling, drifts, mean_beat, moved, over_visits, part_of, summary
 
 RATE_HZ, STEPS = 250.0, 620
 
@@ -39,6 +39,24 @@ def test_what_lies_nearer_in_time_serves_better():
     assert left == sorted(left, reverse=True)
     assert left[1] > 1.5 * left[2]
     assert ways["same record, 5 s before"]["worse_by_5pct_fraction"] == 0
+
+
+def test_of_persons_who_move_between_visits_several_serve_better_than_the_latest():
+    rng = np.random.default_rng(1)
+    references, patients = [], []
+    for person, visits in enumerate([2, 3, 5, 5, 6] * 2):
+        own = rng.normal(0, 0.3, (7, STRIDE, FEATURES))
+        references += [visit(rng, own + rng.normal(0, 0.25, own.shape)) for _ in range(visits)]
+        patients += [person] * visits
+    found = over_visits(Network(person_model(prior())), references, np.array(patients))
+    assert set(found) == {"1", "2", "3 or more"}
+    assert set(found["1"]) == {"generic", "earliest", "latest"}
+    assert found["1"]["latest"] == found["1"]["earliest"]
+    assert [found[n]["latest"]["records"] for n in found] == [10, 8, 6 + 6 + 2 * 3 - 4]
+    many = found["3 or more"]
+    assert many["all"]["mean_over_mean"] < many["latest two"]["mean_over_mean"] < 1
+    assert many["latest two"]["mean_over_mean"] < many["latest"]["mean_over_mean"]
+    assert many["generic"]["over_generic"] == many["generic"]["mean_over_mean"] == 1
 
 
 def test_what_is_learned_from_and_what_is_scored_have_no_sample_in_common():
