@@ -130,7 +130,7 @@ def stylesheet(theme: Theme) -> str:
     QToolButton:focus {{ border: 2px solid {theme.reconstructed}; }}
     QToolButton:checked {{ background: {theme.reconstructed}; color: {theme.bar}; }}
     QToolButton[popupMode="2"] {{ padding-right: 20px; }}
-    QToolButton::menu-indicator {{ subcontrol-origin: padding; subcontrol-position: right center; right: 5px; }}
+    QToolButton::menu-indicator {{ subcontrol-position: right center; right: 5px; }}
     QToolButton[recording="true"] {{ color: {theme.recording}; font-weight: bold; }}
     {_menu_style(theme)}
     QLineEdit#note {{ background: {theme.bar}; color: {theme.ink}; font-size: 15px; padding: 6px;
