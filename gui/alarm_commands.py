@@ -46,8 +46,10 @@ class AlarmCommands:
     def table(self) -> tuple[Action, ...]:
         """Everything."""
         return (
-            Action(("X",), "Alarms", "Silence", "silence the alarms that stand", self.banner.silence),
-            Action(("H",), "Alarms", "Limits", "heart rate limits, and sound", self.ask_limits),
+            Action(
+                ("X",), "Alarms", "Silence", "silence the alarms that stand", self.banner.silence, "Alarms"
+            ),
+            Action(("H",), "Alarms", "Limits", "heart rate limits, and sound", self.ask_limits, "Alarms"),
         )
 
     def ask_limits(self) -> None:

@@ -74,6 +74,7 @@ class MainPanels:
         window.column.addWidget(self.numbers.widget)
         window.below.addWidget(self.sources.replay.widget)
         window.table.add(*self.sources.table(), *self.alarms.table(), *self._window_table())
+        window.show_actions()
         for part in (self.numbers, self.alarms.banner, self):
             window.listen(part)
         kept = self._settings.get("look", {})
@@ -85,7 +86,14 @@ class MainPanels:
             return Action(keys, "Window", name, what, do)
 
         return (
-            act(("P",), "Page", "the last 10 s as a page: PDF and PNG", self.pages.write_page),
+            Action(
+                ("P",),
+                "Window",
+                "Page",
+                "the last 10 s as a page: PDF and PNG",
+                self.pages.write_page,
+                "Page",
+            ),
             act(("W",), "Latency", "where the time of the last minute went", self.show_latency),
             act(("I",), "Limits of the model", "what ST and pacing spikes can show", self.show_model_limits),
         )

@@ -74,7 +74,14 @@ class SourceCommands:
 
         replay = self.replay
         return (
-            act(("O",), "Connect", "connect: sensors, streams, recent ones", self.connect_source),
+            Action(
+                ("O",),
+                "Source",
+                "Connect",
+                "connect: sensors, streams, recent ones",
+                self.connect_source,
+                "Connect",
+            ),
             act(("Ctrl+O",), "Open file", "open a recording", self.connect_dialog.ask_file),
             act(("K",), "Play or pause", "play, pause a replay", replay.play_or_pause),
             act(("<",), "Slower", "replay slower", lambda: replay.change_speed(-1)),

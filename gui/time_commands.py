@@ -49,7 +49,15 @@ class TimeCommands:
             return Action(keys, "Time", name, what, do)
 
         return (
-            act(("Space",), "Freeze", "freeze the picture, and let it go; data still flow", self._toggle),
+            Action(
+                ("Space",),
+                "Time",
+                "Freeze",
+                "freeze the picture, and let it go; data still flow",
+                self._toggle,
+                button="Freeze",
+                checked=lambda: self._stream().frozen is not None,
+            ),
             act(("Left",), "Back", "1 s back (ten minutes are kept)", lambda: self.look_back(-1.0)),
             act(("Right",), "On", "1 s on", lambda: self.look_back(1.0)),
             act(("PgUp",), "A screen back", "a screen back; so does the wheel", lambda: self.turn(-1.0)),

@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
 
 from PyQt6.QtCore import Qt, QTimer
-from PyQt6.QtGui import QCloseEvent, QContextMenuEvent, QKeyEvent, QKeySequence
+from PyQt6.QtGui import QCloseEvent, QContextMenuEvent, QKeyEvent
 from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
 
 from gui.actions import Action, Actions
+from gui.keys import KeyReader
+from gui.menus import context_menu, fill_menu_bar
 from gui.panels.header import Header, notes_on
 from gui.panels.help_overlay import HelpOverlay
 from gui.panels.panel import Panel
@@ -27,6 +30,7 @@ from gui.signal.history import History
 from gui.signal.inbox import Inbox
 from gui.theme import stylesheet
 from gui.time_commands import TimeCommands
+from gui.toolbar import ActionBar
 from streamer.core.events import Event
 from streamer.core.signal.diagnostic_band import LEAST_HZ
 from streamer.core.stream import Frame, StreamInfo
@@ -71,6 +75,7 @@ class MonitorWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.tell = tell
+        self._keys = KeyReader()
         self.table = Actions()
         """What the user can do; add to it."""
         self._on_close: Callable[[], None] | None = on_close
@@ -91,9 +96,12 @@ class MonitorWindow(QMainWindow):
             self.paper, lambda: self.stream, lambda event: self.tell(event), self._redraw
         )
         self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
+        self.tools = ActionBar(self.table, self, self.refresh)
+        self.addToolBar(self.tools)
         self._assemble()
         self._add_actions()
         self.follow(inbox, info, model_text, algorithmic_latency_ms)
+        self.show_actions()
         self._apply_theme()
 
         self.timer = QTimer(self)
@@ -178,6 +186,7 @@ class MonitorWindow(QMainWindow):
         news = notes_on(self.stream, self.paper.look, scale_from)
         self.header.refresh(self.stream.status(now_s), news, self.paper.look.theme)
         frozen = self.stream.frozen
+        self.tools.refresh()
         self.header.frozen.setVisible(frozen is not None)
         if frozen is not None:
             back = f"   {frozen.back_s:.1f} s back" if frozen.back_s else ""
@@ -195,6 +204,14 @@ class MonitorWindow(QMainWindow):
         self.table.add(
             Action(("?", "F1"), "Window", "Keys", "these keys", self.help.toggle),
             Action(("Esc",), "Window", "Close", "close what is open; all leads again", self.back),
+            Action(
+                ("F11",),
+                "Window",
+                "Full screen",
+                "the whole screen, or the window again",
+                self.toggle_full_screen,
+                checked=self.isFullScreen,
+            ),
             Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Quit", "close the window", self.close),
         )
         self.paper.picked.connect(self.do.pick)
@@ -206,7 +223,7 @@ class MonitorWindow(QMainWindow):
         """Do what the table of actions says."""
         if event is None:
             return
-        action = self.table.for_key(*_spellings(event))
+        action = self.table.for_key(*self._keys.spellings(event))
         if action is None:
             super().keyPressEvent(event)
             return
@@ -220,15 +237,19 @@ class MonitorWindow(QMainWindow):
 
     def menu(self) -> QMenu:
         """Everything that can be done."""
-        menu, group = QMenu(self), ""
-        for action in self.table:
-            if action.group != group:
-                group = action.group
-                menu.addSection(group)
-            item = menu.addAction(f"{action.name}\t{action.keys[0]}")
-            if item is not None:
-                item.triggered.connect(lambda _, do=action.do: do())
-        return menu
+        return context_menu(self.table, self, self.refresh)
+
+    def show_actions(self) -> None:
+        """Make the toolbar, and the menu bar if the platform has one, from the table."""
+        self.tools.fill()
+        if sys.platform == "darwin":
+            bar = self.menuBar()
+            if bar is not None:
+                fill_menu_bar(bar, self.table, self.refresh)
+
+    def toggle_full_screen(self) -> None:
+        """The whole screen, or the window again."""
+        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
 
     def back(self) -> None:
         """Close what is open, one thing at a time: the help, calipers, a lead alone, a selection."""
@@ -312,6 +333,7 @@ class MonitorWindow(QMainWindow):
         rows.addLayout(middle, 1)
         rows.addLayout(self.header.under)
         self.setCentralWidget(whole)
+        self.paper.setFocus()  # else the first button has the focus, and Space presses it
 
     def _apply_theme(self) -> None:
         theme = self._applied_theme = self.paper.look.theme
@@ -319,9 +341,3 @@ class MonitorWindow(QMainWindow):
         self.help.adjustSize()
         for panel in self._panels:
             panel.apply_theme(theme)
-
-
-def _spellings(event: QKeyEvent) -> tuple[str, ...]:
-    """What a key stroke is called: by what it writes ("+"), and by Qt's name ("Shift+=")."""
-    name = QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText)
-    return event.text().upper(), name

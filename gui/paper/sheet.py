@@ -14,7 +14,7 @@ from PyQt6.QtGui import QPainter
 
 from gui.paper.calipers import Spot
 from gui.paper.geometry import LeadArea, Scale, lay_out
-from gui.paper.grid import draw_grid
+from gui.paper.grid import draw_margin, draw_paper
 from gui.paper.look import Look
 from gui.paper.trace_strip import TraceStrip, mark_size, marker_reach
 from gui.paper.viewport import Viewport, column_of
@@ -40,7 +40,8 @@ class Sheet:
         self.look = look
         self.scale = Scale(scale.px_per_mm * ratio, scale.mm_per_s, scale.mm_per_mv)
         self.areas = lay_out(look.shown, width, height, self.scale)
-        self.grid = draw_grid(width, height, self.areas, self.scale, look.theme)
+        self._paper = draw_paper(max(1, width), max(1, height), self.scale.px_per_mm, look.theme)
+        self._margin = draw_margin(self._paper, self.areas, self.scale, look.theme)
         columns: dict[tuple[float, float], list[LeadArea]] = {}
         for area in self.areas:
             columns.setdefault((area.left, area.right), []).append(area)
@@ -87,7 +88,10 @@ class Sheet:
 
     def paint(self, painter: QPainter, box: QRectF) -> None:
         """Copy the grid and the traces within a box."""
-        painter.drawPixmap(box, self.grid, box)
+        painter.drawImage(box, self._paper, box)
+        margin = box & QRectF(self._margin.rect())
+        if not margin.isEmpty():
+            painter.drawImage(margin, self._margin, margin)
         for strip, viewport in zip(self.strips, self.viewports, strict=False):
             strip.blit(painter, viewport, box)
 

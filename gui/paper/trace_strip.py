@@ -110,11 +110,14 @@ class TraceStrip:
         }
         self.ring = QPixmap(self.width, self._height)
         self.ring.fill(Qt.GlobalColor.transparent)
+        self._blank = True
         self._covered = Covered()
 
     def clear(self) -> None:
         """Forget what was drawn."""
-        self.ring.fill(Qt.GlobalColor.transparent)
+        if not self._blank:
+            self.ring.fill(Qt.GlobalColor.transparent)
+            self._blank = True
         self._covered.clear()
 
     def cover(self, viewport: Viewport, history: History, look: Look) -> list[tuple[int, int]]:
@@ -157,6 +160,7 @@ class TraceStrip:
             self._draw_piece(painter, origin, first, end, history, look)
             first = end
         painter.end()
+        self._blank = False
 
     def _draw_piece(
         self, painter: QPainter, origin: int, first: int, stop: int, history: History, look: Look
@@ -167,9 +171,10 @@ class TraceStrip:
         box = QRectF(first - origin, self._top, stop - first, self._height)
         painter.setClipRect(box)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-        painter.fillRect(box, Qt.GlobalColor.transparent)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+        if not self._blank:
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+            painter.fillRect(box, Qt.GlobalColor.transparent)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
         self._draw_marks(painter, origin, first, stop, history, look)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         for area, rows in self._rows(first, stop, history, look):

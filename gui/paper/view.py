@@ -42,7 +42,8 @@ class PaperView(QWidget):
         self._info, self._band = info, ""
         self._look = look
         self.setAttribute(Qt.WidgetAttribute.WA_OpaquePaintEvent)
-        self.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setAccessibleName("Twelve leads on millimetre paper")
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
         self.painted: Callable[[int, float], None] | None = None
         """Called after each paint: index after the newest sample on it, and when it was handed over to be

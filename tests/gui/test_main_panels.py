@@ -324,7 +324,7 @@ def test_every_key_is_in_the_help(rig: Rig) -> None:
     rig.key("?")
     text = rig.window.help.text()
     for action in rig.window.table:
-        assert action.what in text
+        assert action.what in text or not action.keys
 
 
 @pytest.mark.parametrize("size", [(1024, 600), (1600, 900)])
