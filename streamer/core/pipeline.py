@@ -270,8 +270,9 @@ class Pipeline:
         if leap > 2 * end:
             ends = [(first, first + end), (first + leap - end, first + leap)]
         frames = []
-        for start, stop in ((at, stop) for begin, stop in ends for at in range(begin, stop, size)):
-            n = min(size, stop - start)
+        for start, n in (
+            (at, min(size, stop - at)) for begin, stop in ends for at in range(begin, stop, size)
+        ):
             device_s, arrival_s, stamps = self._times(start)
             frames.append(
                 Frame(
