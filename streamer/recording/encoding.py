@@ -44,8 +44,9 @@ SUFFIX = ".xdf"
 FORMAT = "mecg-session 1"
 """Stands in every description; files of another format are refused."""
 
-LONGEST_S = 31 * 86400.0
-"""An index beyond this time is not believed, whatever wrote it."""
+LONGEST_S = 20 * 366 * 86400.0
+"""An index beyond this time is not believed, whatever wrote it.  A gap may last for years: in a file it
+costs nothing."""
 
 LARGEST_PACKET = 1 << 16
 """Samples; longer chunks are stored as several packets."""

@@ -211,6 +211,36 @@ class Recording:
         """Raw samples in the gaps; those that the source marked invalid are NaN, and not counted here."""
         return sum(stop - start for start, stop in self.gaps)
 
+    def stretches(self, gap_s: float) -> tuple[tuple[int, int], ...]:
+        """First and behind-last index of the stretches of the twelve leads that lie more than ``gap_s``
+        apart, in order; shorter gaps are part of them.
+        """
+        track = self._frames
+        if not len(track.starts):
+            return ()
+        stops = track.starts + track.counts
+        cuts = np.flatnonzero(track.starts[1:] - stops[:-1] > gap_s * track.rate_hz)
+        begins, ends = track.starts[[0, *(cuts + 1)]], stops[[*cuts, -1]]
+        return tuple(zip(begins.tolist(), ends.tolist(), strict=True))
+
+    def gap_at(self, index: int) -> tuple[int, int]:
+        """Between which stored samples of the twelve leads ``index`` lies: the gap's first index, and the
+        one behind its last; empty, and at ``index``, if the sample is there.  Before the first sample and
+        after the last the gap ends at, or begins with, that sample.
+        """
+        stops = self._frames.starts + self._frames.counts
+        row = int(np.searchsorted(stops, index, "right"))
+        if row == len(stops):
+            return (int(stops[-1]) if row else index), index
+        first = int(self._frames.starts[row])
+        return (index, index) if first <= index else (int(stops[row - 1]) if row else 0, first)
+
+    def next_raw(self, index: int) -> int:
+        """The first raw index from ``index`` on that the source delivered; ``index`` behind the last."""
+        stops = self._raw.starts + self._raw.counts
+        row = int(np.searchsorted(stops, index, "right"))
+        return index if row == len(stops) else max(index, int(self._raw.starts[row]))
+
     @property
     def end_host_s(self) -> float:
         """The newest instant that the file knows of, monotonic seconds."""

@@ -122,6 +122,11 @@ class Recorder(Sink):
         self._ticker.start()
         self._tell(RecordingStarted(without_home(str(self.path)), host_s=host_s))
 
+    @property
+    def size(self) -> int:
+        """Bytes in the file so far."""
+        return self._size
+
     def chunk(self, chunk: Chunk) -> None:
         """Keep a chunk; raises InputError once the disk is full."""
         with self._lock:
