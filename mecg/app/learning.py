@@ -18,7 +18,8 @@ from mecg.app.interrupt import deferred
 from mecg.app.options import SourceOptions
 from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
-from streamer.core.calibration.fit import LEAST_S, fit, prior_of, reference_of
+from streamer.core.calibration.fit import LEAST_S, Reference, fit, prior_of, reference_of
+from streamer.core.calibration.visits import Visit
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
@@ -91,11 +92,39 @@ def learn(network: Network, leads_mv: Samples, rate_hz: float, origin: Origin) -
     Raises
     ------
     InputError
-        Where nothing can be learned from them, or the model knows nothing of persons.
+        If nothing can be learned from them, or the model knows nothing of persons.
     """
-    prior = prior_of(network)
+    return fit(network, prior_of(network), reference_in(network, leads_mv, rate_hz), origin)
+
+
+def reference_in(network: Network, leads_mv: Samples, rate_hz: float) -> Reference:
+    """What a calibration is learned from, in leads ``(12, n)`` that were measured at the same time.
+
+    Raises
+    ------
+    InputError
+        If the leads hold nothing to learn from, or cannot be what their labels say.
+    """
     _refuse_wrong(leads_mv, rate_hz)
-    return fit(network, prior, reference_of(network, _eight(leads_mv), rate_hz), origin)
+    return reference_of(network, _eight(leads_mv), rate_hz)
+
+
+def in_order(earlier: Sequence[Visit], new: Sequence[Visit]) -> tuple[Visit, ...]:
+    """Visits of one person, the earliest first: by date if each has one, else as they were given.
+
+    Raises
+    ------
+    InputError
+        If one is there twice.
+    """
+    visits = [*earlier, *new]
+    known = [(visit.origin.source, visit.origin.date) for visit in visits]
+    for source, date in known:
+        if known.count((source, date)) > 1:
+            raise InputError(f"{source} {date}".strip() + " is named twice: a visit counts once")
+    if all(date for _, date in known):
+        visits.sort(key=lambda visit: visit.origin.date)
+    return tuple(visits)
 
 
 def warm_up(network: Network) -> None:
