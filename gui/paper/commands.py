@@ -180,6 +180,11 @@ class PaperCommands:
         scale = self._look.scale
         self._change(scale=replace(scale, px_per_mm=scale.px_per_mm * factor))
 
+    def screen_says(self, px_per_mm: float) -> None:
+        """Another screen, on which a millimetre is so long; one that was set by hand stays."""
+        if not self.mm_set:
+            self._change(scale=replace(self._look.scale, px_per_mm=px_per_mm))
+
     def next_layout(self) -> None:
         """The next layout; from a lead alone back to all."""
         names = list(LAYOUTS)

@@ -77,10 +77,16 @@ class Sheet:
         if not self.viewports:
             return []
         per_s, reach = self.scale.px_per_s, marker_reach(self.scale)
-        first = column_of(from_s, per_s) - math.ceil(mark_size(self.scale))
+        marked = any(from_s <= mark.at_s <= to_s for mark in history.markers)
+        before = reach if marked else math.ceil(mark_size(self.scale))
+        first = column_of(from_s, per_s) - before
         changed: list[QRectF] = []
         for strip, viewport in zip(self.strips, self.viewports, strict=True):
-            stop = column_of(to_s, per_s) + reach if math.isfinite(to_s) else viewport.edge + 1
+            stop = (
+                column_of(to_s, per_s) + math.ceil(mark_size(self.scale)) + 1
+                if math.isfinite(to_s)
+                else viewport.edge + 1
+            )
             drawn = strip.again(first, stop, history, self.look)
             if drawn is not None:
                 changed += _boxes(strip, viewport, *drawn)

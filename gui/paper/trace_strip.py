@@ -30,11 +30,14 @@ from streamer.core.stream import Samples
 SEAM = 3
 """Columns at an end of a trace that the next sample may still change."""
 
+_DASH_PX = (7, 4)
+"""Of a plausible alternative: drawn, and left out."""
+
 BEAT_BELOW_MM = 8.0
 """Where below the rhythm strip's baseline a beat is marked."""
 
 MARKER_TEXT_PX = 320
-"""How far to the right of its instant a marker's note may reach, at a text size of 12 px."""
+"""How far to the left of its instant a marker's note may reach, at a text size of 12 px."""
 
 
 class Look(Protocol):
@@ -261,8 +264,10 @@ class TraceStrip:
                 painter.drawPolygon(polygon(there, np.concatenate([upper[a:b], lower[a:b][::-1]])))
         if rows.alternatives is not None:
             painter.setPen(QPen(QColor(theme.alternative), 0))
+            # Dashed for who does not see the hue; by the column, since columns are drawn a few at a time.
+            hidden = rows.faint | ((x + origin) % (_DASH_PX[0] + _DASH_PX[1]) >= _DASH_PX[0])
             for one in rows.alternatives:
-                self._draw_line(painter, x, np.where(rows.faint, np.nan, y_of(one)), self._strokes[False])
+                self._draw_line(painter, x, np.where(hidden, np.nan, y_of(one)), self._strokes[False])
         if rows.truth is not None:
             painter.setPen(QPen(QColor(theme.truth), 0))
             self._draw_line(painter, x, y_of(rows.truth), self._strokes[False])
@@ -310,12 +315,14 @@ class TraceStrip:
         font.setPixelSize(round(reach * 12 / MARKER_TEXT_PX))
         painter.setFont(font)
         pen = QPen(QColor(theme.warning), 1)
-        for mark in _between(history.markers, (first - reach) / per_s, stop / per_s):
-            x = round(mark.at_s * per_s - origin)
+        for mark in _between(history.markers, (first - 1) / per_s, (stop + reach) / per_s):
+            # In the column of its instant; its note to the left, which is seen at the newest edge too.
+            x = column_of(mark.at_s, per_s) - origin
+            wide = painter.fontMetrics().horizontalAdvance(mark.text)
             painter.setPen(pen)
             painter.drawLine(x, self._top, x, self._top + self._height)
             for area in (self.areas[0], self.areas[-1])[: len(self.areas)]:
-                painter.drawText(QPointF(x + 4, area.bottom - size), mark.text)
+                painter.drawText(QPointF(x - 4 - min(wide, reach - 4), area.bottom - size), mark.text)
 
 
 def mark_size(scale: Scale) -> float:
@@ -324,7 +331,7 @@ def mark_size(scale: Scale) -> float:
 
 
 def marker_reach(scale: Scale) -> int:
-    """How far to the right of its instant a marker with its note may reach, px."""
+    """How far to the left of its instant a marker with its note may reach, px."""
     return round(MARKER_TEXT_PX * max(1.0, scale.px_per_mm / 3.8))
 
 
