@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser
 from collections.abc import Sequence
@@ -26,6 +25,7 @@ from mecg.app.learning import (
     warm_up,
 )
 from mecg.app.models import network_of
+from mecg.app.terminal import put, say
 from mecg.cli.options import add_force, add_model
 from mecg.evaluation.lead_scores import lead_sums
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
@@ -120,23 +120,20 @@ def run(options: Options) -> int:
     visits = in_order(earlier, new)
     calibration = combined(prior_of(network), visits)
     took_s = time.monotonic() - began
-    print("\n".join(_lines(calibration, visits, took_s)))
+    put(*_lines(calibration, visits, took_s))
     for note in calibration.notes:
-        print(note, file=sys.stderr)
+        say(note)
     if not calibration.head.any():
-        print(NOTHING_LEARNED, file=sys.stderr)
+        say(NOTHING_LEARNED)
     other = recorded(options.check, options.invert, options.placement) if options.check else None
     if other is not None and options.check:
-        print("\n".join(_checked(network, calibration, *other, name_of(options.check))))
+        put(*_checked(network, calibration, *other, name_of(options.check)))
     write(options.out, calibration, visits)
     if options.picture is not None:
         _draw(network, calibration, *(other or read[-1]), options, options.picture)
-    print(
-        f"calibration written to {options.out}; it says who this person is, so keep it private",
-        file=sys.stderr,
-    )
+    say(f"calibration written to {options.out}; it says who this person is, so keep it private")
     if len(visits) == 1:
-        print(ONE_VISIT, file=sys.stderr)
+        say(ONE_VISIT)
     return 0
 
 

@@ -7,13 +7,13 @@ import math
 import os
 import re
 import shutil
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mecg.app.terminal import put, say
 from mecg.cli.argument_types import from_zero, names, positive
 from mecg.cli.options import add_force
 from streamer.core.errors import InputError
@@ -86,19 +86,15 @@ def run(options: Options) -> int:
     refuse_existing(options.out / f"{name}{end}", force=options.force)
     with Recording.open(options.session) as recording:
         for damage in recording.damage:
-            print(
-                f"{options.session}: {damage.reason} at byte {damage.offset}: what stood there is a gap",
-                file=sys.stderr,
-            )
+            say(f"{options.session}: {damage.reason} at byte {damage.offset}: what stood there is a gap")
         parts = excerpts_of(recording, options.leads, options.start_s, options.end_s)
     if len(parts) > 1:
-        print(
+        say(
             f"{options.session}: {len(parts) - 1} gaps are longer than {LONGEST_GAP_S:g} s, so there are "
-            f"{len(parts)} sets of files, {part_name(name, 1)} and so on",
-            file=sys.stderr,
+            f"{len(parts)} sets of files, {part_name(name, 1)} and so on"
         )
     for path in write_whole_set(write, parts, options.out, name, force=options.force):
-        print(path)
+        put(path)
     return 0
 
 

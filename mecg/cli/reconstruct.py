@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -21,6 +20,7 @@ from mecg.app.interrupt import deferred
 from mecg.app.models import network_of
 from mecg.app.options import ModelOptions, SourceOptions
 from mecg.app.session_builder import personal_of, words_of
+from mecg.app.terminal import say, words
 from mecg.cli.exit_codes import error_line
 from mecg.cli.options import add_force, add_jobs, add_reading
 from mecg.cli.progress_bar import Bar
@@ -95,7 +95,7 @@ def run(options: Options) -> int:
     paths = [_path_of(text) for text in options.records]
     _refuse_clashes(paths, options.out)
     was_there = options.out.exists()
-    bar = Bar(sys.stderr, len(paths))
+    bar = Bar(words(), len(paths))
     failed = 0
 
     def each(outcome: Outcome) -> None:
@@ -118,7 +118,7 @@ def run(options: Options) -> int:
             options.out.rmdir()
     if failed < len(paths):
         done = len(paths) - failed
-        print(f"{done} record{'s' if done > 1 else ''} written to {options.out}", file=sys.stderr)
+        say(f"{done} record{'s' if done > 1 else ''} written to {options.out}")
     return 2 if failed else 0
 
 

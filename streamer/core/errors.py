@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from streamer.core.printable import printable
+
 
 class Field(Enum):
     """What a user sets that an `InputError` is about.
@@ -68,7 +70,7 @@ class InputError(ValueError):
     @property
     def line(self) -> str:
         """The message in one line."""
-        return " ".join(str(self).split())
+        return printable(" ".join(str(self).split()))
 
 
 class RecordingLostError(InputError):

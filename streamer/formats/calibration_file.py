@@ -23,6 +23,7 @@ from streamer.core.errors import Field, InputError
 from streamer.core.leads import SEVEN
 from streamer.core.stream import StreamInfo
 from streamer.formats.atomic_write import write_private
+from streamer.formats.bounded_read import read_bounded
 
 FORMAT, WITH_VISITS = 1, 2
 """A file that keeps its visits is one that programs from before there were any refuse to read."""
@@ -139,9 +140,7 @@ def read_with_visits(path: str | Path) -> tuple[Calibration, tuple[Visit, ...]]:
     """
     path = Path(path)
     try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise InputError(f"{path} is no calibration: it is too large")
-        data = path.read_bytes()
+        data = read_bounded(path, LARGEST_BYTES)
     except OSError as error:
         raise InputError(f"the calibration {path} cannot be read: {error.strerror}") from error
     try:

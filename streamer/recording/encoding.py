@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import InputError
 from streamer.core.events import Event
 from streamer.core.leads import LEADS
+from streamer.core.printable import printable
 from streamer.core.stream import Chunk, Frame, Samples
 from streamer.formats.xdf import MAGIC, Tag, boundary, chunk, clock_offset, samples, text_sample
 from streamer.recording.dataclass_json import built, finite, plain
@@ -455,7 +456,7 @@ def _xml(text: str) -> bytes:
 
 
 def _text(text: str) -> str:
-    return escape("".join(c for c in text if c.isprintable()))
+    return escape(printable(text))
 
 
 def _iso(unix_s: float) -> str:
