@@ -9,7 +9,6 @@ from collections.abc import Callable
 
 from gui.actions import Action
 from gui.panels.marker_note import MarkerNote
-from gui.paper.geometry import shown_s
 from gui.paper.view import PaperView
 from gui.signal.followed_stream import FollowedStream
 from streamer.core.events import Event, Marker
@@ -73,8 +72,7 @@ class TimeCommands:
     @property
     def shown_s(self) -> float:
         """How many seconds the picture holds."""
-        sheet = self._paper.sheet
-        return max((shown_s(area, sheet.scale) for area in sheet.areas), default=1.0)
+        return self._paper.sheet.shown_s
 
     def _toggle(self) -> None:
         self.freeze(self._stream().frozen is None)

@@ -67,6 +67,15 @@ class PaperCommands:
             act(("L",), "Next layout", f"layout ({', '.join(LAYOUTS)})", self.next_layout, "Layout"),
             *(self._layout_action(name) for name in LAYOUTS),
             Action(
+                ("N",),
+                "Paper",
+                "Consecutive columns",
+                "time runs on from column to column, as on the page, or all columns show the same time",
+                self.toggle_consecutive,
+                "Layout",
+                lambda: self._look.consecutive,
+            ),
+            Action(
                 ("S",),
                 "Paper",
                 "Sweep",
@@ -196,6 +205,10 @@ class PaperCommands:
     def toggle_sweep(self) -> None:
         """Sweep, or scroll."""
         self._change(sweep=not self._look.sweep)
+
+    def toggle_consecutive(self) -> None:
+        """Time runs on over the columns, or all show the same."""
+        self._change(consecutive=not self._look.consecutive)
 
     def toggle_theme(self) -> None:
         """Dark, or light."""
