@@ -57,6 +57,7 @@ def _facts(each: Summary) -> dict[str, Any]:
         "lost": sums.lost,
         "bytes": each.size,
         "state": each.state,
+        "leads_missing_s": round(each.unmade_s, 3),
         "problem": each.problem or None,
     }
 
@@ -67,8 +68,9 @@ def _row(each: Summary) -> tuple[str, ...]:
     gaps = each.sums.gaps
     lost = f"{each.sums.lost} in {gaps} {'gap' if gaps == 1 else 'gaps'}" if gaps else "0"
     length = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
+    state = f"{each.state}, leads end {each.unmade_s:.1f} s before" if each.unmade_s else each.state
     name, about = printable(each.path.name), printable(each.source or each.problem)
-    return began, length, lost, _size(each.size), each.state, name, about
+    return began, length, lost, _size(each.size), state, name, about
 
 
 def _size(size: int) -> str:

@@ -216,6 +216,9 @@ class RawSums:
     """Jumps of the index."""
     lost: int = 0
     """Samples in the gaps."""
+    leads_stop: int = -1
+    """Index behind the last sample of the twelve leads, at the model's rate; -1 if there is none yet, or an
+    older version wrote the file."""
 
 
 class Encoder:
@@ -291,6 +294,7 @@ class Encoder:
             samples=before.samples + len(values),
             gaps=before.gaps + sum(jump > 0 for jump in jumps),
             lost=before.lost + sum(jumps),
+            leads_stop=before.leads_stop,
         )
         rows = _rows(chunks, [len(item.lead_mv) for item in chunks], rate_hz, self._began[1])
         return self._with_table(Stream.PACKETS, rows, {Stream.RAW: values}, rate_hz)
@@ -300,6 +304,7 @@ class Encoder:
         frames = [frame for frame in frames if frame.valid.any()]
         if not frames:
             return b""
+        self.so_far = dataclasses.replace(self.so_far, leads_stop=frames[-1].stop)
         rate_hz = self._description.rate_hz
         rows = _rows(frames, [len(frame.valid) for frame in frames], rate_hz, self._began[1])
         leads = np.concatenate(
