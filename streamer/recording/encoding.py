@@ -216,9 +216,9 @@ class RawSums:
     """Jumps of the index."""
     lost: int = 0
     """Samples in the gaps."""
-    leads_stop: int = -1
+    leads_stop: int = dataclasses.field(default=-1, compare=False)
     """Index behind the last sample of the twelve leads, at the model's rate; -1 if there is none yet, or an
-    older version wrote the file."""
+    older version wrote the file: so it is left out where two sums are compared."""
 
 
 class Encoder:
