@@ -22,7 +22,7 @@ from streamer.core.leads import canonical_lead
 from streamer.core.stream import Samples
 from streamer.export.page import Page, render_pdf, render_png
 from streamer.export.page_layout import PAGE_S
-from streamer.recording.redact import without_home
+from streamer.recording.redact import without_folders
 from streamer.session.description import SessionDescription
 
 Write = Callable[[Path, Page, str], tuple[Path, ...]]
@@ -76,7 +76,7 @@ def page_of(
         band_mv=_band(seen.half_width_mv),
         faint=history.faint(seen),
         alternatives_mv=history.alternatives(seen) if alternatives else None,
-        source=" ".join(part for part in (without_home(stream.source), stream.device) if part),
+        source=" ".join(part for part in (without_folders(stream.source), stream.device) if part),
         lead=canonical_lead(stream.lead) or stream.lead,
         is_lead_i=stream.is_lead_i,
         quality=RECALIBRATE if drifted else "",

@@ -216,6 +216,13 @@ def recorder_of(
     return Recorder(options.record or default_folder(), facts, tell)
 
 
+LISTENS = (
+    "LSL listens on every network interface of this machine, whatever its configuration says of who may find "
+    "the stream: in a network that you do not trust, close its TCP ports 16572 to 16604 in the firewall"
+)
+"""liblsl 1.17 binds to no single interface."""
+
+
 def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:
     """Send the twelve leads over LSL under this name, where there is one.
 
@@ -227,6 +234,7 @@ def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:
     if name is not None:
         refuse_other_speeds(replay, "--lsl-out")
         session.attach(LslOutlet(name))
+        say(LISTENS)
 
 
 def refuse_other_speeds(replay: Replay, option: str) -> None:

@@ -24,6 +24,7 @@ from streamer.export.to_edf import write_edf
 from streamer.export.to_pdf import write_pages
 from streamer.export.to_wfdb import join_records, part_name, write_wfdb
 from streamer.formats.atomic_write import refuse_existing
+from streamer.formats.left_behind import claimed, remove_left_behind
 from streamer.recording.reader import Recording
 
 Write = Callable[[Excerpt, Path, str], list[Path]]
@@ -127,6 +128,7 @@ def write_whole_set(
                 written.append(join_records(parts, folder, name))
         for path in written:
             refuse_existing(out / path.name, force=force)
+            path.chmod(0o600)  # as recordings are
         return [path.replace(out / path.name) for path in written]
 
 
@@ -134,9 +136,12 @@ def write_whole_set(
 def _aside(out: Path, name: str) -> Iterator[Path]:
     was_there = out.exists()
     folder = out / f".{name}.{os.getpid()}.part"
-    folder.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
+    remove_left_behind(out)
+    folder.mkdir(mode=0o700)
     try:
-        yield folder
+        with claimed(folder):
+            yield folder
     finally:
         shutil.rmtree(folder)
         if not was_there and not any(out.iterdir()):

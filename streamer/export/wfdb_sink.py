@@ -25,7 +25,7 @@ from streamer.export.band import (
     half_width_of,
 )
 from streamer.formats.wfdb_writer import EIGHT, TWELVE, WfdbWriter, clipped_note
-from streamer.recording.redact import without_home
+from streamer.recording.redact import without_folders
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.session.sink import Sink
 
@@ -257,7 +257,7 @@ def record_comments(description: SessionDescription) -> list[str]:
     lines += [f"{origin}: {', '.join(leads)}" for origin, leads in by_origin.items()]
     lines.append("lead I is the measured one, baseline and phase corrected by the model")
     lines += [warning for warning in description.warnings if warning != NOT_FOR_DIAGNOSIS]
-    source = without_home(stream.source)
+    source = without_folders(stream.source)
     lines.append(f"source: {source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
     lines.append(f"model: {description.model_in_words}, input band {description.filters}")
     lines.append(f"algorithmic latency removed: {description.latency.total_ms:.1f} ms")
