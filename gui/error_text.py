@@ -9,6 +9,7 @@ _CHOOSE = {
     Field.LEAD: "name a lead in Connect (O)",
     Field.UNIT: "state the unit where the program is started: uV, or how many mV a step is",
     Field.POLARITY: "mind the polarity in Connect (O)",
+    Field.READING: "put one behind the file in Connect (O), such as FILE?reading=1",
 }
 
 _LEAVE_OUT = {

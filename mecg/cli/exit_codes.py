@@ -27,11 +27,15 @@ _CHOOSE = {
     Field.FORMAT: "choose another --format",
     Field.LEADS: "choose others with --leads, or another --format",
     Field.SPAN: "choose another --start or --end",
+    Field.RATE: "state it with --rate HZ",
+    Field.PLACEMENT: "state it with --placement",
+    Field.READING: "name one behind the file, such as FILE?reading=1",
 }
 
 _LEAVE_OUT = {
     Field.LEAD: "leave out --lead",
     Field.UNIT: "leave out --unit",
+    Field.RATE: "leave out --rate",
     Field.CALIBRATION: "leave out --calibration",
     Field.REPLAY: "leave out --speed, --start, --loop and --drop",
     Field.LEADS: "leave out --leads, or choose another --format",

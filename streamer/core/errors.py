@@ -37,6 +37,12 @@ class Field(Enum):
     """Which leads are exported."""
     SPAN = "span"
     """Which part of a session is exported."""
+    RATE = "rate"
+    """Sampling rate of a file that states none."""
+    PLACEMENT = "placement"
+    """Where the electrodes sit."""
+    READING = "reading"
+    """Which of the readings of a file is meant."""
 
 
 class InputError(ValueError):
