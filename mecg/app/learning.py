@@ -25,7 +25,7 @@ from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.stream import Chunk, Samples, StreamInfo
 from streamer.formats.wfdb_files import show
-from streamer.formats.wfdb_reader import Record
+from streamer.lead_recording import open_recording
 from streamer.reconstruction import whole_lead
 from streamer.session.source import Source
 
@@ -198,8 +198,8 @@ def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
     A sensor that has but one lead calls it the same wherever it is held, so that one is taken.
     """
     path, label = record_of(text), lead
-    if path is not None and (record := Record(path)).row(lead) is None:
-        if len(record.signals) > 1:
+    if path is not None and (record := open_recording(path)).row(lead) is None:
+        if len(record.names) > 1:
             raise _no_such(lead, text, f"only {', '.join(show(name)[1:-1] for name in record.names[:24])}")
         label = record.names[0]
     elsewhere = label != lead

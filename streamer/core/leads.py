@@ -41,29 +41,11 @@ _ROWS = [LEADS.index(lead) for lead in PREDICTED]
 _UNIT = re.compile(r"\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])$")
 _WORDS = tuple(
     unicodedata.normalize("NFKD", word)
-    for word in [
-        "誘導",
-        "导联",
-        "導聯",
-        "導程",
-        "유도",
-        "리드",
-        "отведение",
-        "відведення",
-        "απαγωγη",
-        "επαγωγη",
-        "afledning",
-        "kytkenta",
-        "odprowadzenie",
-        "svod",
-        "zvod",
-        "odvod",
-        "elvezetes",
-        "derivasyon",
-        "derivatia",
-        "einthoven",
-        "sadapan",
-    ]
+    for word in (
+        *("誘導", "导联", "導聯", "導程", "유도", "리드", "отведение", "відведення", "απαγωγη", "επαγωγη"),
+        *("afledning", "kytkenta", "odprowadzenie", "svod", "zvod", "odvod", "elvezetes", "derivasyon"),
+        *("derivatia", "einthoven", "sadapan"),
+    )
 )
 """Words for a lead that may stand on either side of its name."""
 _LABEL = re.compile(

@@ -21,7 +21,7 @@ def header_path(path: str | Path, exists: bool = True) -> Path:
         raise InputError(f"{show(text)} is a web address; download the record and name its .hea file")
     if is_kind(Path.is_dir, text):
         raise InputError(f"{show(text)} is a folder; name a record in it, such as {show(f'{text}/name')}")
-    stem = text[:-4] if text.lower().endswith((".hea", ".dat")) else text
+    stem = text[:-4] if text.lower().endswith((".hea", ".dat", ".mat")) else text
     header = Path(text) if text.lower().endswith(".hea") else Path(f"{stem}.hea")
     if exists and not is_kind(Path.is_file, header):
         raise InputError(f"no record {show(stem)} (there is no file {show(header)}); check the path")
