@@ -88,12 +88,12 @@ class MonitorWindow(QMainWindow):
         self.do = PaperCommands(self.paper, self._redraw, self._rhythms)
         self._applied_theme = self.paper.look.theme
         self.header = Header()
-        self.help = HelpOverlay(self, self.table)
+        self.stage = QStackedWidget()
+        """The paper, or what stands in its place."""
+        self.help = HelpOverlay(self, self.stage, self.table)
         self.time = TimeCommands(
             self.paper, lambda: self.stream, lambda event: self.tell(event), self._redraw
         )
-        self.stage = QStackedWidget()
-        """The paper, or what stands in its place."""
         self.may_close: Callable[[], bool] = lambda: True
         """Asked before the user closes the window."""
         self.calipers = CaliperCommands(self.paper, lambda: self.stream.seen()[0], self.time.hold)
@@ -333,6 +333,6 @@ class MonitorWindow(QMainWindow):
     def _apply_theme(self) -> None:
         theme = self._applied_theme = self.paper.look.theme
         self.setStyleSheet(stylesheet(theme))
-        self.help.adjustSize()
+        self.help.fit()
         for panel in self._panels:
             panel.apply_theme(theme)
