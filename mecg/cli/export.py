@@ -91,8 +91,8 @@ def run(options: Options) -> int:
         parts = excerpts_of(recording, options.leads, options.start_s, options.end_s)
     if len(parts) > 1:
         say(
-            f"{options.session}: {len(parts)} sets of files, {part_name(name, 1)} and so on, since gaps of more "
-            f"than {LONGEST_GAP_S:g} s lie between them"
+            f"{options.session}: {len(parts)} sets of files, {part_name(name, 1)} and so on, since gaps "
+            f"of more than {LONGEST_GAP_S:g} s lie between them"
         )
     for path in write_whole_set(write, parts, options.out, name, force=options.force):
         put(path)
