@@ -10,6 +10,7 @@ import io
 import re
 import warnings
 from datetime import datetime, timedelta
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -44,15 +45,17 @@ def read(path: Path, stated: Stated) -> Recording:
         warnings.simplefilter("ignore")  # what is cut is said in a note
         signals = _signals(head, raw[: held * size + int(head[184:192])][int(head[184:192]) :])
     voltages = [(s, mv_per_unit(s.physical_dimension)) for s in signals]
-    usable = [(s, mv) for s, mv in voltages if mv is not None and s.sampling_frequency > 0]
+    usable = [(s, mv) for s, mv in voltages if mv is not None]
+    duration = _duration(head)
     if stated.unit_mv is not None:
         usable = [
             (s, stated.mv_per_step("", KIND)) for s, mv in voltages if mv is not None or _likely(s.label)
         ]
     if not usable:
         raise InputError(f"{KIND} without a signal in volts, only {_listed([s.label for s in signals])}")
-    rate_hz = _rate_of([s for s, _ in usable], stated.lead)
-    chosen = [(s, mv) for s, mv in usable if s.sampling_frequency == rate_hz]
+    size_of = _size_of([s for s, _ in usable], stated.lead)
+    rate_hz = float(size_of / duration)
+    chosen = [(s, mv) for s, mv in usable if s.samples_per_data_record == size_of]
     rows = []
     for signal, step in chosen:
         row = (np.asarray(signal.data, np.float64) * step).astype(np.float32)
@@ -77,7 +80,7 @@ def read(path: Path, stated: Stated) -> Recording:
     identity = Identity(
         {"patient": head[8:88].decode("latin-1"), "recording": head[88:168].decode("latin-1")}
     )
-    return Recording(KIND, float(rate_hz), leads, mv, began, notes=tuple(notes), identity=identity)
+    return Recording(KIND, rate_hz, leads, mv, began, notes=tuple(notes), identity=identity)
 
 
 def _checked(raw: bytes) -> tuple[bytes, int, int]:
@@ -120,16 +123,27 @@ def _signals(head: bytes, data: bytes) -> list[Any]:
         raise InputError(f"{KIND} that edfio cannot read ({type(error).__name__}); fetch it again") from error
 
 
-def _rate_of(signals: list[Any], lead: str | None) -> float:
-    """Of the lead that is asked for, else of Lead I, else of an ECG, else the highest."""
+def _duration(head: bytes) -> Fraction:
+    """Seconds of a data record, exactly as the header states them; raises InputError."""
+    try:
+        duration = Fraction(head[244:252].decode("ascii").strip())
+    except (ValueError, ZeroDivisionError):
+        duration = Fraction(0)
+    if not 0 < duration < 1_000_000:
+        raise InputError(f"{KIND} whose data records have no length; fetch it again")
+    return duration
+
+
+def _size_of(signals: list[Any], lead: str | None) -> int:
+    """Samples in a data record: of the lead that is asked for, of Lead I, of an ECG, or the most."""
     leads = tuple(Lead(signal.label) for signal in signals)
     asked = row_of(leads, lead) if lead else None
     found = asked if asked is not None else row_of(leads, "I")
     if found is None:
         found = next((i for i, signal in enumerate(signals) if _likely(signal.label)), None)
     if found is not None:
-        return float(signals[found].sampling_frequency)
-    return float(max(signal.sampling_frequency for signal in signals))
+        return int(signals[found].samples_per_data_record)
+    return int(max(signal.samples_per_data_record for signal in signals))
 
 
 def _likely(label: str) -> bool:

@@ -70,7 +70,7 @@ class Layout:
         if self.delimiter == " ":
             return line.split()
         return (
-            [field.strip().strip('"').strip() for field in line.split(self.delimiter)]
+            [field.strip().strip('"').strip() for field in _split(line, self.delimiter)]
             if self.delimiter
             else [line]
         )
@@ -90,6 +90,15 @@ def layout_of(text: str) -> Layout | None:
                 columns = tuple(Column(k, f"signal {k + 1}", "") for k in range(len(first)))
                 return Layout(delimiter, columns[:_MOST_COLUMNS], i, rate_hz)
             below = Layout(delimiter, (), 0, None).fields(lines[row]) if row is not None else []
+            under = (
+                Layout(delimiter, (), 0, None).fields(lines[row + 1])
+                if row is not None and row + 1 < len(lines)
+                else []
+            )
+            if row is not None and len(below) == len(first) and _are_units(below) and _numeric(under):
+                named = zip(first, below, strict=True)
+                columns = tuple(Column(k, name, unit.strip("[]() ")) for k, (name, unit) in enumerate(named))
+                return Layout(delimiter, columns[:_MOST_COLUMNS], row + 1, rate_hz)
             if _numeric(below) and abs(len(below) - len(first)) <= 1 and row is not None:
                 columns = tuple(Column(k, *_name_and_unit(name)) for k, name in enumerate(first))
                 return Layout(delimiter, columns[:_MOST_COLUMNS], row, rate_hz)
@@ -265,6 +274,10 @@ def _instant_s(text: str) -> float | None:
 
 def _name_and_unit(header: str) -> tuple[str, str]:
     header = header.strip().strip('"').strip(" \ufeff")
+    if is_not_stated(header):
+        return header, ""
+    if mv_per_unit(header) is not None:
+        return "ECG", header
     match = re.fullmatch(r"(.*?)\s*[\[(]([^\[\]()]*)[\])]\s*(\(\w+\))?", header)
     if match and (
         mv_per_unit(match[2]) is not None or match[2].casefold() in _SECONDS or not canonical_lead(header)
@@ -278,6 +291,12 @@ def _name_and_unit(header: str) -> tuple[str, str]:
     return header, ""
 
 
+def _are_units(fields: list[str]) -> bool:
+    """Whether a second line of a header holds the units."""
+    known = [mv_per_unit(f) is not None or f.strip("[]() ").casefold() in _SECONDS for f in fields]
+    return any(known) and all(ok or is_not_stated(f) for ok, f in zip(known, fields, strict=True))
+
+
 def _numeric(fields: list[str]) -> bool:
     """Whether a row holds numbers, instants or nothing, and at least one number."""
     numbers = [number(field) is not None for field in fields]
@@ -286,6 +305,14 @@ def _numeric(fields: list[str]) -> bool:
         for ok, f in zip(numbers, fields, strict=True)
     )
     return good and any(numbers)
+
+
+def _split(line: str, delimiter: str) -> list[str]:
+    """At a delimiter; one within quotes belongs to its field."""
+    if '"' not in line:
+        return line.split(delimiter)
+    quoted = re.findall(rf'(?:^|{re.escape(delimiter)})\s*("[^"]*"|[^"{re.escape(delimiter)}]*)', line)
+    return [str(field) for field in quoted]
 
 
 def _delimiter(line: str, below: str) -> str:
