@@ -333,6 +333,7 @@ class MonitorWindow(QMainWindow):
     def _apply_theme(self) -> None:
         theme = self._applied_theme = self.paper.look.theme
         self.setStyleSheet(stylesheet(theme))
-        self.help.fit()
+        if self.help.isVisible():
+            self.help.fit()  # its layout takes 50 ms
         for panel in self._panels:
             panel.apply_theme(theme)
