@@ -50,7 +50,9 @@ class _Reading:
 
     def date(self) -> str:
         """When it began, as stated."""
-        return str(self.get("startTime", "startDate", "start", "date", "timestamp") or "")[:40]
+        interval = self.body.get("interval")
+        within = interval.get("startTime") if isinstance(interval, dict) else None
+        return str(within or self.get("startTime", "startDate", "start", "date", "timestamp") or "")[:40]
 
 
 _RATES = (
@@ -75,10 +77,9 @@ def read(path: Path, stated: Stated) -> Recording:
     # A list in memory takes many times its brackets: no ECG has one to every few letters.
     if raw.count(b"[") + raw.count(b"{") > 64 + len(raw) // 6:
         raise InputError("a JSON file of brackets, not of samples; name another file")
-    try:
-        document = json.loads(decode(raw))
-    except (ValueError, RecursionError):
-        raise InputError("a JSON file that is cut or damaged; export it again") from None
+    document = _parsed(decode(raw))
+    if isinstance(document, list) and document and isinstance(document[0], int | float):
+        return _bare(document, stated)
     readings = list(_readings(document, {}, 0))
     if not readings:
         raise InputError("a JSON file without an ECG of a kind that is known here; name another file")
@@ -94,6 +95,27 @@ def read(path: Path, stated: Stated) -> Recording:
     return of_samples(
         values, reading.rate_hz(), str(reading.get("wearposition") or ""), reading.date(), stated
     )
+
+
+def _parsed(text: str) -> Any:
+    """A document, or one to each line; raises InputError."""
+    for parse in (
+        json.loads,
+        lambda lines: [json.loads(line) for line in lines.splitlines() if line.strip()],
+    ):
+        try:
+            return parse(text)
+        except (ValueError, RecursionError):
+            continue
+    raise InputError("a JSON file that is cut or damaged; export it again")
+
+
+def _bare(values: list[Any], stated: Stated) -> Recording:
+    """A list of numbers, of which the user says the rest."""
+    kind = "a list of bare numbers"
+    rate_hz, step_mv = stated.rate(None, kind), stated.mv_per_step("", kind)
+    lead = Lead("signal 1", stated.unit(""))
+    return Recording(kind, rate_hz, (lead,), (_floats(values) * step_mv).astype(np.float32)[None])
 
 
 def _readings(node: Any, around: dict[str, Any], depth: int) -> Iterator[_Reading]:

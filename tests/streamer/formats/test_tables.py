@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -136,3 +137,97 @@ def test_an_export_of_apple_health_lists_its_ecgs_and_opens_one(tmp_path: Path) 
         assert isinstance(recording, Recording)
         assert recording.began is not None
         assert recording.began.day == day
+
+
+WAVE = np.tile(BEATS, 5)
+STEP_MV = 0.000381469726563
+COUNTS = [round(value * 10922) for value in WAVE.tolist()]
+FITBIT = {"samplingFrequencyHz": "250", "scalingFactor": 10922, "leadNumber": 1, "waveformSamples": COUNTS}
+GOOGLE = {
+    "interval": {"startTime": "2026-03-14T08:15:00Z"},
+    "waveformSamples": COUNTS,
+    "samplingFrequencyHertz": 250,
+    "millivoltsScalingFactor": 10922,
+    "leadNumber": 1,
+}
+VOLTS = list(enumerate(WAVE.tolist()))
+PAIRS = [[i / 512.6, value / 1e3] for i, value in VOLTS]
+STAMPED = [{"date": 1773479700 + i / 512, "voltage": v * 1e3, "units": "mcV"} for i, v in VOLTS]
+PACKETS = [
+    {
+        "ecg": {
+            "Timestamp": i * 128,
+            "Samples": [round(v / STEP_MV) for v in WAVE[16 * i : 16 * i + 16].tolist()],
+        }
+    }
+    for i in range(len(WAVE) // 16)
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "rate_hz", "stated", "is_lead_i"),
+    [
+        ({"ecgReadings": [FITBIT]}, 250.0, Stated(), True),
+        ({"dataPoints": [{"electrocardiogram": GOOGLE}]}, 250.0, Stated(), True),
+        ([{"samplingFrequency": 512.6, "voltageMeasurements": PAIRS}], 512.6, Stated(), True),
+        (
+            {"data": {"ecg": [{"samplingFrequency": 512.6, "voltageMeasurements": STAMPED}]}},
+            512.6,
+            Stated(),
+            True,
+        ),
+        ({"data": {"ecg": [{"voltageMeasurements": STAMPED}]}}, 512.0, Stated(), True),
+        ({"body": {"signal": (WAVE * 1e3).tolist(), "sampling_frequency": 300}}, 300.0, Stated(), True),
+        ({"body": {"signal": WAVE.tolist(), "sampling_frequency": 500}}, 500.0, Stated(), True),
+        ({"data": PACKETS}, 125.0, Stated(unit_mv=STEP_MV), False),
+        (WAVE.tolist(), 200.0, Stated(unit_mv=1.0, rate_hz=200.0), False),
+    ],
+    ids=[
+        "fitbit",
+        "google",
+        "healthkit",
+        "export",
+        "no rate",
+        "withings",
+        "withings mV",
+        "movesense",
+        "bare",
+    ],
+)
+def test_readings_in_json_are_found_wherever_they_lie(
+    document: object, rate_hz: float, stated: Stated, is_lead_i: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(document))
+    recording = open_recording(path, stated)
+    assert recording.rate_hz == rate_hz
+    mv = recording.read()[0]
+    assert np.allclose(mv, WAVE[: len(mv)], atol=5e-4)
+    assert len(WAVE) - len(mv) < 16
+    assert (recording.row("I") is not None) is is_lead_i
+
+
+@pytest.mark.parametrize(
+    ("document", "field"), [({"data": PACKETS}, Field.UNIT), (WAVE.tolist(), Field.RATE)]
+)
+def test_what_json_does_not_say_is_asked_for(document: object, field: Field, tmp_path: Path) -> None:
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is field
+
+
+def test_several_readings_are_listed_and_never_joined(tmp_path: Path) -> None:
+    readings = [FITBIT | {"startTime": f"2026-03-{day}T09:15:00.000"} for day in (13, 14)]
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps({"ecgReadings": readings}))
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is Field.READING
+    for reading in ("2", "2026-03-14"):
+        recording = open_recording(f"{path}?reading={reading}")
+        assert isinstance(recording, Recording)
+        assert recording.samples == len(WAVE)
+        assert recording.began is not None
+        assert recording.began.day == 14
