@@ -296,7 +296,7 @@ def _session(model: bytes, cancellation: Cancellation) -> ort.InferenceSession:
     # Weights "in another file" would be read from any path that the model names: there is none.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/dev/null/none")
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime raises a class of its own per cause
         reason = str(error).splitlines()[0]
         raise InputError(f"the model is not an ONNX file that can be run ({reason})") from error
