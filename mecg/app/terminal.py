@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The edge: everything that a command writes to its terminal or pipe goes through here, a line at a time.
 
-Words (to stderr) are for whoever listens, and a command does the same whether anybody does.  Data (to
+Words (to stderr) are for the user, and a command does the same if nobody reads them.  Data (to
 stdout) is what it was asked for, so a stdout that is closed or full is an error.  Text may come from
 outside: nothing in it reaches a terminal as a control, or begins a line.
 """
