@@ -19,7 +19,7 @@ from streamer.core.errors import InputError
 from streamer.core.leads import canonical_lead
 from streamer.core.units import is_not_stated, mv_per_unit
 from streamer.formats.file_format import Format, Head, number, text_of
-from streamer.formats.recording import Identity, Lead, Recording, Stated
+from streamer.formats.recording import Identity, Lead, Recording, Stated, millivolts
 
 KIND = "an Apple Watch ECG"
 
@@ -62,7 +62,7 @@ def read_text(text: str, stated: Stated) -> Recording:
         if value is None:
             raise InputError(f"line {i + 1} of {KIND} is no number; export it again")
         values.append(value)
-    mv = (np.frombuffer(values, np.float64) * step_mv).astype(np.float32)
+    mv = millivolts(np.frombuffer(values, np.float64) * step_mv)
     return Recording(
         kind=KIND,
         rate_hz=rate_hz,

@@ -18,7 +18,7 @@ from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.units import mv_per_unit
 from streamer.formats.file_format import Format, Head
-from streamer.formats.recording import Identity, Lead, Recording, Stated, choose
+from streamer.formats.recording import Identity, Lead, Recording, Stated, choose, millivolts
 
 KIND = "a DICOM ECG"
 _MDC = {f"2:{i}": lead for i, lead in enumerate(("I", "II", "V1", "V2", "V3", "V4", "V5", "V6"), 1)}
@@ -91,7 +91,7 @@ def _recording(dataset: Any, groups: list[Any], stated: Stated) -> Recording:
         step_mv = stated.mv_per_step(unit, KIND)
         scale = float(sensitivity or 1) * float(channel.get("ChannelSensitivityCorrectionFactor") or 1)
         values = raw[i].astype(np.float64) * scale + float(channel.get("ChannelBaseline") or 0)
-        mv[i] = values * step_mv
+        mv[i] = millivolts(values * step_mv)
         if isinstance(padding, int):
             mv[i, raw[i] == padding] = np.nan
     if len(leads) < count:

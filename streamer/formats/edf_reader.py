@@ -21,7 +21,7 @@ from streamer.core.leads import canonical_lead
 from streamer.core.stream import Samples
 from streamer.core.units import mv_per_unit
 from streamer.formats.file_format import Format, Head, bounded
-from streamer.formats.recording import Identity, Lead, Recording, Stated, row_of
+from streamer.formats.recording import Identity, Lead, Recording, Stated, millivolts, row_of
 
 KIND = "an EDF recording"
 _BDF = b"\xffBIOSEMI"
@@ -58,7 +58,7 @@ def read(path: Path, stated: Stated) -> Recording:
     chosen = [(s, mv) for s, mv in usable if s.samples_per_data_record == size_of]
     rows = []
     for signal, step in chosen:
-        row = (np.asarray(signal.data, np.float64) * step).astype(np.float32)
+        row = millivolts(np.asarray(signal.data, np.float64) * step)
         if _OURS in f" {head[88:168].decode('latin-1')} ":
             row[signal.digital == _OUR_GAP] = np.nan
         rows.append(row)

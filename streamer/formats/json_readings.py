@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import InputError
 from streamer.core.stream import Placement
 from streamer.formats.file_format import Format, Head, bounded, decode
-from streamer.formats.recording import Lead, Recording, Stated, choose
+from streamer.formats.recording import Lead, Recording, Stated, choose, millivolts
 from streamer.formats.sample_times import grid_of, place
 from streamer.formats.withings_csv import of_samples
 
@@ -115,7 +115,7 @@ def _bare(values: list[Any], stated: Stated) -> Recording:
     kind = "a list of bare numbers"
     rate_hz, step_mv = stated.rate(None, kind), stated.mv_per_step("", kind)
     lead = Lead("signal 1", stated.unit(""))
-    return Recording(kind, rate_hz, (lead,), (_floats(values) * step_mv).astype(np.float32)[None])
+    return Recording(kind, rate_hz, (lead,), millivolts(_floats(values) * step_mv)[None])
 
 
 def _readings(node: Any, around: dict[str, Any], depth: int) -> Iterator[_Reading]:
@@ -147,7 +147,7 @@ def _fitbit(reading: _Reading, stated: Stated) -> Recording:
         step_mv, unit = 1 / factor, f"1/{factor:g} mV"
     number = _float(reading.get("leadNumber")) or 1
     lead = Lead("I" if number == 1 else f"ECG {number:g}", unit)
-    mv = (values * step_mv).astype(np.float32)[None]
+    mv = millivolts(values * step_mv)[None]
     return Recording(kind, stated.rate(reading.rate_hz(), kind), (lead,), mv, _instant(reading.date()))
 
 
@@ -178,7 +178,7 @@ def _health_kit(reading: _Reading, stated: Stated) -> Recording:
     rate_hz = reading.rate_hz()
     if rate_hz is None and stated.rate_hz is None and len(stamps) > 2 and np.isfinite(stamps).all():
         rate_hz, _ = grid_of(stamps - stamps[0], kind)
-    mv = (values * step_mv).astype(np.float32)[None]
+    mv = millivolts(values * step_mv)[None]
     lead = Lead("I", stated.unit(unit))
     return Recording(kind, stated.rate(rate_hz, kind), (lead,), mv, _instant(reading.date()))
 

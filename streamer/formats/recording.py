@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import canonical_lead
@@ -86,6 +87,8 @@ class Stated:
 
 NOTHING_STATED = Stated()
 
+_MOST_MV = 1e9
+
 
 @dataclass(frozen=True, slots=True)
 class Recording:
@@ -132,6 +135,12 @@ class Recording:
         """Samples ``start`` to ``stop`` (None: the end) of all rows, ``(rows, n)`` mV; NaN where missing."""
         stop = self.samples if stop is None else min(max(stop, 0), self.samples)
         return self.mv[:, min(max(start, 0), stop) : stop].copy()
+
+
+def millivolts(values: NDArray[np.floating]) -> Samples:
+    """Values in mV as samples: what is infinite, or no voltage that anybody has, is missing."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(np.abs(values) < _MOST_MV, values, np.nan).astype(np.float32)
 
 
 def row_of(leads: tuple[Lead, ...], lead: str) -> int | None:

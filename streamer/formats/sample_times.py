@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
 from streamer.core.stream import Samples
+from streamer.formats.recording import millivolts
 
 _ROOM = 1 << 20
 """Samples that may be missing in any file, ..."""
@@ -60,7 +61,7 @@ def grid_of(stamps_s: NDArray[np.float64], what: str) -> tuple[float, NDArray[np
 def place(values_mv: NDArray[np.floating], index: NDArray[np.int64]) -> Samples:
     """Samples ``(rows, n)`` at their places; NaN between."""
     out = np.full((values_mv.shape[0], int(index[-1]) + 1), np.nan, np.float32)
-    out[:, index] = values_mv
+    out[:, index] = millivolts(values_mv)
     return out
 
 

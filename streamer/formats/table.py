@@ -23,7 +23,7 @@ from streamer.core.errors import Field, InputError
 from streamer.core.leads import canonical_lead
 from streamer.core.units import is_not_stated, mv_per_unit
 from streamer.formats.file_format import Format, Head, number, text_of
-from streamer.formats.recording import Lead, Recording, Stated
+from streamer.formats.recording import Lead, Recording, Stated, millivolts
 from streamer.formats.sample_times import grid_of, place
 
 KIND = "a table"
@@ -188,7 +188,7 @@ def read_text(text: str, stated: Stated) -> Recording:
         if (lost := samples.shape[1] - values.shape[1]) > 0:
             notes.append(f"{lost} samples are missing by the times of the file.")
     else:
-        rate_hz, samples = stated.rate(layout.rate_hz, what), mv.astype(np.float32)
+        rate_hz, samples = stated.rate(layout.rate_hz, what), millivolts(mv)
     leads = tuple(Lead(c.name, stated.unit(c.unit)) for c in signals)
     return Recording(KIND, rate_hz, leads, samples, began, notes=tuple(notes))
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from streamer.core.errors import Field, InputError
 from streamer.formats.file_format import Format, Head, number, text_of
-from streamer.formats.recording import Lead, Recording, Stated, choose
+from streamer.formats.recording import Lead, Recording, Stated, choose, millivolts
 from streamer.formats.table import head_row
 
 KIND = "a Withings ECG"
@@ -77,7 +77,7 @@ def of_samples(
         began = datetime.fromisoformat(date) if date else None
     except ValueError:
         began = None
-    mv = (values * step_mv).astype(np.float32)[None]
+    mv = millivolts(values * step_mv)[None]
     return Recording(KIND, stated.rate(rate_hz, KIND), (Lead("I", unit),), mv, began, notes=tuple(notes))
 
 
