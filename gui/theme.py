@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEAST_PX = 32
+"""No button that is used while a stream runs is smaller, for fingers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Theme:

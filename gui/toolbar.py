@@ -10,12 +10,10 @@ from PyQt6.QtWidgets import QMenu, QToolBar, QToolButton, QWidget
 
 from gui.actions import Action, Actions
 from gui.menus import add_items
+from gui.theme import LEAST_PX
 
 BUTTONS = ("Connect", "Record", "Freeze", "Layout", "Gain", "Speed", "Measured leads", "Page", "Alarms")
 """In the order in which they stand; several actions of one button are a menu below it."""
-
-LEAST_PX = 32
-"""No button is smaller, for fingers."""
 
 
 class ActionBar(QToolBar):

@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QAbstractButton, QDialog, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.panels.header import Elided
-from gui.toolbar import LEAST_PX
+from gui.theme import LEAST_PX
 from streamer.core.events import State, StateChanged
 from streamer.core.stream import Frame
 from tests.gui.test_main_panels import Rig
@@ -88,5 +88,7 @@ def test_every_control_has_a_name_and_the_bar_s_are_large_enough_to_touch(rig: R
     for button in rig.window.findChildren(QAbstractButton):
         if button.isVisible() and button.objectName() != "qt_toolbar_ext_button":
             assert button.text() or button.accessibleName(), button
-    for button in rig.window.tools.buttons.values():
+    replay = rig.panels.sources.replay
+    bar = (replay.play_button, replay.slower_button, replay.faster_button)
+    for button in (*rig.window.tools.buttons.values(), *bar):
         assert min(button.height(), button.width()) >= LEAST_PX or not button.isVisible()
