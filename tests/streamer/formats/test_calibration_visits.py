@@ -17,11 +17,13 @@ from streamer.core.errors import InputError
 from streamer.core.network.network import Network
 from streamer.formats.calibration_file import (
     from_bytes,
-    read,
     read_with_visits,
     to_bytes,
     with_visits_from_bytes,
     write,
+)
+from streamer.formats.calibration_file import (
+    read_calibration as read,
 )
 from tests.streamer.core.calibration.test_correction import ORIGIN, RATE_HZ, known_head, lead, truth_of
 from tests.streamer.core.person_model import person_model, prior
