@@ -5,12 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from PyQt6.QtGui import QIcon
 from PyQt6.QtWidgets import QMessageBox
 
 from gui.actions import Action
 from gui.controller import RecordingStatus, SessionController
 from gui.error_text import sentence
 from gui.panels.numbers import duration
+from gui.theme import dialog_style
 from gui.window import MonitorWindow
 from streamer.core.errors import InputError
 
@@ -99,10 +101,13 @@ class RecordCommands:
 
     def _ask_user(self, what: str) -> bool:
         box = QMessageBox(self._window)
+        box.setStyleSheet(dialog_style(self._window.paper.look.theme))
         box.setWindowTitle("Quit while recording?")
         box.setText(f"{what}.\nQuit, and close the recording?")
         box.setStandardButtons(QMessageBox.StandardButton.Close | QMessageBox.StandardButton.Cancel)
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
+        for button in box.buttons():
+            button.setIcon(QIcon())  # the words say it
         return box.exec() == QMessageBox.StandardButton.Close
 
 
