@@ -91,6 +91,14 @@ class PaperCommands:
                 self.toggle_theme,
                 checked=lambda: self._look.theme is DARK,
             ),
+            *self._millimetre_table(),
+        )
+
+    def _millimetre_table(self) -> tuple[Action, ...]:
+        def act(keys: tuple[str, ...], name: str, what: str, do: Do) -> Action:
+            return Action(keys, "Paper", name, what, do)
+
+        return (
             act(
                 ("Ctrl+Up",),
                 "Longer millimetre",
