@@ -71,7 +71,7 @@ class PaperCommands:
                 "Paper",
                 "Consecutive columns",
                 "time runs on from column to column, as on the page, or all columns show the same time",
-                self.toggle_consecutive,
+                lambda: self._change(consecutive=not self._look.consecutive),
                 "Layout",
                 lambda: self._look.consecutive,
             ),
@@ -91,26 +91,7 @@ class PaperCommands:
                 self.toggle_theme,
                 checked=lambda: self._look.theme is DARK,
             ),
-            *self._millimetre_table(),
-        )
-
-    def _millimetre_table(self) -> tuple[Action, ...]:
-        def act(keys: tuple[str, ...], name: str, what: str, do: Do) -> Action:
-            return Action(keys, "Paper", name, what, do)
-
-        return (
-            act(
-                ("Ctrl+Up",),
-                "Longer millimetre",
-                "a millimetre 1 % longer: hold a ruler to the grid",
-                lambda: self.millimetre(1.01),
-            ),
-            act(
-                ("Ctrl+Down",),
-                "Shorter millimetre",
-                "a millimetre 1 % shorter",
-                lambda: self.millimetre(1 / 1.01),
-            ),
+            *_millimetre_table(self),
         )
 
     def _layout_action(self, name: str) -> Action:
@@ -214,10 +195,6 @@ class PaperCommands:
         """Sweep, or scroll."""
         self._change(sweep=not self._look.sweep)
 
-    def toggle_consecutive(self) -> None:
-        """Time runs on over the columns, or all show the same."""
-        self._change(consecutive=not self._look.consecutive)
-
     def toggle_theme(self) -> None:
         """Dark, or light."""
         self._change(theme=LIGHT if self._look.theme is DARK else DARK)
@@ -272,3 +249,23 @@ class PaperCommands:
     def _change(self, **what: object) -> None:
         self._paper.look = replace(self._paper.look, **what)  # type: ignore[arg-type]
         self._changed()
+
+
+def _millimetre_table(do: PaperCommands) -> tuple[Action, ...]:
+    def act(keys: tuple[str, ...], name: str, what: str, action: Do) -> Action:
+        return Action(keys, "Paper", name, what, action)
+
+    return (
+        act(
+            ("Ctrl+Up",),
+            "Longer millimetre",
+            "a millimetre 1 % longer: hold a ruler to the grid",
+            lambda: do.millimetre(1.01),
+        ),
+        act(
+            ("Ctrl+Down",),
+            "Shorter millimetre",
+            "a millimetre 1 % shorter",
+            lambda: do.millimetre(1 / 1.01),
+        ),
+    )
