@@ -8,6 +8,7 @@ from bleak.exc import (
     BleakBluetoothNotAvailableReason,
     BleakDBusError,
     BleakDeviceNotFoundError,
+    BleakGATTProtocolError,
 )
 
 
@@ -32,12 +33,49 @@ _WHY = {
 }
 
 
+_PASSING = {
+    "org.bluez.Error.InProgress": "another program is using the Bluetooth adapter; end it, or turn Bluetooth "
+    "off and on",
+    "org.bluez.Error.Busy": "the Bluetooth adapter is busy; end what else uses it, or turn it off and on",
+    "org.bluez.Error.NotReady": "the Bluetooth adapter is not ready; turn Bluetooth off and on",
+    "org.freedesktop.DBus.Error.AccessDenied": "this user may not use Bluetooth; add the user to the group "
+    "bluetooth and log in again",
+    "org.freedesktop.DBus.Error.NoReply": "the Bluetooth service does not answer; restart it (bluetoothd)",
+}
+"""Often over after a second: the adapter was just turned on, another scan was about to end."""
+
+_UNPAIRED = ("AuthenticationFailed", "AuthenticationRejected", "AuthenticationCanceled", "NotAuthorized")
+_UNPAIRED_CODES = (0x05, 0x08, 0x0C, 0x0F)
+"""ATT: insufficient authentication, authorization, key size, encryption."""
+
+
+def is_passing(error: Exception) -> bool:
+    """Whether it is worth asking the Bluetooth adapter again in a second."""
+    return isinstance(error, BleakDBusError) and error.dbus_error in _PASSING
+
+
+def wants_pairing(error: Exception) -> bool:
+    """Whether a sensor refused since it is not paired with this computer."""
+    if isinstance(error, BleakGATTProtocolError):
+        return int(error.code) in _UNPAIRED_CODES
+    if not isinstance(error, BleakDBusError):
+        return False
+    name, words = error.dbus_error.rpartition(".")[2], str(error).casefold()
+    codes = (f"att error: 0x{code:02x}" for code in _UNPAIRED_CODES)
+    return name in _UNPAIRED or "not paired" in words or any(code in words for code in codes)
+
+
 def explain(error: Exception) -> str:
     """What went wrong with Bluetooth, and what to do, in one line for the user."""
     if isinstance(error, BleakBluetoothNotAvailableError):
         return f"no Bluetooth: {_WHY.get(error.reason, error.args[0])}"
     if isinstance(error, BleakDBusError) and error.dbus_error in _NO_SERVICE:
         return "no Bluetooth: the Bluetooth service (bluetoothd) is not running; start it"
+    if isinstance(error, BleakDBusError) and error.dbus_error in _PASSING:
+        return _PASSING[error.dbus_error]
+    if isinstance(error, BleakDBusError):
+        reason = " ".join(str(error.dbus_error_details or "").split()) or error.dbus_error.rpartition(".")[2]
+        return f"the Bluetooth service could not do it ({reason}); turn Bluetooth off and on"
     if isinstance(error, FileNotFoundError | ConnectionRefusedError | PermissionError):
         return "no Bluetooth: the system's message bus (D-Bus) cannot be reached; start it, and bluetoothd"
     if isinstance(error, TimeoutError):

@@ -25,7 +25,7 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
 from devices.bluetooth import gatt
-from devices.bluetooth.failures import LinkLostError, RefusedError, explain
+from devices.bluetooth.failures import LinkLostError, RefusedError, explain, is_passing, wants_pairing
 from devices.bluetooth.gatt import BadFrameError
 from devices.bluetooth.sensor import NO_RSSI, Link, Radio, Sensor
 from devices.live.feed import Feed, Timeouts
@@ -41,6 +41,16 @@ SCAN_S = 12.0
 
 CHOOSE_S = 1.5
 """Where no strap is named, others than the first are waited for so long, to take the nearest."""
+
+SCAN_ATTEMPTS = 4
+SCAN_AGAIN_S = 1.0
+"""What a Bluetooth service says no to once it often does a second later."""
+
+EXTRA_S = 3.0
+"""Battery, heart rate and the names of the maker are waited for no longer, and done without."""
+
+LOW_BATTERY = 10
+"""Percent; below it the user is warned."""
 
 CONNECT_S = 12.0
 OPEN_ATTEMPTS = 3
@@ -136,6 +146,7 @@ class BleSource:
         self._told: Counter[str] = Counter()
         self._told_s = self._pulse_s = -inf
         self._contact: bool | None = None
+        self._warned = False  # of a battery that is low
 
     # ---- any thread
 
@@ -283,7 +294,29 @@ class BleSource:
         except TimeoutError as error:
             raise LinkLostError(f"{self._name} did not answer in time; bring it nearer") from error
         except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
+            if wants_pairing(error):
+                raise InputError(
+                    f"{self._name} wants to be paired: pair it in the system's Bluetooth settings "
+                    f"(Linux: bluetoothctl pair {self._address}) and start again"
+                ) from error
             raise LinkLostError(explain(error)) from error
+
+    @asynccontextmanager
+    async def _scanning(self, scanner: BleakScanner) -> AsyncIterator[None]:
+        """A scan that is begun again where the adapter is only busy, or just turned on."""
+        for left in reversed(range(SCAN_ATTEMPTS)):
+            try:
+                await scanner.start()
+                break
+            except Exception as error:
+                if not left or not is_passing(error):
+                    raise
+                self._feed.say(Notice(Topic.LINK, f"{explain(error)}; trying again"))
+                await asyncio.sleep(SCAN_AGAIN_S)
+        try:
+            yield
+        finally:
+            await scanner.stop()
 
     async def _find(self) -> tuple[BLEDevice, AdvertisementData]:
         """Scan until the sensor is seen: the same as before, once there was one."""
@@ -295,7 +328,7 @@ class BleSource:
         scanner = BleakScanner(
             lambda device, data: seen.put_nowait((device, data)), backend=self._radio.scanner
         )
-        async with scanner:
+        async with self._scanning(scanner):
             try:
                 async with asyncio.timeout(SCAN_S) as deadline:
                     while True:
@@ -338,18 +371,25 @@ class BleSource:
         """Heart rate, contact and battery, where the sensor has them; it goes without, too."""
         for uuid, tag in ((gatt.HEART_RATE, "heart rate"), (gatt.BATTERY, "battery")):
             try:
-                if link.has(uuid, "read"):
-                    link.post(tag, await link.read(uuid))
-                if link.has(uuid, "notify"):
-                    await link.subscribe(uuid, tag)
-            except BleakError as error:
-                self._feed.say(Notice(Topic.LINK, f"{self._name} does not tell its {tag}: {error}"))
+                async with asyncio.timeout(EXTRA_S):
+                    if link.has(uuid, "read"):
+                        link.post(tag, await link.read(uuid))
+                    if link.has(uuid, "notify"):
+                        await link.subscribe(uuid, tag)
+            except (BleakError, TimeoutError) as error:
+                self._feed.say(
+                    Notice(Topic.LINK, f"{self._name} does not report its {tag}: {explain(error)}")
+                )
 
     async def _describe(self, link: Link) -> StreamInfo:
         known = []
         for uuid in (gatt.MANUFACTURER, gatt.MODEL, gatt.SERIAL):
             if link.has(uuid, "read"):
-                text = (await link.read(uuid))[: gatt.MOST_BYTES].decode(errors="replace")
+                try:
+                    async with asyncio.timeout(EXTRA_S):
+                        text = (await link.read(uuid))[: gatt.MOST_BYTES].decode(errors="replace")
+                except (BleakError, TimeoutError):
+                    continue  # its make is nice to know
                 known.append("".join(c for c in text if c.isprintable()).strip())
         on_arms = self._placement is Placement.ARMS
         notes = [f"Connected to {self._name} ({self._address}): ECG at {self._sensor.rate_hz:g} Hz."]
@@ -401,6 +441,10 @@ class BleSource:
             if tag == "battery":
                 percent = gatt.decode_battery(data)
                 self._feed.say(Battery(percent))
+                if percent < LOW_BATTERY and not self._warned:
+                    text = f"the battery of {self._name} is at {percent} %: change or charge it soon"
+                    self._feed.say(Notice(Topic.LINK, text))
+                self._warned = percent < LOW_BATTERY
                 return
             packets = self._sensor.receive(tag, data)
         except BadFrameError as bad:
