@@ -12,11 +12,15 @@ from streamer.core.events import Event
 from streamer.core.stream import Chunk, StreamInfo
 from streamer.session.source import Source
 
+FIRST_SAMPLE_S = 60.0
+"""A live source that has been found may take so long to its first sample (an H10 takes up to 30 s)."""
+
 
 class FirstSeconds:
     """The first seconds of another source, to the sample; follows `streamer.session.source.Source`.
 
-    A live one also ends when that long has passed since the start, whatever has come by then.
+    A live one also ends when that long has passed since its first sample, whatever has come by then; and
+    without one after `FIRST_SAMPLE_S`.
 
     Parameters
     ----------
@@ -31,6 +35,9 @@ class FirstSeconds:
         self._seconds = seconds
         self._samples: int | None = None
         self._live = False
+        self._timer: threading.Timer | None = None
+        self.empty = True
+        """No sample has come."""
 
     def open(self) -> StreamInfo:
         """Open the other source; raises as it does."""
@@ -44,14 +51,13 @@ class FirstSeconds:
 
     def items(self) -> Iterator[Chunk | Event]:
         """Everything up to the last sample, which may cut the last chunk."""
-        timer = None
-        if self._live and self._seconds is not None:
-            timer = threading.Timer(self._seconds, self._source.stop)
-            timer.daemon = True
-            timer.start()
+        self._stop_after(FIRST_SAMPLE_S)
         try:
             enough = False
             for item in self._source.items():
+                if isinstance(item, Chunk) and self.empty:
+                    self.empty = False
+                    self._stop_after(self._seconds)
                 if not isinstance(item, Chunk):
                     yield item
                 elif enough:
@@ -63,12 +69,21 @@ class FirstSeconds:
                 else:
                     yield item
         finally:
-            if timer is not None:
-                timer.cancel()
+            if self._timer is not None:
+                self._timer.cancel()
 
     def stop(self) -> None:
         """Ask `items` to end."""
         self._source.stop()
+
+    def _stop_after(self, seconds: float | None) -> None:
+        """Of a live source that is cut: at this time from now, and no longer at another."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._live and self._seconds is not None and seconds is not None:
+            self._timer = threading.Timer(seconds, self._source.stop)
+            self._timer.daemon = True
+            self._timer.start()
 
 
 def _cut(chunk: Chunk, stop: int) -> Chunk:

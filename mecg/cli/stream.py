@@ -67,4 +67,7 @@ def run(options: Options) -> int:
     attach_outlet(session, wanted.lsl_out, replay)
     session.attach(StatusLine(words(), lambda: core.lost))
     raise_failure(session.run())
+    if info.live and source.empty:
+        say(f"no sample came from {info.source}; see that it measures, and try again")
+        return 1
     return 0

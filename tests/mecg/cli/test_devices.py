@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -166,7 +167,55 @@ def test_the_first_seconds_of_a_live_source_end_once_whatever_it_had_still_recei
             pass
 
     source = FirstSeconds(Live(), 0.1)
+    assert source.empty
     assert source.open().samples == 25
     *chunks, last = source.items()
     assert [(c.start, len(c.lead_mv)) for c in chunks if isinstance(c, Chunk)] == [(0, 10), (10, 10), (20, 5)]
-    assert isinstance(last, StateChanged) and len(chunks) == 3
+    assert isinstance(last, StateChanged) and len(chunks) == 3 and not source.empty
+
+
+class Slow:
+    """A live source whose first sample takes its time, and that may never come; 250 Hz."""
+
+    def __init__(self, first_s: float) -> None:
+        self._first_s = first_s
+        self._stopped = threading.Event()
+
+    def open(self) -> StreamInfo:
+        return StreamInfo("slow:", 250.0, live=True)
+
+    def items(self) -> Iterator[Chunk | Event]:
+        yield StateChanged(State.WAITING, "waiting")
+        if not self._stopped.wait(self._first_s):
+            k = 0
+            while not self._stopped.wait(0.02):
+                yield Chunk(k, np.zeros(5, np.float32))
+                k += 5
+        yield StateChanged(State.ENDED, "stopped")
+
+    def stop(self) -> None:
+        self._stopped.set()
+
+
+def test_seconds_are_counted_from_the_first_sample_however_long_it_takes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    source = FirstSeconds(Slow(0.6), 0.2)
+    source.open()
+    chunks = [item for item in source.items() if isinstance(item, Chunk)]
+    assert chunks and not source.empty
+    monkeypatch.setattr("mecg.app.first_seconds.FIRST_SAMPLE_S", 0.3)
+    nothing = FirstSeconds(Slow(1e6), 0.2)
+    nothing.open()
+    begun = time.monotonic()
+    assert not [item for item in nothing.items() if isinstance(item, Chunk)]
+    assert nothing.empty and time.monotonic() - begun < 5
+
+
+def test_a_stream_from_which_nothing_came_ends_with_1_and_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mecg.app.first_seconds.FIRST_SAMPLE_S", 0.3)
+    monkeypatch.setattr("mecg.cli.stream.source_of", lambda *_: Slow(1e6))
+    assert main(["stream", "slow:", "--seconds", "1"]) == 1
+    assert "no sample came from slow:" in capsys.readouterr().err
