@@ -37,7 +37,14 @@ _SMOOTHING = 0.25
 
 _EARLY_S = (1.0, 0.25)
 """A packet with a gap before it that came so much before its own stamp (while the clock's fit has
-not settled, and later) shows that the stamp has jumped; less can be an earlier packet's delay."""
+not settled nearly, and later) shows that the stamp has jumped; less can be an earlier packet's delay."""
+
+_SOON_PACKETS = 8
+"""After so many packets the clock's fit is good enough for the lesser of the two: the least of so many delays
+is small."""
+
+_UNDONE_S = 10.0
+"""So long a jump back is remembered: one ahead by as much undoes it, and is no gap (polar-ble-sdk, 387)."""
 
 _LATE_S = 10.0
 """A packet after a gap that came so long after its own stamp shows the same: links delay by seconds."""
@@ -115,6 +122,8 @@ class Timeline:
         self._n = 1
         self._packets: deque[tuple[float, bytes]] = deque(maxlen=_REMEMBERED)
         self._gaps: deque[tuple[int, int, float]] = deque(maxlen=_REMEMBERED)
+        self._jumped_s = 0.0
+        self._jumped_at_s = -math.inf
         self._periods: deque[float] = deque(maxlen=_OTHER_RATE_PACKETS)
 
     @property
@@ -180,19 +189,19 @@ class Timeline:
             elif off < 0 and self._fills_a_gap(round(off), n, arrival_s):
                 self.counts.late += 1
                 return [Dropped(1, "a packet came too late and was dropped", host_s=arrival_s)]
-            elif off > 0 and self._is_timely(stamp_s + (n - 1 - anchor) * self._period_s, arrival_s):
+            elif (
+                off > 0
+                and not self._undoes_a_jump(off * self._period_s, arrival_s)
+                and self._is_timely(stamp_s + (n - 1 - anchor) * self._period_s, arrival_s)
+            ):
                 missing = self._gap(off, n, span)
             else:
                 missing = self._missing_by_arrival(n, arrival_s)
                 jump_s = (off - missing) * self._period_s
                 stamp_s -= jump_s
-                self._shift_s -= jump_s
-                self.counts.jumps += 1
-                self._periods.clear()
+                said.append(self._jump(jump_s, arrival_s))
                 if missing:
                     self.clock.restart()
-                text = f"the device's clock jumped by {jump_s:+.3f} s"
-                said.append(Notice(Topic.CLOCK, text, host_s=arrival_s))
         if missing:
             self.counts.lost += missing
             self._gaps.append((self._next, self._next + missing, arrival_s))
@@ -212,6 +221,15 @@ class Timeline:
         self.counts.packets += 1
         self.counts.samples += n
         return said
+
+    def _jump(self, jump_s: float, arrival_s: float) -> Notice:
+        """Take a jump of the device's clock out of all stamps from here on."""
+        self._shift_s -= jump_s
+        self.counts.jumps += 1
+        recent_s = self._jumped_s if arrival_s - self._jumped_at_s <= _UNDONE_S else 0.0
+        self._jumped_s, self._jumped_at_s = recent_s + jump_s, arrival_s
+        self._periods.clear()
+        return Notice(Topic.CLOCK, f"the device's clock jumped by {jump_s:+.3f} s", host_s=arrival_s)
 
     def _uncertainty(self) -> float:
         """How far off the fitted rate can be, as a share."""
@@ -245,10 +263,18 @@ class Timeline:
             for low, high, found_s in self._gaps
         )
 
+    def _undoes_a_jump(self, leap_s: float, arrival_s: float) -> bool:
+        """Whether stamps leap ahead by what they have just jumped back: some were repeated, none is lost."""
+        if self._jumped_s >= 0 or arrival_s - self._jumped_at_s > _UNDONE_S:
+            return False
+        unsure_s = 2 * self._uncertainty() * leap_s
+        return abs(leap_s + self._jumped_s) <= 2 * self._period_s + unsure_s + self.jitter_s
+
     def _is_timely(self, last_s: float, arrival_s: float) -> bool:
         """Whether a packet's arrival goes with its stamp, so that what is before it is a gap."""
         delay_s = arrival_s - self.clock.host_s(last_s)
-        return -_EARLY_S[int(self.clock.settled)] <= delay_s <= _LATE_S
+        sure = self.clock.settled or self.counts.packets >= _SOON_PACKETS
+        return -_EARLY_S[int(sure)] <= delay_s <= _LATE_S
 
     def _missing_by_arrival(self, n: int, arrival_s: float) -> int:
         """How many samples the arrival clock misses, for want of a better one."""

@@ -135,6 +135,49 @@ def test_a_clock_that_jumps_costs_no_sample(jump_s: float) -> None:
     assert np.ptp([c.device_s - c.start / 129.5 for c in run.chunks[50:]]) < 0.03
 
 
+@settings(max_examples=60, deadline=None)
+@given(
+    begun=st.integers(1, 60),
+    repeats=st.integers(1, 3),
+    times=st.integers(1, 8),
+    apart=st.integers(1, 20),
+    jitter_s=st.sampled_from([0.0, 0.02, 0.05]),
+    rate_hz=st.floats(128, 131.95),
+    seed=st.integers(0, 100),
+)
+def test_stamps_that_repeat_and_then_leap_lose_nothing(
+    begun: int, repeats: int, times: int, apart: int, jitter_s: float, rate_hz: float, seed: int
+) -> None:
+    """From the second frame on: a clock that stood still for some frames has not jumped over samples."""
+    run = Run(Timeline(130.0), rate_hz, jitter_s=jitter_s, seed=seed)
+    number = begun
+    run.packets(range(begun))
+    for _ in range(times):
+        for k in range(repeats):
+            run.shift_s -= N / rate_hz  # the stamp of the frame before, again
+            run.packet(number + k)
+        run.shift_s += repeats * N / rate_hz
+        number += repeats
+        run.packets(range(number, number + apart))
+        number += apart
+    assert run.timeline.counts.lost == run.timeline.counts.late == 0
+    assert run.true_starts()
+    assert run.timeline.counts.samples == number * N
+
+
+@pytest.mark.parametrize("jitter_s", [0.0, 0.05])
+@pytest.mark.parametrize("begun", [8, 20, 100])
+def test_a_stamp_that_leaps_ahead_and_is_then_repeated_loses_nothing(begun: int, jitter_s: float) -> None:
+    run = Run(Timeline(130.0), jitter_s=jitter_s)
+    run.packets(range(begun))
+    run.shift_s += N / 130
+    run.packet(begun)
+    run.shift_s -= N / 130
+    run.packets(range(begun + 1, begun + 30))
+    assert run.timeline.counts.lost == run.timeline.counts.late == 0
+    assert run.true_starts()
+
+
 def test_a_restarted_clock_is_bridged_by_the_arrivals() -> None:
     """Switched off for a minute: its stamps begin in 2019 again."""
     run = Run(Timeline(130.0), 129.91, jitter_s=0.05)
