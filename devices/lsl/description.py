@@ -23,20 +23,11 @@ from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Placement
 from streamer.core.units import is_not_stated, mv_per_unit
 
-RATE_TOLERANCE = 0.02
-"""Pieces of a second of an irregular stream fit one rate within this share, or are refused."""
-
 MOST_CHANNELS = 1024
 """A stream that claims more is no ECG amplifier, and is refused before memory is taken for them."""
 
 MOST_XML = 1 << 20
 """Characters of a description."""
-
-_LEAST = 50
-"""So few stamps show no rate."""
-
-_EXACT_S = 20e-6
-"""Stamps whose median step is off a whole number of samples by less were computed, not taken."""
 
 _POWERS = {"0": 1e3, "-3": 1.0, "-6": 1e-3, "-9": 1e-6}
 """Units of mne-lsl's players: powers of ten of a volt."""
@@ -365,75 +356,3 @@ def mv_by_size(values: NDArray[np.float64], what: str) -> tuple[float, str]:
         "electrodes, or state the unit",
         Field.UNIT,
     )
-
-
-# ---- what its stamps mean
-
-
-def rate_of(stamps: NDArray[np.float64]) -> float | None:
-    """The rate that stamps fit, Hz; None if no rate fits within `RATE_TOLERANCE`.
-
-    Missing samples are steps of several periods, and spoil nothing; where stamps are too uneven to
-    see them, what counts is how many come in how long.
-    """
-    rate_hz = grid_rate_of(stamps)
-    if rate_hz is not None or len(stamps) < _LEAST or stamps[-1] <= stamps[0]:
-        return rate_hz
-    period_s = float(stamps[-1] - stamps[0]) / (len(stamps) - 1)
-    return _tidy(1 / period_s) if _even(stamps, period_s) else None
-
-
-def grid_rate_of(stamps: NDArray[np.float64]) -> float | None:
-    """The rate of the grid that stamps lie on, Hz; None if they lie on none."""
-    if len(stamps) < _LEAST:
-        return None
-    steps = np.diff(stamps)
-    period_s = float(np.median(steps))
-    if not 1e-6 < period_s < 1:
-        return None
-    for _ in range(3):  # each makes the next one's counting surer
-        whole = np.maximum(np.rint(steps / period_s), 0)
-        if whole.sum():
-            period_s = float(steps[whole > 0].sum() / whole.sum())
-    return _tidy(1 / period_s) if _fits(stamps, period_s) else None
-
-
-def _fits(stamps: NDArray[np.float64], period_s: float) -> bool:
-    """Nearly all steps are whole numbers of periods, and more is there than missing."""
-    steps = np.diff(stamps) / period_s
-    if steps.sum() > 2 * len(steps):
-        return False
-    off = np.abs(steps - np.rint(steps))
-    return bool(np.mean((off <= 10 * RATE_TOLERANCE) & (np.rint(steps) >= 1)) > 0.98)
-
-
-def _even(stamps: NDArray[np.float64], period_s: float) -> bool:
-    """Every third of the stamps has the same rate, within `RATE_TOLERANCE`."""
-    third = len(stamps) // 3
-    periods = [(stamps[(i + 1) * third - 1] - stamps[i * third]) / (third - 1) for i in range(3)]
-    return bool(max(abs(p / period_s - 1) for p in periods) <= RATE_TOLERANCE)
-
-
-def _tidy(rate_hz: float) -> float:
-    """A measured rate, to the 0.1 Hz that a look of seconds can tell."""
-    return round(rate_hz, 1)
-
-
-def stamps_are_exact(stamps: NDArray[np.float64], rate_hz: float) -> bool:
-    """Whether stamps lie on the grid of a sensor's clock, so that one missing sample shows."""
-    steps = np.diff(stamps) * rate_hz
-    if not len(steps) or stamps[-1] <= stamps[0]:
-        return False
-    steps *= max(np.rint(steps).sum(), 1) / steps.sum()  # the rate need not be the nominal one
-    off = np.abs(steps - np.rint(steps))[steps < 50]
-    return bool(np.median(off) / rate_hz < _EXACT_S and off.max() < 0.1 and steps.min() > 0.5)
-
-
-def no_later_than_the_next(stamps: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
-    """Stamps that a computer took on receipt, with what the later ones say of the earlier.
-
-    A sample can be stamped late, not early: it was taken a period and more before the next one was.  So
-    what a sender stamps all at once after a stall goes back to where it belongs.
-    """
-    on_grid = np.arange(len(stamps)) / rate_hz
-    return np.minimum.accumulate((stamps - on_grid)[::-1])[::-1] + on_grid

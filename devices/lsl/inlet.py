@@ -33,22 +33,18 @@ from devices.live.clock import ComparedClock
 from devices.live.feed import Feed, Timeouts
 from devices.live.timeline import RATE_TOLERANCE as STATED_TOLERANCE
 from devices.live.timeline import Timeline
-from devices.lsl.description import (
+from devices.lsl.description import About, Choice, choose, listed, mv_by_size, refuse_rate, show
+from devices.lsl.library import LslClock, load_pylsl
+from devices.lsl.repeats import Pulled, Repeats
+from devices.lsl.search import description_of, predicate_of, search_for, source_of
+from devices.lsl.stamps import (
     RATE_TOLERANCE,
-    About,
-    Choice,
-    choose,
+    fit_rate,
     grid_rate_of,
-    listed,
-    mv_by_size,
     no_later_than_the_next,
     rate_of,
-    refuse_rate,
-    show,
     stamps_are_exact,
 )
-from devices.lsl.library import LslClock, load_pylsl
-from devices.lsl.search import description_of, predicate_of, search_for, source_of
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import InputError
 from streamer.core.events import Dropped, Event, Notice, State, Topic
@@ -74,7 +70,12 @@ LOOK_S = 2.0
 RATE_LOOK_S = 3.0
 """The same where a rate must be found in the stamps."""
 
-LOOK_TIMEOUT_S = 10.0
+RATE_LOOK_MOST_S = 10.0
+"""Where stamps are so few and so uneven that the rate is not sure by then, it is nearly so."""
+
+_LOOK_AGAIN_S = 0.5
+
+LOOK_TIMEOUT_S = 14.0
 """How long to wait for something to look at."""
 
 _JITTER_S = 0.1
@@ -102,6 +103,12 @@ its stamps go on, to the sample."""
 _CATCH_UP_S = 0.5
 """A sender that stalled is given so long to send what has heaped up, before the rest counts as lost."""
 
+_REST_S = 0.005
+"""So long the rest of a packet with one stamp is waited for: alone, its parts would lie at one place."""
+
+_TELL_S = 1.0
+"""Samples that came twice are reported at most this often."""
+
 _SLICE_S = 0.2
 """No call waits longer than this for a sample, so that `LslStream.stop` is heard."""
 
@@ -113,9 +120,6 @@ _BUFFER_S = 60
 
 
 # ---- receiving
-
-Pulled = tuple[NDArray[np.float64], NDArray[np.float64]]
-"""Samples ``(n, channels)`` and their stamps ``(n,)``, s."""
 
 
 class _Link:
@@ -149,6 +153,10 @@ class _Link:
         """Wait for anything to come; it is kept for `pull`."""
         self._kept = self.pull(wait_s)
         return self._kept is not None
+
+    def keep(self, batch: Pulled) -> None:
+        """Hand it out again by the next `pull`."""
+        self._kept = batch
 
     def flush(self) -> None:
         """Throw away what waits to be pulled."""
@@ -227,6 +235,9 @@ class LslStream:
         self._rate_hz = 0.0
         self._mv = math.nan
         self._last_s = math.nan
+        self._shared = False  # samples share a stamp a packet
+        self._repeats = Repeats()
+        self._told_repeats, self._told_repeats_s = 0, -math.inf
 
     def open(self) -> StreamInfo:
         """Find the stream, choose its channel, and see what its numbers and stamps mean.
@@ -252,7 +263,7 @@ class LslStream:
         notes = list(choice.notes)
         rate_hz, mv = about.rate_hz, choice.mv
         if not rate_hz or math.isnan(mv):
-            rows, stamps = self._look(link, RATE_LOOK_S)
+            rows, stamps = self._look(link, wants_rate=not rate_hz)
             if not rate_hz:
                 rate_hz = self._rate_from(about, stamps)
                 notes.append(f"The stream states no rate; its stamps fit {rate_hz:g} Hz.")
@@ -310,19 +321,25 @@ class LslStream:
             raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
         return known[0]
 
-    def _look(self, link: _Link, seconds: float) -> Pulled:
-        """Take some seconds of a stream, by its stamps; they are not handed on."""
+    def _look(self, link: _Link, *, wants_rate: bool) -> Pulled:
+        """Take some seconds of a stream, by its stamps, until its rate is sure; they are not handed on."""
         batches: list[Pulled] = []
+        due_s = RATE_LOOK_S
         until_s = time.monotonic() + LOOK_TIMEOUT_S
         try:
             while time.monotonic() < until_s:
                 batch = link.pull(_SLICE_S)
+                batch = None if batch is None else self._first_time(batch)
                 if batch is not None:
                     batches.append(batch)
-                    if batch[1][-1] - batches[0][1][0] >= seconds:
-                        return np.concatenate([b[0] for b in batches]), np.concatenate(
-                            [b[1] for b in batches]
-                        )
+                    span_s = batch[1][-1] - batches[0][1][0]
+                    if span_s < due_s:
+                        continue
+                    stamps = np.concatenate([b[1] for b in batches])
+                    fit = fit_rate(stamps) if wants_rate else None
+                    if not wants_rate or (fit is not None and fit.sure) or span_s >= RATE_LOOK_MOST_S:
+                        return np.concatenate([b[0] for b in batches]), stamps
+                    due_s = span_s + _LOOK_AGAIN_S
         except RuntimeError as error:
             raise InputError(f"{link.about} was lost while it was looked at ({error}); try again") from None
         raise InputError(
@@ -331,14 +348,14 @@ class LslStream:
         )
 
     def _rate_from(self, about: About, stamps: NDArray[np.float64]) -> float:
-        rate_hz = rate_of(stamps)
-        if rate_hz is None:
+        fit = fit_rate(stamps)
+        if fit is None:
             raise InputError(
                 f"{about} states no rate, and its stamps fit none within {RATE_TOLERANCE:.0%}; "
                 "have its sender state one"
             )
-        refuse_rate(about, rate_hz)
-        return rate_hz
+        refuse_rate(about, fit.rate_hz)
+        return fit.rate_hz
 
     # ---- the receiving thread
 
@@ -368,6 +385,7 @@ class LslStream:
             except RuntimeError:  # pylsl's LostError
                 link.lost = True
                 return "the sender is gone"
+            batch = None if batch is None else self._first_time(batch)
             if batch is not None:
                 if self._timeline is None:
                     looked.append(batch[1])
@@ -386,29 +404,58 @@ class LslStream:
         """After a break, is it a gap, or did the sender stall?  Then the rest comes at once."""
         batches, last_s, broke = [batch], self._last_s - self._zero_s, False
         until_s = time.monotonic() + _CATCH_UP_S
+        while self._shared and time.monotonic() < until_s:  # the rest of the packet, if it was cut
+            more = self._pull_quietly(link, _REST_S, of_s=float(batches[-1][1][-1]))
+            if more is None:
+                break
+            batches.append(more)
+        batches = [(np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches]))]
         while time.monotonic() < until_s:
             stamps = batches[-1][1]
             if not np.all(np.abs(stamps) <= _MOST_S):
                 break
+            if self._shared:  # a packet's stamp is that of its last sample
+                stamps = no_later_than_the_next(stamps, timeline.rate_hz)
             steps = np.diff(stamps, prepend=last_s)
             breaks = steps > 1.5 / timeline.rate_hz + timeline.jitter_s
             broke = broke or bool(breaks.any())
             if not broke or not (breaks[-1] or 0 <= steps[-1] < 0.5 / timeline.rate_hz):
                 break
             last_s = float(stamps[-1])
-            try:
-                more = link.pull(_JITTER_S)
-            except RuntimeError:  # told by the next pull
-                break
+            more = self._pull_quietly(link, _JITTER_S)
             if more is None:
                 break
             batches.append(more)
         return np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
 
+    def _pull_quietly(self, link: _Link, wait_s: float, of_s: float | None = None) -> Pulled | None:
+        """What else comes, of one stamp if that is given; a loss of the link is reported by the next pull."""
+        try:
+            more = link.pull(wait_s)
+        except RuntimeError:
+            return None
+        if more is not None and of_s is not None and more[1][0] != of_s:
+            link.keep(more)
+            return None
+        return None if more is None else self._first_time(more)
+
+    def _first_time(self, batch: Pulled) -> Pulled | None:
+        """Without what came before; None if nothing is left."""
+        rows, stamps = self._repeats.without(*batch)
+        new = self._repeats.count - self._told_repeats
+        now_s = self._clock()
+        if new and now_s - self._told_repeats_s >= _TELL_S:
+            self._told_repeats, self._told_repeats_s = self._repeats.count, now_s
+            self._feed.say(
+                Dropped(new, f"{new} samples came twice, with the same stamps; the copies were dropped")
+            )
+        return (rows, stamps) if len(stamps) else None
+
     def _timeline_for(self, stamps: NDArray[np.float64]) -> Timeline | None:
         """Once there are enough of them, see what kind of stamps these are."""
         if stamps[-1] - stamps[0] < LOOK_S:
             return None
+        self._shared = bool(np.mean(np.diff(stamps) == 0) >= 0.4)
         on_grid_hz, on_average_hz = grid_rate_of(stamps), rate_of(stamps)
         for rate_hz, tolerance in ((on_grid_hz, STATED_TOLERANCE), (on_average_hz, _BUNCHED_TOLERANCE)):
             if rate_hz is not None and abs(rate_hz / self._rate_hz - 1) > tolerance:
@@ -455,7 +502,7 @@ class LslStream:
             # Nothing overtakes in LSL: stamps that step back were taken by a clock that others disturb.
             timeline.jitter_s = _JITTER_S
             self._say_uneven()
-        if timeline.jitter_s and np.all(steps > -_BACK_S * timeline.rate_hz):
+        if timeline.jitter_s and not np.any(steps <= -_BACK_S * timeline.rate_hz):  # the first step is NaN
             before_s = stamps[0] - steps[0] / timeline.rate_hz
             stamps = no_later_than_the_next(stamps, timeline.rate_hz)
             steps = np.diff(stamps, prepend=before_s) * timeline.rate_hz

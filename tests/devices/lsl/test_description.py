@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.lsl.description import About, choose, mv_by_size, rate_of, stamps_are_exact
+from devices.lsl.description import About, choose, mv_by_size
 from devices.lsl.search import predicate_of
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS
@@ -243,45 +243,3 @@ def test_a_choice_is_sound_or_refused(
 )
 def test_what_a_query_means(query: str, predicate: str) -> None:
     assert predicate_of(query) == predicate
-
-
-# ---- stamps
-
-T = np.arange(1000) / 129.9 + 4321.0
-RNG = np.random.default_rng(3)
-
-
-def lossy(stamps: np.ndarray) -> np.ndarray:
-    kept = RNG.random(len(stamps)) > 0.05
-    kept[300:350] = False
-    return stamps[kept]
-
-
-@pytest.mark.parametrize("rate", [95.0, 129.9, 130.0, 250.0, 512.0, 5000.0])
-@pytest.mark.parametrize("jitter", [0.0, 0.02])
-def test_the_rate_is_found_in_stamps_with_losses_and_a_little_jitter(rate: float, jitter: float) -> None:
-    stamps = (np.arange(round(3 * rate)) + RNG.normal(0, jitter, round(3 * rate))) / rate + 4321
-    assert rate_of(lossy(stamps)) == pytest.approx(rate, abs=0.051)
-
-
-def test_uneven_stamps_fit_the_rate_at_which_they_come() -> None:
-    bunched = np.repeat(T[::4], 4)[: len(T)] + 1e-4 * (np.arange(len(T)) % 4)
-    assert rate_of(bunched) == pytest.approx(129.9, rel=0.01)
-
-
-def test_stamps_that_fit_no_rate_are_told_apart() -> None:
-    assert rate_of(np.cumsum(RNG.exponential(1 / 130, 400)) + np.linspace(0, 1, 400) ** 2) is None
-    assert rate_of(np.linspace(0, 1, 400) ** 2) is None
-    assert rate_of(T[:49]) is None
-    assert rate_of(np.zeros(500)) is None
-    assert rate_of(T[::-1]) is None
-
-
-def test_computed_stamps_are_exact_whatever_is_lost_and_taken_ones_are_not() -> None:
-    assert stamps_are_exact(T, 130.0)
-    assert stamps_are_exact(lossy(T), 130.0)
-    assert not stamps_are_exact(T + RNG.normal(0, 1e-4, len(T)), 130.0)
-    joints = np.repeat(RNG.uniform(-0.014, 0.014, 14), 73)[: len(T)]
-    assert not stamps_are_exact(T + joints, 130.0)
-    assert not stamps_are_exact(T[:1], 130.0)
-    assert not stamps_are_exact(np.zeros(5), 130.0)

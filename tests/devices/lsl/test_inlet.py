@@ -22,7 +22,7 @@ from devices.lsl.inlet import LslStream
 from devices.lsl.search import scan_lsl
 from devices.replay.pacing import Replay
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Dropped, Event, SamplesLost, State, StateChanged
+from streamer.core.events import Dropped, Event, Notice, SamplesLost, State, StateChanged
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Placement
 from tests.devices.lsl.lsl_rig import Reception, Sender
@@ -626,6 +626,51 @@ def test_a_short_loss_among_uneven_stamps_is_told_of_beforehand_and_shifts_no_in
         assert chunk.device_s == pytest.approx(1002 + number / 500, abs=0.03)
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    rate_hz=st.sampled_from([100.0, 128.0, 129.91, 250.0, 256.0, 500.0, 1000.0]),
+    share=st.floats(0, 1),
+    jitter_s=st.sampled_from([0.0, 0.005]),
+    phase=st.floats(0, 1),
+    split=st.booleans(),
+    seed=st.integers(0, 10**6),
+)
+def test_an_irregular_stream_of_any_packets_has_its_true_rate_and_loses_nothing(
+    rate_hz: float, share: float, jitter_s: float, phase: float, split: bool, seed: int
+) -> None:
+    """One stamp a packet, from 1 sample to 1 s; liblsl may hand a packet over in two parts."""
+    rng = np.random.default_rng(seed)
+    packet = max(1, round(rate_hz**share))
+    lsl = FakeLsl(1e9)
+    lsl.RATE = 0.0
+    batches = []
+    for first in range(0, round(32 * rate_hz), packet):
+        numbers = np.arange(first, first + packet) % 8000.0
+        at_s = 1000 + (first + packet - 1) / rate_hz + rng.uniform(-jitter_s, jitter_s)
+        cut = 1 + int(rng.integers(packet - 1)) if split and packet > 1 else packet
+        parts = (numbers[:cut], numbers[cut:])
+        batches += [(part.tolist(), [at_s] * len(part)) for part in parts if len(part)]
+    seen = int(phase * (len(batches[0][0]) - 1))
+    batches[0] = (batches[0][0][seen:], batches[0][1][seen:])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("devices.lsl.inlet.load_pylsl", lambda: lsl)
+        patch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Timely(self))
+        patch.setattr(Script, "batches", batches)
+        patch.setattr("devices.lsl.inlet.SECOND_S", 0.0)
+        patch.setattr("devices.lsl.inlet.RATE_LOOK_S", 3.0)
+        patch.setattr("devices.live.feed._DEPTH", 10**6)  # the sender outruns real time
+        source = LslStream("fake", clock=lsl.clock, patience=Timeouts(stale_s=1e6, first_s=1e6))
+        lsl.at_end = source.stop
+        assert source.open().rate_hz == pytest.approx(rate_hz, rel=2e-3)
+        items = list(source.items())
+    chunks = [item for item in items if isinstance(item, Chunk)]
+    assert [item for item in items if isinstance(item, SamplesLost | Dropped)] == []
+    assert [item for item in items if isinstance(item, Notice) and "jumped" in item.text] == []
+    numbers = np.concatenate([chunk.lead_mv for chunk in chunks])
+    indices = np.concatenate([np.arange(chunk.start, chunk.stop) for chunk in chunks])
+    assert np.ptp((numbers - indices) % 8000) == 0, "every sample under its own index"
+
+
 # ---- whatever a network may bring
 
 
@@ -650,6 +695,25 @@ class Script(FakeInlet):
 
     def pull_chunk(self, wait_s: float) -> tuple[np.ndarray, np.ndarray]:
         return np.array(self.batch[0][1:], np.float32)[:, None], np.array(self.batch[1][1:], float)
+
+
+class Timely(Script):
+    """Batches come when their last stamp says."""
+
+    def __init__(self, lsl: FakeLsl) -> None:
+        super().__init__(lsl)
+        self.left = list(self.batches)
+        lsl.now_s = 1000.0
+
+    def time_correction(self, wait_s: float) -> float:
+        return 0.0
+
+    def pull_sample(self, wait_s: float) -> tuple[np.ndarray, float] | tuple[None, None]:
+        if not self.left:
+            return super().pull_sample(wait_s)
+        batch = self.left[0]
+        self.lsl.now_s = max(self.lsl.now_s, batch[1][-1] + 0.002) - 0.1
+        return super().pull_sample(wait_s)
 
 
 STAMPS = st.floats(999, 1010) | st.floats() | st.sampled_from([0.0, -1.0, 1002.0, 1e300, -1e300, math.inf])
