@@ -34,7 +34,7 @@ class Repeats:
         """The samples of a pull that have not come before."""
         packet = rows[:0] if self._packet is None or stamps[0] != self._last_s else self._packet
         if not self._shared:
-            same = np.flatnonzero(np.diff(stamps) == 0)
+            same = np.flatnonzero(stamps[1:] == stamps[:-1])
             self._shared = bool((rows[same] != rows[same + 1]).any() or (packet[-1:] != rows[:1]).any())
         if self._shared:
             keep = self._not_a_packet_again(rows, stamps, packet)
@@ -63,7 +63,7 @@ class Repeats:
     ) -> NDArray[np.bool_]:
         """False for the second half of what shares a stamp, if it is the first half again."""
         keep = np.ones(len(stamps), bool)
-        edges = [0, *(np.flatnonzero(np.diff(stamps)) + 1).tolist(), len(stamps)]
+        edges = [0, *(np.flatnonzero(stamps[1:] != stamps[:-1]) + 1).tolist(), len(stamps)]
         for start, stop in pairwise(edges):
             earlier = before if start == 0 else rows[:0]
             packet = np.concatenate((earlier, rows[start:stop]))

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import deque
 from dataclasses import dataclass, replace
 from math import nan
+from statistics import median
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,12 +36,12 @@ LATEST, LATEST_SLOW, SLOW_S = 12, 4, 1.2
 """The rate is the mean of the 12 latest RR intervals, of 4 when three in a row exceed 1200 ms."""
 LEAST_RR = 2
 """Of fewer intervals no rate is reported."""
+ACROSS_GAP = 0.25
+"""An interval across missing samples counts if it differs from the others by less than this share."""
 LONGEST_RR_S = 4.2
 """Of 15 bpm with some to spare: what is longer is a pause."""
 TOGETHER_S = 0.064
 """Frames of so much signal are looked at together: a call for each would cost three times as much."""
-HIDES_BEAT_S = 0.06
-"""In so much missing signal a QRS can be lost: an interval across it is none."""
 GAP_S = 2.0
 """After so long a gap the filters start again, and with them the rate; the signal counts as lost."""
 FOUND_S = 0.4
@@ -62,19 +63,44 @@ class Limits:
     asystole_s: float = 4.0
 
 
+def _alike(rr_s: float, other_s: float) -> bool:
+    return abs(rr_s - other_s) < ACROSS_GAP * other_s
+
+
 class HeartRate:
     """The rate from the latest RR intervals."""
 
     def __init__(self) -> None:
         self._rr_s: deque[float] = deque(maxlen=LATEST)
+        self._across_s: deque[float] = deque(maxlen=LATEST)
 
     def add(self, rr_s: float) -> None:
         """Take the interval between two beats, seconds."""
         self._rr_s.append(rr_s)
 
+    def add_across_gap(self, rr_s: float) -> None:
+        """Take an interval in which samples are missing.
+
+        A beat may be missing too, and the interval twice as long: it counts if it is about as long as the
+        others; while the rate is unknown, once three are about as long.
+        """
+        if len(self._rr_s) >= LEAST_RR:
+            if _alike(rr_s, median(self._rr_s)):
+                self._rr_s.append(rr_s)
+            return
+        self._across_s.append(rr_s)
+        alike = max(
+            ([other for other in self._across_s if _alike(other, each)] for each in sorted(self._across_s)),
+            key=len,
+        )
+        if len(alike) > LEAST_RR:
+            self._rr_s.extend(alike)
+            self._across_s.clear()
+
     def clear(self) -> None:
         """Forget all: the rate is unknown."""
         self._rr_s.clear()
+        self._across_s.clear()
 
     @property
     def bpm(self) -> float:
@@ -228,9 +254,11 @@ class Vitals:
         return events + self._signal_alarm(self._seen)
 
     def _note_beat(self, index: int) -> list[Event]:
-        if self._beat is not None and self._hidden < HIDES_BEAT_S * self._rate_hz:
+        if self._beat is not None:
             rr_s = (index - self._beat) / self._rate_hz
-            if rr_s <= LONGEST_RR_S:
+            if self._hidden:
+                self._rate.add_across_gap(rr_s)
+            elif rr_s <= LONGEST_RR_S:
                 self._rate.add(rr_s)
             else:
                 self._rate.clear()

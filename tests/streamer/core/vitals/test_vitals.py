@@ -195,6 +195,19 @@ def test_short_losses_leave_the_rate_right_and_a_long_one_makes_it_unknown(netwo
     ]
 
 
+@pytest.mark.parametrize(("packet", "every"), [(8, 5), (16, 5), (16, 7), (30, 5), (30, 7), (73, 11)])
+@pytest.mark.parametrize("bpm", [50, 66.7, 90, 120])
+def test_a_regular_loss_leaves_the_rate_right(network, bpm, packet, every):
+    """One packet in so many never comes: intervals across it count, those that hide a beat do not."""
+    lead = beating(bpm, 60)
+    starts = range(0, len(lead), packet)
+    chunks = [Chunk(i, lead[i : i + packet]) for k, i in enumerate(starts) if k % every != every - 1]
+    values = np.array([beat.bpm for beat in beats(watch(network, chunks)) if beat.at_s > 20])
+    assert len(values) > 20
+    assert np.nanmedian(values) == pytest.approx(bpm, rel=0.03)
+    assert np.mean(np.abs(values - bpm) < 0.06 * bpm) > 0.9
+
+
 def test_a_source_without_data_or_contact_is_an_alarm_and_no_asystole(network):
     def state(state: State) -> Event:
         return StateChanged(state, "")
