@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long lint benchmarks screenshots clean
+.PHONY: help demo test test-long coverage lint benchmarks screenshots clean
 
 BIN := .venv/bin
 
@@ -12,6 +12,7 @@ help:
 	@echo "make demo       the live 12-lead monitor on a bundled recording (headless where there is no display)"
 	@echo "make test       all tests, style and types"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make coverage   which lines the tests run, and which they do not"
 	@echo "make lint       style and types only"
 	@echo "make benchmarks measures every row of docs/performance.md anew (6 minutes; leave the machine alone)"
 	@echo "make screenshots makes the pictures of the README and docs/ from the real program on real recordings"
@@ -26,6 +27,12 @@ test: .venv/.test
 test-long: .venv/.test
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m long
 
+coverage: .venv/.test
+	@$(BIN)/coverage erase
+	@QT_QPA_PLATFORM=offscreen $(BIN)/coverage run -m pytest -q -m "not long"
+	@$(BIN)/coverage combine -q
+	@$(BIN)/coverage report
+
 lint: .venv/.test
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
@@ -36,7 +43,7 @@ screenshots: .venv/.gui
 	@$(BIN)/python -m benchmarks.pictures
 
 clean:
-	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache *.egg-info
+	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info
 
 .venv/.gui .venv/.test .venv/.bench: .venv/.%: pyproject.toml | .venv/pyvenv.cfg
 	@echo "installing what '$*' needs into .venv (once; a minute or two, some 100 MB):"

@@ -108,7 +108,7 @@ def press():
 
 def look():
     for window in windows():
-        dialogs.extend(one.grab() for one in window.findChildren(CalibrateDialog) if one.picture.trial)
+        dialogs.extend(one.grab() for one in window.findChildren(CalibrateDialog) if one.picture.preview)
 
 QTimer.singleShot(0, fit)
 QTimer.singleShot(round(1000 * (float(seconds) - (10.0 if teach else 1.0))), press)

@@ -5,9 +5,10 @@
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --keys tsll     # truth, scrolling, 12x1
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --keys vsll     # plausible alternatives, likewise
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --minutes 30    # memory, as fast as it goes
+    python -m benchmarks.screen --gaps                                    # the delay after gaps
 
 Prints JSON: the paper's paint time, the interval between paints, the whole tick, from a frame's arrival to
-the pixel (less the stated hold-back), and the share of a core of the whole process, the feeding thread
+the pixel (less the stated display delay), and the share of a core of the whole process, the feeding thread
 included.  With ribbons and measured leads beside every frame.
 """
 
@@ -23,12 +24,14 @@ import threading
 import time
 from collections import deque
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import psutil
 
 from benchmarks.measure import ROOT, Effort, Row
-from gui.signal.inbox import Inbox
+from gui.signal.followed_stream import FollowedStream
+from gui.signal.inbox import Inbox, Item
 from gui.signal.playout import BREAK_S
 from streamer.core.events import Beat, State, StateChanged
 from streamer.core.network.alternatives import Plausible
@@ -113,6 +116,51 @@ def feed(inbox: Inbox, stop: threading.Event, came: deque[tuple[int, float]]) ->
         stop.wait(max(0.0, begun_s + (index + HOP) / RATE_HZ - 25.0 - time.monotonic()))
 
 
+class _ClockedInbox(Inbox):
+    """Stamps with a clock that is set by hand."""
+
+    now_s = 0.0
+
+    def _put(self, *items: Item) -> None:
+        self._waiting.extend((self.now_s, item) for item in items)
+
+
+def late_after(gap_s: float) -> float:
+    """By how much more than before the picture is late, 1 s to 3 s after a gap of so much lost signal."""
+    info, inbox, hop_s = StreamInfo("benchmark", RATE_HZ, live=True), _ClockedInbox(), HOP / RATE_HZ
+    stream = FollowedStream(inbox, info, 0.0)
+    begins, gap = round(12 / hop_s), round(gap_s / hop_s)
+    before_s, after_s = 0.0, 0.0
+    for k in [*range(begins), *range(begins + gap, begins + gap + round(3 / hop_s))]:
+        inbox.now_s = (k + 1) * hop_s
+        if k == begins + gap:  # what was lost comes with the first packet behind it, a second a frame
+            for start in range(begins * HOP, k * HOP, round(RATE_HZ)):
+                lost = made(start, min(round(RATE_HZ), k * HOP - start))
+                inbox.frame(replace(lost, valid=np.zeros_like(lost.valid)))
+        inbox.frame(made(k * HOP, HOP))
+        stream.take(lambda at_s, frame: None, lambda event, changed: None)
+        late_s = inbox.now_s - (stream.edge_s(inbox.now_s) or 0.0)
+        if k < begins:
+            before_s = late_s
+        elif inbox.now_s > (begins + gap + 1) * hop_s + 1.0:
+            after_s = max(after_s, late_s)
+    return after_s - before_s
+
+
+GAPS_S = (0.1, 0.5, 1.0, 1.9, 3.0, 6.0, 20.0, 60.0, 600.0, 3600.0)
+
+
+def delay_row() -> Row:
+    """The delay after gaps, on a clock of its own: nothing of it depends on the machine."""
+    late_s = [late_after(gap_s) for gap_s in GAPS_S]
+    return Row(
+        f"the picture 1 s after gaps of {', '.join(f'{gap_s:g}' for gap_s in GAPS_S)} s",
+        "<= 0.3 s later than before the gap",
+        f"at most {1e3 * max(late_s):.0f} ms later",
+        max(late_s) <= 0.3,
+    )
+
+
 WAYS = (
     ("3x4 with a rhythm strip, sweeping", ""),
     ("12x1, sweeping, with truth", "llt"),
@@ -123,6 +171,7 @@ WAYS = (
 
 def rows(effort: Effort) -> Iterator[Row]:
     """Every row of this part."""
+    yield delay_row()
     for way, keys in WAYS:
         done = subprocess.run(
             [
@@ -173,8 +222,14 @@ def main() -> None:
     )
     parser.add_argument("--seconds", type=float, default=20.0)
     parser.add_argument("--keys", default="", help="keys to press first, such as ld")
+    parser.add_argument("--gaps", action="store_true", help="the delay after gaps instead")
     parser.add_argument("--minutes", type=float, help="so much of a stream instead, as fast as it goes")
     arguments = parser.parse_args()
+    if arguments.gaps:
+        print(
+            json.dumps({f"late_after_{gap_s:g}_s": round(late_after(gap_s), 3) for gap_s in GAPS_S}, indent=2)
+        )
+        return
     if arguments.minutes is not None:
         print(json.dumps(grown(arguments.minutes, arguments.keys), indent=2))
         return
@@ -216,8 +271,8 @@ def main() -> None:
 
     def painted(newest: int, _: float) -> None:
         whole()
-        now_s, hold_back = time.monotonic(), window._hold_back
-        held_s = 0.0 if hold_back is None else hold_back.hold_back_s
+        now_s, playout = time.monotonic(), window.stream.playout
+        held_s = 0.0 if playout is None else playout.display_delay_s
         while came and came[0][0] <= newest:
             seen_ms.append(1e3 * (now_s - came.popleft()[1] - held_s))
 
@@ -250,7 +305,7 @@ def main() -> None:
         print(
             json.dumps(
                 {
-                    "shown_s": round(shown_s(window.paper.panels[0], window.paper.look.scale), 2),
+                    "shown_s": round(shown_s(window.paper.sheet.areas[0], window.paper.look.scale), 2),
                     "paints_per_s": round(len(paints) / wall_s, 2),
                     "paint_ms": quantiles(took),
                     "paint_cpu_ms": quantiles(busy),
@@ -285,7 +340,7 @@ def grown(minutes: float, keys: str) -> dict[str, float]:
     inbox = Inbox(truth=Beside())
     inbox.open(description())
     window = MonitorWindow(inbox, StreamInfo("benchmark", RATE_HZ), "", 0.0, lambda: None, 96 / 25.4)
-    window._timer.stop()
+    window.timer.stop()
     window.resize(1920, 1080)
     window.show()
     QTest.keyClicks(window, keys)

@@ -27,7 +27,8 @@ from streamer.core.signal.front_end import FrontEnd
 from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.core.vitals.beats import BeatDetector
 from streamer.core.vitals.vitals import Vitals
-from streamer.formats.wfdb_reader import BEATS, Record, read_annotations
+from streamer.formats.wfdb_annotation_reader import BEATS, read_annotations
+from streamer.formats.wfdb_reader import Record
 
 PAGE = ROOT / "docs" / "vitals.md"
 SOURCE_HZ = 500.0

@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""From a SOURCE, as a person writes it, to the source that plays it."""
+"""From a SOURCE, as the user writes it, to the source that plays it."""
 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
+from inspect import signature
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from devices.bluetooth.movesense import movesense
 from devices.bluetooth.polar import polar
@@ -16,13 +18,16 @@ from devices.replay.pacing import AS_RECORDED, Replay
 from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
 from devices.replay.wfdb import WfdbReplay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.stream import Placement
 from streamer.session.source import Source
 
 
 class Factory(Protocol):
-    """Makes a source from what follows its scheme; opens nothing yet."""
+    """Makes a source from what follows its scheme; opens nothing yet.
+
+    One whose numbers may have any unit also takes ``unit_mv``, how many mV a step is, or None.
+    """
 
     def __call__(
         self, rest: str, /, *, lead: str | None, invert: bool, placement: Placement, replay: Replay
@@ -31,21 +36,67 @@ class Factory(Protocol):
         ...
 
 
-FACTORIES: dict[str, Factory] = {
-    "wfdb": WfdbReplay,
-    "synthetic": Synthetic,
-    "lsl": LslStream,
-    "session": SessionReplay,
-    "polar": polar,
-    "movesense": movesense,
+@dataclass(frozen=True, slots=True)
+class Scheme:
+    """A kind of source: what opens it, and what must be known before it is open."""
+
+    factory: Factory
+    live: bool = False
+    """Nobody can ask for a sample again: it takes no start and no speed."""
+    radio: bool = False
+    """Its clock cannot be compared with ours: the least delay on the way stays unseen."""
+
+
+SCHEMES: dict[str, Scheme] = {
+    "wfdb": Scheme(WfdbReplay),
+    "synthetic": Scheme(Synthetic),
+    "lsl": Scheme(LslStream, live=True),
+    "polar": Scheme(polar, live=True, radio=True),
+    "movesense": Scheme(movesense, live=True, radio=True),
+    "session": Scheme(SessionReplay),
 }
-"""What each scheme opens.  A new source is one file in this folder and one line here."""
+"""What a SOURCE may begin with.  A new source is one file in this package and one line here; code that must
+know a scheme asks this module."""
 
 GROUP = "mecg.sources"
-"""Entry points by which installed packages add theirs: the name is the scheme, the object a `Factory`."""
+"""Entry points by which installed packages add theirs: the name is the scheme, the object a `Factory`, which
+may have attributes ``live`` and ``radio`` as `Scheme` has them."""
 
-SCHEMES = ("wfdb", "synthetic", "lsl", "polar", "movesense", "session")
-"""Every scheme that a SOURCE may begin with, built or planned."""
+
+def is_a_source(text: str) -> bool:
+    """Whether a text begins with a known scheme."""
+    return text.partition(":")[0].lower() in _schemes()
+
+
+def is_live(text: str) -> bool:
+    """Whether a SOURCE is one that nobody can ask for a sample again; raises `InputError`."""
+    return _scheme(parse_source(text)[0]).live
+
+
+def is_radio(text: str) -> bool:
+    """Whether a source, by its own name, comes by a radio whose clock cannot be compared with ours."""
+    return is_a_source(text) and _scheme(text.partition(":")[0].lower()).radio
+
+
+def is_session(text: str) -> bool:
+    """Whether a SOURCE is a recorded session; raises `InputError`."""
+    return parse_source(text)[0] == "session"
+
+
+def session_source(path: str) -> str:
+    """The SOURCE that plays a session's file; one that is a SOURCE already stays as it is."""
+    return path if path.startswith("session:") else f"session:{path}"
+
+
+def wfdb_source(path: Path) -> str:
+    """The SOURCE that plays a WFDB record."""
+    return f"wfdb:{path}"
+
+
+def record_of(text: str) -> Path | None:
+    """The WFDB record that a SOURCE names; None if it is of another kind.  Raises `InputError`."""
+    scheme, rest = parse_source(text)
+    return Path(rest) if scheme == "wfdb" else None
 
 
 def parse_source(text: str) -> tuple[str, str]:
@@ -70,7 +121,7 @@ def parse_source(text: str) -> tuple[str, str]:
     if not text.strip():
         raise InputError("the source is empty; name a WFDB record, or one of " + _listed())
     scheme, colon, rest = text.partition(":")
-    if colon and scheme.lower() in (*SCHEMES, *FACTORIES, *_added()):
+    if colon and scheme.lower() in _schemes():
         return scheme.lower(), rest
     # One letter before the colon is a drive.
     looks_like_one = re.match(r"[A-Za-z][A-Za-z0-9+.-]+:", text)
@@ -88,6 +139,7 @@ def open_source(
     invert: bool = False,
     placement: Placement = Placement.UNSTATED,
     replay: Replay = AS_RECORDED,
+    unit_mv: float | None = None,
 ) -> Source:
     """Make the source that a SOURCE names; nothing is opened until its `open` is called.
 
@@ -103,35 +155,43 @@ def open_source(
         Where the electrodes sit, as far as the user has said.
     replay : Replay
         How to play what is already there; a live source refuses any but `AS_RECORDED`.
+    unit_mv : float, optional
+        How many mV a step of the numbers is, for a source that need not know.
 
     Raises
     ------
     InputError
-        An unknown scheme, one that this version lacks, or parameters that the source refuses.
+        An unknown scheme, or parameters that the source refuses.
     """
     scheme, rest = parse_source(text)
-    return _factory(scheme)(rest, lead=lead, invert=invert, placement=placement, replay=replay)
+    factory = _scheme(scheme).factory
+    unit: dict[str, Any] = {}
+    if unit_mv is not None:
+        if "unit_mv" not in signature(factory).parameters:
+            raise InputError(f"{scheme}: states its unit itself", Field.UNIT, leave_out=True)
+        unit["unit_mv"] = unit_mv
+    return factory(rest, lead=lead, invert=invert, placement=placement, replay=replay, **unit)
 
 
-def _factory(scheme: str) -> Factory:
-    offers = _added().get(scheme, ())
-    if len(offers) + (scheme in SCHEMES) > 1:
+def _schemes() -> set[str]:
+    return {*SCHEMES, *_added()}
+
+
+def _scheme(name: str) -> Scheme:
+    offers = _added().get(name, ())
+    if len(offers) + (name in SCHEMES) > 1:
         packages = " and ".join(_package(offer) for offer in offers)
-        raise InputError(f"{scheme}: is claimed more than once, by {packages}; uninstall what is wrong")
-    if offers:
-        try:
-            return cast(Factory, offers[0].load())
-        except Exception as error:
-            raise InputError(
-                f"{scheme}: is of the package {_package(offers[0])}, which cannot be loaded "
-                f"({type(error).__name__}: {error}); update or uninstall it"
-            ) from error
-    factory = FACTORIES.get(scheme)
-    if factory is None:
+        raise InputError(f"{name}: is claimed more than once, by {packages}; uninstall what is wrong")
+    if not offers:
+        return SCHEMES[name]
+    try:
+        factory = cast(Factory, offers[0].load())
+    except Exception as error:
         raise InputError(
-            f"{scheme}: is not in this version yet; use {' or '.join(f'{s}:' for s in FACTORIES)}"
-        )
-    return factory
+            f"{name}: is of the package {_package(offers[0])}, which cannot be loaded "
+            f"({type(error).__name__}: {error}); update or uninstall it"
+        ) from error
+    return Scheme(factory, *(bool(getattr(factory, fact, False)) for fact in ("live", "radio")))
 
 
 @cache

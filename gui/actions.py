@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person can do in the window: one table, of which keys, menu and help are made; no Qt."""
+"""What the user can do in the window: one table, of which keys, menu and help are made; no Qt."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Action:
 
     keys: tuple[str, ...]
     """As printed on the key ("L", "+", "?") or as Qt spells it ("Space", "Ctrl+Up", "Esc"); the first is
-    the one that the help shows first.  A letter means both cases."""
+    the one that the help shows first.  A letter means both cases.  None: it is in the menus only."""
     group: str
     """Under which heading of the help and the menu it stands."""
     name: str
@@ -29,6 +29,10 @@ class Action:
     what: str
     """What it does, for the help."""
     do: Callable[[], object]
+    button: str = ""
+    """The word on the toolbar's button, one of `gui.toolbar.BUTTONS`; empty if it has none."""
+    checked: Callable[[], bool] | None = None
+    """Whether what it switches is on; None if it switches nothing."""
 
 
 class Actions:
@@ -62,7 +66,8 @@ class Actions:
     def as_html(self, width_px: int = 1000) -> str:
         """A table of keys and what they do, for a label of that width; read down three columns."""
         rows = []
-        for name, some in groupby(self, key=lambda action: action.group):
+        with_keys = (action for action in self if action.keys)
+        for name, some in groupby(with_keys, key=lambda action: action.group):
             rows.append(f"<tr><td colspan=2><b>{html.escape(name)}</b></td></tr>")
             for action in some:
                 keys = "&nbsp; ".join(html.escape(key) for key in action.keys)

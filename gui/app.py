@@ -8,7 +8,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from types import FrameType, TracebackType
@@ -21,6 +22,7 @@ from streamer.core.stream import StreamInfo
 
 if TYPE_CHECKING:
     from gui.controller import SessionController
+    from gui.window import MonitorWindow
 
 _PROBE = "from PyQt6.QtWidgets import QApplication; import pyqtgraph; QApplication([])"
 
@@ -30,7 +32,7 @@ _LIBRARIES = (
 
 
 def why_no_display() -> str | None:
-    """One line that says why no window can be opened here, or None where one can.
+    """One line that says why no window can be opened here, or None if one can.
 
     Qt ends the whole process where its system libraries are missing or the display does not answer,
     so another process tries first; that takes about a second.
@@ -60,7 +62,7 @@ def why_no_display() -> str | None:
     if any("platform plugin" in line for line in lines):
         # Qt names one library whichever is missing.
         return f"Qt cannot open a window: system libraries are missing; on Debian or Ubuntu: {_LIBRARIES}"
-    why = lines[-1] if lines else f"its trial ended with code {tried.returncode}"
+    why = lines[-1] if lines else f"its preview ended with code {tried.returncode}"
     return f"Qt cannot open a window: {why}"
 
 
@@ -80,7 +82,7 @@ def run_monitor(
     px_per_mm: float | None = None,
     painted: Callable[[int, float], None] | None = None,
     tell: Callable[[Event], None] = lambda event: None,
-    bench: SessionController | None = None,
+    controller: SessionController | None = None,
     settings: Path | None = None,
 ) -> int:
     """Show the monitor until it is closed; call from the main thread.
@@ -102,8 +104,8 @@ def run_monitor(
     painted : callable, optional
         As `gui.paper.view.PaperView.painted`.
     tell : callable, optional
-        `Session.tell`, for what a person does in the window.
-    bench : SessionController, optional
+        `Session.tell`, for what the user does in the window.
+    controller : SessionController, optional
         What composes sessions, for all that stands beside the paper; without one there is only the paper.
     settings : Path, optional
         The file in which the window remembers how it was left; nothing is remembered if not given.
@@ -121,62 +123,82 @@ def run_monitor(
     from PyQt6.QtCore import QEvent, QTimer
     from PyQt6.QtWidgets import QApplication
 
-    from gui.main_panels import Panels
+    from gui.main_panels import MainPanels
     from gui.settings import Settings
     from gui.window import MonitorWindow
 
     app = QApplication.instance() or QApplication(["mecg"])
     window = MonitorWindow(inbox, info, model_text, algorithmic_latency_ms, on_close, px_per_mm, tell)
     window.resize(1600, 900)
-    panels = None if bench is None else Panels(window, bench, Settings(settings))
+    panels = None if controller is None else MainPanels(window, controller, Settings(settings))
 
-    def tell_painted(stop: int, drawn_s: float) -> None:
+    def on_paint(stop: int, drawn_s: float) -> None:
         if panels is not None:
             panels.painted(stop, drawn_s, time.monotonic())
         if painted is not None:
             painted(stop, drawn_s)
 
-    window.paper.painted = tell_painted
-    outcome: list[BaseException] = []
-    interrupted: list[int] = []
+    window.paper.painted = on_paint
+    run = _Run(window.close)
+    with run.watched():
+        try:
+            if screenshot is not None or seconds is not None:
+                timer = QTimer(window)
+                timer.setSingleShot(True)
+                timer.timeout.connect(lambda: run.finish(window, screenshot))
+                timer.start(round(1000 * (10.0 if seconds is None else seconds)))
+            _open(window, maximized=screenshot is None)
+            app.exec()
+        finally:
+            window.close()
+            # Here and now: else whichever thread collects Python's garbage takes Qt's widgets apart.
+            window.deleteLater()
+            app.sendPostedEvents(window, QEvent.Type.DeferredDelete.value)
+    if run.error is not None:
+        raise run.error
+    return 130 if run.interrupted else 0
 
-    def fail(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
-        # Without this PyQt6 aborts the process on the first exception in a slot.
-        outcome.append(error)
-        window.close()
 
-    def interrupt(number: int, _: FrameType | None) -> None:
-        interrupted.append(number)
-        window.close()
+def _open(window: MonitorWindow, *, maximized: bool) -> None:
+    screen = window.screen()
+    if not maximized:
+        window.show()
+        return
+    if screen is not None:  # it must still fit if nothing maximises windows
+        window.setGeometry(screen.availableGeometry())
+    window.showMaximized()
 
-    def finish() -> None:
+
+class _Run:
+    """How one run of Qt's loop ended: by an error, by Ctrl-C, or as asked."""
+
+    def __init__(self, close: Callable[[], object]) -> None:
+        self._close = close
+        self.error: BaseException | None = None
+        self.interrupted = False
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Let errors in slots and Ctrl-C close the window while this lasts."""
+        hook, sys.excepthook = sys.excepthook, self._fail
+        handler = signal.signal(signal.SIGINT, self._interrupt)
+        try:
+            yield
+        finally:
+            sys.excepthook = hook
+            signal.signal(signal.SIGINT, handler)
+
+    def finish(self, window: MonitorWindow, screenshot: Path | None) -> None:
+        """Take the picture, if one is asked for, and close."""
         if screenshot is not None and not window.grab().save(str(screenshot), "PNG"):
-            outcome.append(InputError(f"cannot write the picture {screenshot}: choose another place"))
-        window.close()
+            self.error = InputError(f"cannot write the picture {screenshot}: choose another place")
+        self._close()
 
-    hook, sys.excepthook = sys.excepthook, fail
-    handler = signal.signal(signal.SIGINT, interrupt)
-    try:
-        if screenshot is not None or seconds is not None:
-            timer = QTimer(window)
-            timer.setSingleShot(True)
-            timer.timeout.connect(finish)
-            timer.start(round(1000 * (10.0 if seconds is None else seconds)))
-        if screenshot is None:
-            screen = window.screen()
-            if screen is not None:  # where nobody maximises windows it must still fit
-                window.setGeometry(screen.availableGeometry())
-            window.showMaximized()
-        else:
-            window.show()
-        app.exec()
-    finally:
-        window.close()
-        # Here and now: else whichever thread collects Python's garbage takes Qt's widgets apart.
-        window.deleteLater()
-        app.sendPostedEvents(window, QEvent.Type.DeferredDelete.value)
-        sys.excepthook = hook
-        signal.signal(signal.SIGINT, handler)
-    if outcome:
-        raise outcome[0]
-    return 130 if interrupted else 0
+    def _fail(self, kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        # Without this PyQt6 aborts the process on the first exception in a slot.
+        self.error = self.error or error
+        self._close()
+
+    def _interrupt(self, number: int, _: FrameType | None) -> None:
+        self.interrupted = True
+        self._close()

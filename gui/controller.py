@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What the window may ask of the program around it: look for sources, open one, control a replay; no Qt.
 
-The window knows no devices.  Whoever composes the program hands in a `SessionController`.
+The window knows no devices.  The program around it hands in a `SessionController`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from streamer.core.leads import LEADS, SEVEN
 from streamer.core.stream import Samples
 from streamer.core.vitals.vitals import Limits
 from streamer.session.description import SessionDescription
+from streamer.session.source import Player, ScanResult
 
 _SEVEN = [LEADS.index(lead) for lead in SEVEN]
 
@@ -128,60 +129,9 @@ class CalibrationPreviews(Protocol):
         ...
 
 
-class Player(Protocol):
-    """Of a replay: what can be asked of it while it plays (`streamer.session.source.Player` is one)."""
-
-    paused: bool
-    speed: float
-
-    @property
-    def position_s(self) -> float:
-        """How far it has come, seconds from the beginning of what was recorded."""
-        ...
-
-    @property
-    def duration_s(self) -> float | None:
-        """Length of what was recorded, seconds; None where there is no end, or before it is known."""
-        ...
-
-
-class Sighting(Protocol):
-    """Something that a scan found (`streamer.session.source.ScanResult` is one)."""
-
-    @property
-    def source(self) -> str:
-        """The SOURCE that opens it; empty where nothing here can."""
-        ...
-
-    @property
-    def kind(self) -> str:
-        """``ble`` or ``lsl``."""
-        ...
-
-    @property
-    def name(self) -> str:
-        """As it calls itself."""
-        ...
-
-    @property
-    def rssi(self) -> int | None:
-        """dBm, Bluetooth only."""
-        ...
-
-    @property
-    def rate_hz(self) -> float | None:
-        """Nominal, where it is stated."""
-        ...
-
-    @property
-    def ecg(self) -> bool:
-        """Whether it says that it has an ECG."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class SourceRequest:
-    """A source that a person has chosen, and how it is to be read."""
+    """A source that the user has chosen, and how it is to be read."""
 
     source: str
     """A SOURCE, as on the command line."""
@@ -189,7 +139,7 @@ class SourceRequest:
     """The measured lead; None is Lead I."""
     invert: bool = False
     placement: str | None = None
-    """``arms``, ``chest``, or None where nobody said."""
+    """``arms``, ``chest``, or None if nobody said."""
     start_s: float = 0.0
     """Of a replay: where to begin."""
     speed: float = 1.0
@@ -204,30 +154,30 @@ class SourceRequest:
 class RunningSession:
     """A session that runs."""
 
-    wanted: SourceRequest
+    request: SourceRequest
     inbox: Inbox
     """Attached to the session as one of its sinks."""
     description: SessionDescription
     tell: Callable[[Event], None]
-    """Lets every sink of the session know what a person did."""
+    """Lets every sink of the session know what the user did."""
     watch_for: Callable[[Limits], None]
     """Sets when alarms are raised, from now on."""
     player: Player | None = None
-    """None where the source is live."""
+    """None if the source is live."""
     lead_in_s: float = 0.0
     """The first so many seconds of the stream come at once: it lies before the place that was sought."""
 
 
-OnScan = Callable[[str, Sequence[Sighting], str], None]
+OnScan = Callable[[str, Sequence[ScanResult], str], None]
 """Takes what a round of scanning found: ``ble`` or ``lsl``, all that is there now, and why nothing can be
 found, in one line, or nothing."""
 
 
 class SessionController(Protocol):
-    """Composes sessions.  `open` and what `trials` does may block: call from a thread beside the window's."""
+    """Composes sessions.  `open` and `previews` may block: call them from a thread of their own."""
 
     @property
-    def showing(self) -> RunningSession:
+    def running(self) -> RunningSession:
         """The session that runs now."""
         ...
 
@@ -237,11 +187,11 @@ class SessionController(Protocol):
         ...
 
     @property
-    def trials(self) -> CalibrationPreviews:
+    def previews(self) -> CalibrationPreviews:
         """What learns a person, and tries the result out."""
         ...
 
-    def open(self, wanted: SourceRequest) -> RunningSession:
+    def open(self, request: SourceRequest) -> RunningSession:
         """End the session that runs, and its recording with it, and begin another.
 
         Raises

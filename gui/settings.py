@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from PyQt6.QtCore import QSettings
 
 from gui.paper.geometry import GAINS_MM_PER_MV, LAYOUTS, SPEEDS_MM_PER_S
 from gui.paper.look import Look
 from gui.theme import DARK, LIGHT
 from streamer.core.vitals.vitals import Limits
+from streamer.formats.atomic_write import write_private
+from streamer.formats.bounded_read import read_bounded
 
 _THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
@@ -23,7 +25,7 @@ _MM = (0.5, 40.0)
 """Logical pixels to a millimetre that a screen may have."""
 
 
-def plain(look: Look, *, mm_set: bool) -> dict[str, Any]:
+def look_to_table(look: Look, *, mm_set: bool) -> dict[str, Any]:
     """A look as a table; the size of a millimetre only where it was set by hand."""
     kept: dict[str, Any] = {
         "theme": look.theme.name,
@@ -36,7 +38,7 @@ def plain(look: Look, *, mm_set: bool) -> dict[str, Any]:
     return kept | ({"px_per_mm": look.scale.px_per_mm} if mm_set else {})
 
 
-def restored(look: Look, kept: Mapping[str, Any]) -> Look:
+def look_from_table(look: Look, kept: Mapping[str, Any]) -> Look:
     """A look with what was kept; what nobody could have chosen is left as it is."""
     scale = look.scale
     for name, choices in (("mm_per_s", SPEEDS_MM_PER_S), ("mm_per_mv", GAINS_MM_PER_MV)):
@@ -64,7 +66,7 @@ def with_newest(recent: list[str], source: str) -> list[str]:
 
 
 def source_of_file(path: str) -> str | None:
-    """The SOURCE for a file: a session's, or a part of a WFDB record; None where it is neither."""
+    """The SOURCE for a file: a session's, or a part of a WFDB record; None if it is neither."""
     file = Path(path)
     if file.suffix.lower() == ".xdf":
         return f"session:{file}"
@@ -75,47 +77,52 @@ def source_of_file(path: str) -> str | None:
     return None
 
 
+LARGEST_BYTES = 1 << 18
+"""Of a file of settings; ours takes 2 kB."""
+
+
 class Settings:
-    """Settings in an INI file, each of a type of its own: what was tampered with is left at its default.
+    """Settings in a JSON file, each of a type of its own: what was tampered with is left at its default.
+
+    Nothing that is read can be more than text, a number, a truth value, a list or a table.
 
     Parameters
     ----------
     file : Path or None
-        Made, with its folder, for the user alone, where it does not exist.  None keeps nothing.
+        Made, with its folder, for the user alone, if it does not exist.  None keeps nothing.
     """
 
     def __init__(self, file: Path | None) -> None:
+        self._file: Path | None = None
         self._kept: dict[str, Any] = {}
-        self._store: QSettings | None = None
         if file is None:
             return
         try:
             file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            file.touch(mode=0o600, exist_ok=True)
-            file.chmod(0o600)
+            if file.exists():
+                file.chmod(0o600)
+            else:
+                write_private(file, _as_text(_of_older_version(file.with_suffix(".ini"))))
+            self._file = file
+            self._kept = _read(file)
         except OSError:
             return  # a home that cannot be written: nothing is remembered, and nothing is lost by it
-        self._store = QSettings(str(file), QSettings.Format.IniFormat)
 
     def get(self, name: str, default: Any) -> Any:
-        """What was kept under a name, where it is of the default's type; else the default."""
-        text = self._kept.get(name) if self._store is None else self._store.value(name)
-        try:
-            value = json.loads(text, parse_constant=_refuse) if isinstance(text, str) else default
-        except ValueError:
-            return default
+        """What was kept under a name, if it is of the default's type; else the default."""
+        value = self._kept.get(name, default)
         if isinstance(default, float) and isinstance(value, int) and not isinstance(value, bool):
-            value = float(value)
+            value = float(value) if abs(value) < 1e15 else default
         return value if type(value) is type(default) else default
 
     def keep(self, name: str, value: Any) -> None:
         """Keep a plain value: text, a number, true or false, a list or a table of those."""
-        text = json.dumps(value)
-        if self._store is None:
-            self._kept[name] = text
-        else:
-            self._store.setValue(name, text)
-            self._store.sync()
+        if self._file is None:
+            self._kept[name] = value
+            return
+        self._kept = _read(self._file) | {name: value}  # another window may have kept something meanwhile
+        with suppress(OSError):  # a full disk costs the memory, not the session
+            write_private(self._file, _as_text(self._kept))
 
     # ---- what has a shape of its own
 
@@ -140,6 +147,57 @@ class Settings:
     def limits(self, limits: Limits) -> None:
         self.keep("alarms/low_bpm", float(limits.low_bpm))
         self.keep("alarms/high_bpm", float(limits.high_bpm))
+
+
+def _as_text(kept: Mapping[str, Any]) -> bytes:
+    return f"{json.dumps(kept, indent=1, allow_nan=False)}\n".encode()
+
+
+def _read(file: Path) -> dict[str, Any]:
+    """What a file of settings holds; nothing if it is none."""
+    try:
+        kept = _value(read_bounded(file, LARGEST_BYTES).decode())
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) else {}
+
+
+def _value(text: str) -> Any:
+    """A JSON value; raises ValueError if it is none."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+
+
+_INI_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
+_INI_ESCAPE = re.compile(r"\\(x[0-9a-fA-F]{1,4}|.)")
+
+
+def _of_older_version(ini: Path) -> dict[str, Any]:
+    """What an older version kept as JSON in an INI file, read as text: nothing else in it is looked at."""
+    try:
+        lines = read_bounded(ini, LARGEST_BYTES).decode().splitlines()
+    except (OSError, ValueError):
+        return {}
+    kept: dict[str, Any] = {}
+    section = ""
+    for line in lines:
+        if head := re.fullmatch(r"\[(\w+)\]", line.strip()):
+            section = "" if head[1] == "General" else f"{head[1]}/"
+            continue
+        name, equals, text = line.partition("=")
+        quoted = _INI_TEXT.fullmatch(text)
+        plain = _INI_ESCAPE.sub(_unescaped, quoted[1]) if quoted else text
+        with suppress(ValueError):
+            if equals:
+                kept[f"{section}{name.replace(chr(92), '/')}"] = _value(plain)
+    return kept
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    code = found[1]
+    return chr(int(code[1:], 16)) if len(code) > 1 else {"n": "\n", "t": "\t", "r": "\r"}.get(code, code)
 
 
 def _refuse(constant: str) -> None:

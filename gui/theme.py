@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The two looks of the monitor, and their style sheets; no Qt.
 
-Measured and reconstructed differ in lightness and weight as well as in hue, for whoever does not
+Measured and reconstructed differ in lightness and weight as well as in hue, for anyone who does not
 see the hue: black and blue on paper, yellow and sky blue (Okabe and Ito) on the dark screen.  What was
 measured to compare with is vermilion, or salmon on the dark screen.  Every kind of eye tells them apart.
 """
@@ -30,6 +30,8 @@ class Theme:
     bar: str
     """Ground of the bars above and below the paper."""
     warning: str
+    recording: str
+    """The word REC."""
     ribbon: str
     """The 90 % band, ``#aarrggbb``."""
     alternative: str
@@ -49,6 +51,7 @@ LIGHT = Theme(
     soft_ink="#5c5c5c",
     bar="#ffffff",
     warning="#a12b00",
+    recording="#c00000",
     ribbon="#420b5394",
     alternative="#b08a4fa8",
 )
@@ -66,6 +69,7 @@ DARK = Theme(
     soft_ink="#9fb0bd",
     bar="#10171e",
     warning="#ff9a66",
+    recording="#ff6b6b",
     ribbon="#4863bff0",
     alternative="#b0c79be8",
 )
@@ -94,6 +98,19 @@ def dialog_style(theme: Theme) -> str:
     """
 
 
+def _menu_style(theme: Theme) -> str:
+    return f"""
+    QMenuBar, QMenu {{ background: {theme.bar}; color: {theme.ink}; font-size: 14px; }}
+    QMenu {{ border: 1px solid {theme.soft_ink}; padding: 4px; }}
+    QMenu::item {{ padding: 7px 24px 7px 30px; min-height: 18px; }}
+    QMenu::item:selected, QMenuBar::item:selected {{ background: {theme.reconstructed}; color: {theme.bar}; }}
+    QMenu::indicator {{ width: 11px; height: 11px; left: 9px; border: 1px solid {theme.soft_ink};
+                        border-radius: 2px; background: {theme.paper}; }}
+    QMenu::indicator:checked {{ background: {theme.ink}; width: 9px; height: 9px;
+                                border: 2px solid {theme.soft_ink}; }}
+    """
+
+
 def stylesheet(theme: Theme) -> str:
     """For the whole window; labels say what they are by properties and names."""
     return f"""
@@ -106,6 +123,16 @@ def stylesheet(theme: Theme) -> str:
                      padding: 0px 10px; border-radius: 4px; }}
     QLabel#help {{ background: {theme.bar}; border: 1px solid {theme.soft_ink};
                    border-radius: 6px; padding: 10px; }}
+    QToolBar#actions {{ background: {theme.bar}; border: none; spacing: 2px; padding: 0px 6px; }}
+    QToolButton {{ color: {theme.ink}; background: transparent; font-size: 14px;
+                   border: 2px solid transparent; border-radius: 4px; padding: 1px 8px; min-height: 26px; }}
+    QToolButton:hover {{ background: {theme.grid_1_mm}; }}
+    QToolButton:focus {{ border: 2px solid {theme.reconstructed}; }}
+    QToolButton:checked {{ background: {theme.reconstructed}; color: {theme.bar}; }}
+    QToolButton[popupMode="2"] {{ padding-right: 20px; }}
+    QToolButton::menu-indicator {{ subcontrol-origin: padding; subcontrol-position: right center; right: 5px; }}
+    QToolButton[recording="true"] {{ color: {theme.recording}; font-weight: bold; }}
+    {_menu_style(theme)}
     QLineEdit#note {{ background: {theme.bar}; color: {theme.ink}; font-size: 15px; padding: 6px;
                       border: 2px solid {theme.warning}; border-radius: 4px; }}
     """

@@ -7,30 +7,11 @@ what to do; 130 on Ctrl-C, 143 on SIGTERM, after a clean stop.  Data goes to std
 
 from __future__ import annotations
 
-import importlib
 import sys
 from collections.abc import Sequence
 
 from mecg.cli.exit_codes import guarded
-from mecg.cli.parser import build_parser
-
-_COMMANDS = {
-    "monitor": "mecg.cli.monitor",
-    "demo": "mecg.cli.demo",
-    "stream": "mecg.cli.stream",
-    "reconstruct": "mecg.cli.reconstruct",
-    "calibrate": "mecg.cli.calibrate",
-    "evaluate": "mecg.cli.evaluate",
-    "devices": "mecg.cli.devices",
-    "profile": "mecg.cli.profile",
-    "send": "mecg.cli.send",
-    "export": "mecg.cli.export",
-    "sessions": "mecg.cli.sessions",
-    "repair": "mecg.cli.repair",
-    "review": "mecg.cli.monitor",
-    "info": "mecg.cli.info",
-}
-"""Imported only when asked for: `mecg --version` must not wait for a compiler or a window."""
+from mecg.cli.parser import parse
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,10 +23,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         Without the program's name; those of the process where left out.
     """
     try:
-        args = build_parser().parse_args(argv)
+        return guarded(lambda: parse(argv)())
     except SystemExit as end:  # argparse's way to end: --help, --version, wrong usage
         return int(end.code or 0)
-    return guarded(lambda: int(importlib.import_module(_COMMANDS[args.command]).run(args)))
 
 
 if __name__ == "__main__":

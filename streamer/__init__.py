@@ -15,100 +15,131 @@ What is listed in ``__all__`` is the public interface; everything else may chang
 in seconds, rates in Hz.  Whatever a caller gets wrong raises an `InputError` of one line.
 
 Names are loaded when they are first used: all of them together take a second, most of it numba's and ONNX
-Runtime's, that ``mecg --version`` or a search for devices need not wait for.
+Runtime's, that a version's printing or a search for devices need not wait for.
 """
 
 import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from streamer.core.calibration.correction import Calibration as Calibration
-    from streamer.core.calibration.correction import PersonalNetwork as PersonalNetwork
-    from streamer.core.errors import InputError as InputError
-    from streamer.core.errors import SignalError as SignalError
-    from streamer.core.events import Event as Event
-    from streamer.core.events import Quality as Quality
-    from streamer.core.events import State as State
-    from streamer.core.leads import LEADS as LEADS
-    from streamer.core.network.network import Network as Network
-    from streamer.core.pipeline import Pipeline as Pipeline
-    from streamer.core.stream import Chunk as Chunk
-    from streamer.core.stream import Frame as Frame
-    from streamer.core.stream import Placement as Placement
-    from streamer.core.stream import StreamInfo as StreamInfo
-    from streamer.formats.calibration_file import read as read_calibration
-    from streamer.lead_recording import LeadRecording as LeadRecording
-    from streamer.lead_recording import open_recording as open_recording
-    from streamer.model_files import load_model as load_model
-    from streamer.reconstruction import Reconstruction as Reconstruction
-    from streamer.reconstruction import reconstruct as reconstruct
-    from streamer.session.description import SessionDescription as SessionDescription
-    from streamer.session.session import Session as Session
-    from streamer.session.sink import Sink as Sink
-    from streamer.session.source import Source as Source
+    from streamer.core.calibration.correction import Calibration, PersonalNetwork
+    from streamer.core.errors import Field, InputError, SignalError
+    from streamer.core.events import (
+        Alarm,
+        AlarmKind,
+        AlarmsSilenced,
+        Battery,
+        Beat,
+        Contact,
+        Drift,
+        Dropped,
+        Event,
+        Failed,
+        LeftBehind,
+        LimitsChanged,
+        Marker,
+        Notice,
+        Quality,
+        QualityChanged,
+        RecordingStarted,
+        SamplesLost,
+        SensorRate,
+        State,
+        StateChanged,
+        Topic,
+        Unrecognized,
+    )
+    from streamer.core.leads import LEADS
+    from streamer.core.network.network import Network
+    from streamer.core.pipeline import Pipeline
+    from streamer.core.stream import Chunk, Frame, Placement, StreamInfo
+    from streamer.formats.calibration_file import read_calibration
+    from streamer.lead_recording import LeadRecording, open_recording
+    from streamer.model_files import load_model
+    from streamer.reconstruction import Reconstruction, reconstruct
+    from streamer.session.description import SessionDescription
+    from streamer.session.session import Session
+    from streamer.session.sink import Sink
+    from streamer.session.source import Source
 
 __all__ = [
     "LEADS",
+    "Alarm",
+    "AlarmKind",
+    "AlarmsSilenced",
+    "Battery",
+    "Beat",
     "Calibration",
     "Chunk",
+    "Contact",
+    "Drift",
+    "Dropped",
     "Event",
+    "Failed",
+    "Field",
     "Frame",
     "InputError",
     "LeadRecording",
+    "LeftBehind",
+    "LimitsChanged",
+    "Marker",
     "Network",
+    "Notice",
     "PersonalNetwork",
     "Pipeline",
     "Placement",
     "Quality",
+    "QualityChanged",
     "Reconstruction",
+    "RecordingStarted",
+    "SamplesLost",
+    "SensorRate",
     "Session",
     "SessionDescription",
     "SignalError",
     "Sink",
     "Source",
     "State",
+    "StateChanged",
     "StreamInfo",
+    "Topic",
+    "Unrecognized",
     "load_model",
     "open_recording",
     "read_calibration",
     "reconstruct",
 ]
 
-_WHERE = {
-    "Calibration": ("streamer.core.calibration.correction", "Calibration"),
-    "PersonalNetwork": ("streamer.core.calibration.correction", "PersonalNetwork"),
-    "InputError": ("streamer.core.errors", "InputError"),
-    "SignalError": ("streamer.core.errors", "SignalError"),
-    "LEADS": ("streamer.core.leads", "LEADS"),
-    "Network": ("streamer.core.network.network", "Network"),
-    "Pipeline": ("streamer.core.pipeline", "Pipeline"),
-    "Chunk": ("streamer.core.stream", "Chunk"),
-    "Event": ("streamer.core.events", "Event"),
-    "Frame": ("streamer.core.stream", "Frame"),
-    "Placement": ("streamer.core.stream", "Placement"),
-    "Quality": ("streamer.core.events", "Quality"),
-    "State": ("streamer.core.events", "State"),
-    "StreamInfo": ("streamer.core.stream", "StreamInfo"),
-    "read_calibration": ("streamer.formats.calibration_file", "read"),
-    "load_model": ("streamer.model_files", "load_model"),
-    "LeadRecording": ("streamer.lead_recording", "LeadRecording"),
-    "open_recording": ("streamer.lead_recording", "open_recording"),
-    "Reconstruction": ("streamer.reconstruction", "Reconstruction"),
-    "reconstruct": ("streamer.reconstruction", "reconstruct"),
-    "SessionDescription": ("streamer.session.description", "SessionDescription"),
-    "Session": ("streamer.session.session", "Session"),
-    "Sink": ("streamer.session.sink", "Sink"),
-    "Source": ("streamer.session.source", "Source"),
+_NAMES = {
+    "streamer.core.calibration.correction": "Calibration PersonalNetwork",
+    "streamer.core.errors": "Field InputError SignalError",
+    "streamer.core.events": (
+        "Alarm AlarmKind AlarmsSilenced Battery Beat Contact Drift Dropped Event Failed LeftBehind "
+        "LimitsChanged Marker Notice Quality QualityChanged RecordingStarted SamplesLost SensorRate "
+        "State StateChanged Topic Unrecognized"
+    ),
+    "streamer.core.leads": "LEADS",
+    "streamer.core.network.network": "Network",
+    "streamer.core.pipeline": "Pipeline",
+    "streamer.core.stream": "Chunk Frame Placement StreamInfo",
+    "streamer.formats.calibration_file": "read_calibration",
+    "streamer.lead_recording": "LeadRecording open_recording",
+    "streamer.model_files": "load_model",
+    "streamer.reconstruction": "Reconstruction reconstruct",
+    "streamer.session.description": "SessionDescription",
+    "streamer.session.session": "Session",
+    "streamer.session.sink": "Sink",
+    "streamer.session.source": "Source",
 }
-"""The module that each name is in, and what it is called there."""
+_WHERE = {name: module for module, names in _NAMES.items() for name in names.split()}
+"""The module of each name."""
 
 if not TYPE_CHECKING:  # a type checker would take any name for one of ours
 
     def __getattr__(name: str) -> object:
         if name not in _WHERE:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        module, there = _WHERE[name]
-        value = globals()[name] = getattr(importlib.import_module(module), there)
+        value = globals()[name] = getattr(importlib.import_module(_WHERE[name]), name)
         return value
 
     def __dir__() -> list[str]:

@@ -100,7 +100,7 @@ class SessionRecording:
 
 
 def open_recording(path: str | Path) -> LeadRecording:
-    """Open a recording; which format it has is told by its content.
+    """Open a recording; which format it has is recognised by its content.
 
     Parameters
     ----------

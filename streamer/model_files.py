@@ -6,7 +6,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 
 if TYPE_CHECKING:
     from streamer.core.network.network import Network
@@ -45,7 +45,7 @@ def model_bytes(model: Path) -> bytes:
     except OSError as error:
         if isinstance(error, FileNotFoundError) and (latency := latency_of(model)):
             raise InputError(
-                f"this installation has no model for the latency {latency!r}: choose another"
+                f"this installation has no model for the latency {latency!r}", Field.MODEL
             ) from error
         raise InputError(f"the model {model} cannot be read: {error.strerror}") from error
 

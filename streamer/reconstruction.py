@@ -43,7 +43,7 @@ class Reconstruction:
     scale_mv: Samples
     """``(12, n)``: the uncertainty of each sample; NaN where the model states none."""
     valid: NDArray[np.bool_]
-    """``(n,)``: False where the input is missing (NaN)."""
+    """``(n,)``: False if the input is missing (NaN)."""
     settling: NDArray[np.bool_]
     """``(n,)``: True for 2 s after a start of the filters."""
     bands: Mapping[str, tuple[float, ...]] = field(default_factory=dict)

@@ -2,6 +2,7 @@
 """What tests of several folders share."""
 
 import os
+import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,11 @@ import pytest
 
 from streamer.core.network.network import Network
 from tests.streamer.known_network import scaled_identity
+
+with warnings.catch_warnings():
+    warnings.simplefilter("ignore")  # pandas' deprecations are not ours
+    import wfdb  # noqa: F401
+
 
 LOOPBACK = """\
 [ports]

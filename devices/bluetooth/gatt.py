@@ -33,7 +33,7 @@ class HeartRate:
 
     bpm: int
     contact: bool | None
-    """Skin contact; None where the strap does not tell (an H10 tells in some of its messages)."""
+    """Skin contact; None if the strap does not report it (an H10 does in some of its messages)."""
     rr_s: tuple[float, ...]
     """Intervals between beats, oldest first."""
 

@@ -13,36 +13,28 @@ import asyncio
 import atexit
 import re
 import threading
-import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Iterator
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from math import inf
-from typing import Protocol
 
 from bleak import BleakClient, BleakScanner
-from bleak.backends.client import BaseBleakClient
 from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData, BaseBleakScanner
-from bleak.exc import (
-    BleakBluetoothNotAvailableError,
-    BleakBluetoothNotAvailableReason,
-    BleakDBusError,
-    BleakDeviceNotFoundError,
-    BleakError,
-)
+from bleak.backends.scanner import AdvertisementData
+from bleak.exc import BleakError
 
 from devices.bluetooth import gatt
+from devices.bluetooth.failures import LinkLostError, RefusedError, explain
 from devices.bluetooth.gatt import BadFrameError
+from devices.bluetooth.sensor import NO_RSSI, Link, Radio, Sensor
 from devices.live.feed import Feed, Timeouts
 from devices.live.timeline import Timeline
 from devices.replay.pacing import AS_RECORDED, Replay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Battery, Contact, Dropped, Event, Notice, SensorRate, State, Topic
 from streamer.core.leads import canonical_lead
-from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
+from streamer.core.stream import Chunk, Placement, StreamInfo
 
 SCAN_S = 12.0
 """A strap that was just put on needs some seconds until it advertises."""
@@ -67,9 +59,6 @@ _CLOSE_S = 4.0
 GOODBYE_S = 0.8
 
 _GONE = "gone"
-NO_RSSI = -127
-"""What bleak says where the system does not tell."""
-
 _LEAST_MTU = 23
 _TICK_S = 0.25
 _TELL_S = 1.0
@@ -80,134 +69,6 @@ _PULSE_S = 60.0
 
 _ADDRESS = re.compile(r"(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Of a device; on macOS a UUID stands for it."""
-
-
-class RefusedError(Exception):
-    """The device is there and will not do what is asked; the message says why."""
-
-
-class LinkLostError(Exception):
-    """The link is gone, or must be taken for gone; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class Packet:
-    """Samples that a device sent together."""
-
-    lead_mv: Samples
-    stamp_s: float
-    """By the device's clock."""
-    anchor: int
-    """Which sample the stamp is of."""
-
-
-@dataclass(frozen=True, slots=True)
-class Radio:
-    """What lies between this program and the air; tests put their own there."""
-
-    client: type[BaseBleakClient] | None = None
-    scanner: type[BaseBleakScanner] | None = None
-    """Backends for `bleak`; None is the platform's."""
-    loop: Callable[[], asyncio.AbstractEventLoop] | None = None
-    """Makes the event loop."""
-    clock: Callable[[], float] = time.monotonic
-
-
-class Sensor(Protocol):
-    """One kind of sensor: what to ask of it, and how to read what it sends."""
-
-    scheme: str
-    kind: str
-    """As a person calls it."""
-    rate_hz: float
-    """Nominal."""
-    stamp_jitter_s: float
-    """See `devices.live.timeline.Timeline`."""
-    first_s: float
-    """How long it may take until the first sample."""
-    find_advice: str
-    """What to do where it cannot be found."""
-    silence_advice: str
-    """What to do where it sends nothing."""
-    placement_notes: tuple[str, ...]
-    """Which placement gives Lead I with this sensor, and what is known of its polarity."""
-
-    def matches(self, name: str, services: Iterable[str]) -> bool:
-        """Whether an advertisement is of this kind."""
-        ...
-
-    async def prepare(self, link: Link) -> None:
-        """Ask a sensor that was just connected what it can do; raises `RefusedError`."""
-        ...
-
-    async def start(self, link: Link) -> None:
-        """Make it send; raises `RefusedError`."""
-        ...
-
-    async def stop(self, link: Link) -> None:
-        """Make it stop sending; within half a second or so."""
-        ...
-
-    def receive(self, tag: str, data: bytes) -> list[Packet | BadFrameError]:
-        """Read what it sent; raises `BadFrameError`, or `LinkLostError` where it says goodbye."""
-        ...
-
-
-class Link:
-    """One connection, from its beginning to its end.
-
-    Parameters
-    ----------
-    client : BleakClient
-        Connected.
-    inbox : asyncio.Queue
-        Takes ``(tag, arrival, data)``.
-    clock : callable
-        Monotonic seconds.
-    """
-
-    def __init__(
-        self,
-        client: BleakClient,
-        inbox: asyncio.Queue[tuple[str, float, bytes]],
-        clock: Callable[[], float],
-    ) -> None:
-        self._client = client
-        self._inbox = inbox
-        self._clock = clock
-
-    @property
-    def mtu(self) -> int:
-        """The largest packet, as far as the system tells; 23 is the least there is, or "unknown"."""
-        sizes = [c.max_write_without_response_size for c in self._client.services.characteristics.values()]
-        return max(sizes, default=20) + 3
-
-    def has(self, uuid: str, capability: str | None = None) -> bool:
-        """Whether there is such a characteristic, and it can be read, written, notified ..."""
-        characteristic = self._client.services.get_characteristic(uuid)
-        return characteristic is not None and (
-            capability is None or capability in list(characteristic.properties)
-        )
-
-    async def read(self, uuid: str) -> bytes:
-        """The value of a characteristic."""
-        return bytes(await self._client.read_gatt_char(uuid))
-
-    async def write(self, uuid: str, data: bytes) -> None:
-        """Write a characteristic, and wait until that is confirmed where it can be."""
-        await self._client.write_gatt_char(uuid, data, response=self.has(uuid, "write"))
-
-    async def call_back(self, uuid: str, callback: Callable[[bytes], None]) -> None:
-        """Have notifications or indications handed to a callback, which must only queue them."""
-        await self._client.start_notify(uuid, lambda _, data: callback(bytes(data)))
-
-    async def subscribe(self, uuid: str, tag: str) -> None:
-        """Have notifications put into the inbox, stamped."""
-        await self.call_back(uuid, lambda data: self.post(tag, data))
-
-    def post(self, tag: str, data: bytes) -> None:
-        """Put something into the inbox, stamped."""
-        self._inbox.put_nowait((tag, self._clock(), data))
 
 
 class BleSource:
@@ -252,7 +113,9 @@ class BleSource:
         patience: Timeouts | None = None,
     ) -> None:
         if canonical_lead(lead or "I") != "I":
-            raise InputError(f"{sensor.scheme}: has one lead only, no {lead!r}; leave out --lead")
+            raise InputError(
+                f"{sensor.scheme}: has one lead only, no {lead!r}", Field.LEAD, choices=("I",), leave_out=True
+            )
         replay.refuse(f"{sensor.scheme}:")
         self._sensor = sensor
         self._wanted = wanted.strip()
@@ -321,7 +184,7 @@ class BleSource:
             with asyncio.Runner(loop_factory=self._radio.loop) as runner:
                 self._loop = runner.get_loop()
                 runner.run(self._until_stopped())
-        except Exception as error:  # noqa: BLE001 - a mistake of ours, for whoever opens or iterates
+        except Exception as error:  # noqa: BLE001 - a mistake of ours, for the caller to see
             self._end(f"the link failed: {error!r}", error)
         finally:
             atexit.unregister(self._close)
@@ -585,7 +448,7 @@ class BleSource:
         patience_s = DISCONNECT_S
         if self._stop.is_set():
             patience_s = LAST_DISCONNECT_S
-            self._end("stopped")  # whoever iterates need not wait for it
+            self._end("stopped")  # the consumer need not wait for it
         await self._try(client.disconnect(), patience_s, "could not be disconnected")
 
     async def _try(self, action: Coroutine[object, object, None], patience_s: float, failure: str) -> None:
@@ -607,32 +470,3 @@ async def _unless(gone: asyncio.Event, action: Coroutine[object, object, object]
     finally:
         for task in tasks:
             task.cancel()
-
-
-_NO_SERVICE = ("org.freedesktop.DBus.Error.ServiceUnknown", "org.freedesktop.DBus.Error.NameHasNoOwner")
-
-_WHY = {
-    BleakBluetoothNotAvailableReason.NO_BLUETOOTH: "this computer has no Bluetooth adapter; plug one in",
-    BleakBluetoothNotAvailableReason.NO_BLE_CENTRAL_ROLE: "the Bluetooth adapter has no Low Energy; "
-    "use another one",
-    BleakBluetoothNotAvailableReason.POWERED_OFF: "Bluetooth is turned off; turn it on",
-    BleakBluetoothNotAvailableReason.DENIED_BY_USER: "this program may not use Bluetooth; "
-    "allow it in the system's settings",
-    BleakBluetoothNotAvailableReason.DENIED_BY_SYSTEM: "the system does not let this program use Bluetooth; "
-    "ask its administrator",
-}
-
-
-def explain(error: Exception) -> str:
-    """What went wrong with Bluetooth, and what to do, in one line for a person."""
-    if isinstance(error, BleakBluetoothNotAvailableError):
-        return f"no Bluetooth: {_WHY.get(error.reason, error.args[0])}"
-    if isinstance(error, BleakDBusError) and error.dbus_error in _NO_SERVICE:
-        return "no Bluetooth: the Bluetooth service (bluetoothd) is not running; start it"
-    if isinstance(error, FileNotFoundError | ConnectionRefusedError | PermissionError):
-        return "no Bluetooth: the system's message bus (D-Bus) cannot be reached; start it, and bluetoothd"
-    if isinstance(error, TimeoutError):
-        return "no answer in time"
-    if isinstance(error, BleakDeviceNotFoundError):
-        return "the system has forgotten the sensor"
-    return " ".join(str(error).split()) or type(error).__name__

@@ -17,8 +17,10 @@ from urllib.parse import parse_qsl
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.bluetooth.failures import RefusedError
 from devices.bluetooth.gatt import MOST_BYTES, BadFrameError
-from devices.bluetooth.link import BleSource, Link, Packet, Radio, RefusedError
+from devices.bluetooth.link import BleSource
+from devices.bluetooth.sensor import Link, Packet, Radio
 from devices.live.feed import Timeouts
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import InputError
@@ -119,7 +121,7 @@ class Assembler:
 
 
 class Movesense:
-    """Speaks GSP; follows `devices.bluetooth.link.Sensor`.
+    """Speaks GSP; follows `devices.bluetooth.sensor.Sensor`.
 
     Parameters
     ----------
@@ -135,8 +137,8 @@ class Movesense:
     find_advice = "wear it, or touch both its studs: it sleeps without contact to skin"
     placement_notes: tuple[str, ...] = (
         "A Movesense on a chest strap is a chest lead, not Lead I.  For Lead I wire its two studs to "
-        "electrodes on the left and right arm, wrist or shoulder, and say --placement arms.",
-        "Check its polarity: in Lead I, P and R point up; where they point down, say --invert.",
+        "electrodes on the left and right arm, wrist or shoulder, and state that they are on the arms.",
+        "Check its polarity: in Lead I, P and R point up; if they point down, turn it.",
     )
 
     def __init__(self, rate_hz: int = 250) -> None:
@@ -190,7 +192,7 @@ class Movesense:
             link.post("ecg", data)
 
     async def _subscribe(self, link: Link, form: int, path: str) -> int | None:
-        """Subscribe a path; returns the status, None where no answer came: that may be all that is lost."""
+        """Subscribe a path; returns the status, None if no answer came: that may be all that is lost."""
         self._form = form
         await link.write(WRITE, bytes([_SUBSCRIBE, form]) + path.encode())
         try:
@@ -220,16 +222,8 @@ def movesense(
     rest : str
         Address or name of the sensor (its number will do), the nearest Movesense where empty; and
         the rate, 250 Hz where left out.
-    lead : str, optional
-        Only I is there.
-    invert : bool
-        Turn the polarity.
-    placement : Placement
-        Where the electrodes sit; on the chest unless stated.
-    replay : Replay
-        Refused: it is live.
-    radio, patience
-        For tests.
+    lead, invert, placement, replay, radio, patience
+        As `BleSource` takes them.
 
     Raises
     ------

@@ -15,8 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from devices.bluetooth.failures import LinkLostError, RefusedError
 from devices.bluetooth.gatt import MOST_BYTES, BadFrameError
-from devices.bluetooth.link import BleSource, Link, LinkLostError, Packet, Radio, RefusedError
+from devices.bluetooth.link import BleSource
+from devices.bluetooth.sensor import Link, Packet, Radio
 from devices.live.feed import Timeouts
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import InputError
@@ -157,7 +159,7 @@ def decode_settings(parameters: bytes) -> dict[int, tuple[int, ...]]:
 
 
 class PolarH10:
-    """Speaks PMD; follows `devices.bluetooth.link.Sensor`."""
+    """Speaks PMD; follows `devices.bluetooth.sensor.Sensor`."""
 
     scheme = "polar"
     kind = "Polar H10"
@@ -170,9 +172,9 @@ class PolarH10:
     placement_notes: tuple[str, ...] = (
         "A Polar H10 on its strap is a chest lead, not Lead I.  For Lead I take the sensor off the strap, "
         "wire its two snaps to wet electrodes on the left and right arm, wrist or shoulder, "
-        "and say --placement arms.",
+        "and state that they are on the arms.",
         "Polar does not say which of its snaps is positive: in Lead I, P and R point up; "
-        "where they point down, say --invert.",
+        "if they point down, turn the polarity.",
     )
 
     def __init__(self) -> None:
@@ -259,22 +261,9 @@ def polar(
     Parameters
     ----------
     rest : str
-        Address or name of the strap (its number will do); the nearest H10 where empty.
-    lead : str, optional
-        Only I is there.
-    invert : bool
-        Turn the polarity.
-    placement : Placement
-        Where the electrodes sit; on the chest unless stated.
-    replay : Replay
-        Refused: it is live.
-    radio, patience
-        For tests.
-
-    Raises
-    ------
-    InputError
-        Another lead, or options of a replay.
+        Address or name of the strap (its number will do); the nearest H10 if empty.
+    lead, invert, placement, replay, radio, patience
+        As `BleSource` takes them; raises as it does.
     """
     if "?" in rest:
         raise InputError(f"polar: takes no parameters, only an address or a name, not {rest!r}")

@@ -7,9 +7,9 @@ import asyncio
 
 from bleak import BleakScanner
 
-from devices.bluetooth.link import NO_RSSI, Radio, Sensor, explain
-from devices.bluetooth.movesense import Movesense
-from devices.bluetooth.polar import PolarH10
+from devices.bluetooth.failures import explain
+from devices.bluetooth.sensor import NO_RSSI, Radio
+from devices.bluetooth.sensors import known_sensors
 from streamer.core.errors import InputError
 from streamer.session.source import ScanResult
 
@@ -35,7 +35,7 @@ def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResul
         There is no Bluetooth, or it may not be used: one line, to be shown beside the rest.
     """
     radio = radio or Radio()
-    sensors: tuple[Sensor, ...] = (PolarH10(), Movesense())
+    sensors = known_sensors()
 
     async def scan() -> list[ScanResult]:
         async with (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every live source shares: its states, its watchdog, the way to whoever iterates, its end.
+"""What every live source shares: its states, its watchdog, the way to the consumer, its end.
 
 A live source receives in a thread of its own (with an asyncio loop, or one that blocks) and is
 iterated in another.  `Feed` lies between them and keeps the one account of where the source stands:
@@ -23,10 +23,10 @@ STOP_S = 1.5
 without it."""
 
 _DEPTH = 4096
-"""So many items wait at most for whoever iterates: half an hour of an H10's packets."""
+"""So many items wait at most for the consumer: half an hour of an H10's packets."""
 
 _LOOK_S = 0.1
-"""How often whoever waits looks whether it is time to give up."""
+"""How often the one that waits looks whether it is time to give up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class Feed:
         state : State
             Any but ``LIVE`` and ``STALE``, which follow from the data, and ``ENDED``: see `end`.
         text : str
-            One sentence for a person, with the reason.
+            One sentence for the user, with the reason.
         """
         if (state, text) != (self.state, self._text):
             self._enter(state, text)

@@ -10,17 +10,17 @@ it is shortened and made printable before it is shown.
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Placement
+from streamer.core.units import is_not_stated, mv_per_unit
 
 RATE_TOLERANCE = 0.02
 """Pieces of a second of an irregular stream fit one rate within this share, or are refused."""
@@ -31,20 +31,13 @@ _LEAST = 50
 _EXACT_S = 20e-6
 """Stamps whose median step is off a whole number of samples by less were computed, not taken."""
 
-_MV_PER_UNIT = {
-    "uv": 1e-3,
-    "\u00b5v": 1e-3,  # the micro sign ...
-    "\u03bcv": 1e-3,  # ... and the Greek letter
-    "microvolt": 1e-3,
-    "microvolts": 1e-3,
-    "mv": 1.0,
-    "millivolt": 1.0,
-    "millivolts": 1.0,
-    "v": 1e3,
-    "volt": 1e3,
-    "volts": 1e3,
-}
-_COUNTS = ("count", "counts", "adc", "raw", "lsb", "adu", "digital")
+_POWERS = {"0": 1e3, "-3": 1.0, "-6": 1e-3, "-9": 1e-6}
+"""Units of mne-lsl's players: powers of ten of a volt."""
+
+_COUNTS = ("count", "counts", "adc", "raw", "lsb", "adu", "digital", "bit", "bits", "steps")
+
+_UNITS = (("microvolts", 1e-3), ("millivolts", 1.0), ("volts", 1e3))
+"""What numbers without a unit may be in."""
 
 _PLAUSIBLE_MV = (0.1, 15.0)
 """What an ECG spans within seconds.  A factor of 1000 lies between two units, so at most one fits."""
@@ -176,7 +169,7 @@ class Choice:
     notes: tuple[str, ...]
 
 
-def choose(about: About, lead: str | None, placement: Placement) -> Choice:
+def choose(about: About, lead: str | None, placement: Placement, unit_mv: float | None = None) -> Choice:
     """Find the channel to measure: the one asked for, else Lead I, else the only ECG.
 
     Parameters
@@ -187,6 +180,8 @@ def choose(about: About, lead: str | None, placement: Placement) -> Choice:
         A spelling of one of the twelve, else the channel's label in any case.
     placement : Placement
         A channel that only says "ECG" is Lead I where the electrodes are on the arms.
+    unit_mv : float, optional
+        Millivolts to a step, as the user says; whatever the stream states.
 
     Raises
     ------
@@ -200,7 +195,7 @@ def choose(about: About, lead: str | None, placement: Placement) -> Choice:
         refuse_rate(about, about.rate_hz)
     column = _column(about, lead)
     channel = about.channels[column]
-    mv, unit_note = _mv_per_step(about, channel)
+    mv, unit_note = _mv_per_step(about, channel, unit_mv)
     labels = [canonical_lead(c.label) for c in about.channels]
     meant = labels[column]
     known = meant == "I" or (meant is None and placement is Placement.ARMS)
@@ -209,7 +204,7 @@ def choose(about: About, lead: str | None, placement: Placement) -> Choice:
         if name in labels:
             other = column if name == meant else labels.index(name)
             try:
-                step_mv, _ = _mv_per_step(about, about.channels[other])
+                step_mv, _ = _mv_per_step(about, about.channels[other], unit_mv)
             except InputError:
                 continue  # a lead that is no voltage is nothing to compare with
             # Without a unit it is what the measured one is found to be.
@@ -224,8 +219,8 @@ def choose(about: About, lead: str | None, placement: Placement) -> Choice:
             + (
                 "taken as Lead I, since the electrodes are on the arms."
                 if known
-                else "it is not taken as Lead I, and every reconstructed lead is marked so; where the "
-                "electrodes are on both arms, say --placement arms."
+                else "it is not taken as Lead I, and every reconstructed lead is marked so; if the "
+                "electrodes are on both arms, state that."
             )
         )
     elif meant != "I":
@@ -251,7 +246,7 @@ def _column(about: About, lead: str | None) -> int:
             if (wanted is not None and meant[i] == wanted) or label.casefold() == lead.strip().casefold():
                 return i
         raise InputError(
-            f"{about} has no channel {show(lead)}, only {listed(labels)}; choose with --lead NAME"
+            f"{about} has no channel {show(lead)}, only {listed(labels)}", Field.LEAD, choices=_shown(labels)
         )
     if "I" in meant:
         return meant.index("I")
@@ -261,11 +256,19 @@ def _column(about: About, lead: str | None) -> int:
     if len(likely) == 1 and meant[likely[0]] is None:
         return likely[0]
     if not likely:
-        raise InputError(f"{about} has no ECG channel, only {listed(labels)}; choose one with --lead NAME")
-    names = listed([labels[i] for i in likely])
+        raise InputError(
+            f"{about} has no ECG channel, only {listed(labels)}", Field.LEAD, choices=_shown(labels)
+        )
+    likely_labels = [labels[i] for i in likely]
+    why = f"several ECG channels, {listed(likely_labels)}, none labelled I"
     if any(meant[i] is not None for i in likely):
-        raise InputError(f"{about} has no Lead I, only {names}; choose with --lead NAME")
-    raise InputError(f"{about} has several ECG channels, {names}, none labelled I; choose with --lead NAME")
+        why = f"no Lead I, only {listed(likely_labels)}"
+    raise InputError(f"{about} has {why}", Field.LEAD, choices=_shown(likely_labels))
+
+
+def _shown(labels: list[str]) -> list[str]:
+    """Labels come from the network: no control characters for a terminal."""
+    return [show(label)[1:-1] for label in labels]
 
 
 def refuse_rate(about: About, rate_hz: float) -> None:
@@ -278,39 +281,39 @@ def refuse_rate(about: About, rate_hz: float) -> None:
         )
 
 
-def _mv_per_step(about: About, channel: Channel) -> tuple[float, str]:
+def _mv_per_step(about: About, channel: Channel, unit_mv: float | None = None) -> tuple[float, str]:
     """Millivolts to a step, NaN where no unit is stated; and what was taken, in words."""
-    label, unit = show(channel.label), channel.unit.casefold()
+    label, unit = show(channel.label), channel.unit.strip().casefold()
+    if unit_mv is not None:
+        return unit_mv, f"in steps of {unit_mv:g} mV, as you say"
     stated = _number(channel.scaling) if channel.scaling else 1.0
-    if unit in _MV_PER_UNIT:
+    step_mv = _POWERS.get(unit) or mv_per_unit(channel.unit)
+    if step_mv is not None:
         if stated is None:
             raise InputError(
-                f"{label} of the {about} states the scaling factor {show(channel.scaling)}, which is no "
-                "number; correct its sender"
+                f"{label} of the {about} states the scaling factor {show(channel.scaling)}, "
+                "which is no number",
+                Field.UNIT,
             )
         scaled = f", scaled by {stated:g}" if stated != 1 else ""
-        return stated * _MV_PER_UNIT[unit], f"in {channel.unit}{scaled}"
+        power = f"10^{unit} V" if unit in _POWERS else channel.unit
+        return stated * step_mv, f"in {power}{scaled}"
     if unit in _COUNTS:
-        match = re.fullmatch(r"(\S+)\s*?([^\W\d]+)", channel.resolution)
-        step = _number(match[1]) if match else None
-        if match is None or step is None or match[2].casefold() not in _MV_PER_UNIT:
+        step_mv = mv_per_unit(channel.resolution)
+        if step_mv is None:
             raise InputError(
-                f"{label} of the {about} is in {channel.unit} and states no resolution such as '0.38 uV'; "
-                "correct its sender"
+                f"{label} of the {about} is in {channel.unit} and states no resolution such as '0.38 uV'",
+                Field.UNIT,
             )
-        return (
-            step * _MV_PER_UNIT[match[2].casefold()],
-            f"in {channel.unit} of {step:g} {match[2]}",
-        )
-    if unit:
+        return step_mv, f"in {channel.unit} of {show(channel.resolution)[1:-1]}"
+    if not is_not_stated(unit):
         raise InputError(
-            f"{label} of the {about} is in {show(channel.unit)}, no voltage; choose another with --lead NAME"
+            f"{label} of the {about} is in {show(channel.unit)}, no voltage",
+            Field.LEAD,
+            choices=_shown([other.label for other in about.channels if other is not channel]),
         )
     if about.format.startswith("int"):
-        raise InputError(
-            f"{label} of the {about} holds whole numbers and states no unit; have its sender state one "
-            "(microvolts, or counts with their resolution)"
-        )
+        raise InputError(f"{label} of the {about} holds whole numbers and states no unit", Field.UNIT)
     return math.nan, "which states no unit"
 
 
@@ -343,15 +346,16 @@ def mv_by_size(values: NDArray[np.float64], what: str) -> tuple[float, str]:
     """
     finite = values[np.isfinite(values)]
     span = float(np.ptp(finite)) if len(finite) else 0.0
-    for name in ("microvolts", "millivolts", "volts"):
-        if _PLAUSIBLE_MV[0] <= span * _MV_PER_UNIT[name] <= _PLAUSIBLE_MV[1]:
-            return _MV_PER_UNIT[name], (
+    for name, step_mv in _UNITS:
+        if _PLAUSIBLE_MV[0] <= span * step_mv <= _PLAUSIBLE_MV[1]:
+            return step_mv, (
                 f"No unit is stated: taken as {name}, since the numbers span {span:.3g}. "
                 "If amplitudes look wrong, have the sender state its unit."
             )
     raise InputError(
         f"{what} states no unit, and its numbers span {span:.3g}, which is an ECG in no unit; attach the "
-        "electrodes, or have its sender state the unit"
+        "electrodes, or state the unit",
+        Field.UNIT,
     )
 
 
@@ -359,7 +363,7 @@ def mv_by_size(values: NDArray[np.float64], what: str) -> tuple[float, str]:
 
 
 def rate_of(stamps: NDArray[np.float64]) -> float | None:
-    """The rate that stamps fit, Hz; None where no rate fits within `RATE_TOLERANCE`.
+    """The rate that stamps fit, Hz; None if no rate fits within `RATE_TOLERANCE`.
 
     Missing samples are steps of several periods, and spoil nothing; where stamps are too uneven to
     see them, what counts is how many come in how long.
@@ -372,7 +376,7 @@ def rate_of(stamps: NDArray[np.float64]) -> float | None:
 
 
 def grid_rate_of(stamps: NDArray[np.float64]) -> float | None:
-    """The rate of the grid that stamps lie on, Hz; None where they lie on none."""
+    """The rate of the grid that stamps lie on, Hz; None if they lie on none."""
     if len(stamps) < _LEAST:
         return None
     steps = np.diff(stamps)

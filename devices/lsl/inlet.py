@@ -12,7 +12,7 @@ What LSL promises and what it does not, and what follows from it here (measured 
   there is taken without waiting.
 - liblsl's own recovery compares neither rate nor labels with what was before, takes 3 s and more,
   and knows source ids only.  So streams are opened without it, and found again here.
-- There is no authentication, and a sender listens on every interface.  Whoever is on the network
+- There is no authentication, and a sender listens on every interface.  Anyone on the network
   can send a stream of any name: text from it is shortened and made printable, numbers are checked.
 """
 
@@ -20,7 +20,6 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import re
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -49,12 +48,12 @@ from devices.lsl.description import (
     stamps_are_exact,
 )
 from devices.lsl.library import LslClock, load_pylsl
+from devices.lsl.search import description_of, predicate_of, search_for, source_of
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import InputError
 from streamer.core.events import Dropped, Event, Notice, State, Topic
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
-from streamer.session.source import ScanResult
 
 RESOLVE_S = 5.0
 """How long `LslStream.open` looks for a stream, ..."""
@@ -65,8 +64,6 @@ SECOND_S = 1.0
 _POLL_S = 0.05
 """How often the answers are looked at."""
 
-_FORGET_S = 2.0
-"""Who has not answered for so long is gone; liblsl asks twice a second."""
 
 GONE_S = 5.0
 """Silence that makes us look for the sender again: a cable pulled gives no other sign."""
@@ -115,97 +112,7 @@ _BUFFER_S = 60
 # ---- finding streams
 
 
-def predicate_of(query: str) -> str:
-    """The XPath predicate that a query means; empty for an empty one.
-
-    ``NAME``, ``name=NAME``, ``type=TYPE``, ``source_id=ID``, or a predicate such as
-    ``name='NAME' and starts-with(hostname,'lab')``.
-    """
-    query = query.strip()
-    match = re.fullmatch(r"(name|type|source_id)\s*=\s*(?!concat\()([^'\"\s].*)", query)
-    if match:
-        return f"{match[1]}={_literal(match[2])}"
-    if re.search(r"[='\"<>]", query):
-        return query
-    return f"name={_literal(query)}" if query else ""
-
-
-def _literal(text: str) -> str:
-    """A string in XPath 1.0, which knows no escapes."""
-    if "'" not in text:
-        return f"'{text}'"
-    if '"' not in text:
-        return f'"{text}"'
-    parts = ', "\'", '.join(f"'{part}'" for part in text.split("'"))
-    return f"concat({parts})"
-
-
-def _source_of(about: About, others: list[About]) -> str:
-    """The SOURCE that opens this stream and none of the others, and still does after a restart."""
-
-    def alone(key: Callable[[About], str]) -> bool:
-        return bool(key(about)) and sum(key(other) == key(about) for other in others) == 1
-
-    if alone(lambda a: a.name):
-        bare = about.name == about.name.strip() and not re.search(r"[='\"<>]", about.name)
-        return f"lsl:{about.name if bare else f'name={_literal(about.name)}'}"
-    if alone(lambda a: a.source_id):
-        return f"lsl:source_id={_literal(about.source_id)}"
-    return f"lsl:uid={_literal(about.uid)}"
-
-
-def _search(lsl: Any, predicate: str) -> Any:
-    """Asks on and on, beside us; ``results()`` are the streams that answer.
-
-    Raises
-    ------
-    InputError
-        It is no predicate.
-    """
-    try:
-        return lsl.ContinuousResolver(pred=predicate or None, forget_after=_FORGET_S)
-    except RuntimeError:
-        raise InputError(
-            f"{show(predicate)} is no XPath predicate; write lsl:name=NAME, or a predicate such as "
-            "lsl:name='NAME' and type='ECG'"
-        ) from None
-
-
-def _described(lsl: Any, found: Any, wait_s: float) -> About | None:
-    """The full description; None where the sender does not answer (any more)."""
-    try:
-        inlet = lsl.StreamInlet(found, recover=False)
-        return About.of(inlet.info(wait_s).as_xml())
-    except RuntimeError:  # TimeoutError and LostError of pylsl, and what its constructor raises
-        return None
-
-
-def scan_lsl(seconds: float) -> list[ScanResult]:
-    """All streams that answer within some seconds.
-
-    Raises
-    ------
-    InputError
-        There is no liblsl on this platform.
-    """
-    lsl = load_pylsl()
-    found = lsl.resolve_streams(seconds)
-    abouts = [about for about in (_described(lsl, one, 1.0) for one in found) if about is not None]
-    return [
-        ScanResult(
-            source="" if about.format == "string" else _source_of(about, abouts),
-            kind="lsl",
-            name=about.name,
-            address=about.source_id,
-            rate_hz=about.rate_hz or None,
-            ecg=about.has_ecg,
-        )
-        for about in abouts
-    ]
-
-
 # ---- receiving
-
 
 Pulled = tuple[NDArray[np.float64], NDArray[np.float64]]
 """Samples ``(n, channels)`` and their stamps ``(n,)``, s."""
@@ -231,7 +138,7 @@ class _Link:
         self._kept: Pulled | None = None
 
     def compare(self) -> bool:
-        """See whether the clocks were compared anew, now and then; returns at once."""
+        """See whether the clocks were compared again, now and then; returns at once."""
         if time.monotonic() < self._compared_s + _COMPARE_S:
             return False
         self._compared_s = time.monotonic()
@@ -248,7 +155,7 @@ class _Link:
         self._inlet.flush()
 
     def pull(self, wait_s: float) -> Pulled | None:
-        """What has come: samples ``(n, channels)`` and stamps ``(n,)``; None where nothing did."""
+        """What has come: samples ``(n, channels)`` and stamps ``(n,)``; None if nothing did."""
         kept, self._kept = self._kept, None
         if kept is not None:
             return kept
@@ -276,6 +183,8 @@ class LslStream:
         Where the electrodes sit.
     replay : Replay
         A live stream is not replayed: anything but `AS_RECORDED` is refused.
+    unit_mv : float, optional
+        How many mV a step is, whatever the stream states.
     patience : Timeouts, optional
         How long to wait for what.
     clock : callable
@@ -295,6 +204,7 @@ class LslStream:
         invert: bool = False,
         placement: Placement = Placement.UNSTATED,
         replay: Replay = AS_RECORDED,
+        unit_mv: float | None = None,
         patience: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -302,6 +212,7 @@ class LslStream:
         self._query = query
         self._predicate = predicate_of(query)
         self._lead = lead
+        self._unit_mv = unit_mv
         self._sign = -1.0 if invert else 1.0
         self._placement = placement
         self._clock = clock
@@ -330,7 +241,7 @@ class LslStream:
         """
         self._lsl = load_pylsl()
         found, about = self._find()
-        choice = choose(about, self._lead, self._placement)
+        choice = choose(about, self._lead, self._placement, self._unit_mv)
         try:
             link = _Link(self._lsl, found)
         except RuntimeError as error:
@@ -380,13 +291,13 @@ class LslStream:
     # ---- before the first sample
 
     def _find(self) -> tuple[Any, About]:
-        search = _search(self._lsl, self._predicate)
+        search = search_for(self._lsl, self._predicate)
         until_s = time.monotonic() + RESOLVE_S
         while not search.results() and time.monotonic() < until_s:
             time.sleep(_POLL_S)
         if search.results():
             time.sleep(SECOND_S)
-        described = ((one, _described(self._lsl, one, 2.0)) for one in search.results())
+        described = ((one, description_of(self._lsl, one, 2.0)) for one in search.results())
         known = [(one, about) for one, about in described if about is not None]
         if not self._predicate:
             known = [(one, about) for one, about in known if about.has_ecg]
@@ -395,7 +306,7 @@ class LslStream:
             raise InputError(f"there is no {what}; start its sender, or see what there is with: mecg devices")
         if len(known) > 1:
             abouts = [about for _, about in known]
-            ways = " or ".join(show(_source_of(about, abouts))[1:-1] for about in abouts[:8])
+            ways = " or ".join(show(source_of(about, abouts))[1:-1] for about in abouts[:8])
             raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
         return known[0]
 
@@ -442,7 +353,7 @@ class LslStream:
                 if why is not None:
                     link = self._again(link, why)
             feed.end("stopped")
-        except Exception as error:  # noqa: BLE001 - handed to whoever iterates
+        except Exception as error:  # noqa: BLE001 - handed to the consumer
             feed.end(f"failed: {error}", error)
 
     def _receive(self, link: _Link) -> str | None:
@@ -601,7 +512,7 @@ class LslStream:
         feed.enter(State.RECONNECTING, f"{why}; looking for it again")
         if self._timeline is not None:
             self._timeline.reconnected()
-        search = _search(self._lsl, self._predicate)
+        search = search_for(self._lsl, self._predicate)
         attempt, alone_since_s = 0, math.inf
         while not feed.stopping.is_set():
             if old.lost:

@@ -39,7 +39,7 @@ def load_pylsl() -> Any:
 def _quieten(lsl: Any) -> None:
     """Keep liblsl's log off stderr, where this program says itself what happens.
 
-    Whoever has a configuration of liblsl's has a say in its log too, and nothing is touched.  The
+    A user's own configuration of liblsl has a say in its log too, and nothing is touched.  The
     first use of liblsl reads it; later calls of this change nothing.
     """
     named = os.environ.get("LSLAPICFG", "")

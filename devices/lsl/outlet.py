@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The twelve leads as a Lab Streaming Layer stream, for LabRecorder, MATLAB, MNE and the rest.
 
-LSL has no authentication: whoever reaches this machine's ports 16572 and up can read an open outlet.
+LSL has no authentication: anyone who reaches this machine's ports 16572 and up can read an open outlet.
 So nothing is opened unless it was asked for.  pylsl, and with it liblsl, is loaded when it is.
 
 The metadata follow the XDF project's pages for EEG and for synchronization; there is none for ECG.
@@ -29,16 +29,16 @@ from streamer.export.band import BAND, HALF_WIDTH, NO_BAND, half_width_of
 from streamer.recording.redact import without_home
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.session.event_wire import words
+from streamer.session.sink import Sink
 
 _BAND_TYPE = "Uncertainty"
 """As in our session files.  Not ``ECG``, nor leads for labels: who looks for an ECG must not find widths."""
-
 
 LINGER_S = 0.2
 """An outlet that closes may take along what is still on its way, so it stays open for this long."""
 
 
-class LslOutlet:
+class LslOutlet(Sink):
     """A sink: one float32 stream of type ECG, one of its uncertainty and one of markers.
 
     The stream is regular, at the model's rate, with a chunk for each frame and a stamp for each
@@ -58,7 +58,7 @@ class LslOutlet:
 
     def __init__(self, name: str) -> None:
         if not name.strip():
-            raise InputError("an LSL stream needs a name: --lsl-out NAME")
+            raise InputError("an LSL stream needs a name, such as mecg")
         self._stream_name = name
         self._ecg: Any = None
         self._events: Any = None
@@ -76,7 +76,7 @@ class LslOutlet:
         lsl = load_pylsl()
         self._latency_s = description.latency.total_ms / 1e3
         stream = description.stream
-        source_id = _source_id(self._stream_name, stream, description.rate_hz)
+        source_id = source_id_of(self._stream_name, stream, description.rate_hz)
         channels = [_Channel(lead, description.origins[lead], description.band) for lead in LEADS]
         info = _ecg_info(lsl, self._stream_name, description.rate_hz, source_id, channels)
         banded = BAND in description.bands
@@ -100,9 +100,6 @@ class LslOutlet:
             _describe(band.desc(), description, f"{HALF_WIDTH} of each lead of {self._stream_name}")
             self._band = lsl.StreamOutlet(band)
         self._description = description
-
-    def chunk(self, chunk: Chunk) -> None:
-        """Nothing: the source's samples are the source's to send."""
 
     def frame(self, frame: Frame) -> None:
         """Send a frame as one chunk."""
@@ -154,11 +151,11 @@ class LslSender:
 
     def __init__(self, name: str, info: StreamInfo) -> None:
         if not name.strip():
-            raise InputError("an LSL stream needs a name: --lsl NAME")
+            raise InputError("an LSL stream needs a name, such as mecg")
         lsl = load_pylsl()
         self._rate_hz = info.rate_hz
         channel = _Channel(info.lead, "measured")
-        description = _ecg_info(lsl, name, info.rate_hz, _source_id(name, info, info.rate_hz), [channel])
+        description = _ecg_info(lsl, name, info.rate_hz, source_id_of(name, info, info.rate_hz), [channel])
         desc = description.desc()
         _add(desc, "acquisition", model=info.device or "mecg send", source=without_home(info.source))
         _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")
@@ -184,10 +181,10 @@ class _Channel:
     label: str
     origin: str
     band: tuple[str, str] | None = None
-    """The input band's ends, Hz; None where the signal is as the source gave it."""
+    """The input band's ends, Hz; None if the signal is as the source gave it."""
 
 
-def _source_id(name: str, stream: StreamInfo, rate_hz: float) -> str:
+def source_id_of(name: str, stream: StreamInfo, rate_hz: float) -> str:
     """The same after a restart, so that readers recover; another for whatever is another stream."""
     parts = (platform.node(), name, stream.source, stream.lead, f"{rate_hz:.12g}")
     return f"mecg-{hashlib.sha256('|'.join(parts).encode()).hexdigest()[:16]}"

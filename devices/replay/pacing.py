@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event, Notice, SamplesLost, State, StateChanged, Topic
 from streamer.core.stream import Chunk, Samples
 
@@ -108,8 +108,8 @@ class Replay:
         length = samples - round(self.start_s * rate_hz)
         if length <= 0:
             raise InputError(
-                f"it ends after {samples / rate_hz:.1f} s, before the start at {self.start_s:g} s; "
-                "choose an earlier one with --start"
+                f"it ends after {samples / rate_hz:.1f} s, before the start at {self.start_s:g} s",
+                Field.START,
             )
         return length
 
@@ -122,7 +122,7 @@ class Replay:
             Anything but as it comes was asked for.
         """
         if self != AS_RECORDED:
-            raise InputError(f"{live} is live; leave out --speed, --start, --loop and --drop")
+            raise InputError(f"{live} is live", Field.REPLAY, leave_out=True)
 
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user: what is not played as it was recorded."""
@@ -222,7 +222,7 @@ class Playback:
 
     @property
     def duration_s(self) -> float | None:
-        """Length of the whole recording, seconds; None where there is no end, or before `play`."""
+        """Length of the whole recording, seconds; None if there is no end, or before `play`."""
         return self._duration_s
 
     def _place_s(self) -> float:
@@ -232,7 +232,7 @@ class Playback:
         return (round(self._replay.start_s * self._rate_hz) + played) / self._rate_hz
 
     def _let_go(self) -> None:
-        """From here on the clock counts anew; the lock is held."""
+        """From here on the clock counts again; the lock is held."""
         if math.isnan(self._anchor_s):
             return  # it has not begun
         self._held = self._next
@@ -256,7 +256,7 @@ class Playback:
     def play(self, read: Read, rate_hz: float, samples: int | None) -> Iterator[Chunk | Event]:
         """Chunks, each when the instant of its last sample has passed, and events.
 
-        A chunk that is left out (`Replay.drop`) is a jump of the index and a ``lost`` event, a pause a
+        A chunk that is left out (`Replay.drop`) is a jump of the index and a `SamplesLost` event, a pause a
         change of the state, another speed a ``replay`` event.
 
         Parameters

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import (
     Alarm,
     AlarmsSilenced,
@@ -39,6 +39,7 @@ from streamer.core.events import (
     Unrecognized,
 )
 from streamer.core.leads import canonical_lead
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
 from streamer.recording.reader import Recording
 
@@ -112,7 +113,10 @@ class SessionReplay:
             raise InputError(f"the session {recording.shown} holds no samples")
         if self._lead is not None and not _same_lead(self._lead, then.lead):
             raise InputError(
-                f"the session {recording.shown} holds lead {then.lead}, no {self._lead!r}; leave out --lead"
+                f"the session {recording.shown} holds lead {then.lead}, no {self._lead!r}",
+                Field.LEAD,
+                choices=(then.lead,),
+                leave_out=True,
             )
         length = self.replay.length(then.rate_hz, recording.raw_stop)
         placement = then.placement if self._placement is Placement.UNSTATED else self._placement
@@ -163,7 +167,7 @@ class SessionReplay:
                 if at >= 0:
                     at_s = event.at_s - origin / rate_hz
                     yield dataclasses.replace(event, host_s=self._clock(), at_s=at_s)
-            for first, last in _runs(self._there(item.start, item.stop)):
+            for first, last in true_runs(self._there(item.start, item.stop)):
                 start = item.start + first
                 if expected is not None and start > expected and self.replay.drop is None:
                     yield self._lost(start - expected, rate_hz)
@@ -216,8 +220,3 @@ def is_told_again(event: Event) -> bool:
 def _same_lead(asked: str, recorded: str) -> bool:
     lead = canonical_lead(asked)
     return asked == recorded or (lead is not None and lead == canonical_lead(recorded))
-
-
-def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

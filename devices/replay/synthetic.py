@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
 from streamer.core.leads import canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
@@ -42,10 +42,8 @@ class Synthetic:
         out.  Without ``seconds`` it never ends.
     lead : str, optional
         Only Lead I is made.
-    invert : bool
-        Turn the polarity.
-    placement : Placement
-        Travels in the stream's description.
+    invert, placement
+        As `devices.registry.open_source` takes them.
     replay, chunk_samples, clock, sleep
         As `devices.replay.pacing.Playback` takes them.
 
@@ -74,7 +72,9 @@ class Synthetic:
         if unknown:
             raise InputError(f"synthetic: knows no {unknown[0]!r}; it takes rate, bpm and seconds")
         if canonical_lead(lead or "I") != "I":
-            raise InputError(f"synthetic: has no lead {lead!r}, only I; leave out --lead")
+            raise InputError(
+                f"synthetic: has no lead {lead!r}, only I", Field.LEAD, choices=("I",), leave_out=True
+            )
         self.rate_hz = _number(given, "rate", 500.0, *SOURCE_HZ)
         self._bpm = _number(given, "bpm", 72.0, *_BPM)
         self._samples = (

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
 from streamer.core.leads import LEADS
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
-from streamer.formats.wfdb_reader import Record, show
+from streamer.formats.wfdb_files import show
+from streamer.formats.wfdb_reader import Record
 
 
 class WfdbReplay:
@@ -78,18 +79,18 @@ class WfdbReplay:
             )
         row = record.row(self._lead or "I")
         if row is None:
-            listed = ", ".join(show(label)[1:-1] for label in record.names[:24])
-            raise InputError(
-                f"{name} has no lead {show(self._lead or 'I')}, only {listed}; choose with --lead NAME"
-            )
+            listed = [show(label)[1:-1] for label in record.names[:24]]
+            why = f"{name} has no lead {show(self._lead or 'I')}, only {', '.join(listed)}"
+            raise InputError(why, Field.LEAD, choices=listed)
         signal = record.signals[row]
         label = show(signal.name)[1:-1]
         if signal.steps_per_mv is None:
-            raise InputError(
-                f"lead {label} of {name} is in {show(signal.units)}, no voltage; choose with --lead NAME"
-            )
+            why = f"lead {label} of {name} is in {show(signal.units)}, no voltage"
+            raise InputError(why, Field.LEAD, choices=_others(record, row))
         if not _any_valid(record, row):
-            raise InputError(f"lead {label} of {name} holds no valid sample; choose another with --lead NAME")
+            raise InputError(
+                f"lead {label} of {name} holds no valid sample", Field.LEAD, choices=_others(record, row)
+            )
         length = self._replay.length(rate_hz, record.samples)
         leads = [s.lead if s.steps_per_mv is not None else None for s in record.signals]
         reference = {LEADS.index(lead): i for i, lead in reversed(list(enumerate(leads))) if lead is not None}
@@ -138,7 +139,7 @@ class WfdbReplay:
         self.player.stop()
 
     def whole(self) -> Callable[[int, int], tuple[int, Samples]] | None:
-        """A second reading of the record, ahead of what is played; None where it holds no other lead.
+        """A second reading of the record, ahead of what is played; None if it holds no other lead.
 
         Returns
         -------
@@ -183,6 +184,12 @@ class WfdbReplay:
         reference = np.full((len(LEADS), signals.shape[1]), np.nan, np.float32)
         reference[list(self._reference)] = signals[list(self._reference.values())]
         return reference
+
+
+def _others(record: Record, row: int) -> list[str]:
+    """The voltages beside a row, as the user may name them."""
+    signals = [signal for i, signal in enumerate(record.signals) if i != row]
+    return [show(signal.name)[1:-1] for signal in signals if signal.steps_per_mv is not None][:24]
 
 
 def _any_valid(record: Record, row: int) -> bool:

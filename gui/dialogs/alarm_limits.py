@@ -58,7 +58,7 @@ class LimitsDialog(QDialog):
         self.low_box.setFocus()
         self.low_box.selectAll()
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         self.setStyleSheet(dialog_style(theme))
 

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import re
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +25,9 @@ from PyQt6.QtWidgets import (
 from gui.controller import GENERIC, CalibrationPreview, CalibrationPreviews
 from gui.dialogs.before_after import BeforeAfter
 from gui.dialogs.file_drop import FileDrop
+from gui.error_text import sentence
 from gui.theme import Theme, dialog_style
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 
 FILTER = "12-lead records and calibrations (*.hea *.dat *.npz);;All files (*)"
 ASK = (
@@ -48,11 +48,11 @@ class _News(QObject):
 
 
 class CalibrateDialog(QDialog):
-    """Emits `used` with a `gui.controller.Person`; keeps its trial while it is closed.
+    """Emits `used` with a `gui.controller.Person`; keeps its preview while it is closed.
 
     Parameters
     ----------
-    trials : CalibrationPreviews
+    previews : CalibrationPreviews
     whose : callable
         Whose calibration the running session has, as `SessionDescription.whose` says it.
     px_per_mm : callable
@@ -63,14 +63,15 @@ class CalibrateDialog(QDialog):
 
     def __init__(
         self,
-        trials: Callable[[], CalibrationPreviews],
+        previews: Callable[[], CalibrationPreviews],
         whose: Callable[[], str],
         px_per_mm: Callable[[], float],
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
-        self._trials, self._whose, self._px_per_mm = trials, whose, px_per_mm
-        self._busy = False
+        self._previews, self._whose, self._px_per_mm = previews, whose, px_per_mm
+        self.busy = False
+        """Something is being learned."""
         self._news = _News()  # outlives the window, as the thread may that emits it
         self._news.tried.connect(self._tried)
         self.setWindowTitle("Calibrate")
@@ -83,7 +84,9 @@ class CalibrateDialog(QDialog):
         self.close_button, self.use_button = QPushButton("Close"), QPushButton("&Use")
         self._assemble()
         FileDrop(self, _file_in).dropped.connect(self.open_file)
-        self.here_button.clicked.connect(lambda: self._begin("this source", lambda: self._trials().of_here()))
+        self.here_button.clicked.connect(
+            lambda: self._begin("this source", lambda: self._previews().of_here())
+        )
         self.file_button.clicked.connect(self.ask_file)
         self.save_button.clicked.connect(self.ask_where)
         self.generic_button.clicked.connect(lambda: self._use(GENERIC))
@@ -124,7 +127,7 @@ class CalibrateDialog(QDialog):
         whole.addWidget(self.said)
         whole.addLayout(below)
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         bar = f"QScrollBar {{ background: {theme.paper}; height: 12px; border: none; }}"
         handle = f"QScrollBar::handle {{ background: {theme.soft_ink}; min-width: 40px; }}"
@@ -159,13 +162,13 @@ class CalibrateDialog(QDialog):
 
     def open_file(self, path: str) -> None:
         """Learn from this record, or take what this file says."""
-        self._begin(Path(path).name, lambda: self._trials().of_file(Path(path)))
+        self._begin(Path(path).name, lambda: self._previews().of_file(Path(path)))
 
     def _begin(self, name: str, work: Callable[[], CalibrationPreview]) -> None:
         """In a thread of its own; while that runs nothing else is asked for."""
-        if self._busy:
+        if self.busy:
             return
-        self._busy = True
+        self.busy = True
         self._say(f"learning from {name} ...")
         self._enable()
         news = self._news
@@ -174,43 +177,45 @@ class CalibrateDialog(QDialog):
             try:
                 news.tried.emit(work(), "")
             except (InputError, OSError) as error:
-                news.tried.emit(None, " ".join(str(error).split()))
+                # A record's lead cannot be chosen here.
+                about_lead = isinstance(error, InputError) and error.field is Field.LEAD
+                news.tried.emit(None, " ".join(str(error).split()) if about_lead else sentence(error))
 
         threading.Thread(target=learn, name="learning a person", daemon=True).start()
 
-    def _tried(self, trial: CalibrationPreview | None, why: str) -> None:
+    def _tried(self, preview: CalibrationPreview | None, why: str) -> None:
         if sip.isdeleted(self):  # the window may have been closed meanwhile
             return
-        self._busy = False
-        if trial is None:
-            # A command has options where this has none.
-            self._say(re.sub(r"; choose( another)? with --lead NAME", "", why), warning=True)
+        self.busy = False
+        """Something is being learned."""
+        if preview is None:
+            self._say(why, warning=True)
         else:
-            self._show_trial(trial)
+            self._show_trial(preview)
         self._enable()
 
-    def _show_trial(self, trial: CalibrationPreview) -> None:
-        self.picture.show_trial(trial, self._px_per_mm())
-        self._say(trial.verdict())
-        self.said.setText("\n".join((*(f"⚠ {one}" for one in trial.warnings), *trial.said, NEW_SESSION)))
-        self._warn(self.said, bool(trial.warnings))
+    def _show_trial(self, preview: CalibrationPreview) -> None:
+        self.picture.show_trial(preview, self._px_per_mm())
+        self._say(preview.verdict())
+        self.said.setText("\n".join((*(f"⚠ {one}" for one in preview.warnings), *preview.said, NEW_SESSION)))
+        self._warn(self.said, bool(preview.warnings))
         self._fit_scroll()
 
     # ---- using
 
     def _use_trial(self) -> None:
-        trial = self.picture.trial
-        if trial is not None:
-            self._use(trial.person)
+        preview = self.picture.preview
+        if preview is not None:
+            self._use(preview.person)
 
     def _use(self, person: object) -> None:
         self.accept()
         self.used.emit(person)
 
     def ask_where(self) -> None:
-        """Save the calibration for `mecg monitor --calibration`, and for another day."""
-        trial = self.picture.trial
-        if trial is None:
+        """Save the calibration, for `mecg monitor` and for another day."""
+        preview = self.picture.preview
+        if preview is None:
             return
         text, _ = QFileDialog.getSaveFileName(self, "Save this person", "person.npz", "Calibrations (*.npz)")
         if not text:
@@ -222,7 +227,7 @@ class CalibrateDialog(QDialog):
                 self._say(f"{path} exists: name another file, or this one in full", warning=True)
                 return
         try:
-            self._trials().save(trial.person, path)
+            self._previews().save(preview.person, path)
         except OSError as error:
             self._say(f"{path} was not written: {error.strerror or error}", warning=True)
         else:
@@ -231,11 +236,11 @@ class CalibrateDialog(QDialog):
     # ---- what can be done
 
     def _enable(self) -> None:
-        why_not = self._trials().why_not_here()
-        self.here_button.setEnabled(not why_not and not self._busy)
+        why_not = self._previews().why_not_here()
+        self.here_button.setEnabled(not why_not and not self.busy)
         self.here_button.setToolTip(why_not)
-        self.file_button.setEnabled(not self._busy)
-        has = self.picture.trial is not None and not self._busy
+        self.file_button.setEnabled(not self.busy)
+        has = self.picture.preview is not None and not self.busy
         self.use_button.setEnabled(has)
         self.save_button.setEnabled(has)
         self.generic_button.setEnabled(self._whose() != GENERIC.words)
@@ -267,7 +272,7 @@ class CalibrateDialog(QDialog):
 
 
 def _file_in(path: str) -> str | None:
-    """Whatever is dropped: one that cannot be used is told, not ignored."""
+    """Whatever is dropped: one that cannot be used is reported, not ignored."""
     return path or None
 
 

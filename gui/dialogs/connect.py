@@ -25,9 +25,10 @@ from PyQt6.QtWidgets import (
     QWidget,
 )
 
-from gui.controller import OnScan, Sighting, SourceRequest
+from gui.controller import OnScan, SourceRequest
 from gui.settings import source_of_file
 from gui.theme import Theme, dialog_style
+from streamer.session.source import ScanResult
 
 KINDS = {"ble": "Bluetooth", "lsl": "LSL"}
 PLACEMENTS = (("not stated", None), ("on both arms", "arms"), ("on the chest", "chest"))
@@ -63,7 +64,7 @@ class ConnectDialog(QDialog):
         self._recent = recent
         self._stop: Callable[[], None] | None = None
         self._problems: dict[str, str] = {}
-        self._seen: dict[str, list[Sighting]] = {}
+        self._seen: dict[str, list[ScanResult]] = {}
         self.setWindowTitle("Connect")
         self.resize(640, 440)
         self.list = QTreeWidget()
@@ -128,7 +129,7 @@ class ConnectDialog(QDialog):
         whole.addLayout(fields)
         whole.addLayout(buttons)
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         self.setStyleSheet(dialog_style(theme))
 
@@ -154,7 +155,7 @@ class ConnectDialog(QDialog):
             self._stop()
             self._stop = None
 
-    def _show_found(self, kind: str, seen: Sequence[Sighting], problem: str) -> None:
+    def _show_found(self, kind: str, seen: Sequence[ScanResult], problem: str) -> None:
         if self._stop is None or kind not in KINDS:
             return
         self._problems[kind] = problem

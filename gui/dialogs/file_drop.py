@@ -19,7 +19,7 @@ class FileDrop(QObject):
     ----------
     window : QWidget
     known : callable, optional
-        What a path stands for, None where nothing here can open it; a SOURCE if not given.
+        What a path stands for, None if nothing here can open it; a SOURCE if not given.
     """
 
     dropped = pyqtSignal(str)

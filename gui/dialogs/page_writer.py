@@ -34,13 +34,13 @@ def pages_folder() -> Path:
 
 
 def page_of(
-    past: History, edge_s: float, about: SessionDescription, at: datetime, *, alternatives: bool = False
+    history: History, edge_s: float, about: SessionDescription, at: datetime, *, alternatives: bool = False
 ) -> Page | None:
-    """What lies before an instant of the stream; None where there is nothing yet.
+    """What lies before an instant of the stream; None if there is nothing yet.
 
     Parameters
     ----------
-    past : History
+    history : History
         What the screen remembers.
     edge_s : float
         The page's end, seconds after sample 0 of the source.
@@ -51,7 +51,7 @@ def page_of(
     alternatives : bool
         With plausible alternatives, where the model knows of any.
     """
-    traces, stream = past.traces, about.stream
+    traces, stream = history.traces, about.stream
     if traces is None:
         return None
     stop = min(round(edge_s * traces.rate_hz), traces.stop)
@@ -59,14 +59,14 @@ def page_of(
     if not np.isfinite(seen.leads_mv).any():
         return None
     start_s, stop_s = seen.start / traces.rate_hz, stop / traces.rate_hz
-    drifted = any(begin_s < stop_s and end_s > start_s for begin_s, end_s in past.drifted)
+    drifted = any(begin_s < stop_s and end_s > start_s for begin_s, end_s in history.drifted)
     return Page(
         leads_mv=seen.leads_mv,
         rate_hz=traces.rate_hz,
         measured_mv=seen.measured_mv,
         band_mv=_band(seen.half_width_mv),
-        faint=past.faint(seen),
-        alternatives_mv=past.alternatives(seen) if alternatives else None,
+        faint=history.faint(seen),
+        alternatives_mv=history.alternatives(seen) if alternatives else None,
         source=" ".join(part for part in (without_home(stream.source), stream.device) if part),
         lead=canonical_lead(stream.lead) or stream.lead,
         is_lead_i=stream.is_lead_i,

@@ -9,13 +9,14 @@ from collections.abc import Callable
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from gui.controller import RunningSession, SessionController, SourceRequest
+from gui.error_text import sentence
 from streamer.core.errors import InputError
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0)
 """Before each attempt to open a live source again that ended by itself; the last before all further ones."""
 
 
-class SourceSwitch(QObject):
+class SourceOpener(QObject):
     """What is asked for while something is being opened replaces what was asked for before."""
 
     opened = pyqtSignal(object)
@@ -29,13 +30,13 @@ class SourceSwitch(QObject):
 
     def __init__(
         self,
-        bench: SessionController,
+        controller: SessionController,
         parent: QObject | None = None,
         again_s: tuple[float, ...] = AGAIN_S,
         in_thread: Callable[[Callable[[], None]], None] | None = None,
     ) -> None:
         super().__init__(parent)
-        self._bench = bench
+        self._controller = controller
         self._again_s = again_s
         self._in_thread = in_thread or _in_thread
         self._next: SourceRequest | None = None
@@ -46,16 +47,16 @@ class SourceSwitch(QObject):
         self._timer.setSingleShot(True)
         self._timer.timeout.connect(self._open_again)
 
-    def open(self, wanted: SourceRequest) -> None:
+    def open(self, request: SourceRequest) -> None:
         """Open a source as soon as nothing else is being opened."""
         self._attempts = 0
         self._timer.stop()
-        self._begin(wanted)
+        self._begin(request)
 
     def ended(self) -> None:
         """The session that is shown has ended by itself: a live source is opened again, after a while."""
-        showing = self._bench.showing
-        if showing.player is None and not self._running and not self._timer.isActive():
+        running = self._controller.running
+        if running.player is None and not self._running and not self._timer.isActive():
             wait_s = self._again_s[min(self._attempts, len(self._again_s) - 1)]
             self._attempts += 1
             self._timer.start(round(1e3 * wait_s))
@@ -65,30 +66,30 @@ class SourceSwitch(QObject):
         self._attempts = 0
 
     def _open_again(self) -> None:
-        self._begin(self._bench.showing.wanted)
+        self._begin(self._controller.running.request)
 
-    def _begin(self, wanted: SourceRequest) -> None:
+    def _begin(self, request: SourceRequest) -> None:
         if self._running:
-            self._next = wanted
+            self._next = request
             return
         self._running = True
-        self.busy.emit(wanted.source)
-        self._in_thread(lambda: self._work(wanted))
+        self.busy.emit(request.source)
+        self._in_thread(lambda: self._work(request))
 
-    def _work(self, wanted: SourceRequest) -> None:
+    def _work(self, request: SourceRequest) -> None:
         """In a thread of its own."""
         try:
-            self._done.emit(wanted, self._bench.open(wanted), "")
+            self._done.emit(request, self._controller.open(request), "")
         except (InputError, OSError) as error:
-            self._done.emit(wanted, None, " ".join(str(error).split()))
+            self._done.emit(request, None, sentence(error))
 
-    def _end(self, wanted: SourceRequest, showing: RunningSession | None, why: str) -> None:
+    def _end(self, request: SourceRequest, running: RunningSession | None, why: str) -> None:
         self._running = False
         following, self._next = self._next, None
-        if showing is not None:
-            self.opened.emit(showing)
+        if running is not None:
+            self.opened.emit(running)
         elif following is None:
-            self.failed.emit(wanted, why)
+            self.failed.emit(request, why)
         self.busy.emit("")
         if following is not None:
             self._begin(following)

@@ -45,7 +45,7 @@ class AlarmBanner:
 
     # ---- `gui.panels.panel.Panel`
 
-    def begin(self, info: StreamInfo, description: SessionDescription | None) -> None:
+    def start_stream(self, info: StreamInfo, description: SessionDescription | None) -> None:
         """Another stream: nothing stands."""
         self.alarms.clear()
         self._show()
@@ -58,12 +58,12 @@ class AlarmBanner:
         if self.alarms.event(event):
             self._show()
 
-    def tell(self, now_s: float) -> None:
+    def refresh(self, now_s: float) -> None:
         """Beep where it is time to."""
         if self.alarms.due():
             self._beep()
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         self.widget.setStyleSheet(
             f"QLabel#alarm {{ background: {theme.warning}; color: {theme.bar}; font-size: 18px;"

@@ -40,7 +40,7 @@ class Alarms:
         self._beeped_s = -math.inf
 
     def event(self, event: Event) -> bool:
-        """Take an event; True where it changed what stands."""
+        """Take an event; True if it changed what stands."""
         if not isinstance(event, Alarm):
             return False
         if event.rises:
@@ -52,12 +52,12 @@ class Alarms:
         return True
 
     def silence(self) -> AlarmsSilenced | None:
-        """Keep quiet about what stands, until it ends and rises anew or something else does.
+        """Keep quiet about what stands, until it ends and rises again or something else does.
 
         Returns
         -------
         AlarmsSilenced or None
-            What the log and the recording are told; None where nothing was sounding.
+            What the log and the recording are told; None if nothing was sounding.
         """
         sounding = tuple(alarm for alarm in self._standing if alarm not in self._silenced)
         if not sounding:

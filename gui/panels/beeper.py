@@ -23,7 +23,7 @@ def pulses(notes: int = NOTES) -> bytes:
     return (32767 * np.concatenate([note, rest] * notes)).astype("<i2").tobytes()
 
 
-class Tone:
+class Beeper:
     """Plays `pulses`; looks for a sound card when it is first needed, not before."""
 
     def __init__(self) -> None:

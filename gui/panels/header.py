@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from PyQt6.QtCore import QSize, Qt
 from PyQt6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy
 
+from gui.paper.look import Look
+from gui.signal.followed_stream import FollowedStream, StreamStatus
 from gui.theme import Theme
 from streamer.core.events import State
+from streamer.core.network.alternatives import SHOWN
 from streamer.core.stream import StreamInfo
 
 RESEARCH_USE = "Research use, not for diagnosis. Eleven of the twelve leads are estimates."
@@ -44,26 +45,26 @@ class Elided(QLabel):
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
 
 
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How the stream stands, for its words."""
-
-    state: State
-    age_s: float | None
-    """Of the newest sample; None before the first."""
-    quiet: bool
-    """For too long no sample came."""
-    settling: bool
-    untrusted: bool
-    recalibrate: bool
-    """Lead I no longer looks like the person's reference."""
-    algorithmic_ms: float
-    hold_back_ms: float | None
-    lost: int
-    lost_s: float
-    dropped: int
-    """Items that the window was too slow for."""
-    news: str
+def notes_on(stream: FollowedStream, look: Look, scale_from: str) -> str:
+    """What there is to say below the paper: of what is drawn, of the scale, of the stream."""
+    said = []
+    if look.alternatives:
+        said.append(
+            f"thin lines: {SHOWN} plausible alternatives"
+            if stream.history.has_alternatives
+            else "the model knows of no plausible alternatives"
+        )
+    if look.truth:
+        truth = stream.inbox.truth
+        said.append(
+            f"measured leads laid over ({truth.frame}); cov: share in the 90 % band"
+            if stream.history.has_truth and truth is not None
+            else "the source holds no other measured lead"
+        )
+    said.append(stream.news)
+    if scale_from != "screen's stated size":
+        said.append(f"grid: {scale_from}")
+    return "   ".join(said)
 
 
 class Header:
@@ -95,11 +96,11 @@ class Header:
         )
         self.under = _bar(self.research, None, (self.news, 3))
 
-    def begin(self, info: StreamInfo, model_text: str) -> None:
+    def start_stream(self, info: StreamInfo, model_text: str) -> None:
         """A stream begins."""
         self.source.setText(f"{info.source}   {info.device}".strip())
         self.model.setText(model_text)
-        # Records name Lead I in many ways ("i", "MDC_ECG_LEAD_I"); a person reads one.
+        # Records name Lead I in many ways ("i", "MDC_ECG_LEAD_I"); the user reads one.
         lead = f"lead {'I' if info.is_lead_i else info.lead} measured"
         if info.inverted:
             lead += ", inverted"
@@ -109,7 +110,7 @@ class Header:
         self.lead.setProperty("warning", not info.is_lead_i)
         self.frozen.hide()
 
-    def tell(self, how: Standing, theme: Theme) -> None:
+    def refresh(self, how: StreamStatus, news: str, theme: Theme) -> None:
         """Say how the stream stands."""
         state, alarming = how.state.value, how.state in (State.STALE, State.RECONNECTING)
         if how.state is State.LIVE and how.settling:
@@ -125,13 +126,13 @@ class Header:
         if how.age_s is not None and how.state is not State.ENDED:
             said.append(f"newest sample {how.age_s:.2f} s old")
         said.append(f"algorithmic latency {how.algorithmic_ms:.0f} ms")
-        if how.hold_back_ms is not None:
-            said.append(f"hold-back {how.hold_back_ms:.0f} ms")
+        if how.display_delay_ms is not None:
+            said.append(f"display delay {how.display_delay_ms:.0f} ms")
             said.append(f"lost {how.lost} samples ({how.lost_s:.2f} s)" if how.lost else "lost 0")
         if how.dropped:
             said.append(f"not shown {how.dropped}")
         self.health.setText("   ".join(said))
-        self.news.setText(f"? keys   {how.news}".strip())
+        self.news.setText(f"? keys   {news}".strip())
 
 
 def _bar(*labels: QLabel | tuple[QLabel, int] | None) -> QHBoxLayout:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The line into which a person writes what a marker is for."""
+"""The line into which the user writes what a marker is for."""
 
 from __future__ import annotations
 

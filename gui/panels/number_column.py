@@ -84,9 +84,9 @@ class NumberColumn:
 
     # ---- `gui.panels.panel.Panel`
 
-    def begin(self, info: StreamInfo, description: SessionDescription | None) -> None:
+    def start_stream(self, info: StreamInfo, description: SessionDescription | None) -> None:
         """Another stream: nothing is known yet."""
-        self.numbers.begin(info, description)
+        self.numbers.start_stream(info, description)
         self._algorithmic_ms = math.nan if description is None else description.latency.total_ms
 
     def frame(self, at_s: float, frame: Frame) -> None:
@@ -94,12 +94,12 @@ class NumberColumn:
         self.numbers.frame(at_s, frame)
 
     def event(self, event: Event) -> None:
-        """A beat lights its mark at once; all else waits for `tell`."""
+        """A beat lights its mark at once; all else waits for `refresh`."""
         self.numbers.event(event)
         if isinstance(event, Beat):
             self.beat_mark.light()
 
-    def tell(self, now_s: float) -> None:
+    def refresh(self, now_s: float) -> None:
         """Bring the numbers up to date."""
         numbers = self.numbers
         _say(self.bpm_label, numbers.bpm(now_s))
@@ -113,7 +113,7 @@ class NumberColumn:
         self._say("Battery", numbers.battery(), numbers.battery_percent <= 10)
         self._say("Model", *numbers.model())
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         self.trend.theme = theme
         self.widget.setStyleSheet(
@@ -125,7 +125,7 @@ class NumberColumn:
             QLabel#beat {{ font-size: 22px; }}
             """
         )
-        self.beat_mark.dress(theme)
+        self.beat_mark.apply_theme(theme)
 
     def _tell_latency(self) -> None:
         if self.minute is None or not math.isfinite(self.minute.now_ms):
@@ -167,7 +167,7 @@ class BeatMark(QLabel):
         """Wait for the next one."""
         self.setStyleSheet(f"color: {self._theme.grid_5_mm}")
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         self._theme = theme
         self.go_out()

@@ -39,9 +39,9 @@ class Numbers:
     """Keeps what the numbers need; follows `gui.panels.panel.Panel` but for what needs a screen."""
 
     def __init__(self) -> None:
-        self.begin(None, None)
+        self.start_stream(None, None)
 
-    def begin(self, info: StreamInfo | None, description: SessionDescription | None) -> None:
+    def start_stream(self, info: StreamInfo | None, description: SessionDescription | None) -> None:
         """Forget everything: another stream begins."""
         self._info = info
         self._whose = "generic" if description is None else description.whose
@@ -52,7 +52,7 @@ class Numbers:
         self._rr: deque[tuple[float, float]] = deque()
         self._quality: frozenset[Quality] | None = None
         self.battery_percent: float = math.nan
-        """As the sensor last told; NaN where it never did."""
+        """As the sensor last told; NaN if it never did."""
         self._paused = False
         self._lost = 0
         self._recording_s: tuple[float, float] | None = None
@@ -60,7 +60,7 @@ class Numbers:
     def frame(self, at_s: float, frame: Frame) -> None:
         """A frame came at ``at_s``, monotonic seconds."""
         if self._newest is not None and frame.start < self._newest[1].stop:
-            self._lost = 0  # the stream began anew
+            self._lost = 0  # the stream began again
         self._newest = at_s, frame
         self._lost += int((~frame.valid).sum())
 

@@ -18,7 +18,7 @@ class Panel(Protocol):
     or ``window.below``.
     """
 
-    def begin(self, info: StreamInfo, description: SessionDescription | None) -> None:
+    def start_stream(self, info: StreamInfo, description: SessionDescription | None) -> None:
         """A stream begins: the first one, or another one in its place."""
         ...
 
@@ -30,10 +30,10 @@ class Panel(Protocol):
         """Something happened."""
         ...
 
-    def tell(self, now_s: float) -> None:
+    def refresh(self, now_s: float) -> None:
         """Say what there is to say; five times a second, frozen or not (monotonic seconds)."""
         ...
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         ...

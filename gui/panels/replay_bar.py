@@ -10,10 +10,10 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QWidget
 
-from gui.controller import Player
 from gui.panels.numbers import duration
 from gui.theme import Theme
 from streamer.core.errors import InputError
+from streamer.session.source import Player
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 JUMP_S = 10.0
@@ -54,7 +54,7 @@ class ReplayBar:
     Parameters
     ----------
     seek : callable
-        Begins anew at a place, seconds from the beginning of what was recorded.
+        Begins again at a place, seconds from the beginning of what was recorded.
     say : callable
         Takes one line for the user, where something cannot be done.
     """
@@ -103,14 +103,14 @@ class ReplayBar:
         self._player = player
         self._ended = ended
         self.widget.setVisible(player is not None)
-        self.tell()
+        self.refresh()
 
     @property
     def paused(self) -> bool:
         """Whether something is replayed and held."""
         return self._player is not None and self._player.paused
 
-    # ---- what a person does
+    # ---- what the user does
 
     def play_or_pause(self) -> None:
         """Hold it, or let it go on; begin again where it has ended."""
@@ -119,7 +119,7 @@ class ReplayBar:
             self._seek(0.0)
         elif self._player is not None:
             self._player.paused = not self._player.paused
-            self.tell()
+            self.refresh()
 
     def change_speed(self, by: int) -> None:
         """One step slower (-1) or faster (1)."""
@@ -129,7 +129,7 @@ class ReplayBar:
             self._player.speed = next_speed(self._player.speed, by)
         except InputError as error:
             self._say(str(error))
-        self.tell()
+        self.refresh()
 
     def jump(self, by_s: float) -> None:
         """So many seconds back or forth."""
@@ -152,7 +152,7 @@ class ReplayBar:
 
     # ---- what it says
 
-    def tell(self) -> None:
+    def refresh(self) -> None:
         """Bring it up to date."""
         player = self._player
         if player is None:
@@ -169,7 +169,7 @@ class ReplayBar:
         if not self.slider.isSliderDown():
             self.slider.setValue(round(_STEPS * player.position_s / max(duration_s, 1e-9)))
 
-    def dress(self, theme: Theme) -> None:
+    def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
         self.widget.setStyleSheet(
             f"""

@@ -13,12 +13,12 @@ LEAST_S = 2.0
 """Of fewer seconds nothing is said."""
 
 
-def compared(past: History, edge_s: float) -> dict[str, str]:
+def compared(history: History, edge_s: float) -> dict[str, str]:
     """For each lead that was measured, how the last ten seconds before ``edge_s`` agree.
 
     What came while the filters settled, or without contact, counts too: it is on the screen.
     """
-    traces = past.traces
+    traces = history.traces
     if traces is None or not traces.has_truth or not math.isfinite(edge_s):
         return {}
     stop = min(math.floor(edge_s * traces.rate_hz) + 1, traces.stop)

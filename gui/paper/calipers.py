@@ -11,16 +11,16 @@ class Spot:
     """A place on the paper, in the signal's own units."""
 
     lead: str
-    """Of the panel: one of the twelve, or `gui.paper.geometry.RHYTHM`."""
+    """Of the area: one of the twelve, or `gui.paper.geometry.RHYTHM`."""
     at_s: float
     """Instant of the stream, seconds."""
     mv: float
-    """Above the panel's baseline."""
+    """Above the area's baseline."""
 
 
 @dataclass(frozen=True, slots=True)
 class Calipers:
-    """From one spot of a panel to another."""
+    """From one spot of a area to another."""
 
     begin: Spot
     end: Spot

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a person can do to the paper: scale, layout, theme, and what is drawn on it."""
+"""What the user can do to the paper: scale, layout, theme, and what is drawn on it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,10 @@ from gui.paper.view import PaperView
 from gui.theme import DARK, LIGHT
 from streamer.core.leads import LEADS
 
+Do = Callable[[], object]
 
-class PaperActions:
+
+class PaperCommands:
     """Changes the paper's look, one thing at a time.
 
     Parameters
@@ -39,64 +41,120 @@ class PaperActions:
 
     def table(self) -> tuple[Action, ...]:
         """Everything."""
+        return (*self._paper_table(), *self._leads_table())
+
+    def _paper_table(self) -> tuple[Action, ...]:
         gains = ", ".join(f"{gain:g}" for gain in GAINS_MM_PER_MV)
         speeds = ", ".join(f"{speed:g}" for speed in SPEEDS_MM_PER_S)
+
+        def act(keys: tuple[str, ...], name: str, what: str, do: Do, button: str = "") -> Action:
+            return Action(keys, "Paper", name, what, do, button)
+
         return (
-            Action(("+", "="), "Paper", "Larger", f"gain up ({gains} mm/mV)", lambda: self.gain(1)),
-            Action(("-",), "Paper", "Smaller", "gain down", lambda: self.gain(-1)),
-            Action(("A",), "Paper", "Gain by itself", "the gain follows the signal", self.toggle_auto_gain),
-            Action(("]",), "Paper", "Faster", f"paper speed up ({speeds} mm/s)", lambda: self.speed(1)),
-            Action(("[",), "Paper", "Slower", "paper speed down", lambda: self.speed(-1)),
-            Action(("L",), "Paper", "Next layout", f"layout ({', '.join(LAYOUTS)})", self.next_layout),
+            act(("+", "="), "Larger", f"gain up ({gains} mm/mV)", lambda: self.gain(1), "Gain"),
+            act(("-",), "Smaller", "gain down", lambda: self.gain(-1), "Gain"),
             Action(
-                ("S",), "Paper", "Sweep or scroll", "sweep with an erase bar, or scroll", self.toggle_sweep
-            ),
-            Action(("D",), "Paper", "Dark or light", "dark monitor, or light paper", self.toggle_theme),
-            Action(
-                ("Ctrl+Up",),
+                ("A",),
                 "Paper",
+                "Gain by itself",
+                "the gain follows the signal",
+                self.toggle_auto_gain,
+                "Gain",
+                lambda: self.auto_gain,
+            ),
+            act(("]",), "Faster", f"paper speed up ({speeds} mm/s)", lambda: self.speed(1), "Speed"),
+            act(("[",), "Slower", "paper speed down", lambda: self.speed(-1), "Speed"),
+            act(("L",), "Next layout", f"layout ({', '.join(LAYOUTS)})", self.next_layout, "Layout"),
+            *(self._layout_action(name) for name in LAYOUTS),
+            Action(
+                ("S",),
+                "Paper",
+                "Sweep",
+                "sweep with an erase bar, or scroll",
+                self.toggle_sweep,
+                checked=lambda: self._look.sweep,
+            ),
+            Action(
+                ("D",),
+                "Paper",
+                "Dark",
+                "dark monitor, or light paper",
+                self.toggle_theme,
+                checked=lambda: self._look.theme is DARK,
+            ),
+            act(
+                ("Ctrl+Up",),
                 "Longer millimetre",
                 "a millimetre 1 % longer: hold a ruler to the grid",
                 lambda: self.millimetre(1.01),
             ),
-            Action(
+            act(
                 ("Ctrl+Down",),
-                "Paper",
                 "Shorter millimetre",
                 "a millimetre 1 % shorter",
                 lambda: self.millimetre(1 / 1.01),
             ),
-            Action(("Down",), "Leads", "Next lead", "select the next lead", lambda: self.select(1)),
-            Action(("Up",), "Leads", "Previous lead", "select the one before", lambda: self.select(-1)),
+        )
+
+    def _layout_action(self, name: str) -> Action:
+        return Action(
+            (),
+            "Paper",
+            name,
+            f"the layout {name}",
+            lambda: self._change(layout=name, enlarged=False),
+            "Layout",
+            lambda: self._look.layout == name and not self._look.enlarged,
+        )
+
+    def _leads_table(self) -> tuple[Action, ...]:
+        def act(keys: tuple[str, ...], name: str, what: str, do: Do) -> Action:
+            return Action(keys, "Leads", name, what, do)
+
+        def switch(
+            key: str, name: str, what: str, do: Do, on: Callable[[Look], bool], button: str = ""
+        ) -> Action:
+            return Action((key,), "Leads", name, what, do, button, lambda: on(self._look))
+
+        return (
+            act(("Down",), "Next lead", "select the next lead", lambda: self.select(1)),
+            act(("Up",), "Previous lead", "select the one before", lambda: self.select(-1)),
             Action(
                 ("Return", "Enter"),
                 "Leads",
                 "Enlarge",
                 "the selected lead alone, twice as large; so does a double click",
                 self.toggle_enlarged,
+                checked=lambda: self._look.enlarged,
             ),
-            Action(
+            act(
                 ("R",),
-                "Leads",
                 "Rhythm strip",
                 "rhythm strip: I as measured, I in the diagnostic band where the source allows it, II",
                 self.next_rhythm,
             ),
-            Action(
-                ("T",),
-                "Leads",
-                "Truth",
+            switch(
+                "T",
+                "Measured leads",
                 "measured leads over reconstructed ones, where the source holds any; with RMSE, correlation "
                 "and share in the band of the last 10 s",
                 self.toggle_truth,
+                lambda look: look.truth,
+                "Measured leads",
             ),
-            Action(("B",), "Leads", "Band", "the ribbon that holds 90 % of the truth", self.toggle_ribbon),
-            Action(
-                ("V",),
-                "Leads",
+            switch(
+                "B",
+                "Band",
+                "the ribbon that holds 90 % of the truth",
+                self.toggle_ribbon,
+                lambda look: look.ribbon,
+            ),
+            switch(
+                "V",
                 "Plausible alternatives",
                 "thin lines: other twelve-leads that this Lead I could belong to",
                 self.toggle_alternatives,
+                lambda look: look.alternatives,
             ),
         )
 

@@ -77,7 +77,7 @@ class Scale:
 
 
 @dataclass(frozen=True, slots=True)
-class Panel:
+class LeadArea:
     """Where one lead stands, in px."""
 
     lead: str
@@ -116,8 +116,8 @@ def step(values: tuple[float, ...], now: float, by: int) -> float:
     return values[min(max(values.index(now) + by, 0), len(values) - 1)]
 
 
-def lay_out(layout: Layout, width_px: float, height_px: float, scale: Scale) -> tuple[Panel, ...]:
-    """A panel for every lead of a layout, column by column, the view being ``width_px`` by ``height_px``.
+def lay_out(layout: Layout, width_px: float, height_px: float, scale: Scale) -> tuple[LeadArea, ...]:
+    """A area for every lead of a layout, column by column, the view being ``width_px`` by ``height_px``.
 
     Baselines lie on grid lines of 1 mm and edges within half a pixel of one.  Before the first column there
     is room for the calibration mark.  Below a lead alone the rhythm strip is a quarter of the height.
@@ -131,9 +131,9 @@ def lay_out(layout: Layout, width_px: float, height_px: float, scale: Scale) -> 
     strip_mm = height_px / mm * (0.25 if alone else 1 / layout.rows) * layout.rhythm
     pitch_mm = (height_px / mm - strip_mm) / (layout.rows - layout.rhythm)
 
-    def panel(lead: str, row: int, column: int, wide_mm: float, tall_mm: float) -> Panel:
+    def area(lead: str, row: int, column: int, wide_mm: float, tall_mm: float) -> LeadArea:
         left_mm = first_mm + column * (width_mm + gap_mm)
-        return Panel(
+        return LeadArea(
             lead=lead,
             row=row,
             column=column,
@@ -144,33 +144,33 @@ def lay_out(layout: Layout, width_px: float, height_px: float, scale: Scale) -> 
             baseline=round(row * pitch_mm + BASELINE * tall_mm) * mm,
         )
 
-    panels = [
-        panel(lead, row, column, width_mm, pitch_mm)
+    areas = [
+        area(lead, row, column, width_mm, pitch_mm)
         for column, leads in enumerate(layout.columns)
         for row, lead in enumerate(leads)
     ]
     if layout.rhythm:
         whole_mm = across * width_mm + (across - 1) * gap_mm
-        panels.append(panel(RHYTHM, layout.rows - 1, 0, whole_mm, strip_mm))
-    return tuple(panels)
+        areas.append(area(RHYTHM, layout.rows - 1, 0, whole_mm, strip_mm))
+    return tuple(areas)
 
 
-def calibration_marks(panels: tuple[Panel, ...], scale: Scale) -> list[NDArray[np.float64]]:
+def calibration_marks(areas: tuple[LeadArea, ...], scale: Scale) -> list[NDArray[np.float64]]:
     """1 mV x 200 ms before the first column: corners ``(6, 2)`` in px, for as many rows as they fit."""
     foot, wide, tall = scale.px_per_mm / 2, 0.2 * scale.px_per_s, scale.px_per_mv
     x = 2 * foot + np.array([0, foot, foot, foot + wide, foot + wide, 2 * foot + wide])
     height = np.array([0, 0, 1, 1, 0, 0]) * tall
-    chosen: list[Panel] = []
-    for panel in panels:
+    chosen: list[LeadArea] = []
+    for area in areas:
         above = chosen[-1].baseline + foot if chosen else 0.0
-        if panel.column == 0 and panel.baseline - tall >= above:
-            chosen.append(panel)
-    return [np.column_stack([x, panel.baseline - height]) for panel in chosen]
+        if area.column == 0 and area.baseline - tall >= above:
+            chosen.append(area)
+    return [np.column_stack([x, area.baseline - height]) for area in chosen]
 
 
-def shown_s(panel: Panel, scale: Scale) -> float:
-    """Seconds of signal that a panel shows."""
-    return (panel.right - panel.left) / scale.px_per_s
+def shown_s(area: LeadArea, scale: Scale) -> float:
+    """Seconds of signal that a area shows."""
+    return (area.right - area.left) / scale.px_per_s
 
 
 def auto_gain(tall_mv: float, pitch_mm: float, now: float) -> float:

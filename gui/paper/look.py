@@ -14,7 +14,7 @@ RHYTHMS = {"measured": "I, as measured", "diagnostic": "I, diagnostic 0.05-150 H
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Everything that a person can change about the paper."""
+    """Everything that the user can change about the paper."""
 
     scale: Scale
     """In logical px."""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A ring of pixel columns: each column of the stream is drawn once, whichever way it is shown afterwards.
 
-Drawing all curves of 10 s anew took 6 ms a picture on 1920x1080 (2 cores), with the band's ribbon 30 ms
+Drawing all curves of 10 s again took 6 ms a picture on 1920x1080 (2 cores), with the band's ribbon 30 ms
 and more; the three or four columns by which a picture differs from the last one take a tenth of that.
 A heavier line is a 1 px line drawn more than once: pens of 2 px and more cost ten times as much in Qt.
 """
@@ -18,12 +18,13 @@ from PyQt6.QtCore import QPointF, QRectF, Qt
 from PyQt6.QtGui import QBrush, QColor, QFont, QPainter, QPen, QPixmap, QPolygonF
 from pyqtgraph import functions as pg
 
-from gui.paper.geometry import RHYTHM, Panel, Scale
+from gui.paper.geometry import RHYTHM, LeadArea, Scale
 from gui.paper.viewport import Covered, Viewport, column_of
 from gui.signal.history import History, Mark
 from gui.signal.trace_buffer import envelope
 from gui.theme import Theme
 from streamer.core.leads import LEADS
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Samples
 
 SEAM = 3
@@ -86,7 +87,7 @@ class TraceStrip:
 
     Parameters
     ----------
-    panels : sequence of Panel
+    areas : sequence of LeadArea
         All of one column of a layout.
     top, bottom : int
         From where to where traces may reach, px.
@@ -94,10 +95,10 @@ class TraceStrip:
         In the screen's own px.
     """
 
-    def __init__(self, panels: tuple[Panel, ...], top: int, bottom: int, scale: Scale, dense: bool) -> None:
-        self.panels = panels
-        self.left = round(panels[0].left)
-        self.width = max(1, round(panels[0].right) - self.left)
+    def __init__(self, areas: tuple[LeadArea, ...], top: int, bottom: int, scale: Scale, dense: bool) -> None:
+        self.areas = areas
+        self.left = round(areas[0].left)
+        self.width = max(1, round(areas[0].right) - self.left)
         self._scale = scale
         self._top, self._height = top, max(1, bottom - top)
         self.box = QRectF(self.left, top, self.width, self._height)
@@ -107,58 +108,62 @@ class TraceStrip:
             True: (-0.5, 0.5, 1.5) if dense else (0.0, 1.0),
             False: (0.0, 1.0) if dense else (0.0,),
         }
-        self._ring = QPixmap(self.width, self._height)
-        self._ring.fill(Qt.GlobalColor.transparent)
+        self.ring = QPixmap(self.width, self._height)
+        self.ring.fill(Qt.GlobalColor.transparent)
+        self._blank = True
         self._covered = Covered()
 
     def clear(self) -> None:
         """Forget what was drawn."""
-        self._ring.fill(Qt.GlobalColor.transparent)
+        if not self._blank:
+            self.ring.fill(Qt.GlobalColor.transparent)
+            self._blank = True
         self._covered.clear()
 
-    def cover(self, sight: Viewport, past: History, look: Look) -> list[tuple[int, int]]:
+    def cover(self, viewport: Viewport, history: History, look: Look) -> list[tuple[int, int]]:
         """Draw what is missing of what is seen; returns the columns, as ``(first, after the last)``."""
-        drawn = self._covered.missing(sight.oldest, sight.edge + 1)
+        drawn = self._covered.missing(viewport.oldest, viewport.edge + 1)
         for first, stop in drawn:
-            self._draw(first, stop, past, look)
-        self._covered.unfinished(column_of(self._final_s(past), self._scale.px_per_s) - SEAM)
+            self._draw(first, stop, history, look)
+        self._covered.unfinished(column_of(self._final_s(history), self._scale.px_per_s) - SEAM)
         return drawn
 
-    def again(self, first: int, stop: int, past: History, look: Look) -> tuple[int, int] | None:
-        """Draw columns anew, as far as they are there; returns which."""
+    def again(self, first: int, stop: int, history: History, look: Look) -> tuple[int, int] | None:
+        """Draw columns again, as far as they are there; returns which."""
         first, stop = max(first, self._covered.first), min(stop, self._covered.stop)
         if first >= stop:
             return None
-        self._draw(first, stop, past, look)
+        self._draw(first, stop, history, look)
         return first, stop
 
-    def blit(self, painter: QPainter, sight: Viewport, rect: QRectF) -> None:
+    def blit(self, painter: QPainter, viewport: Viewport, rect: QRectF) -> None:
         """Copy what is seen and lies in ``rect`` of the view."""
-        for to, at, columns in sight.pieces():
+        for to, at, columns in viewport.pieces():
             piece = QRectF(self.left + to, self._top, columns, self._height) & rect
             if not piece.isEmpty():
-                painter.drawPixmap(piece, self._ring, piece.translated(at - to - self.left, -self._top))
+                painter.drawPixmap(piece, self.ring, piece.translated(at - to - self.left, -self._top))
 
-    def _final_s(self, past: History) -> float:
-        ends = [past.stop_s]
-        if past.diagnostic is not None:
-            ends.append(past.diagnostic.stop / past.diagnostic.rate_hz)
+    def _final_s(self, history: History) -> float:
+        ends = [history.stop_s]
+        if history.diagnostic is not None:
+            ends.append(history.diagnostic.stop / history.diagnostic.rate_hz)
         return min(ends)
 
     # ---- drawing
 
-    def _draw(self, first: int, stop: int, past: History, look: Look) -> None:
-        painter = QPainter(self._ring)
+    def _draw(self, first: int, stop: int, history: History, look: Look) -> None:
+        painter = QPainter(self.ring)
         stop = min(stop, first + self.width)
         while first < stop:
             origin = first - first % self.width
             end = min(stop, origin + self.width)
-            self._draw_piece(painter, origin, first, end, past, look)
+            self._draw_piece(painter, origin, first, end, history, look)
             first = end
         painter.end()
+        self._blank = False
 
     def _draw_piece(
-        self, painter: QPainter, origin: int, first: int, stop: int, past: History, look: Look
+        self, painter: QPainter, origin: int, first: int, stop: int, history: History, look: Look
     ) -> None:
         """Columns that stand side by side in the ring; ``origin`` is the one at its left."""
         painter.resetTransform()
@@ -166,31 +171,34 @@ class TraceStrip:
         box = QRectF(first - origin, self._top, stop - first, self._height)
         painter.setClipRect(box)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
-        painter.fillRect(box, Qt.GlobalColor.transparent)
-        painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
-        self._draw_marks(painter, origin, first, stop, past, look)
+        if not self._blank:
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_Source)
+            painter.fillRect(box, Qt.GlobalColor.transparent)
+            painter.setCompositionMode(QPainter.CompositionMode.CompositionMode_SourceOver)
+        self._draw_marks(painter, origin, first, stop, history, look)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
-        for panel, rows in self._rows(first, stop, past, look):
-            self._draw_panel(painter, origin, panel, rows, look)
+        for area, rows in self._rows(first, stop, history, look):
+            self._draw_area(painter, origin, area, rows, look)
 
-    def _rows(self, first: int, stop: int, past: History, look: Look) -> list[tuple[Panel, _Rows]]:
-        if past.traces is None:
+    def _rows(self, first: int, stop: int, history: History, look: Look) -> list[tuple[LeadArea, _Rows]]:
+        if history.traces is None:
             return []
-        px_per_s, rate_hz = self._scale.px_per_s, past.traces.rate_hz
+        px_per_s, rate_hz = self._scale.px_per_s, history.traces.rate_hz
         group = int(rate_hz / px_per_s)
         from_s, to_s = (first - SEAM) / px_per_s, (stop + SEAM) / px_per_s
         step = max(1, group)
         start = max(0, math.floor(from_s * rate_hz) // step * step)
-        seen = past.traces.view(start, min(past.traces.stop, (math.ceil(to_s * rate_hz) // step + 1) * step))
+        seen = history.traces.view(
+            start, min(history.traces.stop, (math.ceil(to_s * rate_hz) // step + 1) * step)
+        )
         if not seen.leads_mv.shape[1]:
             return []
         index, every = envelope(np.vstack([seen.leads_mv, seen.measured_mv]), group, seen.start)
-        faint = envelope(past.faint(seen)[None].astype(np.float32), group, seen.start)[1][0] > 0
+        faint = envelope(history.faint(seen)[None].astype(np.float32), group, seen.start)[1][0] > 0
         band = np.isfinite(seen.half_width_mv).any() and look.ribbon
         upper = envelope(seen.leads_mv + seen.half_width_mv, group, seen.start)[1] if band else None
         lower = envelope(seen.leads_mv - seen.half_width_mv, group, seen.start)[1] if band else None
-        others = past.alternatives(seen) if look.alternatives else None
+        others = history.alternatives(seen) if look.alternatives else None
         if others is not None:
             flat = others.reshape(-1, others.shape[2])
             others = envelope(flat, group, seen.start)[1].reshape(*others.shape[:2], -1)
@@ -198,17 +206,17 @@ class TraceStrip:
         if look.truth and seen.truth_mv is not None:
             truth = envelope(seen.truth_mv, group, seen.start)[1]
         found = []
-        for panel in self.panels:
-            lead = look.rhythm if panel.lead == RHYTHM else panel.lead
+        for area in self.areas:
+            lead = look.rhythm if area.lead == RHYTHM else area.lead
             if lead == "diagnostic":
-                if past.diagnostic is not None:
-                    found.append((panel, self._diagnostic_rows(past, from_s, to_s)))
+                if history.diagnostic is not None:
+                    found.append((area, self._diagnostic_rows(history, from_s, to_s)))
                 continue
             k = LEADS.index(lead) if lead in LEADS else -1
             ribbon = k > 0 and upper is not None and lower is not None
             found.append(
                 (
-                    panel,
+                    area,
                     _Rows(
                         index,
                         rate_hz,
@@ -223,32 +231,32 @@ class TraceStrip:
             )
         return found
 
-    def _diagnostic_rows(self, past: History, from_s: float, to_s: float) -> _Rows:
-        assert past.diagnostic is not None
-        rate_hz = past.diagnostic.rate_hz
+    def _diagnostic_rows(self, history: History, from_s: float, to_s: float) -> _Rows:
+        assert history.diagnostic is not None
+        rate_hz = history.diagnostic.rate_hz
         group = int(rate_hz / self._scale.px_per_s)
         step = max(1, group)
         start = max(0, math.floor(from_s * rate_hz) // step * step)
-        mv = past.diagnostic.view(
-            start, min(past.diagnostic.stop, (math.ceil(to_s * rate_hz) // step + 1) * step)
+        mv = history.diagnostic.view(
+            start, min(history.diagnostic.stop, (math.ceil(to_s * rate_hz) // step + 1) * step)
         )
         index, rows = envelope(mv[None], group, start)
         return _Rows(index, rate_hz, rows[0], None, None, None, None, np.zeros(len(index), np.bool_))
 
-    def _draw_panel(self, painter: QPainter, origin: int, panel: Panel, rows: _Rows, look: Look) -> None:
+    def _draw_area(self, painter: QPainter, origin: int, area: LeadArea, rows: _Rows, look: Look) -> None:
         theme, per_mv = look.theme, self._scale.px_per_mv
         x = rows.index * (self._scale.px_per_s / rows.rate_hz) - origin
-        lead = look.rhythm if panel.lead == RHYTHM else panel.lead
+        lead = look.rhythm if area.lead == RHYTHM else area.lead
         measured = lead not in LEADS[1:]
 
         def y_of(mv: Samples) -> NDArray[np.float64]:
-            return panel.baseline - mv.astype(np.float64) * per_mv
+            return area.baseline - mv.astype(np.float64) * per_mv
 
         if rows.upper is not None and rows.lower is not None:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QBrush(QColor(theme.ribbon)))
             upper, lower = y_of(rows.upper), y_of(rows.lower)
-            for a, b in runs(np.isfinite(upper) & np.isfinite(lower)):
+            for a, b in true_runs(np.isfinite(upper) & np.isfinite(lower)):
                 there = np.concatenate([x[a:b], x[a:b][::-1]])
                 painter.drawPolygon(polygon(there, np.concatenate([upper[a:b], lower[a:b][::-1]])))
         if rows.alternatives is not None:
@@ -272,22 +280,22 @@ class TraceStrip:
     def _draw_line(
         painter: QPainter, x: NDArray[np.float64], y: NDArray[np.float64], strokes: tuple[float, ...]
     ) -> None:
-        for a, b in runs(np.isfinite(y)):
+        for a, b in true_runs(np.isfinite(y)):
             for offset in strokes:
                 painter.drawPolyline(polygon(x[a:b], y[a:b] + offset))
 
     def _draw_marks(
-        self, painter: QPainter, origin: int, first: int, stop: int, past: History, look: Look
+        self, painter: QPainter, origin: int, first: int, stop: int, history: History, look: Look
     ) -> None:
         per_s, theme = self._scale.px_per_s, look.theme
         size = mark_size(self._scale)
-        for panel in self.panels:
-            if panel.lead == RHYTHM:
+        for area in self.areas:
+            if area.lead == RHYTHM:
                 painter.setPen(Qt.PenStyle.NoPen)
                 painter.setBrush(QBrush(QColor(theme.soft_ink)))
-                for mark in _between(past.beats, (first - size) / per_s, (stop + size) / per_s):
-                    below = panel.baseline + BEAT_BELOW_MM * self._scale.px_per_mm
-                    x, top = mark.at_s * per_s - origin, min(below, panel.bottom - 1.5 * size)
+                for mark in _between(history.beats, (first - size) / per_s, (stop + size) / per_s):
+                    below = area.baseline + BEAT_BELOW_MM * self._scale.px_per_mm
+                    x, top = mark.at_s * per_s - origin, min(below, area.bottom - 1.5 * size)
                     painter.drawPolygon(
                         QPolygonF(
                             [
@@ -302,12 +310,12 @@ class TraceStrip:
         font.setPixelSize(round(reach * 12 / MARKER_TEXT_PX))
         painter.setFont(font)
         pen = QPen(QColor(theme.warning), 1)
-        for mark in _between(past.markers, (first - reach) / per_s, stop / per_s):
+        for mark in _between(history.markers, (first - reach) / per_s, stop / per_s):
             x = round(mark.at_s * per_s - origin)
             painter.setPen(pen)
             painter.drawLine(x, self._top, x, self._top + self._height)
-            for panel in (self.panels[0], self.panels[-1])[: len(self.panels)]:
-                painter.drawText(QPointF(x + 4, panel.bottom - size), mark.text)
+            for area in (self.areas[0], self.areas[-1])[: len(self.areas)]:
+                painter.drawText(QPointF(x + 4, area.bottom - size), mark.text)
 
 
 def mark_size(scale: Scale) -> float:
@@ -322,14 +330,6 @@ def marker_reach(scale: Scale) -> int:
 
 def _between(marks: list[Mark], from_s: float, to_s: float) -> list[Mark]:
     return [mark for mark in marks if from_s <= mark.at_s <= to_s]
-
-
-def runs(there: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    """Where stretches of True begin and end."""
-    if there.all():
-        return [(0, len(there))] if len(there) else []
-    edges = np.flatnonzero(np.diff(there, prepend=False, append=False))
-    return [(int(a), int(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
 
 
 def polygon(x: NDArray[np.float64], y: NDArray[np.float64]) -> QPolygonF:

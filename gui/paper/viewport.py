@@ -43,7 +43,7 @@ class Viewport:
         return [piece for piece in pieces if piece[2]]
 
     def place(self, column: float) -> float | None:
-        """Where in the strip a column is seen, px from its left; None where it is not."""
+        """Where in the strip a column is seen, px from its left; None if it is not."""
         if not self.oldest <= column < self.edge + 1:
             return None
         return column % self.width if self.sweep else column - self.oldest

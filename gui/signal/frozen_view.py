@@ -6,12 +6,12 @@ from __future__ import annotations
 from gui.signal.history import History
 
 
-class LookingBack:
+class FrozenView:
     """A copy of what was remembered when the picture was frozen, and the instant at its right edge.
 
     Parameters
     ----------
-    past : History
+    history : History
         Copied: more may come while somebody looks.
     edge_s : float
         Where the live picture's edge stood.
@@ -19,8 +19,8 @@ class LookingBack:
         When it was frozen, monotonic seconds.
     """
 
-    def __init__(self, past: History, edge_s: float, at_s: float) -> None:
-        self.past = past.copy()
+    def __init__(self, history: History, edge_s: float, at_s: float) -> None:
+        self.history = history.copy()
         self.at_s = at_s
         self.edge_s = self._newest_s = edge_s
         self.moved = False
@@ -37,7 +37,7 @@ class LookingBack:
 
     def to(self, edge_s: float, shown_s: float) -> None:
         """Look up to this instant, within what is kept."""
-        oldest_s = min(self.past.start_s + shown_s, self._newest_s)
+        oldest_s = min(self.history.start_s + shown_s, self._newest_s)
         self.edge_s = min(max(edge_s, oldest_s), self._newest_s)
         self.moved = True
 

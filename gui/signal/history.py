@@ -42,11 +42,11 @@ class History:
         self.traces: TraceBuffer | None = None
         """None before the first frame."""
         self.diagnostic: OneTrace | None = None
-        """Lead I in the diagnostic band; None where the source is too slow for it."""
+        """Lead I in the diagnostic band; None if the source is too slow for it."""
         self.beats: list[Mark] = []
         """R peaks, oldest first."""
         self.markers: list[Mark] = []
-        """What a person marked."""
+        """What the user marked."""
         self.untrusted: list[tuple[float, float]] = []
         """From when until when the input was not to be trusted, seconds; infinity while it lasts."""
         self.drifted: list[tuple[float, float]] = []
@@ -73,7 +73,7 @@ class History:
         return self._plausible is not None
 
     def alternatives(self, seen: Stretch) -> Samples | None:
-        """Plausible alternatives ``(count, 12, n)`` to a stretch, mV, the same persons throughout; None where
+        """Plausible alternatives ``(count, 12, n)`` to a stretch, mV, the same persons throughout; None if
         the model knows of none.
         """
         if self._plausible is None or self._description is None:
@@ -93,7 +93,7 @@ class History:
         return faint
 
     def frame(self, frame: Frame) -> None:
-        """Add a frame; one that starts before the last one ended begins the stream anew."""
+        """Add a frame; one that starts before the last one ended begins the stream again."""
         if self.traces is None or self.traces.rate_hz != frame.rate_hz:
             self.traces = TraceBuffer(frame.rate_hz, self._seconds)
         if frame.start < self.traces.stop:

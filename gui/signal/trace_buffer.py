@@ -27,14 +27,14 @@ class Stretch:
     settling: NDArray[np.bool_]
     """``(n,)``: the filters were still settling."""
     truth_mv: Samples | None
-    """``(12, n)``: the leads that were measured; None where no source ever held any."""
+    """``(12, n)``: the leads that were measured; None if no source ever held any."""
 
 
 class TraceBuffer:
     """Keeps the last ``seconds`` of the frames at ``rate_hz``.
 
     Frames may leave indices out (the display dropped some): those read as NaN.  A frame that starts
-    before the last one ended begins the stream anew.  Memory is taken once: 101 bytes to a sample, and
+    before the last one ended begins the stream again.  Memory is taken once: 101 bytes to a sample, and
     48 more where there is a truth.
     """
 
@@ -144,7 +144,7 @@ class OneTrace:
         """Index after the newest sample."""
 
     def push(self, start: int, mv: Samples) -> None:
-        """Add samples ``(n,)``; indices that are left out read as NaN, a step back begins anew."""
+        """Add samples ``(n,)``; indices that are left out read as NaN, a step back begins again."""
         if start < self.stop:
             self._mv[:] = np.nan
         else:

@@ -26,14 +26,14 @@ from mecg.app.models import network_of
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.calibration.fit import SKIP_END_S
 from streamer.core.errors import InputError
-from streamer.core.events import Event
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.measured_leads import ClinicalTruth, agreement
 from streamer.core.network.network import Network
-from streamer.core.stream import Chunk, Frame, Samples, StreamInfo
+from streamer.core.stream import Chunk, Samples, StreamInfo
 from streamer.formats import calibration_file
 from streamer.formats.calibration_file import refuse_unfit
 from streamer.session.description import SessionDescription
+from streamer.session.sink import Sink
 
 LEARN_S = 10.0
 """So much is learned from; of a longer record the rest shows what that is worth."""
@@ -42,7 +42,7 @@ REST_S = 5.0
 """A rest shorter than this shows nothing."""
 
 WORSE = 1.05
-"""An error that grows by more is told."""
+"""An error that grows by more is reported."""
 
 SETTLED_S, SHORT_S = 1.0, 6.0
 """Of a reference shorter than this the first second is not looked at, of others `SCORED_FROM_S`."""
@@ -60,7 +60,7 @@ class Learned:
         return self.calibration.origin.words()
 
 
-class LastSeconds:
+class LastSeconds(Sink):
     """A sink that keeps the newest `LEARN_S` of all leads that the source delivers."""
 
     name = "last seconds"
@@ -80,15 +80,6 @@ class LastSeconds:
             self._chunks.append(chunk)
             while self._chunks[0].stop <= chunk.stop - LEARN_S * self._rate_hz:
                 self._chunks.popleft()
-
-    def frame(self, frame: Frame) -> None:
-        """Nothing."""
-
-    def event(self, event: Event) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Keep what came."""
 
     def leads_mv(self) -> Samples:
         """What is kept ``(12, n)``, NaN where a lead is not known; of all leads for at most `LEARN_S`."""
@@ -145,7 +136,7 @@ class CalibrationPreviews:
         """See `gui.controller.CalibrationPreviews.of_file`."""
         if path.suffix.lower() == ".npz":
             return self._of_calibration(path)
-        from gui.settings import source_of_file  # needs Qt, and whoever lacks it shall read a hint
+        from gui.settings import source_of_file  # needs Qt, and a user without it shall read a hint
 
         source = source_of_file(str(path))
         if source is None:
@@ -173,7 +164,7 @@ class CalibrationPreviews:
         return tried(network, calibration, info, leads_mv, same=True, about=seen)
 
     def _of_calibration(self, path: Path) -> CalibrationPreview:
-        calibration, network = calibration_file.read(path), network_of(self._model)
+        calibration, network = calibration_file.read_calibration(path), network_of(self._model)
         about, last = self._running()
         refuse_unfit(calibration, about.stream)
         here = origin_of(network, about.stream, about.stream.source).source

@@ -3,20 +3,20 @@
 
 from __future__ import annotations
 
-import argparse
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from devices.bluetooth.scan import scan_ble
-from devices.lsl.inlet import scan_lsl
-from devices.registry import parse_source
+from devices.lsl.search import scan_lsl
+from devices.registry import is_live, is_session
 from devices.replay.pacing import AS_RECORDED, Replay
-from gui.controller import OnScan, Person, Player, RunningSession, SourceRequest
+from gui.controller import OnScan, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
 from mecg.app.calibration_previews import CalibrationPreviews, LastSeconds, Learned
 from mecg.app.measured_leads import truth_beside
 from mecg.app.models import card_of
+from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
 from mecg.app.session_builder import (
     attach_outlet,
     attach_recorder,
@@ -33,7 +33,7 @@ from streamer.core.vitals.vitals import Limits, Vitals
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
 from streamer.session.sink import Overflow
-from streamer.session.source import Played, ScanResult, Source
+from streamer.session.source import Played, Player, ScanResult, Source
 
 Scan = Callable[[float], list[ScanResult]]
 
@@ -41,58 +41,103 @@ SCAN_S = {"ble": 3.0, "lsl": 1.0}
 """A round of looking, each over and over while somebody looks."""
 
 LEAD_IN_S = 10.0
-"""A screen full: what lies before the place to which a person went."""
-
-LIVE = ("lsl", "polar", "movesense")
-"""Nobody can ask these for a sample again: they take no start and no speed."""
+"""A screen full: what lies before the place to which the user went."""
 
 
-class Controller:
-    """Composes the sessions of one window; see `gui.controller.Controller`.
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """A session that is composed and does not run yet."""
 
-    Each source gets a session, a pipeline and, where ``--record`` says so, a recording of its own: what
-    ran before is stopped and its file closed before the next one begins.  So does a seek: it is a new
-    stream from another place, whose filters settle anew.
+    request: SourceRequest
+    source: Source
+    session: Session
+    inbox: Inbox
+    description: SessionDescription
+    vitals: Vitals
+    last: LastSeconds
+
+
+def options_for(request: SourceRequest, first: SessionOptions, *, given: bool) -> SessionOptions:
+    """What another source is opened from.
 
     Parameters
     ----------
-    args : namespace
-        As the command line of `mecg monitor` has it; what concerns the source holds for the first only.
+    first : SessionOptions
+        What the first source was opened from.
+    given : bool
+        The request is for that source again.  What was stated of a person or a recording holds for no other.
+    """
+    live = is_live(request.source)
+    return replace(
+        first,
+        source=SourceOptions(request.source, request.lead, request.invert, request.placement),
+        replay=ReplayOptions(
+            speed=1.0 if live else request.speed,
+            start_s=0.0 if live else request.start_s,
+            loop=first.replay.loop and given,
+            drop=first.replay.drop if given else None,
+        ),
+        models=replace(
+            first.models,
+            calibration=first.models.calibration if given and request.person is None else None,
+        ),
+        as_recorded=first.as_recorded and is_session(request.source),
+    )
+
+
+class Controller:
+    """Composes the sessions of one window; see `gui.controller.SessionController`.
+
+    Each source gets a session, a pipeline and, where ``--record`` says so, a recording of its own: what
+    ran before is stopped and its file closed before the next one begins.  So does a seek: it is a new
+    stream from another place, whose filters settle again.
+
+    Parameters
+    ----------
+    options : SessionOptions
+        What concerns the source holds for the first only.
+    beside : mapping, optional
+        What a recording states beside them: the command's own options.
     scans : mapping, optional
         For tests.
     """
 
     def __init__(
-        self, args: argparse.Namespace, scans: dict[str, Scan] | None = None, limits: Limits | None = None
+        self,
+        options: SessionOptions | None = None,
+        beside: Mapping[str, object] | None = None,
+        scans: dict[str, Scan] | None = None,
+        limits: Limits | None = None,
     ) -> None:
-        self._args = args
+        self._options = options or SessionOptions()
+        self._beside = beside or {}
         self._scans = scans or {"ble": scan_ble, "lsl": scan_lsl}
         self._limits = limits or Limits()
         self._lock = threading.Lock()  # one source is opened at a time, which may take long, ...
         self._switching = threading.Lock()  # ... and no session begins while the window closes
         self._closed = False
         self._session: Session | None = None
-        self._showing: RunningSession | None = None
+        self._running_session: RunningSession | None = None
         self._opening: Source | None = None
 
     @property
-    def showing(self) -> RunningSession:
+    def running(self) -> RunningSession:
         """The session that runs now; call `begin` first."""
-        if self._showing is None:
+        if self._running_session is None:
             raise RuntimeError("begin() comes before a session runs")
-        return self._showing
+        return self._running_session
 
     @property
     def card(self) -> str:
         """The model card; empty where a model of the user's came without one."""
-        return card_of(self._args.model)
+        return card_of(self._options.models.model)
 
     @property
-    def trials(self) -> CalibrationPreviews:
+    def previews(self) -> CalibrationPreviews:
         """What learns a person from what runs, or from a file."""
-        return CalibrationPreviews(self._args.model, lambda: (self.showing.description, self._last))
+        return CalibrationPreviews(self._options.models.model, lambda: (self.running.description, self._last))
 
-    def prepare(self, source: Source) -> None:
+    def prepare(self) -> None:
         """Open the first source, and compose its session; `begin` starts it.
 
         Raises
@@ -100,33 +145,33 @@ class Controller:
         InputError
             As the source's `open` and `mecg.app.session_builder` do.
         """
-        args, info = self._args, source.open()
-        wanted = SourceRequest(
-            info.source, args.lead, args.invert, args.placement, start_s=args.start, speed=args.speed
+        options = self._options
+        source = source_of(options.source, replay_of(options.replay))
+        info = source.open()
+        read, replay = options.source, options.replay
+        self._first = SourceRequest(
+            info.source, read.lead, read.invert, read.placement, replay.start_s, replay.speed
         )
-        self._first = wanted, source, self._compose(source, info, args)
+        self._prepared = self._compose(self._first, source, info, options)
         say_notes(info)
 
     def begin(self) -> RunningSession:
         """Start what was prepared; raises `InputError` or `OSError` as `Session.start` does."""
-        wanted, source, parts = self._first
-        return self._start(wanted, source, *parts)
+        return self._start(self._prepared)
 
-    def open(self, wanted: SourceRequest) -> RunningSession:
-        """End what runs and begin another; raises `InputError` or `OSError` where that cannot be done."""
+    def open(self, request: SourceRequest) -> RunningSession:
+        """End what runs and begin another; raises `InputError` or `OSError` if that cannot be done."""
         with self._lock:
-            args = self._args_for(wanted)
-            replay = self._with_lead_in(wanted, replay_of(args.speed, args.start, args.loop, args.drop))
-            if args.lsl_out is not None:
+            options = options_for(request, self._options, given=request.source == self._first.source)
+            replay = self._with_lead_in(request, replay_of(options.replay))
+            if options.lsl_out is not None:
                 refuse_other_speeds(replay, "--lsl-out")
-            source = source_of(
-                args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
-            )
-            if wanted.source == self.showing.wanted.source and self.showing.player is None:
+            source = source_of(options.source, replay)
+            if request.source == self.running.request.source and self.running.player is None:
                 self._stop()  # a device has one link only
             self._opening = source
             try:
-                parts = self._compose(source, source.open(), args, wanted.person)
+                parts = self._compose(request, source, source.open(), options)
             except BaseException:
                 source.stop()
                 raise
@@ -137,74 +182,51 @@ class Controller:
                     source.stop()
                     raise InputError("the window was closed meanwhile")
                 self._stop()
-                return self._start(wanted, source, *parts, lead_in_s=replay.lead_in_s)
+                return self._start(parts, lead_in_s=replay.lead_in_s)
 
-    def _with_lead_in(self, wanted: SourceRequest, replay: Replay) -> Replay:
+    def _with_lead_in(self, request: SourceRequest, replay: Replay) -> Replay:
         """Who seeks in what is shown finds the seconds before that place on the screen."""
-        again = wanted.source == self.showing.wanted.source and self.showing.player is not None
-        lead_in_s = min(LEAD_IN_S, replay.start_s) if again and self._args.lsl_out is None else 0.0
+        again = request.source == self.running.request.source and self.running.player is not None
+        lead_in_s = min(LEAD_IN_S, replay.start_s) if again and self._options.lsl_out is None else 0.0
         return replace(replay, start_s=replay.start_s - lead_in_s, lead_in_s=lead_in_s)
 
-    def _args_for(self, wanted: SourceRequest) -> argparse.Namespace:
-        """The command line that would have opened this."""
-        scheme, _ = parse_source(wanted.source)
-        # What the command line says of a person or a recording holds for no other.
-        given = wanted.source == self._first[0].source
-        live = scheme in LIVE
-        changed = {
-            "source": wanted.source,
-            "lead": wanted.lead,
-            "invert": wanted.invert,
-            "placement": wanted.placement,
-            "start": 0.0 if live else wanted.start_s,
-            "speed": 1.0 if live else wanted.speed,
-            "loop": self._args.loop and given,
-            "drop": self._args.drop if given else None,
-            "calibration": self._args.calibration if given and wanted.person is None else None,
-            "as_recorded": self._args.as_recorded and scheme == "session",
-        }
-        return argparse.Namespace(**(vars(self._args) | changed))
-
     def _compose(
-        self, source: Source, info: StreamInfo, args: argparse.Namespace, person: Person | None = None
-    ) -> tuple[Session, Inbox, SessionDescription, Vitals, LastSeconds]:
-        calibration = person.calibration if isinstance(person, Learned) else args.calibration
+        self, request: SourceRequest, source: Source, info: StreamInfo, options: SessionOptions
+    ) -> _Parts:
+        person = request.person
         core, description = core_of(
-            source, info, args.model, calibration=calibration, as_recorded=args.as_recorded
+            source,
+            info,
+            options.models.model,
+            calibration=person.calibration if isinstance(person, Learned) else options.models.calibration,
+            as_recorded=options.as_recorded,
         )
         vitals = vitals_of(description, core)
         vitals.limits = self._limits
         session = Session(source, core, description, vitals=vitals)
         inbox = Inbox(truth=truth_beside(source, info, core))
-        attach_recorder(session, args)
+        attach_recorder(session, options, self._beside)
         session.attach(inbox, Overflow.DROP_OLDEST)
         last = LastSeconds()
         session.attach(last, Overflow.DROP_OLDEST)
-        attach_outlet(session, args.lsl_out, AS_RECORDED if info.live else Replay(speed=args.speed))
-        return session, inbox, description, vitals, last
+        attach_outlet(session, options.lsl_out, AS_RECORDED if info.live else Replay(options.replay.speed))
+        return _Parts(request, source, session, inbox, description, vitals, last)
 
-    def _start(
-        self,
-        wanted: SourceRequest,
-        source: Source,
-        session: Session,
-        inbox: Inbox,
-        description: SessionDescription,
-        vitals: Vitals,
-        last: LastSeconds,
-        lead_in_s: float = 0.0,
-    ) -> RunningSession:
+    def _start(self, parts: _Parts, lead_in_s: float = 0.0) -> RunningSession:
+        source, session, vitals = parts.source, parts.session, parts.vitals
         player: Player | None = source.player if isinstance(source, Played) else None
         if player is not None:
-            player.paused = wanted.paused
+            player.paused = parts.request.paused
 
         def watch_for(limits: Limits) -> None:
             self._limits = vitals.limits = limits
 
         session.start()
-        self._session, self._last = session, last
-        self._showing = RunningSession(wanted, inbox, description, session.tell, watch_for, player, lead_in_s)
-        return self._showing
+        self._session, self._last = session, parts.last
+        self._running_session = RunningSession(
+            parts.request, parts.inbox, parts.description, session.tell, watch_for, player, lead_in_s
+        )
+        return self._running_session
 
     def _stop(self) -> None:
         if self._session is not None:
@@ -238,7 +260,7 @@ class Controller:
                 try:
                     seen = scan(SCAN_S[kind])
                 except InputError as error:
-                    problem = " ".join(str(error).split())
+                    problem = error.line
                 if not stopping.is_set():
                     found(kind, seen, problem)
                 if problem:

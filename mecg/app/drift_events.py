@@ -30,7 +30,7 @@ class VitalsAndDrift(Vitals):
 
 
 def drifts(core: Pipeline) -> Callable[[float], list[Drift]]:
-    """What is to be told of a calibration at an instant of the stream."""
+    """What is to be reported of a calibration at an instant of the stream."""
     watch = DriftWatch()
     return lambda at_s: watch.push(core.drift, at_s)
 

@@ -48,7 +48,7 @@ def ended_as_by_ctrl_c() -> Iterator[Callable[[], int]]:
     Yields
     ------
     callable
-        The exit code of whoever is interrupted: 130, or 128 and the signal's number.
+        The exit code of an interrupted command: 130, or 128 and the signal's number.
     """
     heard: list[int] = []
 
@@ -56,7 +56,7 @@ def ended_as_by_ctrl_c() -> Iterator[Callable[[], int]]:
         heard.append(number)
         if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # a shell's background job hears no Ctrl-C
             raise KeyboardInterrupt
-        signal.raise_signal(signal.SIGINT)  # whoever has a way of its own with Ctrl-C keeps it
+        signal.raise_signal(signal.SIGINT)  # a library's own handler of Ctrl-C still runs
 
     before = {}
     if threading.current_thread() is threading.main_thread():

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from devices.registry import parse_source
+from devices.registry import parse_source, record_of
 from devices.replay.pacing import AS_RECORDED, Replay
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.interrupt import deferred
+from mecg.app.options import SourceOptions
 from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
 from streamer.core.calibration.fit import LEAST_S, fit, prior_of, reference_of
@@ -22,23 +23,19 @@ from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.stream import Chunk, Samples, StreamInfo
-from streamer.formats.wfdb_reader import Record, show
+from streamer.formats.wfdb_files import show
+from streamer.formats.wfdb_reader import Record
 from streamer.reconstruction import whole_lead
-from streamer.session.numba_setup import without_linear_algebra
 from streamer.session.source import Source
 
 LIVE_S, FILE_S = 12.0, 60.0
 
-
 LAW_MV = 0.05
 """Limb leads that break Einthoven's law by more, in the middle, are mislabelled or not simultaneous."""
 
-
 SCORED_FROM_S = 3.0
 
-
 WARM_UP_S, WARM_UP_HZ = 2.0, 500.0
-
 
 NOTHING_LEARNED = "nothing of the reference could be used: the result is the generic model"
 
@@ -52,8 +49,7 @@ def recorded(text: str, invert: bool, placement: str | None) -> tuple[StreamInfo
         Where it cannot be read, or holds no Lead I.
     """
     source = _source(text, invert=invert, placement=placement)
-    live = parse_source(text)[0] != "wfdb"
-    part = FirstSeconds(source, LIVE_S if live else FILE_S)
+    part = FirstSeconds(source, LIVE_S if record_of(text) is None else FILE_S)
     info = part.open()
     if not info.is_lead_i:
         part.stop()
@@ -105,7 +101,7 @@ def learn(network: Network, leads_mv: Samples, rate_hz: float, origin: Origin) -
 def warm_up(network: Network) -> None:
     """Have all that `learn` needs compiled and loaded: seconds, the first time ever."""
     still = np.zeros((len(PREDICTED), round(WARM_UP_S * WARM_UP_HZ)), np.float32)
-    with deferred(), without_linear_algebra():
+    with deferred():
         reference_of(network, still, WARM_UP_HZ)
 
 
@@ -118,8 +114,8 @@ def _source(
     text: str, *, lead: str | None = None, invert: bool = False, placement: str | None = None
 ) -> Source:
     """A source, a file's as fast as it can be read."""
-    replay = Replay(speed=inf) if parse_source(text)[0] == "wfdb" else AS_RECORDED
-    return source_of(text, lead=lead, invert=invert, placement=placement, replay=replay)
+    replay = AS_RECORDED if record_of(text) is None else Replay(speed=inf)
+    return source_of(SourceOptions(text, lead, invert, placement), replay)
 
 
 def _eight(leads_mv: Samples) -> Samples:
@@ -139,7 +135,7 @@ def _refuse_wrong(leads_mv: Samples, rate_hz: float) -> None:
     if len(aside) > LEAST_S * rate_hz and np.median(np.abs(aside - np.median(aside))) > LAW_MV:
         raise InputError(
             "I, II and III of the reference do not add up (Einthoven's law): they are mislabelled or not "
-            "simultaneous, so record it anew"
+            "simultaneous, so record it again"
         )
 
 
@@ -172,9 +168,8 @@ def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
 
     A sensor that has but one lead calls it the same wherever it is held, so that one is taken.
     """
-    scheme, rest = parse_source(text)
-    label = lead
-    if scheme == "wfdb" and (record := Record(rest)).row(lead) is None:
+    path, label = record_of(text), lead
+    if path is not None and (record := Record(path)).row(lead) is None:
         if len(record.signals) > 1:
             raise _no_such(lead, text, f"only {', '.join(show(name)[1:-1] for name in record.names[:24])}")
         label = record.names[0]
@@ -183,7 +178,7 @@ def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
         part = FirstSeconds(_source(text, lead=label), LIVE_S)
         info = part.open()
     except InputError:
-        if scheme == "wfdb":
+        if path is not None:
             raise
         part = FirstSeconds(_source(text), LIVE_S)
         info, elsewhere = part.open(), True
@@ -206,18 +201,17 @@ def _no_such(lead: str, text: str, has: str) -> InputError:
 
 def name_of(text: str) -> str:
     """A source's name without the folders that it lies in."""
+    path = record_of(text)
     scheme, rest = parse_source(text)
-    name = Path(rest).name if scheme == "wfdb" else f"{scheme}:{rest.partition('?')[0]}"
+    name = f"{scheme}:{rest.partition('?')[0]}" if path is None else path.name
     return "".join(c for c in name if c.isprintable())[:100]
 
 
 def _date(text: str) -> str:
     """Of the record, as its header states it; else today's."""
-    scheme, rest = parse_source(text)
-    if scheme == "wfdb":
-        header = (
-            Path(rest).with_suffix(".hea") if Path(rest).suffix in (".dat", ".hea") else Path(f"{rest}.hea")
-        )
+    path = record_of(text)
+    if path is not None:
+        header = path.with_suffix(".hea") if path.suffix in (".dat", ".hea") else Path(f"{path}.hea")
         try:
             stated = re.search(
                 r"\b(\d{2})/(\d{2})/(\d{4})\b", header.read_text("utf-8", "replace").split("\n")[0]

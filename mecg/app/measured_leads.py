@@ -14,7 +14,7 @@ from streamer.session.source import Source
 def truth_beside(
     source: Source, info: StreamInfo, core: Pipeline | ReplayCore
 ) -> ClinicalTruth | InputBandTruth | None:
-    """In the clinical frame for an open file, else in the input band; None where what is shown was recorded.
+    """In the clinical frame for an open file, else in the input band; None if what is shown was recorded.
 
     Raises
     ------

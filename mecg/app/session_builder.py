@@ -3,25 +3,27 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import sys
 import time
+from collections.abc import Mapping
 from importlib import metadata
 from pathlib import Path
 
 import numpy as np
 
 from devices.lsl.outlet import LslOutlet
-from devices.registry import open_source
+from devices.registry import open_source, wfdb_source
 from devices.replay.pacing import AS_RECORDED, Drop, Replay
 from devices.replay.session import SessionReplay
 from mecg import __version__
 from mecg.app.drift_events import VitalsAndDrift, drifts, drifts_as_recorded
 from mecg.app.interrupt import deferred
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
+from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.errors import InputError
+from streamer.core.leads import canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import Chunk, Placement, StreamInfo
@@ -29,11 +31,9 @@ from streamer.core.vitals.beats import BeatDetector
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats import calibration_file
 from streamer.recording.encoding import platform_facts
-from streamer.recording.folder import default_folder
 from streamer.recording.recorder import Recorder
 from streamer.recording.replay_core import ReplayCore
 from streamer.session.description import SessionDescription
-from streamer.session.numba_setup import without_linear_algebra
 from streamer.session.session import Session, SessionReport
 from streamer.session.source import Source
 
@@ -43,39 +43,41 @@ BUNDLED_RECORDING = _IN_CHECKOUT if _IN_CHECKOUT.with_suffix(".hea").exists() el
 """What is played if nobody names a SOURCE: 38 s in a checkout, else the 10 s that are installed."""
 
 
-def source_of(
-    text: str | None,
-    *,
-    lead: str | None = None,
-    invert: bool = False,
-    placement: str | None = None,
-    replay: Replay = AS_RECORDED,
-) -> Source:
+def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
     """The source that a user names, or the bundled recording, announced on stderr; not yet open.
 
     Raises
     ------
     InputError
-        Where there is no such kind of source, or no bundled recording.
+        If there is no such kind of source, or no bundled recording.
     """
+    text = options.text
     if text is None:
         if not BUNDLED_RECORDING.with_suffix(".hea").exists():
             raise InputError("this installation has no bundled recordings: name a SOURCE")
-        text = f"wfdb:{_from_here(BUNDLED_RECORDING)}"
+        text = wfdb_source(_from_here(BUNDLED_RECORDING))
         print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
-    where = Placement(placement) if placement else Placement.UNSTATED
-    return open_source(text, lead=lead, invert=invert, placement=where, replay=replay)
+    placement = Placement(options.placement) if options.placement else Placement.UNSTATED
+    return open_source(
+        text,
+        lead=options.lead,
+        invert=options.invert,
+        placement=placement,
+        replay=replay,
+        unit_mv=options.unit_mv,
+    )
 
 
-def replay_of(speed: float, start_s: float, loop: bool, drop: str | None) -> Replay:
-    """How to play a recording, from what the options say.
+def replay_of(options: ReplayOptions) -> Replay:
+    """How to play a recording.
 
     Raises
     ------
     InputError
-        Where ``drop`` does not read as ``5%`` or ``5%:2s``.
+        If ``drop`` does not read as ``5%`` or ``5%:2s``.
     """
-    return Replay(speed, start_s, loop, None if drop is None else Drop.parse(drop))
+    drop = None if options.drop is None else Drop.parse(options.drop)
+    return Replay(options.speed, options.start_s, options.loop, drop)
 
 
 def personal_of(
@@ -90,7 +92,11 @@ def personal_of(
     """
     if calibration is None:
         return network
-    person = calibration if isinstance(calibration, Calibration) else calibration_file.read(calibration)
+    person = (
+        calibration
+        if isinstance(calibration, Calibration)
+        else calibration_file.read_calibration(calibration)
+    )
     calibration_file.refuse_unfit(person, info)
     return PersonalNetwork(network, person)
 
@@ -108,7 +114,7 @@ def pipeline_of(info: StreamInfo, network: Network | PersonalNetwork) -> Pipelin
     InputError
         Where the stream's rate cannot be used.
     """
-    with deferred(), without_linear_algebra():
+    with deferred():
         warm_up = Pipeline(info, network, clock=time.monotonic)
         warm_up.push(Chunk(0, np.zeros(round(info.rate_hz), np.float32)))
         warm_up.finish()
@@ -152,7 +158,7 @@ def vitals_of(description: SessionDescription, core: Pipeline | ReplayCore | Non
     With the core of a calibrated session it also says when the calibration no longer fits; of one that is
     shown as recorded, when that was said then.
     """
-    with deferred(), without_linear_algebra():
+    with deferred():
         BeatDetector(description.rate_hz).push(0, np.zeros(1, np.float32))
     delay_s = description.latency.low_pass_delay_10hz_ms / 1e3
     if core is not None and description.calibration:
@@ -161,25 +167,32 @@ def vitals_of(description: SessionDescription, core: Pipeline | ReplayCore | Non
     return Vitals(description.rate_hz, description.stream, delay_s)
 
 
-def attach_recorder(session: Session, args: argparse.Namespace) -> None:
-    """Record the session where ``--record`` says so; before the other sinks are attached.
+def attach_recorder(session: Session, options: SessionOptions, beside: Mapping[str, object]) -> None:
+    """Record the session if that is wanted; before the other sinks are attached.
+
+    Parameters
+    ----------
+    session : Session
+    options : SessionOptions
+        The recording states them.
+    beside : mapping
+        What it states of the command's own options.
 
     Raises
     ------
     InputError
-        Where what is shown is a recording already.
+        If what is shown is a recording already.
     """
-    if args.record is None:
+    if options.record is None:
         return
-    if args.as_recorded:
+    if options.as_recorded:
         raise InputError("--as-recorded shows what was recorded already: leave out --record")
+    model = options.models.model
     facts = {"mecg": __version__, "onnxruntime": metadata.version("onnxruntime"), **platform_facts()}
-    facts["model_file"] = model_name(args.model)
-    facts["model_sha256"] = fingerprint(model_bytes(args.model))
-    settings = {key: value for key, value in vars(args).items() if key not in ("command", "source", "record")}
-    facts |= {f"--{key.replace('_', '-')}": str(value) for key, value in settings.items() if value}
-    folder = default_folder() if args.record is True else args.record
-    session.attach(Recorder(folder, facts, session.tell))
+    facts["model_file"] = model_name(model)
+    facts["model_sha256"] = fingerprint(model_bytes(model))
+    facts |= {name: str(value) for name, value in (options.settings() | dict(beside)).items() if value}
+    session.attach(Recorder(options.record, facts, session.tell))
 
 
 def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:
@@ -205,6 +218,11 @@ def say_notes(info: StreamInfo) -> None:
     """Tell the user what the source has chosen, on stderr."""
     for note in info.notes:
         print(note, file=sys.stderr)
+    if info.live and not info.is_lead_i and canonical_lead(info.lead) is None:
+        print(
+            "State electrodes on both arms with --placement arms; turn the polarity with --invert.",
+            file=sys.stderr,
+        )
 
 
 def raise_failure(report: SessionReport) -> None:

@@ -6,8 +6,13 @@ from __future__ import annotations
 import argparse
 import math
 from pathlib import Path
+from typing import TypeVar
 
+from streamer.core.errors import InputError
+from streamer.core.units import mv_per_step
 from streamer.model_files import LATENCIES, bundled_model
+
+N = TypeVar("N", int, float)
 
 
 def latency(text: str) -> Path:
@@ -19,7 +24,7 @@ def latency(text: str) -> Path:
 
 def positive(text: str) -> float:
     """A finite number above 0."""
-    value = float(text)
+    value = _number(text, float)
     if not 0 < value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
     return value
@@ -27,7 +32,7 @@ def positive(text: str) -> float:
 
 def from_zero(text: str) -> float:
     """A finite number from 0."""
-    value = float(text)
+    value = _number(text, float)
     if not 0 <= value < math.inf:
         raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
     return value
@@ -40,26 +45,24 @@ def names(text: str) -> tuple[str, ...]:
 
 def stream_name(text: str) -> str:
     """The name of an LSL stream, not a SOURCE that was meant."""
-    if is_a_source(text):
+    if _is_a_source(text):
         raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --lsl-out")
     return text
 
 
 def folder(text: str) -> Path:
     """A folder, not a SOURCE that was meant."""
-    if is_a_source(text) or Path(text).is_file() or Path(f"{text}.hea").is_file():
+    if _is_a_source(text) or Path(text).is_file() or Path(f"{text}.hea").is_file():
         raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --record")
     return Path(text)
 
 
-def is_a_source(text: str) -> bool:
-    """Whether a text begins with a known scheme."""
-    return text.partition(":")[0].lower() in ("wfdb", "synthetic", "lsl", "polar", "movesense", "session")
-
-
-def session(text: str) -> str:
-    """A session's file as a SOURCE."""
-    return text if text.startswith("session:") else f"session:{text}"
+def unit(text: str) -> float:
+    """How many mV a step is: a unit of voltage, or a number."""
+    try:
+        return mv_per_step(text)
+    except InputError as error:
+        raise argparse.ArgumentTypeError(error.line) from None
 
 
 def speed(text: str) -> float:
@@ -69,7 +72,7 @@ def speed(text: str) -> float:
 
 def count(text: str) -> int:
     """A whole number from 1 to 256."""
-    value = int(text)
+    value = _number(text, int)
     if not 1 <= value <= 256:
         raise argparse.ArgumentTypeError(f"{text} is not 1 to 256")
     return value
@@ -86,8 +89,15 @@ def folds_of(text: str) -> tuple[int, ...]:
     return folds
 
 
-# Argparse names the type in its message.
-positive.__name__ = from_zero.__name__ = speed.__name__ = "number"
+def _is_a_source(text: str) -> bool:
+    from devices.registry import is_a_source  # loads Bluetooth and LSL, which most commands need not
+
+    return is_a_source(text)
 
 
-count.__name__ = "whole number"
+def _number(text: str, kind: type[N]) -> N:
+    try:
+        return kind(text)
+    except ValueError as error:
+        name = "whole number" if kind is int else "number"
+        raise argparse.ArgumentTypeError(f"invalid {name} value: {text!r}") from error

@@ -3,10 +3,11 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 import time
-from dataclasses import replace
+from argparse import ArgumentParser
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -23,6 +24,7 @@ from mecg.app.learning import (
     warm_up,
 )
 from mecg.app.models import network_of
+from mecg.cli.options import add_force, add_model
 from mecg.evaluation.lead_scores import lead_sums
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.calibration.fit import fit, prior_of
@@ -35,17 +37,50 @@ from streamer.formats.atomic_write import refuse_existing
 from streamer.formats.calibration_file import write
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    parser.add_argument("reference", metavar="REFERENCE", help="a WFDB record, or lsl: with 12 leads")
+    parser.add_argument("--out", type=Path, required=True, metavar="PERSON.npz", help="where it goes")
+    parser.add_argument("--check", metavar="OTHER", help="score it on another 12-lead record")
+    parser.add_argument("--picture", type=Path, metavar="FILE.png", help="before and after, lead by lead")
+    parser.add_argument(
+        "--sequence",
+        action="append",
+        metavar="LEAD=SOURCE",
+        help="one lead, held after Lead I for some 10 s; give it once for each of II, V2, V5 ...",
+    )
+    parser.add_argument("--placement", choices=("arms", "chest"), help="where Lead I's electrodes sit")
+    parser.add_argument("--invert", action="store_true", help="turn Lead I's polarity")
+    add_model(parser)
+    add_force(parser, "the file")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    reference: str
+    out: Path
+    check: str | None
+    picture: Path | None
+    sequence: list[str] | None
+    placement: str | None
+    invert: bool
+    model: Path | None
+    force: bool
+
+
+def run(options: Options) -> int:
     """Fit, say what it achieved, and write the file."""
-    refuse_existing(args.out, force=args.force)
-    if args.picture is not None:
-        refuse_existing(args.picture, force=args.force)
-        refuse_to_draw(args.picture)
-    network = network_of(args.model)
+    refuse_existing(options.out, force=options.force)
+    if options.picture is not None:
+        refuse_existing(options.picture, force=options.force)
+        refuse_to_draw(options.picture)
+    network = network_of(options.model)
     prior = prior_of(network)
-    info, leads_mv = recorded(args.reference, args.invert, args.placement)
-    origin = origin_of(network, info, args.reference)
-    strips, said = strips_of(args.sequence or ())
+    info, leads_mv = recorded(options.reference, options.invert, options.placement)
+    origin = origin_of(network, info, options.reference)
+    strips, said = strips_of(options.sequence or ())
     warm_up(network)
     began = time.monotonic()
     if strips:
@@ -60,14 +95,15 @@ def run(args: argparse.Namespace) -> int:
         print(note, file=sys.stderr)
     if not calibration.head.any():
         print(NOTHING_LEARNED, file=sys.stderr)
-    other = recorded(args.check, args.invert, args.placement) if args.check else None
-    if other is not None:
-        print("\n".join(_checked(network, calibration, *other, name_of(args.check))))
-    write(args.out, calibration)
-    if args.picture is not None:
-        _draw(network, calibration, *(other or (info, leads_mv)), args)
+    other = recorded(options.check, options.invert, options.placement) if options.check else None
+    if other is not None and options.check:
+        print("\n".join(_checked(network, calibration, *other, name_of(options.check))))
+    write(options.out, calibration)
+    if options.picture is not None:
+        _draw(network, calibration, *(other or (info, leads_mv)), options, options.picture)
     print(
-        f"calibration written to {args.out}; it says who this person is, so keep it private", file=sys.stderr
+        f"calibration written to {options.out}; it says who this person is, so keep it private",
+        file=sys.stderr,
     )
     return 0
 
@@ -85,19 +121,24 @@ def _lines(calibration: Calibration, took_s: float) -> list[str]:
 
 
 def _draw(
-    network: Network, calibration: Calibration, info: StreamInfo, leads_mv: Samples, args: argparse.Namespace
+    network: Network,
+    calibration: Calibration,
+    info: StreamInfo,
+    leads_mv: Samples,
+    options: Options,
+    picture: Path,
 ) -> None:
     """Draw what it does, on the other record where there is one."""
     from mecg.app.calibration_previews import tried
 
     name = calibration.origin.source
     about = f"learned from and shown on the same {leads_mv.shape[1] / info.rate_hz:.1f} s of {name}"
-    if args.check:
-        about = f"learned from {name}, shown on {name_of(args.check)}"
-    elif args.sequence:
+    if options.check:
+        about = f"learned from {name}, shown on {name_of(options.check)}"
+    elif options.sequence:
         about = f"learned from and shown on {name}, leads measured one after another"
-    trial = tried(network, calibration, info, leads_mv, same=not args.check, about=about)
-    write_picture(args.picture, trial)
+    trial = tried(network, calibration, info, leads_mv, same=not options.check, about=about)
+    write_picture(picture, trial)
 
 
 def _checked(

@@ -3,37 +3,46 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import ArgumentParser
 from collections import deque
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
-from devices.replay.pacing import Replay
 from gui.app import why_no_display
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.models import network_of
-from mecg.app.session_builder import BUNDLED_RECORDING, pipeline_of, raise_failure, source_of, vitals_of
+from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
+from mecg.app.session_builder import (
+    BUNDLED_RECORDING,
+    pipeline_of,
+    raise_failure,
+    replay_of,
+    source_of,
+    vitals_of,
+)
 from mecg.cli.monitor import show
+from mecg.cli.options import WindowOptions
 from streamer.core.errors import InputError
-from streamer.core.events import Event
 from streamer.core.leads import canonical_lead
-from streamer.core.stream import Chunk, Frame
+from streamer.core.stream import Frame
 from streamer.export.page import Page, render_png
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats.atomic_write import write_whole
-from streamer.formats.wfdb_reader import read_header
+from streamer.formats.wfdb_header import read_header
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
+from streamer.session.sink import Sink
 from streamer.session.status_line import StatusLine
 
 OUT = Path("out") / "demo"
 SECONDS = 20.0
 
 
-class PageSink:
+class PageSink(Sink):
     """Keeps the last 10 s, for a page at the end."""
 
     name = "page"
@@ -46,20 +55,11 @@ class PageSink:
         """Note what the page must say."""
         self._description = description
 
-    def chunk(self, chunk: Chunk) -> None:
-        """Nothing."""
-
     def frame(self, frame: Frame) -> None:
         """Keep it, and let go of what is too old."""
         self._frames.append(frame)
         while frame.stop - self._frames[0].stop >= self.seconds * frame.rate_hz:
             self._frames.popleft()
-
-    def event(self, event: Event) -> None:
-        """Nothing."""
-
-    def close(self) -> None:
-        """Nothing: the frames stay."""
 
     def png(self) -> bytes:
         """The page, once something has come."""
@@ -92,7 +92,7 @@ def headless(out: Path = OUT, seconds: float = SECONDS, speed: float = 1.0) -> i
     seconds, speed : float
         How much of the recording, and how fast.
     """
-    source = FirstSeconds(source_of(None, replay=_replay(speed)), seconds)
+    source = FirstSeconds(source_of(SourceOptions(), replay_of(_replay(speed))), seconds)
     info = source.open()
     network = network_of(None)
     pipeline = pipeline_of(info, network)
@@ -122,20 +122,29 @@ def _say(out: Path, report: SessionReport) -> None:
     )
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """None: it shows what there is to show."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """There are none."""
+
+
+def run(options: Options) -> int:
     """The window if there can be one; else one line that says why not, and the files."""
     reason = why_no_display()
     if reason is None:
-        return show(source_of(None, replay=_replay()))
+        return show(SessionOptions(replay=_replay()), WindowOptions())
     print(f"{reason}; running without a window for {SECONDS:g} s instead", file=sys.stderr)
     return headless()
 
 
-def _replay(speed: float = 1.0) -> Replay:
+def _replay(speed: float = 1.0) -> ReplayOptions:
     """Once; a recording that is too short for a demonstration, again and again."""
     try:
         about = read_header(BUNDLED_RECORDING)
     except InputError:  # `source_of` says what to do
-        return Replay(speed=speed)
+        return ReplayOptions(speed=speed)
     short = about.samples is not None and about.samples < SECONDS * about.rate_hz
-    return Replay(speed=speed, loop=short)
+    return ReplayOptions(speed=speed, loop=short)

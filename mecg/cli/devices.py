@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json
 import sys
 import threading
+from argparse import ArgumentParser
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from devices.bluetooth.scan import scan_ble
-from devices.lsl.inlet import scan_lsl
+from devices.lsl.search import scan_lsl
+from mecg.cli.argument_types import positive
+from mecg.cli.exit_codes import error_line
 from streamer.core.errors import InputError
 from streamer.session.source import ScanResult
 
@@ -42,21 +45,35 @@ class _Beside:
         return self._found
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    parser.add_argument("--seconds", type=positive, default=5.0, metavar="N", help="how long to look (5)")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    seconds: float
+    json: bool
+
+
+def run(options: Options) -> int:
     """Scan both at the same time and list what is there; what cannot be scanned says so."""
-    scans = [_Beside(scan, args.seconds) for scan in (scan_ble, scan_lsl)]
+    scans = [_Beside(scan, options.seconds) for scan in (scan_ble, scan_lsl)]
     found: list[ScanResult] = []
     for scan in scans:
         try:
             found += scan.result()
         except InputError as error:
-            print(" ".join(str(error).split()), file=sys.stderr)
-    if args.json:
+            print(error_line(error), file=sys.stderr)
+    if options.json:
         print(json.dumps([dataclasses.asdict(one) for one in found], indent=1))
     elif found:
         print("\n".join(_table(found)))
     else:
-        print(f"nothing was found in {args.seconds:g} s", file=sys.stderr)
+        print(f"nothing was found in {options.seconds:g} s", file=sys.stderr)
     sys.stdout.flush()
     return 0
 

@@ -1,36 +1,81 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`mecg evaluate`: the scores of a model, for a person and as a file."""
+"""`mecg evaluate`: the scores of a model, for the user and as a file."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from mecg.app.interrupt import deferred
 from mecg.app.models import latency_of, model_bytes
+from mecg.app.options import ModelOptions
+from mecg.cli.argument_types import folds_of
+from mecg.cli.options import add_calibration, add_force, add_jobs, add_model
 from mecg.cli.progress_bar import Bar
 from mecg.evaluation.evaluate import SCORED_FROM_S, evaluate
 from mecg.evaluation.personal import evaluate_personal
 from mecg.evaluation.personal_text import lines
 from streamer.core.errors import InputError
 from streamer.formats.atomic_write import refuse_existing, write_whole
-from streamer.formats.calibration_file import read, to_bytes
+from streamer.formats.calibration_file import read_calibration, to_bytes
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    parser.add_argument("dataset", type=Path, metavar="DATASET")
+    parser.add_argument("--folds", type=folds_of, default=(9,), metavar="9,10", help="which (9)")
+    parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of the files (100)")
+    parser.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
+    add_model(parser)
+    add_calibration(parser)
+    parser.add_argument(
+        "--personal",
+        action="store_true",
+        help="calibrate each patient on earlier records and score the later ones",
+    )
+    parser.add_argument(
+        "--references",
+        type=int,
+        choices=(1, 2, 3),
+        default=1,
+        help="with --personal: on the latest, on the latest two, or on all, three or more (1)",
+    )
+    add_force(parser, "the report")
+    add_jobs(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    dataset: Path
+    folds: tuple[int, ...]
+    rate: int
+    report: Path | None
+    models: ModelOptions
+    personal: bool
+    references: int
+    force: bool
+    jobs: int
+
+
+def run(options: Options) -> int:
     """Evaluate, print the scores, and write them as JSON where asked."""
-    if args.report is not None:
-        refuse_existing(args.report, force=args.force)
+    if options.report is not None:
+        refuse_existing(options.report, force=options.force)
     bar: Bar | None = None
 
-    model = model_bytes(args.model)
-    if args.personal and args.calibration:
+    model = model_bytes(options.models.model)
+    if options.personal and options.models.calibration:
         raise InputError("--personal calibrates each patient itself: leave out --calibration")
-    if args.references > 1 and not args.personal:
+    if options.references > 1 and not options.personal:
         raise InputError("--references says how --personal calibrates: add --personal")
-    person = None if args.calibration is None else to_bytes(read(args.calibration))
+    calibration = options.models.calibration
+    person = None if calibration is None else to_bytes(read_calibration(calibration))
     try:
         with deferred() as interrupted:
 
@@ -41,18 +86,18 @@ def run(args: argparse.Namespace) -> int:
                 if interrupted():
                     raise KeyboardInterrupt
 
-            which = args.dataset, args.folds, args.rate, args.jobs, model, progress
-            if args.personal:
-                scores = evaluate_personal(*which, references=args.references)
+            which = options.dataset, options.folds, options.rate, options.jobs, model, progress
+            if options.personal:
+                scores = evaluate_personal(*which, references=options.references)
             else:
-                scores = evaluate(*which, latency_of(args.model), person)
+                scores = evaluate(*which, latency_of(options.models.model), person)
     finally:
         if bar is not None:
             bar.end()
-    if args.report is not None:
-        write_whole(args.report, f"{json.dumps(scores, indent=1)}\n".encode())
-        print(f"scores written to {args.report}", file=sys.stderr)
-    print("\n".join(lines(scores) if args.personal else _lines(scores)), flush=True)
+    if options.report is not None:
+        write_whole(options.report, f"{json.dumps(scores, indent=1)}\n".encode())
+        print(f"scores written to {options.report}", file=sys.stderr)
+    print("\n".join(lines(scores) if options.personal else _lines(scores)), flush=True)
     return 0
 
 

@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-import argparse
+import math
 import os
 import re
 import shutil
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+from mecg.cli.argument_types import from_zero, names, positive
+from mecg.cli.options import add_force
 from streamer.core.errors import InputError
 from streamer.export.excerpt import Excerpt
 from streamer.export.to_csv import write_csv
@@ -34,21 +38,60 @@ FORMATS: dict[str, tuple[str, Write]] = {
 """By name: the end of the main file's name, and what writes all of them."""
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    parser.add_argument("session", type=Path, metavar="SESSION", help="a session's file")
+    parser.add_argument("--format", choices=tuple(FORMATS), required=True)
+    parser.add_argument(
+        "--start",
+        dest="start_s",
+        type=from_zero,
+        default=0.0,
+        metavar="T",
+        help="seconds into the session (0)",
+    )
+    parser.add_argument(
+        "--end", dest="end_s", type=positive, default=math.inf, metavar="T", help="the end, likewise"
+    )
+    parser.add_argument(
+        "--leads",
+        type=names,
+        default=(),
+        metavar="I,II,measured",
+        help="these only; measured: I, as measured",
+    )
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the files go")
+    add_force(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    session: Path
+    format: str
+    start_s: float
+    end_s: float
+    leads: tuple[str, ...]
+    out: Path
+    force: bool
+
+
+def run(options: Options) -> int:
     """Write the files, all or none."""
-    if args.end <= args.start:
-        raise InputError(f"--end {args.end:g} is not after --start {args.start:g}")
-    end, write = FORMATS[args.format]
-    name = record_name(args.session)
-    refuse_existing(args.out / f"{name}{end}", force=args.force)
-    with Recording.open(args.session) as recording:
+    if options.end_s <= options.start_s:
+        raise InputError(f"--end {options.end_s:g} is not after --start {options.start_s:g}")
+    end, write = FORMATS[options.format]
+    name = record_name(options.session)
+    refuse_existing(options.out / f"{name}{end}", force=options.force)
+    with Recording.open(options.session) as recording:
         for damage in recording.damage:
             print(
-                f"{args.session}: {damage.reason} at byte {damage.offset}: what stood there is a gap",
+                f"{options.session}: {damage.reason} at byte {damage.offset}: what stood there is a gap",
                 file=sys.stderr,
             )
-        excerpt = Excerpt.of(recording, args.leads, args.start, args.end)
-    for path in write_whole_set(write, excerpt, args.out, name, force=args.force):
+        excerpt = Excerpt.of(recording, options.leads, options.start_s, options.end_s)
+    for path in write_whole_set(write, excerpt, options.out, name, force=options.force):
         print(path)
     return 0
 

@@ -3,16 +3,18 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import platform
 import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from mecg import __version__
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
+from mecg.cli.options import add_model
 from streamer.core.network.latency import budget
 from streamer.core.signal.rate import RateConverter
 from streamer.model_files import LATENCIES, bundled_model
@@ -21,13 +23,27 @@ from streamer.session.description import algorithmic_ms, band_in_words
 RATES_HZ = (1000.0, 500.0, 250.0, 130.0, 100.0)
 """Source rates that the latency budget is shown for."""
 
-PACKAGES = ("numpy", "numba", "onnxruntime", "pylsl", "bleak", "scipy", "matplotlib", "PyQt6", "pyqtgraph")
+PACKAGES = ("numpy", "numba", "onnxruntime", "pylsl", "bleak", "matplotlib", "PyQt6", "pyqtgraph")
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    add_model(parser)
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    model: Path | None
+    json: bool
+
+
+def run(options: Options) -> int:
     """Print it."""
-    facts = gather(args.model)
-    if args.json:
+    facts = gather(options.model)
+    if options.json:
         json.dump(facts, sys.stdout, indent=1)
         print()
     else:
@@ -85,7 +101,7 @@ def gather(model: Path | None) -> dict[str, Any]:
 
 
 def _setting(model: Path) -> dict[str, Any] | None:
-    """A bundled model's name and its latency from a 500 Hz source; None where it is not there."""
+    """A bundled model's name and its latency from a 500 Hz source; None if it is not there."""
     if not model.exists():
         return None
     spec = network_of(model).spec
@@ -107,6 +123,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
     def ms(samples: int | None) -> str:
         return "the whole window" if samples is None else f"{samples / rate_hz * 1e3:g} ms"
 
+    uncertainty = ", with uncertainty" if model["states_uncertainty"] else ""
     lines = [
         f"mecg {facts['mecg']}, Python {facts['python']}, {facts['platform']}",
         f"packages  {packages}",
@@ -116,7 +133,7 @@ def _lines(facts: dict[str, Any]) -> list[str]:
         f"          {rate_hz:g} Hz, window {ms(model['window_samples'])}, hop {ms(model['hop_samples'])}, "
         f"depends on {ms(model['receptive_field_samples'])}",
         f"          in  {', '.join(model['channels'])}",
-        f"          out {', '.join(model['leads'])}{', with uncertainty' * model['states_uncertainty']}",
+        f"          out {', '.join(model['leads'])}{uncertainty}",
     ]
     lines += [f"          {key}: {value}" for key, value in model["about"].items()]
     lines += [

@@ -3,83 +3,93 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
+from argparse import ArgumentParser
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
 from gui.app import load_window, run_monitor, why_no_display
 from mecg.app.controller import Controller
-from mecg.app.session_builder import raise_failure, replay_of, source_of
+from mecg.app.options import SessionOptions
+from mecg.app.session_builder import raise_failure
+from mecg.cli.options import WindowOptions, add_outputs, add_replay, add_source, add_window
 from streamer.core.errors import InputError
 from streamer.formats.atomic_write import refuse_existing
-from streamer.session.source import Source
-
-AS_IT_COMES = argparse.Namespace(
-    source=None, lead=None, invert=False, placement=None, model=None, record=None, as_recorded=False
-)
-"""What a command line without options says."""
-vars(AS_IT_COMES).update(speed=1.0, start=0.0, loop=False, drop=None, lsl_out=None, calibration=None)
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    add_source(parser)
+    add_replay(parser)
+    add_outputs(parser)
+    add_window(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    session: SessionOptions
+    window: WindowOptions
+
+
+def run(options: Options) -> int:
     """Show the monitor until it is closed."""
-    if args.screenshot is not None:
-        refuse_existing(args.screenshot, force=args.force)
-        if not args.screenshot.absolute().parent.is_dir():
-            raise InputError(f"there is no folder for {args.screenshot}: make it, or choose another")
-        if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
-            os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # a picture needs no screen
-    with ThreadPoolExecutor(1) as beside:
-        asked = beside.submit(why_no_display)  # takes a second, as loading the model does
-        replay = replay_of(args.speed, args.start, args.loop, args.drop)
-        source = source_of(
-            args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
-        )
-        bench = Controller(args)
-        bench.prepare(source)
-        reason = asked.result()
-    if reason is not None:
-        raise InputError(f"{reason}; without a window, use: mecg stream")
-    return _show(bench, args.screenshot, args.seconds)
+    return show(options.session, options.window)
 
 
-def show(source: Source) -> int:
-    """Show a source that is not open yet; for those who know that there is a display.
+def show(session: SessionOptions, window: WindowOptions) -> int:
+    """Show a session until the window is closed; returns the exit code.
 
     Raises
     ------
     InputError
-        As the source's `open` does.
+        If there is no display, or the session cannot be opened.
     """
-    bench = Controller(AS_IT_COMES)
-    bench.prepare(source)
-    return _show(bench, None, None)
+    if window.screenshot is not None:
+        _refuse_picture(window.screenshot, force=window.force)
+    with ThreadPoolExecutor(1) as beside:
+        asked = beside.submit(why_no_display)  # takes a second, as loading the model does
+        controller = Controller(session, window.settings())
+        controller.prepare()
+        reason = asked.result()
+    if reason is not None:
+        raise InputError(f"{reason}; without a window, use: mecg stream")
+    return _show(controller, window)
 
 
-def _show(bench: Controller, screenshot: Path | None, seconds: float | None) -> int:
+def _refuse_picture(path: Path, *, force: bool) -> None:
+    refuse_existing(path, force=force)
+    if not path.absolute().parent.is_dir():
+        raise InputError(f"there is no folder for {path}: make it, or choose another")
+    if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
+        os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # a picture needs no screen
+
+
+def _show(controller: Controller, window: WindowOptions) -> int:
     load_window()
-    showing = bench.begin()
-    about = showing.description
+    running = controller.begin()
+    about = running.description
     try:
         code = run_monitor(
-            showing.inbox,
+            running.inbox,
             about.stream,
             f"{about.model} {about.model_version}",
             about.latency.total_ms,
-            on_close=bench.end,
-            screenshot=screenshot,
-            seconds=seconds,
-            tell=showing.tell,
-            bench=bench,
+            on_close=controller.end,
+            screenshot=window.screenshot,
+            seconds=window.seconds,
+            tell=running.tell,
+            controller=controller,
             settings=None
-            if screenshot is not None
-            else platformdirs.user_config_path("mecg", False) / "monitor.ini",
+            if window.screenshot is not None
+            else platformdirs.user_config_path("mecg", False) / "monitor.json",
         )
     finally:
-        report = bench.close()
+        report = controller.close()
     raise_failure(report)
     return code

@@ -6,15 +6,16 @@ Writes summary.json (docs/profile.md), trace.json for https://ui.perfetto.dev an
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from devices.replay.pacing import AS_RECORDED
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.models import network_of
+from mecg.app.options import ModelOptions, ReplayOptions, SourceOptions
 from mecg.app.session_builder import (
     personal_of,
     pipeline_of,
@@ -26,6 +27,8 @@ from mecg.app.session_builder import (
     vitals_of,
     words_of,
 )
+from mecg.cli.argument_types import positive
+from mecg.cli.options import add_force, add_replay, add_source
 from mecg.profiling.clock_offset import Beside, Kept, measure
 from mecg.profiling.collector import LatencyCollector
 from mecg.profiling.compare import check_length, compare, read_summary, remarks, table
@@ -43,70 +46,104 @@ from streamer.session.status_line import StatusLine
 FILES = ("summary.json", "trace.json", "report.html")
 
 
-def run(args: argparse.Namespace) -> int:
-    """Measure, write, say; 1 where a comparison finds it worse."""
-    before = None if args.compare is None else read_summary(args.compare)
-    for name in FILES:
-        refuse_existing(args.out / name, force=args.force)
-    replay = replay_of(args.speed, args.start, args.loop, args.drop)
-    refuse_other_speeds(replay, "mecg profile")
-    source = Kept(
-        FirstSeconds(
-            source_of(
-                args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
-            ),
-            args.seconds,
-        )
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    add_source(parser)
+    parser.add_argument("--seconds", type=positive, default=60.0, metavar="N", help="for so long (60)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
+    parser.add_argument("--with-monitor", action="store_true", help="up to the paint of the window")
+    parser.add_argument(
+        "--compare",
+        type=Path,
+        metavar="SUMMARY.json",
+        help="with an earlier session; exit code 1 where worse",
     )
+    parser.add_argument(
+        "--reference", metavar="SOURCE", help="a second measurement of the same signal with stamps to trust"
+    )
+    add_force(parser)
+    add_replay(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    source: SourceOptions
+    replay: ReplayOptions
+    models: ModelOptions
+    seconds: float
+    out: Path
+    with_monitor: bool
+    compare: Path | None
+    reference: str | None
+    force: bool
+
+
+def run(options: Options) -> int:
+    """Measure, write, say; 1 where a comparison finds it worse."""
+    before = None if options.compare is None else read_summary(options.compare)
+    for name in FILES:
+        refuse_existing(options.out / name, force=options.force)
+    replay = replay_of(options.replay)
+    refuse_other_speeds(replay, "mecg profile")
+    source = Kept(FirstSeconds(source_of(options.source, replay), options.seconds))
     info = source.open()
-    if args.with_monitor:
+    if options.with_monitor:
         _refuse_without_display()
-    network = personal_of(network_of(args.model), args.calibration, info)
+    network = personal_of(network_of(options.models.model), options.models.calibration, info)
     pipeline = pipeline_of(info, network)
     beside = None
-    if args.reference is not None:
-        beside = Beside(source_of(args.reference, replay=AS_RECORDED))
+    if options.reference is not None:
+        beside = Beside(source_of(SourceOptions(options.reference)))
     say_notes(info)
-    args.out.mkdir(parents=True, exist_ok=True)
+    options.out.mkdir(parents=True, exist_ok=True)
     description = SessionDescription.of(info, network.spec, pipeline.latency, words_of(network))
     status = StatusLine(sys.stderr, lambda: pipeline.lost)
-    end = "monitor" if args.with_monitor else status.name
-    hops = LatencyCollector(network.spec, info.rate_hz, end, screen=args.with_monitor)
+    end = "monitor" if options.with_monitor else status.name
+    hops = LatencyCollector(network.spec, info.rate_hz, end, screen=options.with_monitor)
     session = Session(source, pipeline, description, watch=hops.watch, vitals=vitals_of(description))
     watched = ResourceMonitor(session, hops)
     if beside is not None:
         beside.start()
-    interrupted = False
     watched.start()
     try:
-        if args.with_monitor:
-            interrupted = _show(session, description, hops, args.seconds) == 130
-        else:
-            session.attach(status)
-            session.run()
-    except KeyboardInterrupt:
-        interrupted = True  # what was measured until then is worth a report
+        interrupted = _run_to_the_end(session, status, hops, options)
     finally:
         watched.stop()
     report = session.report()
     raise_failure(report)
     delay = None if beside is None else measure(source.signal(), beside.stop())
     summary = summarise(report, hops, watched, source.events)
-    summary["reference"] = None if delay is None else reference_delay(args.reference, delay, summary)
+    summary["reference"] = None
+    if delay is not None and options.reference is not None:
+        summary["reference"] = reference_delay(options.reference, delay, summary)
     rows = []
     if before is not None:
         check_length(summary, "this session")
         rows = compare(before, summary)
-        summary["compared_with"] = str(args.compare)
-    write_whole(args.out / "summary.json", f"{json.dumps(summary, indent=1, allow_nan=False)}\n".encode())
-    write_whole(args.out / "trace.json", json.dumps(trace(hops, watched, source.events)).encode())
-    write_whole(args.out / "report.html", report_html(summary, hops, rows).encode())
-    _say(summary, args.out)
+        summary["compared_with"] = str(options.compare)
+    write_whole(options.out / "summary.json", f"{json.dumps(summary, indent=1, allow_nan=False)}\n".encode())
+    write_whole(options.out / "trace.json", json.dumps(trace(hops, watched, source.events)).encode())
+    write_whole(options.out / "report.html", report_html(summary, hops, rows).encode())
+    _say(summary, options.out)
     if before is not None:
         print("\n".join((*remarks(before, summary), *table(rows))))
     if interrupted:
         return 130
     return 1 if any(row.verdict == "worse" for row in rows) else 0
+
+
+def _run_to_the_end(session: Session, status: StatusLine, hops: LatencyCollector, options: Options) -> bool:
+    """Whether Ctrl-C ended it: what was measured until then is worth a report."""
+    try:
+        if options.with_monitor:
+            return _show(session, session.report().description, hops, options.seconds) == 130
+        session.attach(status)
+        session.run()
+    except KeyboardInterrupt:
+        return True
+    return False
 
 
 def _refuse_without_display() -> None:

@@ -3,10 +3,10 @@
 
 from __future__ import annotations
 
-import argparse
 import multiprocessing
 import signal
 import sys
+from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
 from dataclasses import dataclass
@@ -14,12 +14,15 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from devices.registry import parse_source
+from devices.registry import record_of
 from devices.replay.pacing import Replay
 from devices.replay.wfdb import WfdbReplay
 from mecg.app.interrupt import deferred
 from mecg.app.models import network_of
+from mecg.app.options import ModelOptions, SourceOptions
 from mecg.app.session_builder import personal_of, words_of
+from mecg.cli.exit_codes import error_line
+from mecg.cli.options import add_force, add_jobs, add_reading
 from mecg.cli.progress_bar import Bar
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
@@ -58,16 +61,40 @@ class Outcome:
     path: Path
     good: bool
     words: str
-    """What a person should know; often nothing where it went well."""
+    """What the user should know; often nothing where it went well."""
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    parser.add_argument("records", nargs="+", metavar="RECORD", help="a WFDB record")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they go")
+    add_jobs(parser)
+    add_reading(parser)
+    add_force(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    records: list[str]
+    out: Path
+    source: SourceOptions
+    models: ModelOptions
+    jobs: int
+    force: bool
+
+
+def run(options: Options) -> int:
     """Reconstruct every record; those that cannot be get a line each, and the exit code is 2."""
-    placement = Placement(args.placement) if args.placement else Placement.UNSTATED
-    job = Job(args.out, args.model, args.calibration, args.lead, args.invert, placement, args.force)
-    paths = [_path_of(text) for text in args.records]
-    _refuse_clashes(paths, args.out)
-    was_there = args.out.exists()
+    source, models = options.source, options.models
+    placement = Placement(source.placement) if source.placement else Placement.UNSTATED
+    job = Job(
+        options.out, models.model, models.calibration, source.lead, source.invert, placement, options.force
+    )
+    paths = [_path_of(text) for text in options.records]
+    _refuse_clashes(paths, options.out)
+    was_there = options.out.exists()
     bar = Bar(sys.stderr, len(paths))
     failed = 0
 
@@ -78,20 +105,20 @@ def run(args: argparse.Namespace) -> int:
             bar.say(f"{outcome.path}: {outcome.words}" if outcome.good else f"mecg: {outcome.words}")
 
     try:
-        network = network_of(job.model)  # a bad model is told once, not for each record
+        network = network_of(job.model)  # a bad model is reported once, not for each record
         if job.calibration is not None:  # and so is a bad calibration
-            PersonalNetwork(network, calibration_file.read(job.calibration))
-        if args.jobs == 1 or len(paths) == 1:
+            PersonalNetwork(network, calibration_file.read_calibration(job.calibration))
+        if options.jobs == 1 or len(paths) == 1:
             _one_by_one(paths, network, job, each, bar)
         else:
-            _at_once(min(args.jobs, len(paths)), paths, job, each, bar)
+            _at_once(min(options.jobs, len(paths)), paths, job, each, bar)
     finally:
         bar.end()
-        if not was_there and args.out.is_dir() and not any(args.out.iterdir()):
-            args.out.rmdir()
+        if not was_there and options.out.is_dir() and not any(options.out.iterdir()):
+            options.out.rmdir()
     if failed < len(paths):
         done = len(paths) - failed
-        print(f"{done} record{'s' if done > 1 else ''} written to {args.out}", file=sys.stderr)
+        print(f"{done} record{'s' if done > 1 else ''} written to {options.out}", file=sys.stderr)
     return 2 if failed else 0
 
 
@@ -102,7 +129,7 @@ def reconstruct(
     advance: Callable[[float], None] = lambda share: None,
     stopped: Callable[[], bool] = lambda: False,
 ) -> str:
-    """Reconstruct one record; returns what a person should know of it, often nothing.
+    """Reconstruct one record; returns what the user should know of it, often nothing.
 
     Parameters
     ----------
@@ -174,7 +201,7 @@ def _outcome(
     try:
         return Outcome(path, True, reconstruct(path, network, job, advance_and_count, stopped))
     except InputError as error:
-        return Outcome(path, False, str(error))
+        return Outcome(path, False, error_line(error))
     except OSError as error:
         return Outcome(path, False, f"{error.filename or path}: {error.strerror or error}")
     finally:
@@ -227,10 +254,9 @@ def _in_process(path: Path, job: Job) -> Outcome:
 
 
 def _path_of(text: str) -> Path:
-    scheme, rest = parse_source(text)
-    if scheme != "wfdb":
+    path = record_of(text)
+    if path is None:
         raise InputError(f"{text} is no recording: name a WFDB record")
-    path = Path(rest)
     return path.with_suffix("") if path.suffix.lower() in (".hea", ".dat") else path
 
 

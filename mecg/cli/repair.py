@@ -3,23 +3,37 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from pathlib import Path
 
 from streamer.recording.repair import repair
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a session's file")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    file: Path
+
+
+def run(options: Options) -> int:
     """Repair one file, and say what that took."""
-    done = repair(args.file)
+    done = repair(options.file)
     if done is None:
-        print(f"{args.file} is complete: nothing to repair", file=sys.stderr)
+        print(f"{options.file} is complete: nothing to repair", file=sys.stderr)
     elif done.kept is None:
-        print(f"{args.file}: closed, {done.seconds:.1f} s, nothing lost", file=sys.stderr)
+        print(f"{options.file}: closed, {done.seconds:.1f} s, nothing lost", file=sys.stderr)
     else:
         print(
-            f"{args.file}: closed, {done.seconds:.1f} s; {done.dropped} bytes could not be read, so the file "
-            f"as it was is kept as {done.kept}",
+            f"{options.file}: closed, {done.seconds:.1f} s; {done.dropped} bytes could not be read, so the "
+            f"file as it was is kept as {done.kept}",
             file=sys.stderr,
         )
     return 0

@@ -3,29 +3,51 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import ArgumentParser
 from contextlib import closing
+from dataclasses import dataclass
 
 from devices.lsl.outlet import LslSender
 from mecg.app.first_seconds import FirstSeconds
+from mecg.app.options import ReplayOptions, SourceOptions
 from mecg.app.session_builder import refuse_other_speeds, replay_of, say_notes, source_of
+from mecg.cli.options import add_lead, add_replay, add_seconds, add_source_text, add_unit
 from streamer.core.stream import Chunk
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    add_source_text(parser)
+    parser.add_argument("--lsl", required=True, metavar="NAME", help="the stream's name")
+    add_lead(parser)
+    add_unit(parser)
+    add_seconds(parser)
+    add_replay(parser)
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    source: SourceOptions
+    replay: ReplayOptions
+    lsl: str
+    seconds: float | None
+
+
+def run(options: Options) -> int:
     """Send until the source ends, ``--seconds`` have passed, or Ctrl-C."""
-    replay = replay_of(args.speed, args.start, args.loop, args.drop)
+    replay = replay_of(options.replay)
     refuse_other_speeds(replay, "mecg send")
-    source = FirstSeconds(
-        source_of(args.source, lead=args.lead, invert=args.invert, replay=replay), args.seconds
-    )
+    source = FirstSeconds(source_of(options.source, replay), options.seconds)
     info = source.open()
     say_notes(info)
     samples = 0
-    with closing(LslSender(args.lsl, info)) as sender:
+    with closing(LslSender(options.lsl, info)) as sender:
         print(
-            f"sending lead {info.lead} at {info.rate_hz:g} Hz as the LSL stream '{args.lsl}'; Ctrl-C ends it",
+            f"sending lead {info.lead} at {info.rate_hz:g} Hz as the LSL stream '{options.lsl}'; "
+            "Ctrl-C ends it",
             file=sys.stderr,
         )
         try:

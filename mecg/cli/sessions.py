@@ -3,20 +3,36 @@
 
 from __future__ import annotations
 
-import argparse
 import json
 import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from streamer.recording.folder import Summary, default_folder, sessions
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    parser.add_argument("folder", nargs="?", type=Path, metavar="DIR", help="another than the user's own")
+    parser.add_argument("--json", action="store_true", help="as JSON")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    folder: Path | None
+    json: bool
+
+
+def run(options: Options) -> int:
     """List the sessions of a folder, the oldest first."""
-    folder = args.folder or default_folder()
-    nothing_yet = args.folder is None and not folder.exists()
+    folder = options.folder or default_folder()
+    nothing_yet = options.folder is None and not folder.exists()
     found = [] if nothing_yet else list(sessions(folder))
-    if args.json:
+    if options.json:
         json.dump({"folder": str(folder), "sessions": [_facts(each) for each in found]}, sys.stdout, indent=1)
         print()
     else:
@@ -50,7 +66,8 @@ def _facts(each: Summary) -> dict[str, Any]:
 def _row(each: Summary) -> tuple[str, ...]:
     began = f"{each.began.astimezone():%Y-%m-%d %H:%M:%S}" if each.began else "-"
     minutes, seconds = divmod(round(each.seconds), 60)
-    lost = f"{each.sums.lost} in {each.sums.gaps} gap{'s' * (each.sums.gaps != 1)}" if each.sums.gaps else "0"
+    gaps = each.sums.gaps
+    lost = f"{each.sums.lost} in {gaps} {'gap' if gaps == 1 else 'gaps'}" if gaps else "0"
     length = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
     return began, length, lost, _size(each.size), each.state, each.path.name, each.source or each.problem
 

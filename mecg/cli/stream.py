@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
+from argparse import ArgumentParser
+from dataclasses import dataclass
 
 from mecg.app.first_seconds import FirstSeconds
+from mecg.app.options import SessionOptions
 from mecg.app.session_builder import (
     attach_outlet,
     attach_recorder,
@@ -17,30 +19,52 @@ from mecg.app.session_builder import (
     source_of,
     vitals_of,
 )
+from mecg.cli.options import add_outputs, add_replay, add_seconds, add_source
 from streamer.session.json_lines import JsonLines
 from streamer.session.session import Session
 from streamer.session.status_line import StatusLine
 
 
-def run(args: argparse.Namespace) -> int:
+def add_options(parser: ArgumentParser) -> None:
+    """All that `Options` holds."""
+    add_source(parser)
+    add_seconds(parser)
+    add_replay(parser)
+    add_outputs(parser)
+    parser.add_argument("--json", action="store_true", help="the twelve leads as JSON lines on stdout")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    session: SessionOptions
+    seconds: float | None
+    json: bool
+
+
+def run(options: Options) -> int:
     """Stream until the source ends, ``--seconds`` have passed, or Ctrl-C."""
-    replay = replay_of(args.speed, args.start, args.loop, args.drop)
-    whole = source_of(
-        args.source, lead=args.lead, invert=args.invert, placement=args.placement, replay=replay
-    )
-    source = FirstSeconds(whole, args.seconds)
+    wanted = options.session
+    replay = replay_of(wanted.replay)
+    whole = source_of(wanted.source, replay)
+    source = FirstSeconds(whole, options.seconds)
     info = source.open()
     core, description = core_of(
-        whole, info, args.model, calibration=args.calibration, as_recorded=args.as_recorded
+        whole,
+        info,
+        wanted.models.model,
+        calibration=wanted.models.calibration,
+        as_recorded=wanted.as_recorded,
     )
     say_notes(info)
     if description.calibration:
         print(description.whose, file=sys.stderr)
     session = Session(source, core, description, vitals=vitals_of(description, core))
-    attach_recorder(session, args)
-    if args.json:
+    attach_recorder(session, wanted, {"--seconds": options.seconds, "--json": options.json})
+    if options.json:
         session.attach(JsonLines(sys.stdout, lambda: core.lost), vital=True)
-    attach_outlet(session, args.lsl_out, replay)
+    attach_outlet(session, wanted.lsl_out, replay)
     session.attach(StatusLine(sys.stderr, lambda: core.lost))
     raise_failure(session.run())
     return 0

@@ -49,7 +49,7 @@ class BeatValues:
 
 
 def find_beats(truth_mv: NDArray[np.float32], rate_hz: float, first: int) -> Beats | None:
-    """Beats of a record from index ``first`` on; None where there are fewer than three.
+    """Beats of a record from index ``first`` on; None if there are fewer than three.
 
     Parameters
     ----------

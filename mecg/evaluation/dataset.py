@@ -22,7 +22,7 @@ class Entry:
     patient: str
     superclasses: tuple[str, ...]
     ecg_id: int | None = None
-    """None where the table numbers no records."""
+    """None if the table numbers no records."""
     recorded: str = ""
     """When, as the table's ``recording_date`` has it: later is greater; empty where it says nothing."""
     codes: frozenset[str] = frozenset()
@@ -48,7 +48,7 @@ def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]
     except FileNotFoundError as error:
         raise InputError(f"{dataset} holds no ptbxl_database.csv: name a PTB-XL folder") from error
     except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
-        raise InputError(f"{table} cannot be read ({error!r}): download it anew") from error
+        raise InputError(f"{table} cannot be read ({error!r}): download it again") from error
     if not entries:
         raise InputError(f"{table} lists no {rate_hz} Hz record in fold {folds}: choose other --folds")
     for entry in entries:

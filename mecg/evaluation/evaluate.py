@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-import signal
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache, partial
-from multiprocessing import get_context
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +17,7 @@ from mecg.evaluation.band_scores import BandCounts, band_summary, count, regions
 from mecg.evaluation.beat_scores import BeatValues, amplitude_summary, find_beats, measure, st_summary
 from mecg.evaluation.dataset import SUPERCLASSES, Entry, read_table
 from mecg.evaluation.lead_scores import LeadSums, lead_sums, one_summary, summary
+from mecg.evaluation.processes import in_processes
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
 from streamer.core.leads import ELEVEN, LEADS, SEVEN
@@ -35,11 +33,9 @@ from streamer.reconstruction import whole_lead
 
 SCORED_FROM_S = 3.0
 
-
 END_S = 0.3
 """Scores end so long before a record does: the clinical frame's odd extension pins the truth to zero at
 its very end.  The errors with it, as the scores were defined before, stand beside the headline."""
-
 
 SKIPPED_SHOWN = 20
 
@@ -51,10 +47,10 @@ class Compared:
     sums: LeadSums
     to_end: LeadSums
     """With the last `END_S` too."""
-    beats: BeatValues | None
-    """None where the record has too few beats."""
+    beats: BeatValues | None = None
+    """None if the record has too few beats."""
     bands: BandCounts | None = None
-    """None where the model states no scale."""
+    """None if the model states no scale."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +221,7 @@ def score_all(
         A person's file.
     """
     work = (_Work(entry.path, model, change, hop_s, calibration) for entry in entries)
-    if jobs == 1:
-        yield from map(_score, work)
-        return
-    # Ctrl-C reaches a terminal's whole process group: the workers leave it to their parent.
-    quiet = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=quiet) as pool:
-        yield from pool.map(_score, work, chunksize=16)
+    yield from in_processes(_score, work, jobs, 16)
 
 
 @cache
@@ -254,10 +244,7 @@ def _score(work: _Work) -> Scored | Skipped:
     network = _network(work.model, work.calibration)
     try:
         record = Record(path)
-        rows = [row for lead in LEADS if (row := record.row(lead)) is not None]
-        if len(rows) < len(LEADS):
-            return Skipped(f"only {len(rows)} of the twelve leads")
-        leads_mv, source_hz = record.read()[rows], record.rate_hz
+        leads_mv, source_hz = record.twelve(), record.rate_hz
         if not np.isfinite(leads_mv[0]).any():
             return Skipped("Lead I holds nothing but NaN")
         measured_mv = leads_mv[0]

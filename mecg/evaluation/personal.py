@@ -3,14 +3,11 @@
 
 from __future__ import annotations
 
-import signal
 import zlib
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
-from functools import cache, partial
-from multiprocessing import get_context
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +17,10 @@ from numpy.typing import NDArray
 from mecg.evaluation.band_scores import SCORED_LEVEL, BandCounts, band_summary, count, regions
 from mecg.evaluation.beat_scores import ST_LIMIT_MV, BeatValues, find_beats, measure, st_summary
 from mecg.evaluation.dataset import SUPERCLASSES, Entry, read_table
-from mecg.evaluation.evaluate import END_S, SCORED_FROM_S, stream
-from mecg.evaluation.lead_scores import LeadSums, lead_sums
+from mecg.evaluation.evaluate import END_S, SCORED_FROM_S, Compared, stream
+from mecg.evaluation.lead_scores import lead_sums
 from mecg.evaluation.noise import Noise, disturbed
+from mecg.evaluation.processes import in_processes
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
 from streamer.core.calibration.fit import fit, prior_of, reference_of
 from streamer.core.calibration.sequential_reference import sequence_reference
@@ -37,17 +35,13 @@ from streamer.formats.wfdb_reader import Record
 SEQUENCE = ("II", "V2", "V5")
 """Held one after another: each is given its own third of the reference."""
 
-
 NOISE_DB = 10.0
-
 
 SWAPPED = (("V1", "V2"), ("V2", "V5"), ("II", "V6"), ("V4", "V5"))
 """Each record has one of these pairs of leads swapped."""
 
-
 LIVE_NOISE_DB = {Noise.WHITE: (20, 10, 0), Noise.WANDER: (10, 0), Noise.MUSCLE: (10, 0)}
 """What the later record's Lead I is disturbed with, to see whether the bands widen."""
-
 
 RHYTHMS = {
     "atrial fibrillation": {"AFIB"},
@@ -60,16 +54,12 @@ RHYTHMS = {
 }
 """Later records that are scored by themselves, by the table's codes."""
 
-
 RHYTHM_CODES = {"SR", "SARRH", "SBRAD", "SVARR"}.union(*RHYTHMS.values()) - {"PVC", "PAC"}
-
 
 FEWEST_PAIRS = 3
 """A rhythm of fewer gets no row."""
 
-
 WITH_BANDS = ("generic", "personal")
-
 
 HARM = 1.05
 ALL_FROM = 3
@@ -80,22 +70,9 @@ CALIBRATED_ON = {
     3: "all records before each, three or more,",
 }
 
-
 HOP_S = 1.0
 
-
 Leads = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """One way to a later record's leads, compared with the truth."""
-
-    sums: LeadSums
-    to_end: LeadSums
-    """The same with the last `END_S` too, where the truth is pinned to zero."""
-    beats: BeatValues | None = None
-    bands: BandCounts | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +96,7 @@ class Held:
 class Pair:
     """What one later record gave."""
 
-    ways: Mapping[str, Way]
+    ways: Mapping[str, Compared]
     truth: BeatValues | None
     noisy: Mapping[str, Mapping[str, Held]]
     """The bands of ``generic`` and ``personal`` by the noise in Lead I."""
@@ -169,24 +146,16 @@ def evaluate_personal(
     work = [_Work(tuple(patient), model, references) for patient in patients]
     pairs: list[tuple[Entry, Pair]] = []
     skipped: dict[str, str] = {}
-    pool = None
-    if jobs > 1:  # Ctrl-C reaches a terminal's whole process group: the workers leave it to their parent
-        quiet = partial(signal.signal, signal.SIGINT, signal.SIG_IGN)
-        pool = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"), initializer=quiet)
-    try:
-        results = pool.map(_score, work, chunksize=4) if pool else map(_score, work)
-        for done, (job, result) in enumerate(zip(work, results, strict=True), 1):
-            for entry, outcome in zip(job.patient, result, strict=True):
-                if outcome is None:
-                    continue
-                if isinstance(outcome, Pair):
-                    pairs.append((entry, outcome))
-                else:
-                    skipped[entry.path.name] = outcome
-            progress(done, len(work))
-    finally:
-        if pool is not None:
-            pool.shutdown(cancel_futures=True)
+    results = in_processes(_score, work, jobs, 4)
+    for done, (job, result) in enumerate(zip(work, results, strict=True), 1):
+        for entry, outcome in zip(job.patient, result, strict=True):
+            if outcome is None:
+                continue
+            if isinstance(outcome, Pair):
+                pairs.append((entry, outcome))
+            else:
+                skipped[entry.path.name] = outcome
+        progress(done, len(work))
     if not pairs:
         raise InputError(f"no record of {dataset} could be scored: {next(iter(skipped.values()))}")
     facts = {
@@ -282,10 +251,7 @@ def _visit(network: Network, leads_mv: Leads, rate_hz: float) -> Visit:
 
 def _leads(path: Path) -> tuple[Leads, float]:
     record = Record(path)
-    rows = [row for lead in LEADS if (row := record.row(lead)) is not None]
-    if len(rows) < len(LEADS):
-        raise InputError(f"only {len(rows)} of the twelve leads")
-    return record.read()[rows], record.rate_hz
+    return record.twelve(), record.rate_hz
 
 
 def _calibrations(
@@ -344,13 +310,13 @@ def _pair(
     where = regions(beats, truth.shape[1], first, spec.rate_hz, last)
     hop = spec.hop_of(HOP_S)
 
-    def compared(leads: Leads, scale: Leads | None = None, bands: Any = None, full: bool = True) -> Way:
+    def compared(leads: Leads, scale: Leads | None = None, bands: Any = None, full: bool = True) -> Compared:
         sums, to_end = (lead_sums(leads[:, first:to], truth[:, first:to]) for to in (last, None))
         if not full:
-            return Way(sums, to_end)
+            return Compared(sums, to_end)
         at_beats = measure(leads, beats, spec.rate_hz) if beats else None
         counted = count(leads, scale, truth, bands, where) if bands and scale is not None else None
-        return Way(sums, to_end, at_beats, counted)
+        return Compared(sums, to_end, at_beats, counted)
 
     generic, scale = stream(leads_mv[0], rate_hz, network, hop)
     ways = {"generic": compared(generic, scale, spec.bands)}

@@ -13,7 +13,7 @@ from streamer.core.leads import SEVEN
 
 
 def lines(scores: Mapping[str, Any]) -> list[str]:
-    """The scores for a person to read."""
+    """The scores for the user to read."""
     said = [
         f"{scores['model']}: {scores['pairs']} later records of {scores['patients']} patients, calibrated on "
         f"{scores['calibrated_on']}; the seven leads, from {SCORED_FROM_S:g} s to {END_S:g} s before the end",

@@ -74,11 +74,11 @@ def read_summary(path: Path) -> dict[str, Any]:
     if not isinstance(summary, dict) or "format" not in summary or any(key not in summary for key in _KEYS):
         raise InputError(f"{path} is no summary of a mecg profile: name its summary.json")
     if summary["format"] != FORMAT:
-        raise InputError(f"{path} has format {summary['format']}, this is {FORMAT}: measure it anew")
+        raise InputError(f"{path} has format {summary['format']}, this is {FORMAT}: measure it again")
     try:
         _rows(summary, summary)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
-        raise InputError(f"{path} is damaged ({type(error).__name__}: {error}): measure it anew") from error
+        raise InputError(f"{path} is damaged ({type(error).__name__}: {error}): measure it again") from error
     check_length(summary, str(path))
     return summary
 

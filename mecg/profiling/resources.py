@@ -97,7 +97,7 @@ class ResourceMonitor:
 
 
 def _finely_s(thread: int, in_ticks_s: float) -> float:
-    """A thread's processor time to the nanosecond where Linux tells it: a tick of 10 ms is what a sink
+    """A thread's processor time to the nanosecond if Linux reports it: a tick of 10 ms is what a sink
     takes in seconds."""
     try:
         return int(Path(f"/proc/self/task/{thread}/schedstat").read_text(encoding="ascii").split()[0]) / 1e9

@@ -9,6 +9,7 @@ from datetime import datetime
 from math import isfinite
 from typing import Any
 
+from devices.registry import is_radio
 from mecg import __version__
 from mecg.profiling.clock_offset import Delay
 from mecg.profiling.collector import LatencyCollector
@@ -18,12 +19,7 @@ from streamer.core.events import Dropped, Event
 from streamer.session.description import algorithmic_ms
 from streamer.session.session import SessionReport
 
-RADIO = ("polar", "movesense")
-"""Sources whose clock cannot be compared with ours: the least delay on the way stays unseen."""
-
-
 _ABSOLUTE = "absolute: stamps are on a clock that this machine can read"
-
 
 _RELATIVE = (
     "relative: the device's clock is fitted to the least delayed packets, so the least delay itself, "
@@ -37,7 +33,7 @@ def summarise(
     """Everything that was measured, as plain JSON types: docs/profile.md."""
     about, stream = report.description, report.description.stream
     blocks = watched.blocks.all
-    radio = stream.source.partition(":")[0] in RADIO
+    radio = is_radio(stream.source)
     seconds = max(watched.seconds, 1e-9)
     return {
         "format": FORMAT,
@@ -90,7 +86,7 @@ def _mean(hops: LatencyCollector) -> float | None:
 
 
 def reference_delay(source: str, delay: Delay, summary: dict[str, Any]) -> dict[str, Any]:
-    """The delay of our stamps behind the reference's, and what a person feels with it added."""
+    """The delay of our stamps behind the reference's, and what the user feels with it added."""
     felt, transport = summary["felt_ms"], summary["stages_ms"]["transport"]
     return {
         "source": source,

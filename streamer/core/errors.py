@@ -1,13 +1,74 @@
 # SPDX-License-Identifier: MIT
 """The one error that a user's input can cause."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import Enum
+
+
+class Field(Enum):
+    """What a user sets that an `InputError` is about.
+
+    The code that shows the error knows how it is set there: by an option of a command, or in a dialog.
+    """
+
+    LEAD = "lead"
+    """Which lead is measured."""
+    POLARITY = "polarity"
+    """Whether the measured lead is turned."""
+    UNIT = "unit"
+    """What a step of the numbers is."""
+    MODEL = "model"
+    CALIBRATION = "calibration"
+    START = "start"
+    """Where a replay begins."""
+    REPLAY = "replay"
+    """Start, speed, loop and drop of a replay."""
+    OUTPUT = "output"
+    """The file, or the folder of files, that is written."""
+    RECORDINGS = "recordings"
+    """The folder that sessions are recorded in."""
+    FORMAT = "format"
+    """Of exported files."""
+    LEADS = "leads"
+    """Which leads are exported."""
+    SPAN = "span"
+    """Which part of a session is exported."""
+
 
 class InputError(ValueError):
     """Something given to the program cannot be used.
 
-    The message is one line: what is wrong, then what to do about it.  The command line prints it
-    and exits with code 2; the monitor shows it in its banner.
+    Parameters
+    ----------
+    message : str
+        One line: what is wrong, and what to do about it unless the field says that.
+    field : Field, optional
+        What to set differently.
+    choices : sequence of str
+        What the field may be, if that is known: the leads that exist.
+    leave_out : bool
+        The field is not to be set at all.
     """
+
+    def __init__(
+        self,
+        message: str,
+        field: Field | None = None,
+        *,
+        choices: Sequence[str] = (),
+        leave_out: bool = False,
+    ) -> None:
+        super().__init__(message)
+        self.field = field
+        self.choices = tuple(choices)
+        self.leave_out = leave_out
+
+    @property
+    def line(self) -> str:
+        """The message in one line."""
+        return " ".join(str(self).split())
 
 
 class SignalError(InputError):

@@ -7,8 +7,13 @@ leads.  Two of the six limb leads therefore fix the other four, exactly.
 
 from __future__ import annotations
 
+import re
+import unicodedata
+
 import numpy as np
 from numpy.typing import NDArray
+
+from streamer.core.units import mv_per_unit
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 """The order of the rows of every ``(12, n)`` array in this program."""
@@ -33,15 +38,41 @@ ORIGIN = {
 _ROWS = [LEADS.index(lead) for lead in PREDICTED]
 
 
-def canonical_lead(name: str) -> str | None:
-    """The lead that a label means, or None.
+_UNIT = re.compile(r"\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])$")
+_LABEL = re.compile(
+    r"(?:(?:mdc|ecg|ekg) )*"
+    r"(?:(?P<word>lead|ableitung|derivation|derivacion|derivacao|derivazione|avledning|afleiding) ?)?"
+    r"(?:(?P<short>d|l|ml)(?=[i1-3]))?"
+    r"(?P<name>i{1,3}|[123]|av[rlf]|v ?[1-6])"
+)
 
-    ``I``, ``i``, ``Lead I``, ``MDC_ECG_LEAD_I``, ``ECG I`` are all ``I``; ``AVR`` is ``aVR``.
+
+def canonical_lead(name: str) -> str | None:
+    """The lead that a label means; None if it means none of the twelve.
+
+    ``I``, ``i``, ``Lead I``, ``Lead 1``, ``L1``, ``DI``, ``MLI``, ``ECG(I)``, ``EKG I``, ``I (mV)``,
+    ``Ableitung I``, ``MDC_ECG_LEAD_I`` are all ``I``; ``AVR`` is ``aVR``.  A bare number counts channels and
+    names no lead, nor does ``MLII``: that is measured between electrodes on the chest.
     """
-    text = name.strip().upper().replace("-", "_").replace(" ", "_")
-    for prefix in ("MDC_ECG_LEAD_", "MDC_ECG_", "ECG_LEAD_", "ECG_", "LEAD_"):
-        text = text.removeprefix(prefix)
-    return next((lead for lead in LEADS if lead.upper() == text), None)
+    letters = unicodedata.normalize("NFKD", name).casefold()
+    text = "".join(c for c in letters if not unicodedata.combining(c)).strip()
+    unit = _UNIT.search(text)
+    if unit and mv_per_unit(unit[1] or unit[2] or "") is not None:
+        text = text[: unit.start()]
+    if text.startswith("-"):
+        return None  # turned: another lead
+    text = re.sub(r"[\s_\-.:,()\[\]]+", " ", text).strip()
+    label = _LABEL.fullmatch(text)
+    if label is None:
+        return None
+    lead, short = label["name"].replace(" ", ""), label["short"]
+    if lead in "123":
+        if not (label["word"] or short):
+            return None
+        lead = "i" * int(lead)
+    if (short == "ml" and lead != "i") or (short and label["word"]):
+        return None
+    return next((known for known in LEADS if known.casefold() == lead), None)
 
 
 def twelve_from_eight(eight_mv: NDArray[np.float32]) -> NDArray[np.float32]:

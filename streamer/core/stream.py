@@ -29,7 +29,14 @@ class Placement(Enum):
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What is known of a stream before its first sample; travels to every sink."""
+    """What is known of a stream before its first sample; travels to every sink.
+
+    Examples
+    --------
+    >>> from streamer import Placement, StreamInfo
+    >>> StreamInfo("my sensor", rate_hz=250.0, placement=Placement.ARMS, live=True).is_lead_i
+    True
+    """
 
     source: str
     """The SOURCE string that opens it again, such as ``wfdb:recordings/ptb/s0010_re``."""
@@ -47,14 +54,24 @@ class StreamInfo:
     samples: int | None = None
     """How many samples will come, where that is known (a file)."""
     live: bool = False
-    """True where nobody can ask for a sample again (BLE, LSL)."""
+    """True if nobody can ask for a sample again (BLE, LSL)."""
     notes: tuple[str, ...] = field(default=())
     """Sentences for the user: what was chosen, what to mind."""
 
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive samples of the measured lead, as one packet or read brought them."""
+    """Consecutive samples of the measured lead, as one packet or read brought them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from streamer import Chunk
+    >>> first = Chunk(0, np.array([0.02, 0.03, 0.01], np.float32))
+    >>> after_a_gap_of_two = Chunk(first.stop + 2, np.array([0.05], np.float32))
+    >>> after_a_gap_of_two.start, after_a_gap_of_two.stop
+    (5, 6)
+    """
 
     start: int
     """Index of the first sample since the stream began, counting lost ones: a gap is a jump."""
@@ -117,7 +134,7 @@ class Frame:
     scale_mv: Samples
     """``(12, n)`` uncertainty; NaN where not ``valid`` or where the model states none."""
     valid: NDArray[np.bool_]
-    """``(n,)``: False where the source lost the sample."""
+    """``(n,)``: False if the source lost the sample."""
     settling: NDArray[np.bool_]
     """``(n,)``: True for 2 s after a (re)start of the filters."""
     device_s: float = math.nan

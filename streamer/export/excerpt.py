@@ -6,14 +6,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum
 from math import ceil, inf, isfinite, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
-from streamer.core.events import UNTRUSTED, Drift, Event, QualityChanged, SamplesLost
+from streamer.core.errors import Field, InputError
+from streamer.core.events import UNTRUSTED, Beat, Drift, Event, QualityChanged, SamplesLost
 from streamer.core.leads import LEADS, canonical_lead
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Frame, Samples
 from streamer.export.band import BAND, NO_BAND
 from streamer.recording.reader import Recording
@@ -24,14 +26,13 @@ AS_MEASURED = "measured"
 """What a user calls the thirteenth trace: the measured lead in the input band."""
 
 TELL_RATE = 1e-4
-"""A clock that is off by this share is told of: by 0.36 s in an hour ..."""
+"""A clock that is off by this share is reported: by 0.36 s in an hour ..."""
 
 BELIEVE_RATE = 0.05
 """... but not one by this share: that was no sampling clock, but a recording played at another speed."""
 
 LONGEST_TEXT = 80
 """Of a mark, letters; in an EDF+ file every data record is as long as the longest one."""
-
 
 LONGEST_NOTE = 240
 
@@ -48,13 +49,24 @@ class Trace:
     label: str
     """A name of `streamer.core.leads.LEADS`, or ``I, as measured``; printable ASCII."""
     lead: str | None
-    """The lead of the twelve that it is of; None where what was measured is none of them."""
+    """The lead of the twelve that it is of; None if what was measured is none of them."""
     origin: str
     """``measured``, ``predicted`` or ``derived``."""
     processed: bool
-    """True where a model or a law has made it; False for the input band of what was measured."""
+    """True if a model or a law has made it; False for the input band of what was measured."""
     words: str
-    """The same for a person."""
+    """The same for the user."""
+
+
+class MarkType(Enum):
+    """What the formats tell apart among marks."""
+
+    GAP = "gap"
+    SETTLING = "settling"
+    BEAT = "beat"
+    JUDGEMENT = "judgement"
+    """Of the measured lead, for as long as it stands: its quality, or that a calibration does not fit."""
+    NOTE = "note"
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,12 +76,13 @@ class Mark:
     start: int
     """Index in the excerpt."""
     stop: int
+    type: MarkType
     kind: str
-    """``gap``, ``settling``, or that of an event: ``beat``, ``marker``, ``state`` ..."""
+    """To be read: ``gap``, ``settling``, or what the wire form calls an event's kind."""
     text: str
     """One line of ASCII, at most `LONGEST_TEXT` letters; begins with the kind."""
     untrusted: bool = False
-    """What is made of such an input means nothing (`streamer.core.stream.UNTRUSTED`)."""
+    """What is made of such an input means nothing (`streamer.core.events.UNTRUSTED`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +101,7 @@ class Excerpt:
     """In the order of their start."""
     half_width_mv: Samples | None = None
     """``(leads, n)`` half width of the 90 % band of those traces that are ``processed``, which come first;
-    NaN where a sample is missing.  None where the session states none."""
+    NaN where a sample is missing.  None if the session states none."""
     stamped_hz: float = nan
     """The rate by the source's stamps.  Files state the nominal one, and count from their start."""
 
@@ -112,7 +125,7 @@ class Excerpt:
         """``(n,)``: where the filters settled or the input was not to be trusted: grey."""
         faint = np.zeros(self.samples, np.bool_)
         for mark in self.marks:
-            if mark.untrusted or mark.kind == "settling":
+            if mark.untrusted or mark.type is MarkType.SETTLING:
                 faint[mark.start : mark.stop] = True
         return faint
 
@@ -178,8 +191,9 @@ class Excerpt:
             )
         if stop - first > LONGEST:
             raise InputError(
-                f"{(stop - first) / about.rate_hz / 3600:.0f} h are too long for one file: "
-                f"choose --start and --end with at most {LONGEST / about.rate_hz / 3600:.0f} h between them"
+                f"{(stop - first) / about.rate_hz / 3600:.0f} h are too long for one file, "
+                f"which holds {LONGEST / about.rate_hz / 3600:.0f} h at most",
+                Field.SPAN,
             )
         mv = np.empty((len(rows), stop - first), np.float32)
         missing, settling = np.empty(stop - first, np.bool_), np.empty(stop - first, np.bool_)
@@ -198,8 +212,8 @@ class Excerpt:
         if isfinite(frame.device_s) and isfinite(recording.began_host_s):
             since_s = frame.device_s - recording.began_host_s
         marks = [
-            *_stretches(missing, "gap", "gap: signal lost", about.rate_hz),
-            *_stretches(settling, "settling", "settling: filters", about.rate_hz),
+            *_stretches(missing, MarkType.GAP, "gap: signal lost", about.rate_hz),
+            *_stretches(settling, MarkType.SETTLING, "settling: filters", about.rate_hz),
             *_events(recording, first, stop),
             *_standing(recording, QualityChanged, first, stop),
             *_standing(recording, Drift, first, stop),
@@ -262,11 +276,10 @@ def _rows(leads: Sequence[str], traces: Sequence[Trace]) -> list[int]:
     return sorted(set(rows)) or list(range(len(traces)))
 
 
-def _stretches(mask: NDArray[np.bool_], kind: str, text: str, rate_hz: float) -> list[Mark]:
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False)).tolist()
+def _stretches(mask: NDArray[np.bool_], type_: MarkType, text: str, rate_hz: float) -> list[Mark]:
     return [
-        Mark(start, stop, kind, f"{text}, {(stop - start) / rate_hz:.3f} s")
-        for start, stop in zip(edges[::2], edges[1::2], strict=True)
+        Mark(start, stop, type_, type_.value, f"{text}, {(stop - start) / rate_hz:.3f} s")
+        for start, stop in true_runs(mask)
     ]
 
 
@@ -278,7 +291,8 @@ def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
             continue
         index = _index(recording, event)
         if index is not None and first <= index < stop:
-            marks.append(Mark(index - first, index - first, wire_kind(event), _words(event)))
+            type_ = MarkType.BEAT if isinstance(event, Beat) else MarkType.NOTE
+            marks.append(Mark(index - first, index - first, type_, wire_kind(event), _words(event)))
     return marks
 
 
@@ -292,17 +306,17 @@ def _standing(
     for event, begin, end in zip(told, begins, [*begins, recording.stop][1:], strict=True):
         if begin is None or end is None or end <= first or begin >= stop:
             continue
-        here = max(begin, first) - first
+        here, said = max(begin, first) - first, (wire_kind(event), _words(event))
         if event.wrong if isinstance(event, QualityChanged) else event.rises:
             untrusted = isinstance(event, QualityChanged) and bool(event.wrong & UNTRUSTED)
-            marks.append(Mark(here, min(end, stop) - first, wire_kind(event), _words(event), untrusted))
+            marks.append(Mark(here, min(end, stop) - first, MarkType.JUDGEMENT, *said, untrusted))
         elif begin >= first:
-            marks.append(Mark(here, here, wire_kind(event), _words(event)))
+            marks.append(Mark(here, here, MarkType.JUDGEMENT, *said))
     return marks
 
 
 def _index(recording: Recording, event: Event) -> int | None:
-    """Where in the session an event was, at the model's rate; None where nobody knows."""
+    """Where in the session an event was, at the model's rate; None if nobody knows."""
     second = event.at_s if isfinite(event.at_s) else recording.second_of(event.host_s)
     if not isfinite(second):
         return None

@@ -416,7 +416,7 @@ def _label_rhythm(pen: _Pen, page: Page, panel: layout.Panel, as_measured: bool)
 
 
 def _measured_lead(page: Page) -> str:
-    """Records name Lead I in many ways ("i", "MDC_ECG_LEAD_I"); a person reads one."""
+    """Records name Lead I in many ways ("i", "MDC_ECG_LEAD_I"); the user reads one."""
     return "I" if page.is_lead_i else page.lead
 
 

@@ -16,7 +16,6 @@ from streamer.export.excerpt import Excerpt
 CSV_DECIMALS = 4
 """Of a mV: 0.1 µV."""
 
-
 _BLOCK = 4096
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 import numpy as np
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.export.band import HALF_WIDTH
 from streamer.export.excerpt import Excerpt, Mark, Trace, plain_ascii
 from streamer.formats.wfdb_writer import GAIN_PER_MV, INVALID, clipped_note, sixteen_bits
@@ -64,8 +64,8 @@ def write_dicom(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
         raise InputError("DICOM needs pydicom: pip install 'mecg-streamer[dicom]'") from error
     if not RATES_HZ[0] <= excerpt.rate_hz <= RATES_HZ[1]:
         raise InputError(
-            f"a DICOM ECG runs at {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz, this session at "
-            f"{excerpt.rate_hz:g}: choose another --format"
+            f"a DICOM ECG runs at {RATES_HZ[0]:g} to {RATES_HZ[1]:g} Hz, this session at {excerpt.rate_hz:g}",
+            Field.FORMAT,
         )
     digital, clipped = sixteen_bits(excerpt.mv)
     # The same excerpt has the same identity, another one another.

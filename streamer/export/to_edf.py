@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamer.core.stream import Samples
 from streamer.export.band import HALF_WIDTH, band_beside, band_name, band_note, half_width_of
-from streamer.export.excerpt import Excerpt, plain_ascii
+from streamer.export.excerpt import Excerpt, MarkType, plain_ascii
 from streamer.formats.edf import EdfNote, EdfSignal, write_edf_plus
 from streamer.formats.wfdb_writer import clipped_note, sixteen_bits
 
@@ -60,7 +60,7 @@ def _write_edf(
     notes = [EdfNote(Fraction(0), None, note) for note in (*words, *clipped_note(clipped))]
     for mark in excerpt.marks:
         length = (mark.stop - mark.start) / rate
-        text = f"BAD {mark.text}" if mark.kind == "gap" else mark.text
+        text = f"BAD {mark.text}" if mark.type is MarkType.GAP else mark.text
         notes.append(EdfNote(mark.start / rate, length or None, text))
     with path.open("xb") as file:
         write_edf_plus(

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS
-from streamer.export.excerpt import Excerpt
+from streamer.export.excerpt import Excerpt, MarkType
 from streamer.export.page import Page, write_pdf
 from streamer.export.page_layout import PAGE_S
 
@@ -23,7 +23,7 @@ def write_pages(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
         Some of the twelve leads are not in the excerpt.
     """
     if [trace.lead for trace in excerpt.traces if trace.processed] != list(LEADS):
-        raise InputError("a page shows all twelve leads: leave --leads out, or choose another --format")
+        raise InputError("a page shows all twelve leads", Field.LEADS, leave_out=True)
     path = folder / f"{name}.pdf"
     with path.open("xb") as file:
         write_pdf(pages_of(excerpt), file)
@@ -44,7 +44,7 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
         wrong = [
             mark.text
             for mark in excerpt.marks
-            if mark.kind in ("quality", "drift")
+            if mark.type is MarkType.JUDGEMENT
             and mark.start < start + n
             and mark.stop > max(start, mark.start)
         ]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-from streamer.export.excerpt import Mark
+from streamer.export.excerpt import Mark, MarkType
 
 _NORMAL, _NOISE, _NOTE, _SKIP, _SUBTYPE, _AUX = 1, 14, 22, 59, 61, 63
 _CLEAN, _UNREADABLE = 0, -1
@@ -26,9 +26,9 @@ def annotation_bytes(marks: Iterable[Mark], samples: int) -> bytes:
     """
     entries: list[tuple[int, int, int, str]] = []
     for mark in marks:
-        if mark.kind == "beat":
+        if mark.type is MarkType.BEAT:
             entries.append((mark.start, _NORMAL, 0, ""))
-        elif mark.kind == "gap":
+        elif mark.type is MarkType.GAP:
             entries.append((mark.start, _NOISE, _UNREADABLE, mark.text))
             if mark.stop < samples:
                 entries.append((mark.stop, _NOISE, _CLEAN, ""))
@@ -53,5 +53,7 @@ def _entry(interval: int, code: int, subtype: int, aux: bytes) -> bytes:
     if subtype:
         out += struct.pack("<H", _SUBTYPE << 10 | subtype & 0xFF)
     if aux:
-        out += struct.pack("<H", _AUX << 10 | len(aux)) + aux + b"\0" * (len(aux) % 2)
+        out += struct.pack("<H", _AUX << 10 | len(aux)) + aux
+        if len(aux) % 2:
+            out += b"\0"
     return out

@@ -8,12 +8,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
-from streamer.core.events import Event
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import PREDICTED, twelve_from_eight
 from streamer.core.signal.rate import RateConverter, Run
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk, Frame, Samples
 from streamer.export.band import (
     BAND,
@@ -27,12 +26,13 @@ from streamer.export.band import (
 from streamer.formats.wfdb_writer import EIGHT, TWELVE, WfdbWriter, clipped_note
 from streamer.recording.redact import without_home
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
+from streamer.session.sink import Sink
 
 
 class AtSourceRate:
     """Turns frames back into the rate, and the exact samples, of the source.
 
-    The eight independent leads are converted and the other four derived anew, so that the limb-lead
+    The eight independent leads are converted and the other four derived again, so that the limb-lead
     laws hold.  A sample that the source lost is NaN at its own index; next to a gap one more may be,
     where the model's coarser grid has none.
 
@@ -54,10 +54,8 @@ class AtSourceRate:
         """Note which samples the source had; before the frames that are made of them."""
         if chunk.start > self._received:
             self._missing.append((self._received, chunk.start))
-        edges = (
-            np.flatnonzero(np.diff(~np.isfinite(chunk.lead_mv), prepend=False, append=False)) + chunk.start
-        )
-        self._missing.extend(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
+        missing = true_runs(~np.isfinite(chunk.lead_mv))
+        self._missing.extend((chunk.start + first, chunk.start + last) for first, last in missing)
         self._received = chunk.stop
 
     def frame(self, frame: Frame) -> Samples:
@@ -115,7 +113,7 @@ def _stretches(frames: Sequence[Frame]) -> list[tuple[int, Samples]]:
     joined: list[Samples] = []
     begin = stop = 0
     for frame in frames:
-        for first, last in _true_runs(frame.valid):
+        for first, last in true_runs(frame.valid):
             start = frame.start + first
             if joined and start != stop:
                 stretches.append((begin, np.concatenate(joined, axis=1)))
@@ -129,12 +127,7 @@ def _stretches(frames: Sequence[Frame]) -> list[tuple[int, Samples]]:
     return stretches
 
 
-def _true_runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:
-    edges = np.flatnonzero(np.diff(mask, prepend=False, append=False))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))
-
-
-class WfdbSink:
+class WfdbSink(Sink):
     """The twelve leads as a WFDB record beside other sinks, or by itself.
 
     Same rate and length as the source, the algorithmic latency taken out.  Where the model states a
@@ -198,9 +191,6 @@ class WfdbSink:
             self._half_widths.frame(frame.start, half_width_mv)
         self._append(self._resampled.frame(frame))
 
-    def event(self, event: Event) -> None:
-        """Nothing: a record has no place for words with a time."""
-
     def close(self) -> None:
         """Complete the record and give it its name; nothing where it was aborted."""
         if not all(writer.is_open for writer in self._writers):
@@ -235,7 +225,7 @@ class WfdbSink:
         paths = [self._folder / f"{band_name(self._record)}{end}" for end in (".hea", ".dat")]
         stale = [path for path in paths if path.exists()]
         if stale and not self._force:
-            raise InputError(f"{stale[0]} exists: choose another --out, or overwrite it with --force")
+            raise InputError(f"{stale[0]} exists", Field.OUTPUT)
         return stale
 
     def _finish(self) -> None:

@@ -6,13 +6,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
     """Raise an `InputError` where a file is there already, before any work is done for it."""
     if path.exists() and not force:
-        raise InputError(f"{path} exists: name another file, or overwrite it with --force")
+        raise InputError(f"{path} exists", Field.OUTPUT)
 
 
 def write_whole(path: Path, data: bytes) -> None:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from streamer.core.calibration.correction import Calibration, Origin
 from streamer.core.calibration.fit import Moments
 from streamer.core.calibration.visits import MOST_VISITS, Visit
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import SEVEN
 from streamer.core.stream import StreamInfo
 from streamer.formats.atomic_write import write_private
@@ -103,7 +103,7 @@ def write(path: Path, calibration: Calibration, visits: Sequence[Visit] = ()) ->
     write_private(path, to_bytes(calibration, visits))
 
 
-def read(path: str | Path) -> Calibration:
+def read_calibration(path: str | Path) -> Calibration:
     """Read a person's calibration, and check it.
 
     Parameters
@@ -247,10 +247,10 @@ def refuse_unfit(calibration: Calibration, info: StreamInfo) -> None:
     origin = calibration.origin
     if origin.inverted != info.inverted:
         was, now = ("turned", "as it comes") if origin.inverted else ("as it came", "turned")
-        raise InputError(f"the calibration took the lead {was}, this stream is taken {now}: mind --invert")
+        raise InputError(f"the calibration took the lead {was}, this stream is taken {now}", Field.POLARITY)
     if not info.is_lead_i:
         raise InputError(
-            f"the calibration is for Lead I, this stream is {info.lead}: leave out --calibration"
+            f"the calibration is for Lead I, this stream is {info.lead}", Field.CALIBRATION, leave_out=True
         )
     told = info.placement.value
     if "unstated" not in (origin.placement, told) and origin.placement != told:

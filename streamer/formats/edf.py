@@ -18,7 +18,7 @@ from typing import BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 
 RECORD_BYTES = 61440
 """The specification's bound for the samples of a data record."""
@@ -141,9 +141,7 @@ def samples_per_record(samples: int, rate_hz: float, signals: int) -> int:
     most = min(RECORD_BYTES // (2 * signals), round(RECORD_S * rate_hz))
     fitting = [n for n in _divisors(samples) if n <= most and _fits(n / rate)]
     if not fitting:
-        raise InputError(
-            f"EDF cannot hold {samples} samples at {rate_hz:g} Hz exactly: choose another --end or --format"
-        )
+        raise InputError(f"EDF cannot hold {samples} samples at {rate_hz:g} Hz exactly", Field.SPAN)
     return min(fitting, key=lambda n: abs(log(n / rate_hz)))
 
 

@@ -14,28 +14,23 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, PREDICTED
 from streamer.core.stream import Samples
 
 GAIN_PER_MV = 1000
 """1 LSB is 1 µV."""
 
-
 INVALID = -32768
 """Format 16's code for "no sample"; read as NaN."""
-
 
 LARGEST = 32767
 """Samples beyond this many LSB are clipped, and counted."""
 
-
 _AT_ONCE = 1 << 16
-
 
 TWELVE = tuple(map(str.upper, LEADS))
 """How PTB-XL's records name their signals, and programs look for them."""
-
 
 EIGHT = [LEADS.index(lead) for lead in PREDICTED]
 
@@ -179,7 +174,7 @@ class WfdbWriter:
     def _refuse_existing(self) -> None:
         for path in (self.header, self._signal):
             if path.exists() and not self._force:
-                raise InputError(f"{path} exists: choose another --out, or overwrite it with --force")
+                raise InputError(f"{path} exists", Field.OUTPUT)
 
     def _header_text(self, comments: Sequence[str]) -> str:
         lines = [f"{self.header.stem} {len(self._signals)} {self._rate_hz:.12g} {self.samples}"]

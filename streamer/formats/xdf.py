@@ -2,7 +2,7 @@
 """The container of a session file: XDF 1.0, a sequence of chunks, each of a length, a tag and content.
 
 Specification: github.com/sccn/xdf, wiki page "Specifications".  `ChunkReader` takes nothing on trust: a
-chunk that does not fit, or that whoever understands its content rejects, is damage, and reading goes
+chunk that does not fit, or that the reader of its content rejects, is damage, and reading goes
 on behind the next boundary chunk.
 """
 
@@ -194,7 +194,7 @@ class ChunkReader:
         self._note(offset, stop, reason)
 
     def _head(self, place: int) -> tuple[int, int, int, int] | None:
-        """Tag, stream, begin and end of the content of the chunk at ``place``; None where none is."""
+        """Tag, stream, begin and end of the content of the chunk at ``place``; None if none is."""
         data = self._read(place, min(place + 15, self._size))
         try:
             length, begin = _varlen(data, 0)

@@ -40,21 +40,16 @@ if sys.platform != "win32":
 
 SUFFIX = ".xdf"
 
-
 FORMAT = "mecg-session 1"
 """Stands in every description; files of another format are refused."""
 
-
 LONGEST_S = 31 * 86400.0
-"""An index beyond this time is not believed, whoever wrote it."""
-
+"""An index beyond this time is not believed, whatever wrote it."""
 
 LARGEST_PACKET = 1 << 16
 """Samples; longer chunks are stored as several packets."""
 
-
 Bytes = NDArray[np.uint8]
-
 
 NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_BINARY", 0)
 """How a file is opened that must not be there yet."""
@@ -67,7 +62,7 @@ def file_name(unix_s: float) -> str:
 
 
 def claim(file: FileIO | BinaryIO) -> bool:
-    """Keep others from repairing a file as long as it is open; False where another has it."""
+    """Keep others from repairing a file as long as it is open; False if another has it."""
     if sys.platform == "win32":
         return True  # an open file cannot be replaced there anyway
     try:
@@ -94,10 +89,8 @@ class Stream(IntEnum):
 
 STREAMS = range(1, 8)
 
-
 CHANNELS = {Stream.RAW: 1, Stream.LEADS: 14, Stream.SCALE: 12}
 """Of the streams of float32; `Stream.LEADS` holds the twelve, "I, as measured", and 1 where settling."""
-
 
 ROW = np.dtype(
     [

@@ -104,7 +104,7 @@ def summary(path: Path) -> Summary:
 
 
 def _of_the_end(path: Path, file: BinaryIO, size: int) -> Summary | None:
-    """From the last boundary on; None where the file is not complete."""
+    """From the last boundary on; None if the file is not complete."""
     file.seek(max(size - _TAIL, 0))
     tail = file.read(_TAIL)
     place = tail.rfind(BOUNDARY_UUID)

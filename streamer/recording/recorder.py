@@ -16,12 +16,13 @@ from io import FileIO
 from pathlib import Path
 from typing import Any
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event, Notice, RecordingStarted, Topic
 from streamer.core.stream import Chunk, Frame
 from streamer.recording.encoding import NEW_FILE, Encoder, claim, file_name
 from streamer.recording.redact import description_without_home, without_home
 from streamer.session.description import SessionDescription
+from streamer.session.sink import Sink
 
 WRITE_S = 0.3
 """What has waited for so long is written; a process that is killed loses it and `TICK_S` more."""
@@ -45,15 +46,15 @@ DISK_WINDOW_S = 60.0
 """... what became of it is judged over so long, ..."""
 
 WARN_S = (600.0, 60.0)
-"""... and this long before it will be used up, it is told."""
+"""... and this long before it will be used up, it is reported."""
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
-class Recorder:
+class Recorder(Sink):
     """A sink: one new session file (docs/recording.md) in a folder.
 
-    A disk that fills is told of 10 minutes ahead; a full one ends the recording, which stays valid
+    A disk that fills is reported 10 minutes ahead; a full one ends the recording, which stays valid
     up to there, and nothing else.  A session without a sample leaves no file.
 
     Parameters
@@ -224,9 +225,7 @@ class Recorder:
                 unix_s += 1e-3
 
     def _refusal(self, error: OSError) -> InputError:
-        return InputError(
-            f"nothing can be recorded in {self._folder} ({error.strerror}); choose another with --record DIR"
-        )
+        return InputError(f"nothing can be recorded in {self._folder} ({error.strerror})", Field.RECORDINGS)
 
     def _sync_folder(self) -> None:
         """The new name on the disk too."""
@@ -253,7 +252,7 @@ class Recorder:
                     synced_s = now_s
                     self._sync()  # without the lock: a slow disk holds up no write
             except InputError:
-                self._untold = True  # whoever calls next raises it
+                self._untold = True  # the next call raises it
                 return
             if now_s >= looked_s + DISK_S:
                 looked_s = now_s

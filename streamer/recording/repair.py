@@ -39,7 +39,7 @@ class Repaired:
 
 
 def repair(path: Path) -> Repaired | None:
-    """Close a session that a crash left open, or that is damaged; None where it is complete.
+    """Close a session that a crash left open, or that is damaged; None if it is complete.
 
     Where only the end is missing it is added.  Where bytes cannot be read, a new file of all that
     can be takes the name, and the old one stays beside it as ``NAME.damaged``.

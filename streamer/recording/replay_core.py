@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The twelve leads as they were recorded, in the place of the path that makes them anew."""
+"""The twelve leads as they were recorded, in the place of the path that makes them again."""
 
 from __future__ import annotations
 

@@ -41,7 +41,7 @@ class SessionDescription:
     """``measured``, ``predicted`` or ``derived`` for each of the twelve leads."""
     bands: Mapping[str, tuple[float, ...]] = field(default_factory=lambda: MappingProxyType({}))
     """By level, such as "0.9": the half-width of the band that holds so much of the truth, as a multiple
-    of `Frame.scale_mv`, for each of the twelve leads.  Empty where the model states no scale."""
+    of `Frame.scale_mv`, for each of the twelve leads.  Empty if the model states no scale."""
     calibration: str = ""
     """One line that names the person's reference and its date; empty where the model is generic."""
     plausible: str = ""
@@ -77,7 +77,7 @@ class SessionDescription:
     @property
     def band(self) -> tuple[str, str] | None:
         """Both ends of the input band in Hz, such as ``("0.5", "40")``, for formats with a field for
-        each; None where ``filters`` (of another version's file) does not read so.
+        each; None if ``filters`` (of another version's file) does not read so.
         """
         found = re.fullmatch(r"([\d.]+)-([\d.]+) Hz", self.filters)
         return (found[1], found[2]) if found else None

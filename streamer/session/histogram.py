@@ -50,7 +50,7 @@ class Histogram:
         return min(middle, max(self.max_ms, SMALLEST_MS))
 
     def summary(self) -> dict[str, float | int | None]:
-        """``p50, p90, p99, p99_9, max`` in ms (None where nothing was counted) and ``count``."""
+        """``p50, p90, p99, p99_9, max`` in ms (None if nothing was counted) and ``count``."""
         quantiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "p99_9": 0.999}
         values: dict[str, float | int | None] = {
             name: round(self.quantile(q), 4) if self.count else None for name, q in quantiles.items()

@@ -16,6 +16,7 @@ from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
 from streamer.session.event_wire import to_wire
+from streamer.session.sink import Sink
 from streamer.session.status import SessionStatus
 
 STATUS_S = 1.0
@@ -25,7 +26,7 @@ DECIMALS = 4
 """Of a mV: 0.1 µV."""
 
 
-class JsonLines:
+class JsonLines(Sink):
     """One JSON object a line.
 
     The first, of type ``stream``, is the session's description.  Then, in order, objects of type

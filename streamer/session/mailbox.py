@@ -40,7 +40,7 @@ class Mailbox(Generic[T]):
         self._room = threading.Condition(self._lock)
         self._blocked = 0  # who waits for room
         self._bell: SimpleQueue[None] = SimpleQueue()
-        self._asleep = False  # whoever takes waits for the bell
+        self._asleep = False  # the one that takes waits for the bell
         self._ended = False
         self._dropped: Counter[str] = Counter()
         self.dropped_items = 0
@@ -61,7 +61,7 @@ class Mailbox(Generic[T]):
             Neither wait nor drop: for the run-time's own few words, which no back-pressure may stop
             and which nobody misses after the end.
         hurry : bool
-            False lets whoever takes sleep on: the item is handed out with the next that has hurry.
+            False lets the one that takes sleep on: the item is handed out with the next that has hurry.
         """
         with self._lock:
             if not always:

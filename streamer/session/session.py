@@ -6,7 +6,7 @@
 
 The reader hands raw chunks to the sinks itself, so that a stalled core costs a recorder nothing.
 Every arrow is a bounded `Mailbox`.  Where the source can wait (a file), a full one makes it wait;
-where it cannot (Bluetooth, LSL), the oldest item goes, is counted and told.  Displays always drop.
+where it cannot (Bluetooth, LSL), the oldest item goes, is counted and reported.  Displays always drop.
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ SINK_STOP_S = 1.6
 """... what still waits for a sink is handed on for this long, ..."""
 
 STOP_S = 1.9
-"""... and whoever has not ended by now is left behind, and named in the report."""
+"""... and a sink that has not ended by now is left behind, and named in the report."""
 
 TELL_S = 1.0
-"""Drops are told at most this often for each sink."""
+"""Drops are reported at most this often for each sink."""
 
 
 class Items(Protocol):
@@ -108,7 +108,7 @@ class SessionReport:
     """The name of that sink."""
 
     def latency_summary(self) -> dict[str, Any]:
-        """The latency as plain JSON types; what a person feels is total + end to end."""
+        """The latency as plain JSON types; what the user feels is total + end to end."""
         return {
             "algorithmic_ms": algorithmic_ms(self.description.latency),
             "stages_ms": {name: dict(stage) for name, stage in self.stages_ms.items()},
@@ -262,7 +262,7 @@ class Session:
         self._source.stop()
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end; False where it has not come after ``timeout_s`` seconds."""
+        """Wait for the end; False if it has not come after ``timeout_s`` seconds."""
         return self._done.wait(timeout_s)
 
     def run(self) -> SessionReport:

@@ -14,9 +14,11 @@ from streamer.session.description import SessionDescription
 class Sink(Protocol):
     """Takes what a session produces: a file, an outlet, a window, a status line.
 
-    `open` is called by whoever starts the session; all else by one thread that belongs to this sink
+    `open` is called by the thread that starts the session; all else by one thread that belongs to this sink
     alone, so that it may block without costing anybody a sample.  A method that raises ends the
     sink: `close` is still called, once, and the others go on.
+
+    A class that inherits from it overrides what it needs; the rest does nothing.
     """
 
     @property
@@ -32,23 +34,23 @@ class Sink(Protocol):
         InputError, OSError
             Where it cannot: the session does not start.
         """
-        ...
+        return
 
     def chunk(self, chunk: Chunk) -> None:
         """Raw samples as received, before anything is made of them."""
-        ...
+        return
 
     def frame(self, frame: Frame) -> None:
         """Twelve leads."""
-        ...
+        return
 
     def event(self, event: Event) -> None:
         """Something happened beside the samples."""
-        ...
+        return
 
     def close(self) -> None:
         """Nothing more will come: finish what was begun."""
-        ...
+        return
 
 
 class Overflow(Enum):

@@ -50,7 +50,7 @@ class Source(Protocol):
         """Everything in order of arrival; ends with the stream, or within 2 s of `stop`.
 
         Chunk indices never go back: duplicates and late packets were dropped (and told as a
-        ``dropped`` event), lost samples are a jump of the index (and a ``lost`` event).
+        `Dropped` event), lost samples are a jump of the index (and a `SamplesLost` event).
         """
         ...
 
@@ -77,7 +77,7 @@ class Player(Protocol):
 
     @property
     def duration_s(self) -> float | None:
-        """Length of what was recorded, seconds; None where there is no end, or before it is known."""
+        """Length of what was recorded, seconds; None if there is no end, or before it is known."""
         ...
 
 

@@ -94,7 +94,7 @@ class SessionStatus:
         }
 
     def text(self) -> str:
-        """One line for a person."""
+        """One line for the user."""
         parts = [self.state.value]
         if self._recalibrate:
             parts.append("RECALIBRATE")  # in front: a narrow terminal cuts the end off

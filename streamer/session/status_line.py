@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A status line for a person: how the session fares, several times a second."""
+"""A status line for the user: how the session fares, several times a second."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TextIO
 from streamer.core.events import Beat, Event
 from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
+from streamer.session.sink import Sink
 from streamer.session.status import SessionStatus
 
 LIVE_S = 0.2
@@ -20,7 +21,7 @@ PLAIN_S = 1.0
 """... and between two lines in a log."""
 
 
-class StatusLine:
+class StatusLine(Sink):
     """Rewrites one line in place on a terminal; writes a plain line each second elsewhere.
 
     Events but beats get lines of their own.  All writing is done by a thread of its own: the age of
@@ -115,7 +116,8 @@ class StatusLine:
         if self._in_place:
             room = shutil.get_terminal_size().columns - 1
             lines.append(f"{begin}{self.text()[:room]}")
-            lines.append("\n" * last)
+            if last:
+                lines.append("\n")
         elif last or not said:
             lines.append(f"{self.text()}\n")
         self._out.write("".join(lines))

@@ -1,15 +1,10 @@
-"""The reference implementation of WFDB, and LSL senders."""
+"""LSL senders."""
 
-import warnings
 from collections.abc import Callable, Iterator
 
 import pytest
 
 from tests.devices.lsl.lsl_rig import Sender
-
-with warnings.catch_warnings():
-    warnings.simplefilter("ignore")  # pandas' deprecations are not ours
-    import wfdb  # noqa: F401
 
 
 @pytest.fixture(scope="session")

@@ -87,7 +87,7 @@ def test_the_example_streams_through_the_command_line(tmp_path: Path) -> None:
     assert len(measured) == 750
     assert measured.count(None) in (30, 40)
     assert "10 samples lost (0.04 s)" in err and "a datagram of 5 bytes was dropped" in err
-    assert "say --placement arms" in err
+    assert "state the placement" in err
 
 
 def test_the_example_refuses_what_it_cannot_use(site: Path) -> None:

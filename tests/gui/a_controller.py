@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A bench whose sessions are inboxes that the test fills."""
+"""A controller whose sessions are inboxes that the test fills."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy as np
 
 from gui.controller import GENERIC, CalibrationPreview, OnScan, Person, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
 from streamer.core.network.latency import LatencyBudget
 from streamer.core.stream import StreamInfo
@@ -64,7 +64,7 @@ class APerson:
     words: str = "a person, 2026-11-23"
 
 
-def a_trial(
+def a_preview(
     seconds: float = 20.0, *, same: bool = False, truth: bool = True, **changes: object
 ) -> CalibrationPreview:
     """Leads of 1 mV sines: generic half as tall as the truth, personal three quarters."""
@@ -89,12 +89,13 @@ def a_trial(
 
 
 @dataclass
-class ATrials:
-    """Gives one trial, as soon as it may."""
+class APreviews:
+    """Gives one preview, as soon as it may."""
 
-    trial: CalibrationPreview = field(default_factory=a_trial)
+    preview: CalibrationPreview = field(default_factory=a_preview)
     why_not: str = ""
     refuse: str = ""
+    refuse_field: Field | None = None
     asked: list[Path | None] = field(default_factory=list)
     saved: list[tuple[Person, Path]] = field(default_factory=list)
     hold: threading.Event = field(default_factory=threading.Event)
@@ -115,8 +116,8 @@ class ATrials:
         self.asked.append(path)
         self.hold.wait(10)
         if self.refuse:
-            raise InputError(self.refuse)
-        return self.trial
+            raise InputError(self.refuse, self.refuse_field)
+        return self.preview
 
     def save(self, person: Person, path: Path) -> None:
         path.write_text(person.words)
@@ -124,41 +125,42 @@ class ATrials:
 
 
 @dataclass
-class ABench:
+class AController:
     card: str = "## What it cannot know\n- **ST**: no.\n- **Pacing spikes**: no.\n"
     told: list[Event] = field(default_factory=list)
     limits: list[Limits] = field(default_factory=list)
     opened: list[SourceRequest] = field(default_factory=list)
     refuse: str = ""
+    refuse_field: Field | None = None
     players: bool = True
     hold: threading.Event = field(default_factory=threading.Event)
-    trials: ATrials = field(default_factory=ATrials)
+    previews: APreviews = field(default_factory=APreviews)
 
     def __post_init__(self) -> None:
         self.hold.set()
         self.found: OnScan | None = None
         self.scans = 0
-        self._showing = self._show(SourceRequest("wfdb:first"))
+        self._running_session = self._show(SourceRequest("wfdb:first"))
 
     @property
-    def showing(self) -> RunningSession:
-        return self._showing
+    def running(self) -> RunningSession:
+        return self._running_session
 
-    def _show(self, wanted: SourceRequest) -> RunningSession:
-        inbox, about = Inbox(), description(wanted.source)
-        if wanted.person not in (None, GENERIC):
-            about = replace(about, calibration=wanted.person.words)
+    def _show(self, request: SourceRequest) -> RunningSession:
+        inbox, about = Inbox(), description(request.source)
+        if request.person not in (None, GENERIC):
+            about = replace(about, calibration=request.person.words)
         inbox.open(about)
         player = APlayer() if self.players else None
-        return RunningSession(wanted, inbox, about, self.told.append, self.limits.append, player)
+        return RunningSession(request, inbox, about, self.told.append, self.limits.append, player)
 
-    def open(self, wanted: SourceRequest) -> RunningSession:
-        self.opened.append(wanted)
+    def open(self, request: SourceRequest) -> RunningSession:
+        self.opened.append(request)
         self.hold.wait(10)
         if self.refuse:
-            raise InputError(self.refuse)
-        self._showing = self._show(wanted)
-        return self._showing
+            raise InputError(self.refuse, self.refuse_field)
+        self._running_session = self._show(request)
+        return self._running_session
 
     def scan(self, found: OnScan) -> Callable[[], None]:
         self.found, self.scans = found, self.scans + 1

@@ -12,7 +12,7 @@ from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
-from gui.paper.geometry import Panel
+from gui.paper.geometry import LeadArea
 from gui.signal.inbox import Inbox
 from gui.window import MonitorWindow
 from streamer.core.events import Event
@@ -42,7 +42,7 @@ class Monitor:
         self.window = MonitorWindow(
             self.inbox, info, "a model", 66.0, self._close, PX_PER_MM, tell=self.told.append
         )
-        self.window._timer.stop()
+        self.window.timer.stop()
         self.window.resize(*size)
         self.wear(layout="6x2", sweep=False, ribbon=False)
         qtbot.addWidget(self.window)
@@ -66,37 +66,39 @@ class Monitor:
         for frame in frames:
             self.inbox.frame(frame)
         self.window.tick()
-        hold_back = self.window._hold_back
-        assert hold_back is not None
-        hold_back._lag_s = -1e9  # the edge jumps to the newest sample
+        playout = self.window.stream.playout
+        assert playout is not None
+        playout._lag_s = -1e9  # the edge jumps to the newest sample
         self.window.tick()
 
-    def panel(self, lead: str) -> Panel:
-        return next(panel for panel in self.window.paper.panels if panel.lead == lead)
+    def area(self, lead: str) -> LeadArea:
+        return next(area for area in self.window.paper.sheet.areas if area.lead == lead)
 
     def drawn(self, lead: str, color: str = "") -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What stands in a lead's panel, read from the picture: instants in s, mV; NaN where nothing does.
+        """What stands in a lead's area, read from the picture: instants in s, mV; NaN where nothing does.
 
         Its own colour where none is given.  Labels and grid are not looked at.
         """
         paper = self.window.paper
-        theme, panel = paper.look.theme, self.panel(lead)
+        theme, area = paper.look.theme, self.area(lead)
         color = color or (theme.measured if lead in ("I", "rhythm") else theme.reconstructed)
-        strip = next(strip for strip in paper._strips if panel in strip.panels)
-        ink = ink_of(strip._ring, color)
-        ink = ink[max(0, round(panel.top - strip.box.top())) : round(panel.bottom - strip.box.top())]
-        top = max(strip.box.top(), panel.top)
+        strip = next(strip for strip in paper.sheet.strips if area in strip.areas)
+        ink = ink_of(strip.ring, color)
+        ink = ink[max(0, round(area.top - strip.box.top())) : round(area.bottom - strip.box.top())]
+        top = max(strip.box.top(), area.top)
         rows = np.arange(len(ink))[:, None] + 0.5
         weight = ink.sum(axis=0)
         with np.errstate(invalid="ignore", divide="ignore"):
             y = np.where(weight > 0.2, (rows * ink).sum(axis=0) / weight, np.nan) + top
-        if not paper._sights:
+        if not paper.sheet.viewports:
             return np.empty(0), np.empty(0)
-        sight = next(s for s, other in zip(paper._sights, paper._strips, strict=True) if other is strip)
-        columns = np.arange(sight.oldest, sight.edge + 1)
+        viewport = next(
+            s for s, other in zip(paper.sheet.viewports, paper.sheet.strips, strict=True) if other is strip
+        )
+        columns = np.arange(viewport.oldest, viewport.edge + 1)
         strokes = 0.5 if color == theme.measured else 0.0  # a heavy line is drawn twice, 1 px apart
-        mv = (panel.baseline + strokes - y[columns % sight.width]) / paper.scale.px_per_mv
-        return (columns + 0.5) / paper.scale.px_per_s, mv
+        mv = (area.baseline + strokes - y[columns % viewport.width]) / paper.sheet.scale.px_per_mv
+        return (columns + 0.5) / paper.sheet.scale.px_per_s, mv
 
     def picture(self) -> NDArray[np.uint8]:
         return rgb_of(self.window.paper.grab())
@@ -113,8 +115,8 @@ def rgb_of(picture: QPixmap) -> NDArray[np.uint8]:
 def ink_of(ring: QPixmap, color: str) -> NDArray[np.float64]:
     """How much of this colour covers each pixel of a transparent picture, 0 to 1."""
     seen = _bytes_of(ring, QImage.Format.Format_RGBA8888).astype(np.float64)
-    wanted = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)])
-    near = (np.abs(seen[..., :3] - wanted) <= 24).all(axis=2)
+    request = np.array([int(color[k : k + 2], 16) for k in (1, 3, 5)])
+    near = (np.abs(seen[..., :3] - request) <= 24).all(axis=2)
     return np.where(near, seen[..., 3] / 255, 0.0)
 
 

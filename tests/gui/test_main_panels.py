@@ -15,14 +15,15 @@ from PyQt6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
 
 from gui.controller import SourceRequest
-from gui.main_panels import Panels
+from gui.main_panels import MainPanels
 from gui.settings import Settings
 from gui.window import MonitorWindow
+from streamer.core.errors import Field
 from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, Event
 from streamer.core.stream import Frame
 from streamer.core.vitals.vitals import Limits
 from streamer.export.page import Page
-from tests.gui.a_controller import ABench, APlayer
+from tests.gui.a_controller import AController, APlayer
 
 MakeFrame = Callable[..., Frame]
 
@@ -30,20 +31,20 @@ MakeFrame = Callable[..., Frame]
 class Rig:
     """A whole window whose clock stands still unless it is told to go on."""
 
-    def __init__(self, qtbot: QtBot, folder: Path, **bench: object) -> None:
+    def __init__(self, qtbot: QtBot, folder: Path, **controller: object) -> None:
         self.qtbot = qtbot
-        self.bench = ABench(**bench)  # type: ignore[arg-type]
-        self.settings = Settings(folder / "monitor.ini")
+        self.controller = AController(**controller)  # type: ignore[arg-type]
+        self.settings = Settings(folder / "monitor.json")
         self.beeps = 0
         self.pages: list[Page] = []
-        showing = self.bench.showing
+        running = self.controller.running
         self.window = MonitorWindow(
-            showing.inbox, showing.description.stream, "net 1", 72.0, lambda: None, 4.0, showing.tell
+            running.inbox, running.description.stream, "net 1", 72.0, lambda: None, 4.0, running.tell
         )
-        self.window._timer.stop()
+        self.window.timer.stop()
         self.window.resize(1280, 720)
-        self.panels = Panels(
-            self.window, self.bench, self.settings, self._beep, folder / "pages", self._write
+        self.panels = MainPanels(
+            self.window, self.controller, self.settings, self._beep, folder / "pages", self._write
         )
         self.window.paper.painted = lambda stop, at_s: self.panels.painted(stop, at_s, time.monotonic())
         qtbot.addWidget(self.window)
@@ -58,7 +59,7 @@ class Rig:
         return folder / f"{stem}.pdf", folder / f"{stem}.png"
 
     def tick(self, *items: Frame | Event) -> None:
-        inbox = self.bench.showing.inbox
+        inbox = self.controller.running.inbox
         for item in items:
             if isinstance(item, Frame):
                 inbox.frame(item)
@@ -74,7 +75,7 @@ class Rig:
 
     @property
     def player(self) -> APlayer:
-        player = self.bench.showing.player
+        player = self.controller.running.player
         assert isinstance(player, APlayer)
         return player
 
@@ -102,15 +103,15 @@ def test_an_alarm_is_shown_sounds_and_can_be_silenced_by_a_key(rig: Rig) -> None
     rig.tick(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
     assert "asystole: no beat for 4 s" in rig.words() and rig.beeps == 1
     rig.key("x")
-    assert rig.bench.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and "silenced" in rig.words()
+    assert rig.controller.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and "silenced" in rig.words()
     rig.tick(Alarm(AlarmKind.ASYSTOLE, False))
-    assert "asystole" not in rig.panels.alarms.widget.text()
+    assert "asystole" not in rig.panels.alarms.banner.widget.text()
 
 
 def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) -> None:
-    assert rig.bench.limits == [Limits()]
+    assert rig.controller.limits == [Limits()]
     rig.key("h")
-    dialog = rig.panels.limits
+    dialog = rig.panels.alarms.limits
     assert dialog.isVisible() and (dialog.low_box.value(), dialog.high_box.value()) == (50, 120)
     dialog.low_box.setValue(130)
     assert dialog.high_box.value() == 135  # always apart
@@ -118,21 +119,21 @@ def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) ->
     dialog.high_box.setValue(150)
     dialog.sound_box.setChecked(False)
     rig.qtbot.mouseClick(dialog.set_button, Qt.MouseButton.LeftButton)
-    assert rig.bench.limits[-1] == Limits(40, 150)
-    assert "40 to 150 bpm, sound off" in rig.bench.told[-1].text
+    assert rig.controller.limits[-1] == Limits(40, 150)
+    assert "40 to 150 bpm, sound off" in rig.controller.told[-1].text
     rig.tick(Alarm(AlarmKind.LOW_RATE, True, "39 bpm, below 40"))
     assert rig.beeps == 0
-    again = Settings(tmp_path / "monitor.ini")
+    again = Settings(tmp_path / "monitor.json")
     assert again.limits == Limits(40, 150) and again.get("alarms/sound", True) is False
 
 
 def test_limits_that_are_not_set_change_nothing(rig: Rig) -> None:
     rig.key("h")
-    rig.panels.limits.low_box.setValue(100)
-    rig.qtbot.keyClick(rig.panels.limits, Qt.Key.Key_Escape)
-    assert rig.bench.limits == [Limits()] and not rig.bench.told
+    rig.panels.alarms.limits.low_box.setValue(100)
+    rig.qtbot.keyClick(rig.panels.alarms.limits, Qt.Key.Key_Escape)
+    assert rig.controller.limits == [Limits()] and not rig.controller.told
     rig.key("h")
-    assert rig.panels.limits.low_box.value() == 50
+    assert rig.panels.alarms.limits.low_box.value() == 50
 
 
 # ---- sources
@@ -140,25 +141,25 @@ def test_limits_that_are_not_set_change_nothing(rig: Rig) -> None:
 
 def test_another_source_comes_into_the_same_window(rig: Rig, frame: MakeFrame) -> None:
     rig.tick(frame(0, 500), Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
-    rig.bench.hold.clear()
+    rig.controller.hold.clear()
     rig.key("o")
-    rig.panels.connect_dialog.source_edit.setText("wfdb:second")
-    rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
+    rig.panels.sources.connect_dialog.source_edit.setText("wfdb:second")
+    rig.qtbot.keyClick(rig.panels.sources.connect_dialog, Qt.Key.Key_Return)
     assert "opening wfdb:second" in rig.words() and "wfdb:first" in rig.words()
     rig.tick(frame(500, 500))  # what runs goes on meanwhile
-    rig.bench.hold.set()
+    rig.controller.hold.set()
     rig.qtbot.waitUntil(lambda: "wfdb:second" in rig.window.windowTitle())
-    assert "asystole" not in rig.words() and rig.bench.limits == [Limits(), Limits()]
+    assert "asystole" not in rig.words() and rig.controller.limits == [Limits(), Limits()]
     assert rig.settings.recent == ["wfdb:second", "wfdb:first"]
-    past, edge_s = rig.window.seen()
-    assert past.traces is None and edge_s == 0
+    history, edge_s = rig.window.seen()
+    assert history.traces is None and edge_s == 0
     rig.tick(frame(0, 250))
     assert rig.window.seen()[1] == 1.0
 
 
 def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -> None:
-    rig.bench.refuse = "there is no such record: look again"
-    rig.panels.open(replace(rig.bench.showing.wanted, source="wfdb:none"))
+    rig.controller.refuse = "there is no such record: look again"
+    rig.panels.sources.open(replace(rig.controller.running.request, source="wfdb:none"))
     rig.qtbot.waitUntil(lambda: "no such record" in rig.words())
     assert "wfdb:first" in rig.window.windowTitle()
     rig.tick(frame(0, 250))
@@ -166,28 +167,28 @@ def test_a_source_that_is_refused_leaves_what_runs(rig: Rig, frame: MakeFrame) -
 
 
 def test_a_lead_that_is_missing_can_be_named_in_the_dialog(rig: Rig) -> None:
-    rig.bench.refuse = "'100' has no lead 'I', only MLII, V5; choose with --lead NAME"
-    rig.panels.open(SourceRequest("wfdb:/r/100"))
+    rig.controller.refuse, rig.controller.refuse_field = "'100' has no lead 'I', only MLII, V5", Field.LEAD
+    rig.panels.sources.open(SourceRequest("wfdb:/r/100"))
     rig.qtbot.waitUntil(lambda: "only MLII, V5; name a lead in Connect (O)" in rig.panels.notice.toolTip())
-    rig.bench.refuse = ""
+    rig.controller.refuse = ""
     rig.key("o")
-    rig.panels.connect_dialog.lead_edit.setText("MLII")
-    rig.qtbot.keyClick(rig.panels.connect_dialog, Qt.Key.Key_Return)
-    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 2)
-    assert rig.bench.opened[1] == SourceRequest("wfdb:/r/100", "MLII")
+    rig.panels.sources.connect_dialog.lead_edit.setText("MLII")
+    rig.qtbot.keyClick(rig.panels.sources.connect_dialog, Qt.Key.Key_Return)
+    rig.qtbot.waitUntil(lambda: len(rig.controller.opened) == 2)
+    assert rig.controller.opened[1] == SourceRequest("wfdb:/r/100", "MLII")
 
 
 def test_a_live_source_that_dies_leaves_the_window_and_comes_back(
     qtbot: QtBot, tmp_path: Path, frame: MakeFrame
 ) -> None:
     rig = Rig(qtbot, tmp_path, players=False)
-    rig.panels.switch._again_s = (0.05,)
+    rig.panels.sources.opener._again_s = (0.05,)
     rig.tick(frame(0, 500))
-    rig.bench.showing.inbox.close()
-    with qtbot.waitSignal(rig.panels.switch.opened):
+    rig.controller.running.inbox.close()
+    with qtbot.waitSignal(rig.panels.sources.opener.opened):
         rig.tick()
         assert "ended" in rig.words()
-    assert rig.bench.opened[0].source == "wfdb:first"
+    assert rig.controller.opened[0].source == "wfdb:first"
     rig.tick(frame(0, 250))
     assert "ended" not in rig.words() and rig.window.seen()[1] == 1.0
 
@@ -197,14 +198,14 @@ def test_a_file_that_is_dropped_is_opened(rig: Rig, tmp_path: Path, name: str, s
     file = tmp_path / name
     file.touch()
     drop(rig.window, [file])
-    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 1)
-    assert rig.bench.opened[0].source == source.format(tmp_path)
+    rig.qtbot.waitUntil(lambda: len(rig.controller.opened) == 1)
+    assert rig.controller.opened[0].source == source.format(tmp_path)
 
 
 def test_what_cannot_be_opened_cannot_be_dropped(rig: Rig, tmp_path: Path) -> None:
     (tmp_path / "notes.txt").touch()
     assert not drop(rig.window, [tmp_path / "notes.txt"]) and not drop(rig.window, [])
-    assert not rig.bench.opened
+    assert not rig.controller.opened
 
 
 def test_no_part_of_the_window_keeps_drops_for_itself(rig: Rig) -> None:
@@ -231,7 +232,7 @@ def drop(window: QWidget, files: list[Path]) -> bool:
 
 
 def test_a_replay_is_controlled_by_keys(rig: Rig) -> None:
-    assert rig.panels.replay.widget.isVisible()
+    assert rig.panels.sources.replay.widget.isVisible()
     rig.key("k")
     assert rig.player.paused
     rig.key("k")
@@ -247,13 +248,13 @@ def test_a_seek_is_a_new_stream_from_there_as_it_was_played(rig: Rig) -> None:
     rig.player.speed = 2.0
     rig.player.paused = True
     rig.qtbot.keyClick(rig.window, Qt.Key.Key_Right, Qt.KeyboardModifier.ControlModifier)
-    rig.qtbot.waitUntil(lambda: len(rig.bench.opened) == 1)
-    wanted = rig.bench.opened[0]
-    assert (wanted.source, wanted.start_s, wanted.speed, wanted.paused) == ("wfdb:first", 40.0, 2.0, True)
+    rig.qtbot.waitUntil(lambda: len(rig.controller.opened) == 1)
+    request = rig.controller.opened[0]
+    assert (request.source, request.start_s, request.speed, request.paused) == ("wfdb:first", 40.0, 2.0, True)
 
 
 def test_a_live_source_has_no_bar(qtbot: QtBot, tmp_path: Path) -> None:
-    assert not Rig(qtbot, tmp_path, players=False).panels.replay.widget.isVisible()
+    assert not Rig(qtbot, tmp_path, players=False).panels.sources.replay.widget.isVisible()
 
 
 # ---- page, latency, about, settings
@@ -266,9 +267,9 @@ def test_a_page_is_of_what_is_seen_and_says_where_it_went(rig: Rig, frame: MakeF
     rig.key("p")
     rig.qtbot.waitUntil(lambda: "page written" in rig.words())
     assert ".pdf and .png" in rig.panels.notice.toolTip() and "pages" in rig.panels.notice.toolTip()
-    hold_back = rig.window._hold_back
-    assert hold_back is not None
-    hold_back._lag_s = -1e9  # the edge jumps to the newest sample
+    playout = rig.window.stream.playout
+    assert playout is not None
+    playout._lag_s = -1e9  # the edge jumps to the newest sample
     rig.key(" ")
     rig.tick(*(frame(start, 50) for start in range(5000, 7500, 50)))
     rig.key("p")
@@ -286,14 +287,14 @@ def test_a_page_that_is_done_after_the_window_has_gone_troubles_nobody(qtbot: Qt
             """The test itself does."""
 
     rig = Rig(NobodyCloses(), tmp_path)  # type: ignore[arg-type]
-    news = rig.panels._page_news
+    news = rig.panels.pages
     sip.delete(rig.window)
     news.written.emit((Path("page.pdf"),))
     news.failed.emit("the page was not written")
 
 
 def test_a_notice_goes_by_itself(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
-    rig.panels.say("something")
+    rig.panels.notice.say("something")
     rig.tick()
     assert "something" in rig.words()
     real = time.monotonic
@@ -314,23 +315,23 @@ def test_the_latency_panel_comes_and_goes_by_key(rig: Rig, frame: MakeFrame) -> 
 
 def test_what_the_model_cannot_show_is_one_key_away(rig: Rig) -> None:
     rig.key("i")
-    assert rig.panels.about_dialog.isVisible()
-    said = rig.panels.about_text.toPlainText()
+    assert rig.panels.model_limits.isVisible()
+    said = rig.panels.model_limits.text.toPlainText()
     assert "ST: no." in said and "Pacing spikes: no." in said
 
 
 def test_every_key_is_in_the_help(rig: Rig) -> None:
     rig.key("?")
-    text = rig.window.help_label.text()
-    for action in rig.panels._actions():
-        assert action.what in text
+    text = rig.window.help.text()
+    for action in rig.window.table:
+        assert action.what in text or not action.keys
 
 
 @pytest.mark.parametrize("size", [(1024, 600), (1600, 900)])
 def test_the_help_fits(rig: Rig, size: tuple[int, int]) -> None:
     rig.window.resize(*size)
     rig.key("?")
-    box = rig.window.help_label.geometry()
+    box = rig.window.help.geometry()
     assert box.right() < size[0] and box.bottom() < size[1]
 
 
@@ -355,8 +356,8 @@ def test_everything_fits(rig: Rig, frame: MakeFrame, size: tuple[int, int]) -> N
     assert (rig.window.width(), rig.window.height()) == size
     for part in (
         rig.panels.numbers.widget,
-        rig.panels.replay.widget,
-        rig.panels.alarms.widget,
+        rig.panels.sources.replay.widget,
+        rig.panels.alarms.banner.widget,
         rig.window.paper,
     ):
         corner = part.mapTo(rig.window, part.rect().bottomRight())
@@ -365,9 +366,9 @@ def test_everything_fits(rig: Rig, frame: MakeFrame, size: tuple[int, int]) -> N
 
 
 def test_what_comes_at_once_fills_the_screen_and_does_not_hold_it_back(rig: Rig, frame: MakeFrame) -> None:
-    showing = rig.bench.showing
-    rig.window.follow(showing.inbox, showing.description.stream, "net 1", 72.0, lead_in_s=10.0)
+    running = rig.controller.running
+    rig.window.follow(running.inbox, running.description.stream, "net 1", 72.0, lead_in_s=10.0)
     rig.tick(*(frame(start, 4) for start in range(0, 2480, 4)))  # up to what the algorithm owes
-    hold_back = rig.window._hold_back
-    assert hold_back is not None and hold_back.hold_back_s < 0.2
-    assert hold_back.edge_s(time.monotonic()) > 9.7
+    playout = rig.window.stream.playout
+    assert playout is not None and playout.display_delay_s < 0.2
+    assert playout.edge_s(time.monotonic()) > 9.7

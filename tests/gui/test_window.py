@@ -56,7 +56,7 @@ def test_research_use_stays_in_view(monitor: Monitor, frame: MakeFrame) -> None:
 def test_the_header_says_what_there_is_to_say(monitor: Monitor, frame: MakeFrame) -> None:
     monitor.inbox.event(StateChanged(State.LIVE, "connected"))
     monitor.show(frame(0, 500), frame(500, 50, lost=True), frame(550, 50))
-    monitor.window._tell()
+    monitor.window.refresh()
     words = monitor.words()
     for part in (
         "wfdb:s0010_re",
@@ -65,7 +65,7 @@ def test_the_header_says_what_there_is_to_say(monitor: Monitor, frame: MakeFrame
         "● live",
         "25 mm/s   10 mm/mV",
         "algorithmic latency 66 ms",
-        "hold-back",
+        "display delay",
         "lost 50 samples (0.20 s)",
         "newest sample 0.",
         "connected",
@@ -81,12 +81,12 @@ def test_a_source_that_falls_silent_is_told(
     real = time.monotonic
     monkeypatch.setattr("gui.window.time.monotonic", lambda: real() + 7.0)
     monitor.window.tick()
-    monitor.window._tell()
+    monitor.window.refresh()
     assert "no sample for 7 s" in monitor.words()
     assert LIGHT.warning in monitor.window.header.state.styleSheet()
     monitor.inbox.event(StateChanged(State.ENDED, "the file ended"))
     monitor.window.tick()
-    monitor.window._tell()
+    monitor.window.refresh()
     assert "● ended" in monitor.words()
     assert "no sample" not in monitor.words()
 
@@ -96,7 +96,7 @@ def test_a_session_that_ended_is_told_and_leaves_the_picture(monitor: Monitor, f
     monitor.inbox.event(Failed("source", "it broke"))
     monitor.inbox.close()
     monitor.window.tick()
-    monitor.window._tell()
+    monitor.window.refresh()
     assert "● ended" in monitor.words()
     assert "source ended: it broke" in monitor.words()
     assert len(monitor.drawn("V1")[0])
@@ -127,11 +127,11 @@ def test_freezing_before_the_first_frame_does_nothing(monitor: Monitor) -> None:
 
 
 def test_the_keys_are_shown_and_hidden(monitor: Monitor, qtbot: QtBot) -> None:
-    help_label = monitor.window.help_label
+    help_label = monitor.window.help
     assert not help_label.isVisible()
     monitor.send("?")
     assert help_label.isVisible()
-    assert all(action.what in help_label.text() for action in monitor.window.table)
+    assert all(action.what in help_label.text() for action in monitor.window.table if action.keys)
     qtbot.keyClick(monitor.window, Qt.Key.Key_Escape)
     assert not help_label.isVisible()
     qtbot.keyClick(monitor.window, Qt.Key.Key_F1)
@@ -144,7 +144,7 @@ class Heard:
     def __init__(self) -> None:
         self.calls: list[object] = []
 
-    def begin(self, info: StreamInfo, description: SessionDescription | None) -> None:
+    def start_stream(self, info: StreamInfo, description: SessionDescription | None) -> None:
         self.calls.append(("begin", info.source))
 
     def frame(self, at_s: float, frame: Frame) -> None:
@@ -153,11 +153,11 @@ class Heard:
     def event(self, event: Event) -> None:
         self.calls.append(("event", event.text))
 
-    def tell(self, now_s: float) -> None:
-        self.calls.append("tell")
+    def refresh(self, now_s: float) -> None:
+        self.calls.append("refresh")
 
-    def dress(self, theme: Theme) -> None:
-        self.calls.append(("dress", theme.name))
+    def apply_theme(self, theme: Theme) -> None:
+        self.calls.append(("apply_theme", theme.name))
 
 
 def test_a_part_of_the_window_hears_what_the_paper_hears(monitor: Monitor, frame: MakeFrame) -> None:
@@ -170,11 +170,11 @@ def test_a_part_of_the_window_hears_what_the_paper_hears(monitor: Monitor, frame
     monitor.send("d")
     assert part.calls == [
         ("begin", "wfdb:s0010_re"),
-        ("dress", "light"),
+        ("apply_theme", "light"),
         ("event", "connected"),
         ("frame", 0),
-        "tell",
-        ("dress", "dark"),
+        "refresh",
+        ("apply_theme", "dark"),
     ]
 
 

@@ -246,7 +246,7 @@ def test_the_names_are_the_same_for_python_and_for_a_type_checker() -> None:
     tree = ast.parse(Path(streamer.__file__).read_text("utf-8"))
     (checked,) = [node for node in tree.body if isinstance(node, ast.If) and isinstance(node.test, ast.Name)]
     imports = [node for node in checked.body if isinstance(node, ast.ImportFrom)]
-    typed = {(alias.asname, (node.module, alias.name)) for node in imports for alias in node.names}
+    typed = {(alias.name, node.module) for node in imports for alias in node.names}
     assert typed == set(streamer._WHERE.items())
     assert sorted(streamer.__all__) == sorted(streamer._WHERE)
     assert set(streamer.__all__) <= set(dir(streamer))
@@ -277,7 +277,13 @@ def test_an_import_is_light_and_leaves_the_environment_alone() -> None:
 
 @pytest.mark.parametrize(
     "module",
-    ["streamer.core.pipeline", "streamer.lead_recording", "streamer.model_files", "streamer.reconstruction"],
+    [
+        "streamer.core.pipeline",
+        "streamer.core.stream",
+        "streamer.lead_recording",
+        "streamer.model_files",
+        "streamer.reconstruction",
+    ],
 )
 def test_the_examples_of_the_docstrings_run(module: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)

@@ -33,7 +33,6 @@ RIDGE = 0.1
 """On maps of leads that vary by 1; a tenth or thrice of it is the same within 0.2 %."""
 TEMPERS = (1.0, 1.1, 1.2, 1.3, 1.4)
 
-
 Array = NDArray[np.float64]
 
 

@@ -30,7 +30,7 @@ MOST_FEATURES = 1024
 DRIFT_S = 10.0
 """Over so long the live features' distance is averaged."""
 DRIFT_LIMIT = 3.0
-"""So many times the reference's mean squared distance, for so long: calibrate anew."""
+"""So many times the reference's mean squared distance, for so long: calibrate again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +123,7 @@ class PersonalNetwork:
         self._correct = _Correction(calibration, spec)
 
     def stepper(self) -> PersonalStepper | None:
-        """The incremental form; None where the model has none."""
+        """The incremental form; None if the model has none."""
         stepper = self._network.stepper_with_features()
         return None if stepper is None else PersonalStepper(stepper, self._correct, self.spec)
 

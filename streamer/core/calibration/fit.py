@@ -98,7 +98,7 @@ class Prior:
         good = good and bool((np.linalg.eigvalsh(self.error_covariance) > 0).all())
         good = good and set(self.bands) in (set(), set(LEVELS))
         if not good:
-            raise InputError("the model's knowledge of persons cannot be used: make it anew")
+            raise InputError("the model's knowledge of persons cannot be used: make it again")
 
     def to_json(self) -> str:
         """What goes into the model's metadata."""
@@ -138,7 +138,7 @@ class Prior:
             if isinstance(error, InputError):
                 raise
             raise InputError(
-                f"the model's knowledge of persons cannot be read ({error}): make it anew"
+                f"the model's knowledge of persons cannot be read ({error}): make it again"
             ) from error
 
 
@@ -270,7 +270,7 @@ def reference_of(network: Network, leads_mv: Samples, rate_hz: float) -> Referen
 def reference_towards(network: Network, lead_mv: Samples, rate_hz: float, truth_mv: Samples) -> Reference:
     """Lead I as the network sees it, beside given truths ``(7, n)`` at the model's rate; NaN: unknown."""
     if not np.isfinite(lead_mv).any():
-        raise InputError("the reference holds no Lead I: record it anew")
+        raise InputError("the reference holds no Lead I: record it again")
     spec = network.spec
     front = FrontEnd(rate_hz, spec.filters, spec.rate_hz)
     stretches = [*front.push(Chunk(0, lead_mv.astype(np.float32))), *front.finish()]

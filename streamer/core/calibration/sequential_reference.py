@@ -65,14 +65,14 @@ def sequence_reference(
     one = _clinical(network, lead_mv, rate_hz)
     beats = _beats(one, spec.rate_hz)
     if len(beats) < FEWEST_BEATS:
-        raise InputError("Lead I of the reference shows too few beats: record it anew, sitting still")
+        raise InputError("Lead I of the reference shows too few beats: record it again, sitting still")
     truth = np.full((len(SEVEN), len(one)), np.nan, np.float32)
     generic = reference_towards(network, lead_mv, rate_hz, np.zeros_like(truth))
     estimate = -generic.error_mv.transpose(0, 2, 1).reshape(len(SEVEN), -1)[:, spec.look_ahead :]
     around = [_mean_beat(row, beats, spec.rate_hz) for row in (one, *estimate)]
     guesses = [beat for beat in around[1:] if beat is not None]
     if around[0] is None or len(guesses) < len(SEVEN):
-        raise InputError("Lead I of the reference shows too few beats: record it anew, sitting still")
+        raise InputError("Lead I of the reference shows too few beats: record it again, sitting still")
     steep = np.sqrt(np.mean([np.gradient(beat) ** 2 for beat in (around[0], *guesses)], axis=0))
     notes = []
     for lead, (strip_mv, strip_hz) in strips.items():
@@ -82,7 +82,7 @@ def sequence_reference(
         if mean is None:
             notes.append(f"{lead}: too few beats in its strip, so it is not used")
             continue
-        template = _aligned(mean, guesses[row], steep, spec.rate_hz)
+        template = aligned(mean, guesses[row], steep, spec.rate_hz)
         before, after = round(BEFORE_S * spec.rate_hz), round(AFTER_S * spec.rate_hz)
         for r in beats:
             a, b = max(r - before, 0), min(r + after, truth.shape[1])
@@ -126,7 +126,7 @@ def _fit(beat: Samples, middle: Samples, by: int) -> float:
     return float(np.roll(beat, by) @ middle)
 
 
-def _aligned(mean: Samples, guess: Samples, steep: NDArray[np.floating[Any]], rate_hz: float) -> Samples:
+def aligned(mean: Samples, guess: Samples, steep: NDArray[np.floating[Any]], rate_hz: float) -> Samples:
     """The mean beat, shifted to where its slopes lie under those of all leads.
 
     Those tell the time of QRS whatever a lead's polarity; the lead's own estimate is a guess itself.

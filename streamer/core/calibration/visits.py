@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from streamer.core.calibration.correction import MOST_FEATURES, Calibration, Origin
 from streamer.core.calibration.fit import Array, Moments, Prior, Reference, fit, scale_terms
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
 from streamer.core.stream import Samples
@@ -167,8 +167,8 @@ def _refuse_unlike(visits: Sequence[Visit]) -> None:
             )
         if (origin.lead, origin.inverted) != (latest.lead, latest.inverted):
             raise InputError(
-                f"{origin.source} and {latest.source} were not taken from the same lead, the same way round: "
-                "mind --invert"
+                f"{origin.source} and {latest.source} were not taken from the same lead, the same way round",
+                Field.POLARITY,
             )
         placements = {origin.placement, latest.placement} - {"unstated"}
         if len(placements) > 1:

@@ -15,8 +15,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import InputError
 from streamer.core.network.spec import ALL_BANDS, METADATA_KEY, PARTS_KEY, PRIOR_KEY, STEP_KEY, ModelSpec
 
-ort.set_default_logger_severity(4)  # what is wrong with a model is told as an InputError, once
-
+ort.set_default_logger_severity(4)  # what is wrong with a model is reported as an InputError, once
 
 Features = NDArray[np.float32]
 """``(features, steps)``: what a network's last layer sees."""
@@ -91,7 +90,7 @@ class Network:
         return part
 
     def stepper(self) -> Stepper | None:
-        """The incremental form, its state zero; None where the model has none.
+        """The incremental form, its state zero; None if the model has none.
 
         Raises
         ------

@@ -12,6 +12,7 @@ import numpy as np
 
 from streamer.core.signal.filters import Sos, sosfilt, steady_state
 from streamer.core.signal.front_end import KEEP_STATE_S
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk, Samples
 
 LOW_HZ, HIGH_HZ = 0.05, 150.0
@@ -50,15 +51,13 @@ class DiagnosticBand:
         first sample.
         """
         out = np.full(len(chunk.lead_mv), np.nan, np.float32)
-        known = np.isfinite(chunk.lead_mv)
-        edges = np.flatnonzero(np.diff(known, prepend=False, append=False))
-        for a, b in zip(edges[::2], edges[1::2], strict=True):
+        for a, b in true_runs(np.isfinite(chunk.lead_mv)):
             x = chunk.lead_mv[a:b].astype(np.float64)
-            start = chunk.start + int(a)
+            start = chunk.start + a
             if self._stop is None or not 0 <= start - self._stop <= KEEP_STATE_S * self.rate_hz:
                 self._zi = self._rest * x[0]
             out[a:b] = sosfilt(self._sos, x, self._zi)
-            self._stop = chunk.start + int(b)
+            self._stop = chunk.start + b
         return out
 
 

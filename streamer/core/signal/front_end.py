@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from streamer.core.errors import SignalError
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.rate import RateConverter, Run
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk
 
 KEEP_STATE_S = 2.0
-"""A gap up to this long keeps the filters' state; after a longer one they start anew."""
+"""A gap up to this long keeps the filters' state; after a longer one they start again."""
 
 SETTLE_S = 2.0
 """For so long after a (re)start samples are marked as settling."""
@@ -105,13 +106,15 @@ class FrontEnd:
         else:
             self.lost += chunk.start - self._expected
         self._expected = chunk.stop
-        runs = _finite_runs(chunk)
-        self.lost += len(chunk.lead_mv) - sum(len(x) for _, x in runs)
-        return self._stretches(runs)
+        runs = true_runs(np.isfinite(chunk.lead_mv))
+        self.lost += len(chunk.lead_mv) - sum(b - a for a, b in runs)
+        return self._stretches(chunk.start, chunk.lead_mv.astype(np.float64), runs)
 
-    def _stretches(self, runs: list[tuple[int, NDArray[np.float64]]]) -> Iterator[BandBlock]:
-        for start, x in runs:
-            for run in self.converter.push(start, x):
+    def _stretches(
+        self, start: int, x: NDArray[np.float64], runs: list[tuple[int, int]]
+    ) -> Iterator[BandBlock]:
+        for a, b in runs:
+            for run in self.converter.push(start + a, x[a:b]):
                 yield self._filter(run)
 
     def finish(self) -> Iterator[BandBlock]:
@@ -120,7 +123,7 @@ class FrontEnd:
             yield self._filter(run)
 
     def hold(self, samples: int) -> NDArray[np.float32] | None:
-        """Bands ``(4, samples)`` of the last sample held; None where the stream ended in a gap."""
+        """Bands ``(4, samples)`` of the last sample held; None if the stream ended in a gap."""
         if self._last is None or self._last.stop != self.end:
             return None
         return self._bands.split(np.full(samples, self._last.x[-1]))
@@ -136,13 +139,3 @@ class FrontEnd:
             settling[: self._settle] = True
             self._settle = max(0, self._settle - len(run.x))
         return BandBlock(run.start, self._bands.split(run.x), settling)
-
-
-def _finite_runs(chunk: Chunk) -> list[tuple[int, NDArray[np.float64]]]:
-    """The stretches of a chunk without NaN or infinity, with their absolute start."""
-    x = chunk.lead_mv.astype(np.float64)
-    finite = np.isfinite(x)
-    if finite.all():
-        return [(chunk.start, x)]
-    edges = np.flatnonzero(np.diff(finite, prepend=False, append=False))
-    return [(chunk.start + int(a), x[a:b]) for a, b in zip(edges[::2], edges[1::2], strict=True)]

@@ -44,7 +44,12 @@ class Stopwatch:
 
     def stamps(self, newest: int) -> Stamps | None:
         """The stamps of a frame that is made now, ``newest`` as `Stamps.newest`; None without a clock."""
-        return tuple.__new__(Stamps, (*self.at, self.now(), newest)) if self._runs else None
+        if not self._runs:
+            return None
+        taken, converted, filtered, begun, window, inferred, stitched = self.at
+        return Stamps(
+            taken, converted, filtered, begun, window, inferred, stitched, made=self.now(), newest=newest
+        )
 
 
 def _never() -> float:

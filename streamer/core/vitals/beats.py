@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.compiled import compiled
+from streamer.core.signal.runs import true_runs
 
 CENTRE_HZ, QUALITY = 13.0, 0.9
 """Of the resonator: where QRS has its energy and T waves and muscle have less."""
@@ -182,14 +183,10 @@ class BeatDetector:
         """Take samples ``(n,)`` mV from absolute index ``start`` on; return the beats' indices.
 
         A gap (a jump of the index, or NaN) of up to 2 s is bridged by a straight line, and no beat is
-        found in it; after a longer one it learns anew, for 1.5 s.
+        found in it; after a longer one it learns again, for 1.5 s.
         """
-        finite = np.isfinite(lead_mv)
-        if finite.all():
-            return self._push(start, lead_mv.astype(np.float64))
-        edges = np.flatnonzero(np.diff(finite, prepend=False, append=False)).tolist()
         found = []
-        for a, b in zip(edges[::2], edges[1::2], strict=True):
+        for a, b in true_runs(np.isfinite(lead_mv)):
             found += self._push(start + a, lead_mv[a:b].astype(np.float64))
         return found
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.events import Quality
+from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk, StreamInfo
 from streamer.core.vitals.polarity import polarity_score
 
@@ -77,7 +78,7 @@ class Findings:
 
     @property
     def text(self) -> str:
-        """One sentence for a person."""
+        """One sentence for the user."""
         words = [flag.value for flag in Quality if flag in self.wrong]
         said = ", ".join(words) or "good"
         why = f" ({'; '.join(self.reasons)})" if self.reasons else ""
@@ -149,7 +150,7 @@ class LeadQuality:
 
     def __init__(self, rate_hz: float, stream: StreamInfo | None = None) -> None:
         self.contact = True
-        """Set from outside, where the source tells."""
+        """Set from outside, if the source reports it."""
         self._is_lead_i = stream is None or stream.is_lead_i
         self._lead = "" if stream is None else stream.lead
         self._raw = None if stream is None else _Window(stream.rate_hz, FLAT_S)
@@ -302,9 +303,8 @@ def _is_clipped(x: NDArray[np.float64], rate_hz: float) -> bool:
             continue
         steps = np.abs(np.diff(y))
         fall = CLIPPED_STEPS * float(steps.min(initial=np.inf, where=steps > 0))
-        edges = np.flatnonzero(np.diff(held, prepend=False, append=False))
         times = 0
-        for first, stop in zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True):
+        for first, stop in true_runs(held):
             length = stop - first
             sides = [y[i] for i in (first - length, stop - 1 + length) if 0 <= i < len(y)]
             if length < CLIPPED_SAMPLES or not sides or any(y[first] - side <= fall for side in sides):

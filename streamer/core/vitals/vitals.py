@@ -23,7 +23,7 @@ from streamer.core.vitals.quality import Findings, LeadQuality
 LATEST, LATEST_SLOW, SLOW_S = 12, 4, 1.2
 """The rate is the mean of the 12 latest RR intervals, of 4 when three in a row exceed 1200 ms."""
 LEAST_RR = 2
-"""Of fewer intervals no rate is told."""
+"""Of fewer intervals no rate is reported."""
 LONGEST_RR_S = 4.2
 """Of 15 bpm with some to spare: what is longer is a pause."""
 TOGETHER_S = 0.064
@@ -31,7 +31,7 @@ TOGETHER_S = 0.064
 HIDES_BEAT_S = 0.06
 """In so much missing signal a QRS can be lost: an interval across it is none."""
 GAP_S = 2.0
-"""After so long a gap the filters start anew, and with them the rate; the signal counts as lost."""
+"""After so long a gap the filters start again, and with them the rate; the signal counts as lost."""
 FOUND_S = 0.4
 """A beat is found at the latest so long after it happened."""
 KNOWN_S = 4.0
@@ -84,7 +84,7 @@ class Vitals:
     stream : StreamInfo, optional
         What was said of the source.
     delay_s : float
-        How much later the input band shows what happened: the delay of its low-pass.  Beats are told
+        How much later the input band shows what happened: the delay of its low-pass.  Beats are reported
         with it taken out.
     """
 
@@ -109,7 +109,7 @@ class Vitals:
         self._raised: set[AlarmKind] = set()  # the alarms that stand
 
     def hear(self, event: Event) -> list[Event]:
-        """Take what the source says beside the samples: its state, and contact where it tells."""
+        """Take what the source says beside the samples: its state, and contact if it reports that."""
         match event:
             case StateChanged():
                 self._state = event.state
@@ -124,7 +124,7 @@ class Vitals:
         self._lead.chunk(chunk)
 
     def push(self, frame: Frame) -> list[Event]:
-        """Take a frame; return what is to be told: `Beat`, `QualityChanged` and `Alarm`."""
+        """Take a frame; return what is to be reported: `Beat`, `QualityChanged` and `Alarm`."""
         self._waiting.append(frame)
         if frame.stop < self._due:
             return []

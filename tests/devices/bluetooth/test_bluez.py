@@ -16,10 +16,11 @@ import pytest
 from bleak import BleakClient
 from dbus_fast.aio import MessageBus
 
-from devices.bluetooth.link import BleSource, Link
+from devices.bluetooth.link import BleSource
 from devices.bluetooth.movesense import movesense
 from devices.bluetooth.polar import polar
 from devices.bluetooth.scan import scan_ble
+from devices.bluetooth.sensor import Link
 from devices.live.feed import Timeouts
 from devices.registry import open_source
 from streamer.core.errors import InputError

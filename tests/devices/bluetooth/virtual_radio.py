@@ -30,7 +30,7 @@ from bumble.host import Host
 from bumble.link import LocalLink
 from bumble.transport.common import AsyncPipeSink
 
-from devices.bluetooth.link import Radio
+from devices.bluetooth.sensor import Radio
 from tests.devices.bluetooth.straps import H10, Movesense
 
 _FLAGS = {

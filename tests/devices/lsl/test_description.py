@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from devices.lsl.description import About, choose, mv_by_size, rate_of, stamps_are_exact
-from devices.lsl.inlet import predicate_of
-from streamer.core.errors import InputError
+from devices.lsl.search import predicate_of
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS
 from streamer.core.stream import Placement
 
@@ -58,10 +58,27 @@ def test_lead_i_is_found_by_its_label_or_name_among_eight(label: str, key: str) 
     [
         *(("uV", 1e-3), ("µV", 1e-3), ("μV", 1e-3), ("microvolts", 1e-3), ("Microvolt", 1e-3)),
         *(("mV", 1.0), ("millivolts", 1.0), ("V", 1e3), ("volts", 1e3)),
+        *(("uVolts", 1e-3), ("microV", 1e-3), ("mVolt", 1.0), ("nV", 1e-6), ("nanovolts", 1e-6)),
+        *(("0", 1e3), ("-3", 1.0), ("-6", 1e-3), ("-9", 1e-6)),  # mne-lsl's players
     ],
 )
 def test_units_in_all_spellings(unit: str, mv: float) -> None:
     assert choose(about({"label": "I", "unit": unit}), None, UNSTATED).mv == mv
+
+
+@pytest.mark.parametrize("unit", ["none", "n/a", "-", "Unknown", "a.u.", " "])
+def test_a_unit_that_says_nothing_is_none(unit: str) -> None:
+    assert math.isnan(choose(about({"label": "I", "unit": unit}), None, UNSTATED).mv)
+    with pytest.raises(InputError, match="states no unit") as caught:
+        choose(about({"label": "I", "unit": unit}, form="int16"), None, UNSTATED)
+    assert caught.value.field is Field.UNIT
+
+
+@pytest.mark.parametrize("unit", ["", "counts", "uV", "mmHg", "0"])
+@pytest.mark.parametrize("form", ["float32", "int16"])
+def test_what_the_user_says_of_the_unit_holds_whatever_the_stream_states(unit: str, form: str) -> None:
+    choice = choose(about({"label": "I", "unit": unit}, "II", form=form), None, UNSTATED, unit_mv=4e-4)
+    assert choice.mv == 4e-4 and {mv for _, _, mv in choice.reference} == {4e-4}
 
 
 def test_scaling_factors_and_counts_with_a_resolution_are_used_and_told() -> None:
@@ -122,7 +139,7 @@ def test_one_channel_that_says_only_ecg_is_taken_and_is_lead_i_only_on_the_arms(
         unstated, arms, chest = (choose(stream, None, p) for p in (UNSTATED, ARMS, CHEST))
         assert unstated.column == len(stream.channels) - 1
         assert (unstated.is_lead_i, arms.is_lead_i, chest.is_lead_i) == (False, True, False)
-        assert any("--placement arms" in note for note in unstated.notes)
+        assert any("on both arms, state that" in note for note in unstated.notes)
         assert any("electrodes are on the arms" in note for note in arms.notes)
     assert not choose(about("I"), None, CHEST).is_lead_i
 
@@ -130,8 +147,8 @@ def test_one_channel_that_says_only_ecg_is_taken_and_is_lead_i_only_on_the_arms(
 @pytest.mark.parametrize(
     ("stream", "said"),
     [
-        (about("Fp1", "Fp2", kind="EEG"), "has no ECG channel, only Fp1, Fp2; choose one with --lead"),
-        (about("II", "V1"), "has no Lead I, only II, V1; choose with --lead"),
+        (about("Fp1", "Fp2", kind="EEG"), "has no ECG channel, only Fp1, Fp2"),
+        (about("II", "V1"), "has no Lead I, only II, V1"),
         (about("II"), "has no Lead I, only II"),
         (about("ECG left", "ECG right"), "several ECG channels, ECG left, ECG right, none labelled I"),
         (about(count=3), "several ECG channels, channel 1, channel 2, channel 3"),
@@ -153,8 +170,9 @@ def test_any_channel_can_be_asked_for() -> None:
     assert choose(stream, "Lead V5", UNSTATED).column == 1
     assert choose(stream, "channel 3", UNSTATED).column == 2
     assert not choose(stream, "V5", ARMS).is_lead_i
-    with pytest.raises(InputError, match="has no channel 'V6', only Fp1, v5, channel 3; choose with --lead"):
+    with pytest.raises(InputError, match="has no channel 'V6', only Fp1, v5, channel 3") as caught:
         choose(stream, "V6", UNSTATED)
+    assert (caught.value.field, caught.value.choices) == (Field.LEAD, ("Fp1", "v5", "channel 3"))
 
 
 def test_a_device_says_its_name() -> None:

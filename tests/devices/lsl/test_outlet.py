@@ -240,13 +240,13 @@ def test_events_are_markers_of_a_second_stream(received: Received) -> None:
 
 def test_a_restarted_sender_has_the_same_identity_and_another_stream_another() -> None:
     info = StreamInfo("test:", RATE_HZ)
-    source_id = lsl_outlet._source_id("a", info, 250)
-    assert source_id == lsl_outlet._source_id("a", StreamInfo("test:", RATE_HZ), 250)
+    source_id = lsl_outlet.source_id_of("a", info, 250)
+    assert source_id == lsl_outlet.source_id_of("a", StreamInfo("test:", RATE_HZ), 250)
     others = [
-        lsl_outlet._source_id("b", info, 250),
-        lsl_outlet._source_id("a", info, 500),
-        lsl_outlet._source_id("a", StreamInfo("test:", RATE_HZ, lead="II"), 250),
-        lsl_outlet._source_id("a", StreamInfo("another:", RATE_HZ), 250),
+        lsl_outlet.source_id_of("b", info, 250),
+        lsl_outlet.source_id_of("a", info, 500),
+        lsl_outlet.source_id_of("a", StreamInfo("test:", RATE_HZ, lead="II"), 250),
+        lsl_outlet.source_id_of("a", StreamInfo("another:", RATE_HZ), 250),
     ]
     assert len({source_id, *others}) == 5
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from devices.replay.pacing import Replay
 from devices.replay.wfdb import WfdbReplay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import State, StateChanged
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Placement
@@ -218,7 +218,8 @@ def test_a_label_that_is_none_of_the_twelve_can_be_asked_for() -> None:
 def test_a_lead_that_is_not_there_is_refused_with_those_that_are(lead: str | None) -> None:
     with pytest.raises(InputError) as caught:
         WfdbReplay(RECORDINGS / "mitdb" / "100", lead=lead).open()
-    assert str(caught.value) == f"'100' has no lead '{lead or 'I'}', only MLII, V5; choose with --lead NAME"
+    assert str(caught.value) == f"'100' has no lead '{lead or 'I'}', only MLII, V5"
+    assert (caught.value.field, caught.value.choices) == (Field.LEAD, ("MLII", "V5"))
 
 
 def test_inverting_turns_the_played_lead_and_its_reference_row_only() -> None:

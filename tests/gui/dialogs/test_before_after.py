@@ -11,7 +11,7 @@ from gui.dialogs.before_after import LAYOUT, BeforeAfter, draw_before_after, fit
 from gui.paper.geometry import GAINS_MM_PER_MV, lay_out
 from gui.theme import DARK, LIGHT, Theme
 from streamer.core.leads import LEADS
-from tests.gui.a_controller import a_trial
+from tests.gui.a_controller import a_preview
 from tests.gui.a_monitor import ink_of, rgb_of
 
 SIZE = (1240, 600)
@@ -19,18 +19,18 @@ PX_PER_MM = 96 / 25.4
 
 
 KINDS = {"truth_mv": 1.0, "generic_mv": 0.5, "personal_mv": 0.75}
-"""How tall each is, as `a_trial` has them."""
+"""How tall each is, as `a_preview` has them."""
 
 
 def only(*kept: str) -> CalibrationPreview:
-    trial = a_trial()
-    return a_trial(**{kind: np.full_like(trial.truth_mv, np.nan) for kind in KINDS if kind not in kept})
+    preview = a_preview()
+    return a_preview(**{kind: np.full_like(preview.truth_mv, np.nan) for kind in KINDS if kind not in kept})
 
 
-def drawn(trial: CalibrationPreview, theme: Theme) -> NDArray[np.bool_]:
+def drawn(preview: CalibrationPreview, theme: Theme) -> NDArray[np.bool_]:
     """Where a picture differs from one without any trace."""
     seen, bare = (
-        rgb_of(draw_before_after(one, 0.0, *SIZE, PX_PER_MM, theme)).astype(int) for one in (trial, only())
+        rgb_of(draw_before_after(one, 0.0, *SIZE, PX_PER_MM, theme)).astype(int) for one in (preview, only())
     )
     return np.asarray(np.abs(seen - bare).max(axis=2) > 20)
 
@@ -38,12 +38,12 @@ def drawn(trial: CalibrationPreview, theme: Theme) -> NDArray[np.bool_]:
 @pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
 @pytest.mark.parametrize("kind", KINDS)
 def test_each_lead_is_drawn_as_tall_as_it_is(qtbot: QtBot, kind: str, theme: Theme) -> None:
-    trial = only(kind)
-    scale = fitting_scale(trial, PX_PER_MM, SIZE[1])
+    preview = only(kind)
+    scale = fitting_scale(preview, PX_PER_MM, SIZE[1])
     head = round(11 * PX_PER_MM)
     panels = lay_out(LAYOUT, SIZE[0], SIZE[1] - head - round(5 * PX_PER_MM), scale)
     assert sorted(panel.lead for panel in panels) == sorted(LEADS)
-    seen = drawn(trial, theme)
+    seen = drawn(preview, theme)
     for panel in panels:
         columns = seen[: round(head + panel.bottom), round(panel.left) + 2 : round(panel.right) - 2]
         lowest = np.flatnonzero(columns.any(axis=1))[-1] - head - panel.baseline
@@ -53,7 +53,7 @@ def test_each_lead_is_drawn_as_tall_as_it_is(qtbot: QtBot, kind: str, theme: The
 def test_before_and_after_are_told_apart_from_what_was_measured(qtbot: QtBot) -> None:
     """By colour, and the generic one by its dashes too."""
     theme = LIGHT
-    whole = draw_before_after(a_trial(), 0.0, *SIZE, PX_PER_MM, theme)
+    whole = draw_before_after(a_preview(), 0.0, *SIZE, PX_PER_MM, theme)
     for color in (theme.truth, theme.reconstructed, theme.soft_ink):
         assert ink_of(whole, color)[60:].sum() > 200
     assert drawn(only("generic_mv"), theme).sum() < 0.8 * drawn(only("personal_mv"), theme).sum()
@@ -62,9 +62,9 @@ def test_before_and_after_are_told_apart_from_what_was_measured(qtbot: QtBot) ->
 @pytest.mark.parametrize("height", [400, 600, 900])
 @pytest.mark.parametrize("tall_mv", [0.3, 1.0, 3.0, 30.0])
 def test_the_gain_is_the_largest_that_keeps_leads_out_of_each_other(height: int, tall_mv: float) -> None:
-    trial = a_trial()
-    taller = a_trial(
-        **{name: tall_mv * getattr(trial, name) for name in ("truth_mv", "generic_mv", "personal_mv")}
+    preview = a_preview()
+    taller = a_preview(
+        **{name: tall_mv * getattr(preview, name) for name in ("truth_mv", "generic_mv", "personal_mv")}
     )
     gain = fitting_scale(taller, PX_PER_MM, height).mm_per_mv
     row_mm = (height / PX_PER_MM - 16) / 3
@@ -77,18 +77,18 @@ def test_it_can_be_moved_along_as_far_as_there_is_anything(qtbot: QtBot) -> None
     qtbot.addWidget(view)
     view.resize(*SIZE)
     assert view.hidden_s == 0
-    view.show_trial(a_trial(20.0), PX_PER_MM)
+    view.show_trial(a_preview(20.0), PX_PER_MM)
     moved: list[float] = []
     view.moved.connect(moved.append)
     assert 15 < view.hidden_s < 18
-    for wanted, got in ((4.0, 4.0), (-1.0, 0.0), (99.0, view.hidden_s)):
-        view.from_s = wanted
+    for request, got in ((4.0, 4.0), (-1.0, 0.0), (99.0, view.hidden_s)):
+        view.from_s = request
         assert view.from_s == moved[-1] == got
-    view.show_trial(a_trial(1.0), PX_PER_MM)
+    view.show_trial(a_preview(1.0), PX_PER_MM)
     assert view.hidden_s == 0 and view.from_s == 0
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.01, 1.0])
 def test_little_or_nothing_to_show_is_no_error(qtbot: QtBot, seconds: float) -> None:
     for truth in (True, False):
-        assert not draw_before_after(a_trial(seconds, truth=truth), 0.0, 400, 300, PX_PER_MM, DARK).isNull()
+        assert not draw_before_after(a_preview(seconds, truth=truth), 0.0, 400, 300, PX_PER_MM, DARK).isNull()

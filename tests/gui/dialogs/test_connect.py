@@ -11,7 +11,7 @@ from pytestqt.qtbot import QtBot
 from gui.controller import SourceRequest
 from gui.dialogs.connect import ConnectDialog
 from gui.theme import DARK
-from tests.gui.a_controller import ABench, Seen
+from tests.gui.a_controller import AController, Seen
 
 STRAP = Seen("polar:00:11", name="Polar H10 1234")
 STREAM = Seen("lsl:ECG", kind="lsl", name="ECG", rssi=None, rate_hz=500.0)
@@ -19,19 +19,19 @@ STREAM = Seen("lsl:ECG", kind="lsl", name="ECG", rssi=None, rate_hz=500.0)
 
 class Rig:
     def __init__(self, qtbot: QtBot) -> None:
-        self.bench = ABench()
+        self.controller = AController()
         self.recent = ["wfdb:old", "synthetic:"]
-        self.dialog = ConnectDialog(self.bench.scan, lambda: self.recent)
+        self.dialog = ConnectDialog(self.controller.scan, lambda: self.recent)
         self.chosen: list[SourceRequest] = []
         self.dialog.chosen.connect(self.chosen.append)
         self.qtbot = qtbot
         qtbot.addWidget(self.dialog)
-        self.dialog.dress(DARK)
+        self.dialog.apply_theme(DARK)
         self.dialog.show()
 
     def find(self, kind: str, *seen: Seen, problem: str = "") -> None:
         """As a scan does: from another thread."""
-        found = self.bench.found
+        found = self.controller.found
         assert found is not None
         thread = threading.Thread(target=found, args=(kind, seen, problem))
         thread.start()
@@ -67,11 +67,11 @@ def test_what_cannot_be_scanned_says_so_and_hinders_nothing_else(rig: Rig) -> No
 
 
 def test_it_looks_only_while_it_is_shown(rig: Rig) -> None:
-    assert rig.bench.scans == 1
+    assert rig.controller.scans == 1
     rig.dialog.reject()
-    assert rig.bench.found is None
+    assert rig.controller.found is None
     rig.dialog.show()
-    assert rig.bench.scans == 2 and rig.bench.found is not None
+    assert rig.controller.scans == 2 and rig.controller.found is not None
 
 
 def test_the_nearest_ecg_comes_first_and_what_cannot_be_read_cannot_be_picked(rig: Rig) -> None:
@@ -101,7 +101,7 @@ def test_recent_sources_and_typed_ones_can_be_opened(rig: Rig) -> None:
     assert not rig.dialog.connect_button.isEnabled()
     rig.qtbot.keyClicks(rig.dialog.source_edit, "synthetic:?bpm=50")
     rig.qtbot.keyClick(rig.dialog.source_edit, Qt.Key.Key_Return)
-    assert [wanted.source for wanted in rig.chosen] == ["wfdb:old", "synthetic:?bpm=50"]
+    assert [request.source for request in rig.chosen] == ["wfdb:old", "synthetic:?bpm=50"]
 
 
 def test_lead_polarity_and_placement_go_with_it(rig: Rig) -> None:
@@ -125,7 +125,7 @@ def test_a_file_can_be_opened(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None
     rig.qtbot.mouseClick(rig.dialog.open_button, Qt.MouseButton.LeftButton)
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: ("", ""))
     rig.dialog.ask_file()
-    assert [wanted.source for wanted in rig.chosen] == ["wfdb:/r/a"]
+    assert [request.source for request in rig.chosen] == ["wfdb:/r/a"]
 
 
 def test_names_from_the_air_are_one_line_of_plain_text(rig: Rig) -> None:

@@ -32,15 +32,15 @@ def about(**stream: object) -> SessionDescription:
 
 
 @pytest.fixture
-def past(frame: MakeFrame) -> History:
-    past = History(about())
+def history(frame: MakeFrame) -> History:
+    history = History(about())
     for start in range(0, 5000, 50):
-        past.frame(frame(start, 50))
-    return past
+        history.frame(frame(start, 50))
+    return history
 
 
-def test_a_page_holds_the_last_ten_seconds_up_to_the_edge(past: History) -> None:
-    page = page_of(past, 15.0, about(), AT)
+def test_a_page_holds_the_last_ten_seconds_up_to_the_edge(history: History) -> None:
+    page = page_of(history, 15.0, about(), AT)
     assert page is not None and page.leads_mv.shape == (12, 2500) and page.rate_hz == 250
     wave = np.sin(np.arange(1250, 3750) / 20)
     for k in range(len(LEADS)):
@@ -48,8 +48,8 @@ def test_a_page_holds_the_last_ten_seconds_up_to_the_edge(past: History) -> None
     assert page.measured_mv is not None and np.allclose(page.measured_mv, wave / 10, atol=1e-6)
 
 
-def test_a_page_says_what_it_shows(past: History) -> None:
-    page = page_of(past, 20.0, about(device="Make Type 3"), AT)
+def test_a_page_says_what_it_shows(history: History) -> None:
+    page = page_of(history, 20.0, about(device="Make Type 3"), AT)
     assert page is not None
     assert page.source == "wfdb:~/patient Make Type 3"
     assert page.started == "2026-01-02 03:04:05 UTC · 10.0 to 20.0 s of the stream"
@@ -57,19 +57,19 @@ def test_a_page_says_what_it_shows(past: History) -> None:
     assert page.is_lead_i and page.lead == "I" and page.band_mv is None
 
 
-def test_a_page_of_another_lead_says_so(past: History) -> None:
-    page = page_of(past, 20.0, about(lead="MLII", is_lead_i=False), AT)
+def test_a_page_of_another_lead_says_so(history: History) -> None:
+    page = page_of(history, 20.0, about(lead="MLII", is_lead_i=False), AT)
     assert page is not None and page.lead == "MLII" and not page.is_lead_i
 
 
 def test_a_page_is_grey_where_the_screen_is(frame: MakeFrame) -> None:
-    past = History(about())
+    history = History(about())
     for start in range(0, 5000, 50):
-        past.frame(replace(frame(start, 50), settling=np.arange(start, start + 50) < 2000))
-    past.event(QualityChanged(frozenset({Quality.OUT_OF_RANGE}), "out of range", at_s=9.0))
-    past.event(QualityChanged(frozenset({Quality.NOISY}), "noisy", at_s=11.0))
-    past.event(QualityChanged(frozenset({Quality.NO_CONTACT}), "no contact", at_s=14.0))
-    page = page_of(past, 16.0, about(), AT)
+        history.frame(replace(frame(start, 50), settling=np.arange(start, start + 50) < 2000))
+    history.event(QualityChanged(frozenset({Quality.OUT_OF_RANGE}), "out of range", at_s=9.0))
+    history.event(QualityChanged(frozenset({Quality.NOISY}), "noisy", at_s=11.0))
+    history.event(QualityChanged(frozenset({Quality.NO_CONTACT}), "no contact", at_s=14.0))
+    page = page_of(history, 16.0, about(), AT)
     assert page is not None and page.faint is not None
     second = 6.0 + np.arange(2500) / 250
     assert np.array_equal(page.faint, (second < 8) | ((second >= 9) & (second < 11)) | (second >= 14))
@@ -77,26 +77,28 @@ def test_a_page_is_grey_where_the_screen_is(frame: MakeFrame) -> None:
 
 @pytest.mark.parametrize(("edge_s", "told"), [(8.9, ""), (9.1, RECALIBRATE), (20.0, RECALIBRATE), (24.0, "")])
 def test_a_page_says_recalibrate_where_the_calibration_did_not_fit(
-    past: History, frame: MakeFrame, edge_s: float, told: str
+    history: History, frame: MakeFrame, edge_s: float, told: str
 ) -> None:
-    past.event(Drift(3.5, at_s=9.0))
-    past.event(Drift(0.0, at_s=13.5))
+    history.event(Drift(3.5, at_s=9.0))
+    history.event(Drift(0.0, at_s=13.5))
     for start in range(5000, 6000, 50):
-        past.frame(frame(start, 50))
-    page = page_of(past, edge_s, about(), AT)
+        history.frame(frame(start, 50))
+    page = page_of(history, edge_s, about(), AT)
     assert page is not None and page.quality == told
 
 
 def test_early_on_a_page_holds_what_there_is(frame: MakeFrame) -> None:
-    past = History(about())
-    assert page_of(past, 0.0, about(), AT) is None
-    past.frame(frame(0, 500))
-    page = page_of(past, 2.0, about(), AT)
+    history = History(about())
+    assert page_of(history, 0.0, about(), AT) is None
+    history.frame(frame(0, 500))
+    page = page_of(history, 2.0, about(), AT)
     assert page is not None and page.leads_mv.shape == (12, 500)
 
 
-def test_a_page_has_alternatives_where_they_are_asked_for_and_known(past: History, frame: MakeFrame) -> None:
-    assert page_of(past, 20.0, about(), AT, alternatives=True).alternatives_mv is None  # type: ignore[union-attr]
+def test_a_page_has_alternatives_where_they_are_asked_for_and_known(
+    history: History, frame: MakeFrame
+) -> None:
+    assert page_of(history, 20.0, about(), AT, alternatives=True).alternatives_mv is None  # type: ignore[union-attr]
     stated = Plausible(np.ones((1, 7, 8), np.float32), 1.2).to_json()
     told = replace(about(), bands={"0.9": (2.0,) * 12}, plausible=stated)
     knowing = History(told)
@@ -110,8 +112,8 @@ def test_a_page_has_alternatives_where_they_are_asked_for_and_known(past: Histor
 
 
 @pytest.fixture
-def page(past: History) -> Page:
-    page = page_of(past, 20.0, about(), AT)
+def page(history: History) -> Page:
+    page = page_of(history, 20.0, about(), AT)
     assert page is not None
     return page
 

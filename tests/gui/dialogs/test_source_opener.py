@@ -7,19 +7,19 @@ import pytest
 from pytestqt.qtbot import QtBot
 
 from gui.controller import RunningSession, SourceRequest
-from gui.dialogs.source_opener import SourceSwitch
-from tests.gui.a_controller import ABench
+from gui.dialogs.source_opener import SourceOpener
+from tests.gui.a_controller import AController
 
 
 class Rig:
-    def __init__(self, qtbot: QtBot, **bench: object) -> None:
-        self.bench = ABench(**bench)  # type: ignore[arg-type]
-        self.switch = SourceSwitch(self.bench, None, again_s=(0.02, 0.05))
+    def __init__(self, qtbot: QtBot, **controller: object) -> None:
+        self.controller = AController(**controller)  # type: ignore[arg-type]
+        self.switch = SourceOpener(self.controller, None, again_s=(0.02, 0.05))
         self.opened: list[RunningSession] = []
         self.failed: list[tuple[SourceRequest, str]] = []
         self.busy: list[str] = []
         self.switch.opened.connect(self.opened.append)
-        self.switch.failed.connect(lambda wanted, why: self.failed.append((wanted, why)))
+        self.switch.failed.connect(lambda request, why: self.failed.append((request, why)))
         self.switch.busy.connect(self.busy.append)
 
 
@@ -29,65 +29,65 @@ def rig(qtbot: QtBot) -> Rig:
 
 
 def test_opening_waits_for_nobody(rig: Rig, qtbot: QtBot) -> None:
-    rig.bench.hold.clear()
+    rig.controller.hold.clear()
     began_s = time.monotonic()
     rig.switch.open(SourceRequest("lsl:slow"))
     assert time.monotonic() - began_s < 0.5 and rig.busy == ["lsl:slow"] and not rig.opened
-    rig.bench.hold.set()
+    rig.controller.hold.set()
     qtbot.waitUntil(lambda: len(rig.opened) == 1)
-    assert rig.opened[0].wanted.source == "lsl:slow" and rig.busy == ["lsl:slow", ""]
+    assert rig.opened[0].request.source == "lsl:slow" and rig.busy == ["lsl:slow", ""]
 
 
 def test_a_refusal_is_told_in_one_line_and_the_window_lives(rig: Rig, qtbot: QtBot) -> None:
-    rig.bench.refuse = "there is\nno such stream"
+    rig.controller.refuse = "there is\nno such stream"
     rig.switch.open(SourceRequest("lsl:x"))
     qtbot.waitUntil(lambda: len(rig.failed) == 1)
     assert rig.failed == [(SourceRequest("lsl:x"), "there is no such stream")] and not rig.opened
-    rig.bench.refuse = ""
+    rig.controller.refuse = ""
     rig.switch.open(SourceRequest("lsl:x"))
     qtbot.waitUntil(lambda: len(rig.opened) == 1)
 
 
 def test_the_last_wish_holds_and_those_between_are_never_opened(rig: Rig, qtbot: QtBot) -> None:
-    rig.bench.hold.clear()
+    rig.controller.hold.clear()
     for name in ("a", "b", "c", "d"):
         rig.switch.open(SourceRequest(f"wfdb:{name}"))
-    rig.bench.hold.set()
+    rig.controller.hold.set()
     qtbot.waitUntil(lambda: len(rig.opened) == 2)
     qtbot.wait(50)
-    assert [wanted.source for wanted in rig.bench.opened] == ["wfdb:a", "wfdb:d"]
+    assert [request.source for request in rig.controller.opened] == ["wfdb:a", "wfdb:d"]
 
 
 def test_a_live_source_that_ended_is_opened_again_until_it_is_there(qtbot: QtBot) -> None:
     rig = Rig(qtbot, players=False)
-    rig.bench.refuse = "not there"
+    rig.controller.refuse = "not there"
     for _ in range(50):  # asked five times a second, as the window does
         rig.switch.ended()
         qtbot.wait(10)
-        if len(rig.bench.opened) >= 3:
+        if len(rig.controller.opened) >= 3:
             break
-    assert len(rig.bench.opened) >= 3
-    rig.bench.refuse = ""
+    assert len(rig.controller.opened) >= 3
+    rig.controller.refuse = ""
     for _ in range(50):
         rig.switch.ended()
         qtbot.wait(10)
         if rig.opened:
             break
-    assert [showing.wanted.source for showing in rig.opened] == ["wfdb:first"]
+    assert [running.request.source for running in rig.opened] == ["wfdb:first"]
 
 
 def test_a_replay_that_ended_stays_ended(rig: Rig, qtbot: QtBot) -> None:
     for _ in range(5):
         rig.switch.ended()
         qtbot.wait(20)
-    assert not rig.bench.opened
+    assert not rig.controller.opened
 
 
 def test_another_wish_ends_the_waiting_for_what_was_lost(qtbot: QtBot) -> None:
     rig = Rig(qtbot, players=False)
     rig.switch.ended()
-    rig.bench.players = True
+    rig.controller.players = True
     rig.switch.open(SourceRequest("wfdb:other"))
     qtbot.waitUntil(lambda: len(rig.opened) == 1)
     qtbot.wait(100)
-    assert [wanted.source for wanted in rig.bench.opened] == ["wfdb:other"]
+    assert [request.source for request in rig.controller.opened] == ["wfdb:other"]

@@ -45,66 +45,70 @@ def test_what_stands_is_what_rose_and_has_not_ended(told: list[tuple[AlarmKind, 
 
 
 def test_it_beeps_at_once_and_again_until_silenced() -> None:
-    bench = SessionController()
-    assert bench.beeps(10) == 0
-    bench.alarms.event(rise(AlarmKind.HIGH_RATE))
-    assert bench.alarms.due()
-    assert bench.beeps(20) == 20 / BEEP_S[False] - 1
-    event = bench.alarms.silence()
+    controller = SessionController()
+    assert controller.beeps(10) == 0
+    controller.alarms.event(rise(AlarmKind.HIGH_RATE))
+    assert controller.alarms.due()
+    assert controller.beeps(20) == 20 / BEEP_S[False] - 1
+    event = controller.alarms.silence()
     assert event is not None and event.alarms == (AlarmKind.HIGH_RATE,)
-    assert bench.beeps(60) == 0 and bench.alarms.silenced and "silenced" in bench.alarms.banner()
+    assert (
+        controller.beeps(60) == 0 and controller.alarms.silenced and "silenced" in controller.alarms.banner()
+    )
 
 
 def test_what_is_urgent_beeps_more_often_and_stands_first() -> None:
-    bench = SessionController()
-    bench.alarms.event(rise(AlarmKind.LOW_RATE))
-    bench.alarms.event(rise(AlarmKind.ASYSTOLE, "no beat for 4 s"))
-    assert bench.alarms.standing[0] == "asystole: no beat for 4 s" and bench.alarms.urgent
-    assert abs(bench.beeps(20) - 20 / BEEP_S[True]) <= 1
+    controller = SessionController()
+    controller.alarms.event(rise(AlarmKind.LOW_RATE))
+    controller.alarms.event(rise(AlarmKind.ASYSTOLE, "no beat for 4 s"))
+    assert controller.alarms.standing[0] == "asystole: no beat for 4 s" and controller.alarms.urgent
+    assert abs(controller.beeps(20) - 20 / BEEP_S[True]) <= 1
 
 
 def test_a_silenced_alarm_that_rises_anew_sounds_again_and_so_does_another() -> None:
-    bench = SessionController()
-    bench.alarms.event(rise(AlarmKind.ASYSTOLE))
-    bench.alarms.silence()
-    assert bench.beeps(10) == 0
-    bench.alarms.event(end(AlarmKind.ASYSTOLE))
-    assert bench.beeps(10) == 0 and not bench.alarms.banner()
-    bench.alarms.event(rise(AlarmKind.ASYSTOLE))
-    assert bench.alarms.due()
-    bench.alarms.silence()
-    bench.alarms.event(rise(AlarmKind.SIGNAL_LOST))
-    assert bench.alarms.due() and not bench.alarms.silenced
+    controller = SessionController()
+    controller.alarms.event(rise(AlarmKind.ASYSTOLE))
+    controller.alarms.silence()
+    assert controller.beeps(10) == 0
+    controller.alarms.event(end(AlarmKind.ASYSTOLE))
+    assert controller.beeps(10) == 0 and not controller.alarms.banner()
+    controller.alarms.event(rise(AlarmKind.ASYSTOLE))
+    assert controller.alarms.due()
+    controller.alarms.silence()
+    controller.alarms.event(rise(AlarmKind.SIGNAL_LOST))
+    assert controller.alarms.due() and not controller.alarms.silenced
 
 
 def test_there_is_nothing_to_silence_twice() -> None:
-    bench = SessionController()
-    assert bench.alarms.silence() is None
-    bench.alarms.event(rise(AlarmKind.ASYSTOLE))
-    assert bench.alarms.silence() is not None
-    assert bench.alarms.silence() is None
+    controller = SessionController()
+    assert controller.alarms.silence() is None
+    controller.alarms.event(rise(AlarmKind.ASYSTOLE))
+    assert controller.alarms.silence() is not None
+    assert controller.alarms.silence() is None
 
 
 def test_without_sound_the_banner_stays() -> None:
-    bench = SessionController()
-    bench.alarms.sound = False
-    bench.alarms.event(rise(AlarmKind.ASYSTOLE))
+    controller = SessionController()
+    controller.alarms.sound = False
+    controller.alarms.event(rise(AlarmKind.ASYSTOLE))
     assert (
-        bench.beeps(20) == 0 and "asystole" in bench.alarms.banner() and "sound off" in bench.alarms.banner()
+        controller.beeps(20) == 0
+        and "asystole" in controller.alarms.banner()
+        and "sound off" in controller.alarms.banner()
     )
 
 
 def test_other_events_are_no_alarms() -> None:
-    bench = SessionController()
-    assert not bench.alarms.event(SamplesLost(12, "12 samples lost"))
-    assert not bench.alarms.banner()
+    controller = SessionController()
+    assert not controller.alarms.event(SamplesLost(12, "12 samples lost"))
+    assert not controller.alarms.banner()
 
 
 def test_another_stream_begins_without_alarms() -> None:
-    bench = SessionController()
-    bench.alarms.event(rise(AlarmKind.ASYSTOLE))
-    bench.alarms.clear()
-    assert not bench.alarms.banner() and bench.beeps(10) == 0
+    controller = SessionController()
+    controller.alarms.event(rise(AlarmKind.ASYSTOLE))
+    controller.alarms.clear()
+    assert not controller.alarms.banner() and controller.beeps(10) == 0
 
 
 def test_the_tone_is_a_few_soft_pulses_of_its_pitch() -> None:

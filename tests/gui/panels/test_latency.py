@@ -37,11 +37,11 @@ def a_hop(number: int, *, core_ms: float = 1.0, transport_ms: float = 5.0) -> Fr
     )
 
 
-def shown(minute: LastMinute, frame: Frame, *, later_ms: float = 1.0, hold_back_ms: float = 20.0) -> None:
+def shown(minute: LastMinute, frame: Frame, *, later_ms: float = 1.0, display_delay_ms: float = 20.0) -> None:
     assert frame.stamps is not None
     at_s = frame.stamps.made + later_ms / 1e3
     minute.came(at_s, frame)
-    minute.painted(frame.stop, at_s + hold_back_ms / 1e3, at_s + hold_back_ms / 1e3 + 0.008)
+    minute.painted(frame.stop, at_s + display_delay_ms / 1e3, at_s + display_delay_ms / 1e3 + 0.008)
 
 
 def test_the_bars_join_and_add_up_to_what_is_felt() -> None:
@@ -54,7 +54,7 @@ def test_the_bars_join_and_add_up_to_what_is_felt() -> None:
         assert bar.from_ms + bar.mean_ms == pytest.approx(following.from_ms)
     last = summary.bars[-1]
     assert last.from_ms + last.mean_ms == pytest.approx(summary.felt_mean_ms)
-    # Look-ahead, half a hop, transport, core, handover, hold-back, paint.
+    # Look-ahead, half a hop, transport, core, handover, display delay, paint.
     assert summary.felt_mean_ms == pytest.approx(56 + 6 + 5 + 1 + 1 + 20 + 8, abs=0.01)
     assert summary.seen_p50_ms == summary.seen_p99_ms == pytest.approx(30, abs=0.01) == minute.now_ms
 

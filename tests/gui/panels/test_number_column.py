@@ -10,7 +10,7 @@ from pytestqt.qtbot import QtBot
 
 from gui.panels.alarm_banner import AlarmBanner
 from gui.panels.alarms import Alarms
-from gui.panels.beeper import Tone
+from gui.panels.beeper import Beeper
 from gui.panels.latency import LastMinute
 from gui.panels.number_column import WIDTH, NumberColumn
 from gui.theme import DARK, LIGHT
@@ -39,8 +39,8 @@ INFO = StreamInfo("wfdb:any", 250.0)
 def column(qtbot: QtBot) -> NumberColumn:
     column = NumberColumn()
     qtbot.addWidget(column.widget)
-    column.begin(INFO, None)
-    column.dress(LIGHT)
+    column.start_stream(INFO, None)
+    column.apply_theme(LIGHT)
     column.widget.resize(WIDTH, 430)
     column.widget.show()
     return column
@@ -52,7 +52,7 @@ def test_it_says_what_the_numbers_say(column: NumberColumn, frame: MakeFrame) ->
     column.event(QualityChanged(frozenset({Quality.NOISY, Quality.REVERSED}), ""))
     column.event(Battery(7))
     column.frame(2.3, replace(frame(550, 25), device_s=2.2))
-    column.tell(2.4)
+    column.refresh(2.4)
     assert column.bpm_label.text() == "61"
     assert column.values["Lead I"].text() == "noisy, reversed"
     assert column.values["Lead I"].property("wrong") and column.values["Battery"].property("wrong")
@@ -66,10 +66,10 @@ def test_it_says_what_the_numbers_say(column: NumberColumn, frame: MakeFrame) ->
 @pytest.mark.parametrize("drifted", [False, True])
 def test_whose_calibration_it_is_is_not_cut(column: NumberColumn, qtbot: QtBot, drifted: bool) -> None:
     about = replace(description(), calibration="s0010_re, calibrated 2026-11-23")
-    column.begin(INFO, about)
+    column.start_stream(INFO, about)
     if drifted:
         column.event(Drift(3.1))
-    column.tell(0.0)
+    column.refresh(0.0)
     qtbot.wait(1)
     value = column.values["Model"]
     words = value.text().split()
@@ -81,10 +81,10 @@ def test_whose_calibration_it_is_is_not_cut(column: NumberColumn, qtbot: QtBot, 
 
 def test_what_is_right_again_is_no_longer_marked(column: NumberColumn) -> None:
     column.event(QualityChanged(frozenset({Quality.FLAT}), ""))
-    column.tell(0.0)
+    column.refresh(0.0)
     assert LIGHT.warning in _color(column.values["Lead I"])
     column.event(QualityChanged(frozenset(), ""))
-    column.tell(0.0)
+    column.refresh(0.0)
     assert column.values["Lead I"].text() == "good"
     assert LIGHT.warning not in _color(column.values["Lead I"])
 
@@ -102,12 +102,12 @@ def test_a_beat_lights_its_mark_for_a_moment(column: NumberColumn, qtbot: QtBot)
 
 
 def test_latency_is_what_the_algorithm_owes_and_what_was_measured(column: NumberColumn) -> None:
-    column.tell(0.0)
+    column.refresh(0.0)
     assert column.values["Latency, ms"].text() == column.values["p99, ms"].text() == "--"
     column.minute = LastMinute(250.0, 250.0, BUDGET)
     for number in range(50):
         shown(column.minute, a_hop(number))
-    column.tell(0.0)
+    column.refresh(0.0)
     assert column.values["Latency, ms"].text() == column.values["p99, ms"].text() == "30"
 
 
@@ -115,7 +115,7 @@ def test_all_of_it_fits_where_the_window_is_small(column: NumberColumn) -> None:
     column.event(QualityChanged(frozenset(Quality), ""))
     column.event(RecordingStarted("x", host_s=0.0))
     column.event(Failed("recorder", "x", host_s=36_000.0))
-    column.tell(0.0)
+    column.refresh(0.0)
     labels = column.widget.findChildren(QLabel)
     assert column.widget.minimumSizeHint().height() <= 430
     for label in labels:
@@ -129,11 +129,11 @@ def test_the_banner_shows_and_sounds_and_can_be_silenced(qtbot: QtBot) -> None:
     reported: list[Event] = []
     banner = AlarmBanner(Alarms(), lambda: beeps.append(True), reported.append)
     qtbot.addWidget(banner.widget)
-    banner.dress(DARK)
-    banner.begin(INFO, None)
+    banner.apply_theme(DARK)
+    banner.start_stream(INFO, None)
     assert not banner.widget.isVisible()
     banner.event(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
-    banner.tell(0.0)
+    banner.refresh(0.0)
     assert (
         banner.widget.isVisible() and "asystole: no beat for 4 s" in banner.widget.text() and beeps == [True]
     )
@@ -146,8 +146,8 @@ def test_the_banner_shows_and_sounds_and_can_be_silenced(qtbot: QtBot) -> None:
 def test_without_a_sound_card_the_bell_rings(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     rung: list[bool] = []
     monkeypatch.setattr("PyQt6.QtWidgets.QApplication.beep", lambda: rung.append(True))
-    monkeypatch.setattr(Tone, "_find", lambda self: None)
-    tone = Tone()
+    monkeypatch.setattr(Beeper, "_find", lambda self: None)
+    tone = Beeper()
     tone.play()
     tone.play()
     assert rung == [True, True]
@@ -159,5 +159,5 @@ def test_without_qtmultimedia_the_bell_rings(qtbot: QtBot, monkeypatch: pytest.M
     rung: list[bool] = []
     monkeypatch.setattr("PyQt6.QtWidgets.QApplication.beep", lambda: rung.append(True))
     monkeypatch.setitem(sys.modules, "PyQt6.QtMultimedia", None)
-    Tone().play()
+    Beeper().play()
     assert rung == [True]

@@ -160,7 +160,7 @@ def test_another_stream_forgets_all(live: Come) -> None:
     numbers.event(beat(1.0, 70))
     numbers.event(QualityChanged(frozenset({Quality.FLAT}), ""))
     live(numbers, 1.2)
-    numbers.begin(None, None)
+    numbers.start_stream(None, None)
     assert numbers.bpm(1.2) == UNKNOWN and numbers.quality(1.2)[0] == "checking" and not numbers.rr_ms()
     assert numbers.model() == ("generic", False)
 

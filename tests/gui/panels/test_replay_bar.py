@@ -19,7 +19,7 @@ class Rig:
         self.bar = ReplayBar(self.sought.append, self.said.append)
         self.player = player
         qtbot.addWidget(self.bar.widget)
-        self.bar.dress(LIGHT)
+        self.bar.apply_theme(LIGHT)
         self.bar.widget.resize(900, 34)
         self.bar.control(player)
 
@@ -79,7 +79,7 @@ def test_a_speed_that_is_refused_is_said(rig: Rig) -> None:
 
 def test_the_bar_says_where_it_is(rig: Rig) -> None:
     player_of(rig).position_s = 45.0
-    rig.bar.tell()
+    rig.bar.refresh()
     assert rig.bar.place_label.text() == "0:45 / 1:00" and rig.bar.slider.value() == 750
 
 
@@ -97,7 +97,7 @@ def test_a_drag_seeks_once_where_it_ends(rig: Rig, qtbot: QtBot) -> None:
     qtbot.mousePress(slider, Qt.MouseButton.LeftButton, pos=QPoint(6, middle))
     for x in range(10, slider.width() * 3 // 4, 20):
         qtbot.mouseMove(slider, QPoint(x, middle))
-        rig.bar.tell()  # the clock must not pull the handle from under the hand
+        rig.bar.refresh()  # the clock must not pull the handle from under the hand
     assert not rig.sought
     qtbot.mouseRelease(slider, Qt.MouseButton.LeftButton, pos=QPoint(slider.width() * 3 // 4, middle))
     assert len(rig.sought) == 1 and rig.sought[0] > 35
@@ -114,7 +114,7 @@ def test_jumps_stay_within_the_recording(rig: Rig) -> None:
 def test_what_never_ends_has_no_slider_but_can_be_jumped_in(qtbot: QtBot) -> None:
     rig = Rig(qtbot, APlayer(None))
     player_of(rig).position_s = 4000.0
-    rig.bar.tell()
+    rig.bar.refresh()
     assert rig.bar.slider.isHidden() and rig.bar.place_label.text() == "1:06:40"
     rig.bar.jump(10)
     assert rig.sought == [4010.0]
@@ -127,5 +127,5 @@ def test_what_has_ended_begins_again(rig: Rig) -> None:
     rig.bar.play_or_pause()
     assert rig.sought == [0.0] and not player_of(rig).paused
     ended = False
-    rig.bar.tell()
+    rig.bar.refresh()
     assert "Pause" in rig.bar.play_button.text()

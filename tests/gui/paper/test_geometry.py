@@ -68,18 +68,18 @@ def test_steps_stay_within_the_values() -> None:
 @pytest.mark.parametrize("speed", SPEEDS_MM_PER_S)
 def test_every_lead_has_its_place(name: str, size: tuple[float, float], speed: float) -> None:
     scale, layout = Scale(3.7, speed), layout_of(name)
-    panels = lay_out(layout, *size, scale)
-    leads = [panel.lead for panel in panels if panel.lead != RHYTHM]
+    areas = lay_out(layout, *size, scale)
+    leads = [area.lead for area in areas if area.lead != RHYTHM]
     assert leads == (list(LEADS) if name in LAYOUTS else ["V3"])
-    assert (len(panels) > len(leads)) == layout.rhythm
-    for panel in panels:
-        assert panel.left < panel.right
+    assert (len(areas) > len(leads)) == layout.rhythm
+    for area in areas:
+        assert area.left < area.right
     if size != (40.0, 30.0):
-        assert max(panel.right for panel in panels) <= size[0]
-        assert max(panel.bottom for panel in panels) == pytest.approx(size[1])
-        assert all(panel.top < panel.baseline < panel.bottom for panel in panels)
-        for one in panels:
-            for other in panels:
+        assert max(area.right for area in areas) <= size[0]
+        assert max(area.bottom for area in areas) == pytest.approx(size[1])
+        assert all(area.top < area.baseline < area.bottom for area in areas)
+        for one in areas:
+            for other in areas:
                 apart = one.bottom <= other.top + 1e-6 or other.bottom <= one.top + 1e-6
                 assert one is other or apart or one.right < other.left or other.right < one.left
 
@@ -87,9 +87,9 @@ def test_every_lead_has_its_place(name: str, size: tuple[float, float], speed: f
 @pytest.mark.parametrize("name", [*LAYOUTS, "V3"])
 def test_baselines_and_edges_lie_on_the_grid(name: str) -> None:
     scale = Scale(3.7)
-    for panel in lay_out(layout_of(name), *FULL_HD, scale):
-        assert panel.baseline / 3.7 == pytest.approx(round(panel.baseline / 3.7), abs=1e-9)
-        for edge in (panel.left, panel.right):
+    for area in lay_out(layout_of(name), *FULL_HD, scale):
+        assert area.baseline / 3.7 == pytest.approx(round(area.baseline / 3.7), abs=1e-9)
+        for edge in (area.left, area.right):
             assert edge == round(round(edge / 3.7) * 3.7)
 
 
@@ -98,9 +98,9 @@ def layout_of(name: str) -> Layout:
 
 
 def test_six_by_two_shows_ten_seconds_on_a_desk_screen() -> None:
-    panels = lay_out(LAYOUTS["6x2"], *FULL_HD, Scale(3.646))
-    assert 9.9 <= shown_s(panels[0], Scale(3.646)) <= 10.5
-    widths = [panel.right - panel.left for panel in panels]
+    areas = lay_out(LAYOUTS["6x2"], *FULL_HD, Scale(3.646))
+    assert 9.9 <= shown_s(areas[0], Scale(3.646)) <= 10.5
+    widths = [area.right - area.left for area in areas]
     assert np.ptp(widths) <= 1
 
 
@@ -109,16 +109,16 @@ def test_six_by_two_shows_ten_seconds_on_a_desk_screen() -> None:
 @pytest.mark.parametrize("name", LAYOUTS)
 def test_the_calibration_mark_is_mm_true_and_meets_nothing(name: str, speed: float, gain: float) -> None:
     scale = Scale(3.7, speed, gain)
-    panels = lay_out(LAYOUTS[name], *FULL_HD, scale)
-    marks = calibration_marks(panels, scale)
+    areas = lay_out(LAYOUTS[name], *FULL_HD, scale)
+    marks = calibration_marks(areas, scale)
     assert marks
-    baselines = {panel.baseline for panel in panels}
+    baselines = {area.baseline for area in areas}
     for mark in marks:
         x, y = mark.T
         assert np.ptp(y) / 3.7 == pytest.approx(gain, abs=0.1)
         assert np.ptp(x[y == y.min()]) / 3.7 == pytest.approx(0.2 * speed, abs=0.1)
         assert y.max() in baselines
-        assert x.min() >= 0 and x.max() < panels[0].left
+        assert x.min() >= 0 and x.max() < areas[0].left
         assert y.min() >= 0
     ends = sorted((float(mark[:, 1].min()), float(mark[:, 1].max())) for mark in marks)
     for (_, bottom), (top, _) in pairwise(ends):

@@ -62,16 +62,16 @@ def paper_of(
     paper = PaperView(StreamInfo("", RATE_HZ), look)
     qtbot.addWidget(paper)
     paper.resize(*SIZE)
-    past = History(described(RATE_HZ))
+    history = History(described(RATE_HZ))
     for start in range(0, 3600, 100):
         frame = beats(start, 100)
         if without is not None:
             frame.leads_mv[without] = 0.0
-        past.frame(frame)
-        past.truth(start, beats(start, 100).leads_mv * np.float32(1.3))
+        history.frame(frame)
+        history.truth(start, beats(start, 100).leads_mv * np.float32(1.3))
     for at_s in np.arange(0.3, 14.0, 0.8):
-        past.event(Beat(at_s=float(at_s)))
-    paper.show_signal(past, 14.0)
+        history.event(Beat(at_s=float(at_s)))
+    paper.show_signal(history, 14.0)
     shrunk = paper.grab().scaledToWidth(WIDTH, Qt.TransformationMode.SmoothTransformation)
     bare = np.ones((shrunk.height(), shrunk.width()), np.bool_)
     by = WIDTH / SIZE[0]

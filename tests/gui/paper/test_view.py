@@ -58,10 +58,10 @@ def test_every_lead_shows_its_own_samples_at_their_place(
     monitor.window.do.gain(-1)
     monitor.window.do.gain(-1)
     monitor.show(*frames(frame, 0, 6000))
-    for panel in monitor.window.paper.panels:
-        # Neighbours reach into the panels where twelve are above each other.
-        if layout != "12x1" or panel.lead in ("I", "II", "III"):
-            assert off_mv(monitor, panel.lead) < 6 * CLOSE_MV
+    for area in monitor.window.paper.sheet.areas:
+        # Neighbours reach into the areas where twelve are above each other.
+        if layout != "12x1" or area.lead in ("I", "II", "III"):
+            assert off_mv(monitor, area.lead) < 6 * CLOSE_MV
 
 
 @pytest.mark.parametrize("ratio_mm_per_s", [25.0, 6.25])
@@ -112,10 +112,10 @@ def test_lead_i_is_measured_and_the_eleven_are_reconstructed(monitor: Monitor, f
         other = theme.reconstructed if lead in ("I", RHYTHM) else theme.measured
         assert np.isfinite(monitor.drawn(lead)[1]).any()
         assert not np.isfinite(monitor.drawn(lead, other)[1]).any()
-    strip, weights = monitor.window.paper._strips[0], []
+    strip, weights = monitor.window.paper.sheet.strips[0], []
     for lead, color in (("I", LIGHT.measured), ("II", LIGHT.reconstructed)):
-        panel = monitor.panel(lead)
-        ink = ink_of(strip._ring, color)[round(panel.top) : round(panel.bottom)].sum(axis=0)
+        area = monitor.area(lead)
+        ink = ink_of(strip.ring, color)[round(area.top) : round(area.bottom)].sum(axis=0)
         weights.append(np.percentile(ink, 25))
     assert weights[0] > 1.5 * weights[1], "the measured line is the heavier one"
 
@@ -144,7 +144,9 @@ def test_settling_samples_and_untrusted_ones_are_grey(monitor: Monitor, frame: M
         assert np.isfinite(mv[(at_s > 2.1) & (at_s < 3.9)]).all()
     monitor.inbox.event(QualityChanged(frozenset({Quality.NO_CONTACT}), "no contact", at_s=3.0))
     monitor.show(*frames(frame, 1000, 1500))
-    assert "not to be trusted" in monitor.words() or monitor.window._tell() or "not to be" in monitor.words()
+    assert (
+        "not to be trusted" in monitor.words() or monitor.window.refresh() or "not to be" in monitor.words()
+    )
     monitor.inbox.event(QualityChanged(frozenset(), "good again", at_s=5.0))
     monitor.show(*frames(frame, 1500, 2000))
     for lead in ("I", "V3"):
@@ -177,9 +179,9 @@ def test_a_gap_is_a_gap(monitor: Monitor, frame: MakeFrame) -> None:
 def test_gain_is_mm_true(monitor: Monitor, frame: MakeFrame, keys: str, mm_per_mv: float) -> None:
     monitor.show(*frames(frame, 0, 2500))
     monitor.send(keys)
-    assert monitor.window.paper.scale.mm_per_mv == mm_per_mv
+    assert monitor.window.paper.sheet.scale.mm_per_mv == mm_per_mv
     assert f"{mm_per_mv:g} mm/mV" in monitor.words()
-    ink = ink_of(monitor.window.paper._strips[0]._ring, LIGHT.measured)
+    ink = ink_of(monitor.window.paper.sheet.strips[0].ring, LIGHT.measured)
     rows = np.flatnonzero((ink > 0.5).any(axis=1))
     assert (np.ptp(rows) - 1) / PX_PER_MM == pytest.approx(2 * 0.1 * mm_per_mv, abs=0.4)
 
@@ -202,23 +204,23 @@ def test_the_gain_follows_the_signal_when_asked(monitor: Monitor, frame: MakeFra
     monitor.wear(layout="12x1")
     monitor.show(*frames(frame, 0, 2500))
     monitor.send("a")
-    assert monitor.window.paper.scale.mm_per_mv == 5.0  # 2.4 mV in rows of 15 mm
+    assert monitor.window.paper.sheet.scale.mm_per_mv == 5.0  # 2.4 mV in rows of 15 mm
     monitor.show(*(replace(one, leads_mv=3 * one.leads_mv) for one in frames(frame, 2500, 5000)))
-    monitor.window._fit_gain()
-    assert monitor.window.paper.scale.mm_per_mv == 2.5
-    monitor.window._tell()
+    monitor.window.fit_gain()
+    assert monitor.window.paper.sheet.scale.mm_per_mv == 2.5
+    monitor.window.refresh()
     assert "2.5 mm/mV auto" in monitor.words()
     monitor.send("+")
-    assert monitor.window.paper.scale.mm_per_mv == 5.0
+    assert monitor.window.paper.sheet.scale.mm_per_mv == 5.0
     assert "auto" not in monitor.words()
 
 
 def test_the_calibration_mark_on_the_picture_is_10_mm_by_5_mm(monitor: Monitor) -> None:
     monitor.window.tick()
-    panel = monitor.window.paper.panels[0]
-    ink = (monitor.picture()[:, : round(panel.left) - 2] < 130).all(axis=2)
-    # Neighbours' marks may reach into the panel's edge.
-    rows, columns = np.nonzero(ink[round(panel.baseline - 45) : round(panel.baseline + 5)])
+    area = monitor.window.paper.sheet.areas[0]
+    ink = (monitor.picture()[:, : round(area.left) - 2] < 130).all(axis=2)
+    # Neighbours' marks may reach into the area's edge.
+    rows, columns = np.nonzero(ink[round(area.baseline - 45) : round(area.baseline + 5)])
     assert abs(np.ptp(rows) - 10 * PX_PER_MM) <= 2
     top = columns[rows <= rows.min() + 1]
     assert abs(np.ptp(top) - 5 * PX_PER_MM) <= 2
@@ -227,7 +229,7 @@ def test_the_calibration_mark_on_the_picture_is_10_mm_by_5_mm(monitor: Monitor) 
 def test_grid_lines_on_the_picture_are_1_mm_apart(monitor: Monitor) -> None:
     monitor.window.tick()
     paper = monitor.window.paper
-    between = (round(paper.panels[-1].bottom / PX_PER_MM) - 1.5) * PX_PER_MM
+    between = (round(paper.sheet.areas[-1].bottom / PX_PER_MM) - 1.5) * PX_PER_MM
     row = monitor.picture()[round(between), 200:1200].astype(int).sum(axis=1)
     lines = np.flatnonzero(row < row.max())
     assert np.diff(lines).min() == np.diff(lines).max() == PX_PER_MM
@@ -268,19 +270,19 @@ def test_a_lead_is_enlarged_by_key_and_by_double_click(
     qtbot.keyClick(monitor.window, Qt.Key.Key_Down)
     qtbot.keyClick(monitor.window, Qt.Key.Key_Down)
     qtbot.keyClick(monitor.window, Qt.Key.Key_Return)
-    assert [panel.lead for panel in paper.panels] == ["II", RHYTHM]
+    assert [area.lead for area in paper.sheet.areas] == ["II", RHYTHM]
     assert "50 mm/s   20 mm/mV" in monitor.words()
     assert off_mv(monitor, "II") < 2 * CLOSE_MV
     qtbot.keyClick(monitor.window, Qt.Key.Key_Escape)
-    assert len(paper.panels) == 12 and "25 mm/s   10 mm/mV" in monitor.words()
-    panel = monitor.panel("V4")
-    middle = QPointF((panel.left + panel.right) / 2, panel.baseline).toPoint()
+    assert len(paper.sheet.areas) == 12 and "25 mm/s   10 mm/mV" in monitor.words()
+    area = monitor.area("V4")
+    middle = QPointF((area.left + area.right) / 2, area.baseline).toPoint()
     QTest.mouseClick(paper, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
     assert paper.look.selected == "V4" and not paper.look.enlarged
     QTest.mouseDClick(paper, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
-    assert [panel.lead for panel in paper.panels] == ["V4", RHYTHM]
+    assert [area.lead for area in paper.sheet.areas] == ["V4", RHYTHM]
     QTest.mouseDClick(paper, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, middle)
-    assert len(paper.panels) == 12
+    assert len(paper.sheet.areas) == 12
 
 
 def test_a_sweep_leaves_a_bar_and_old_samples_after_it(monitor: Monitor, frame: MakeFrame) -> None:
@@ -288,14 +290,14 @@ def test_a_sweep_leaves_a_bar_and_old_samples_after_it(monitor: Monitor, frame: 
     assert monitor.window.paper.look.sweep
     monitor.show(*frames(frame, 0, 6000))
     paper = monitor.window.paper
-    panel, sight = monitor.panel("I"), paper._sights[0]
-    ink = (monitor.picture()[round(panel.top) + 30 : round(panel.bottom)] < 110).all(axis=2).any(axis=0)
-    there = ink[round(panel.left) : round(panel.right)]
-    edge = sight.edge % sight.width
-    bar = (edge + 3 + np.arange(sight.bar - 4)) % sight.width
+    area, viewport = monitor.area("I"), paper.sheet.viewports[0]
+    ink = (monitor.picture()[round(area.top) + 30 : round(area.bottom)] < 110).all(axis=2).any(axis=0)
+    there = ink[round(area.left) : round(area.right)]
+    edge = viewport.edge % viewport.width
+    bar = (edge + 3 + np.arange(viewport.bar - 4)) % viewport.width
     assert not there[bar].any()
-    assert there[(edge - 3 - np.arange(300)) % sight.width].all()
-    assert there[(edge + sight.bar + 3 + np.arange(300)) % sight.width].all()
+    assert there[(edge - 3 - np.arange(300)) % viewport.width].all()
+    assert there[(edge + viewport.bar + 3 + np.arange(300)) % viewport.width].all()
 
 
 def test_beats_are_marked_on_the_rhythm_strip(monitor: Monitor, frame: MakeFrame) -> None:
@@ -315,17 +317,17 @@ def test_the_ribbon_is_as_wide_as_the_band_and_has_a_key(qtbot: QtBot, frame: Ma
     monitor.send("b")
     assert monitor.window.paper.look.ribbon
     monitor.show(*(replace(one, scale_mv=np.full_like(one.leads_mv, 0.1)) for one in frames(frame, 0, 2500)))
-    strip = monitor.window.paper._strips[0]
+    strip = monitor.window.paper.sheet.strips[0]
 
     def faint() -> np.ndarray:
-        image = strip._ring.toImage()
-        panel, x = monitor.panel("III"), 300
-        alpha = [image.pixelColor(x, y).alpha() for y in range(round(panel.top), round(panel.bottom))]
+        image = strip.ring.toImage()
+        area, x = monitor.area("III"), 300
+        alpha = [image.pixelColor(x, y).alpha() for y in range(round(area.top), round(area.bottom))]
         return np.flatnonzero((np.array(alpha) > 30) & (np.array(alpha) < 110))
 
     assert np.ptp(faint()) / PX_PER_MM == pytest.approx(2 * 0.2 * 10, abs=0.6)  # 2 x 0.1 mV to both sides
     monitor.send("b")
-    strip = monitor.window.paper._strips[0]
+    strip = monitor.window.paper.sheet.strips[0]
     assert np.ptp(np.append(faint(), 0)) / PX_PER_MM < 1 or len(faint()) < 4
 
 
@@ -340,10 +342,10 @@ def test_alternatives_lie_below_the_reconstructed_leads_when_asked(qtbot: QtBot,
     monitor.show(*some)
 
     def ring(lead: str) -> QImage:
-        strip = next(s for s in monitor.window.paper._strips if monitor.panel(lead) in s.panels)
-        panel = monitor.panel(lead)
-        top = round(panel.top - strip.box.top())
-        return strip._ring.toImage().copy(0, top, strip.width, round(panel.bottom - panel.top))
+        strip = next(s for s in monitor.window.paper.sheet.strips if monitor.area(lead) in s.areas)
+        area = monitor.area(lead)
+        top = round(area.top - strip.box.top())
+        return strip.ring.toImage().copy(0, top, strip.width, round(area.bottom - area.top))
 
     before = {lead: ring(lead) for lead in ("V1", "V5", "III")}
     monitor.send("v")
@@ -368,23 +370,23 @@ def test_grey_traces_have_no_alternatives(qtbot: QtBot, frame: MakeFrame) -> Non
         if name == "untrusted":
             monitor.inbox.event(one)
             monitor.window.tick()
-        plain = monitor.window.paper._strips[0]._ring.toImage()
+        plain = monitor.window.paper.sheet.strips[0].ring.toImage()
         monitor.send("v")
-        changed = monitor.window.paper._strips[0]._ring.toImage() != plain
+        changed = monitor.window.paper.sheet.strips[0].ring.toImage() != plain
         assert changed == (name == "trusted")
         monitor.send("v")
 
 
 def test_alternatives_are_the_same_persons_in_whatever_stretch(frame: MakeFrame) -> None:
-    past = History(knowing())
+    history = History(knowing())
     for one in frames(frame, 0, 1000):
-        past.frame(replace(one, scale_mv=np.full_like(one.leads_mv, 0.2)))
-    assert past.traces is not None and past.has_alternatives
-    whole = past.alternatives(past.traces.view(0, 1000))
-    part = past.alternatives(past.traces.view(300, 310))
+        history.frame(replace(one, scale_mv=np.full_like(one.leads_mv, 0.2)))
+    assert history.traces is not None and history.has_alternatives
+    whole = history.alternatives(history.traces.view(0, 1000))
+    part = history.alternatives(history.traces.view(300, 310))
     assert whole is not None and part is not None and whole.shape == (SHOWN, 12, 1000)
     assert np.allclose(part, whole[:, :, 300:310], atol=1e-6)
-    assert (whole[:, 0] == past.traces.view(0, 1000).leads_mv[0]).all()
+    assert (whole[:, 0] == history.traces.view(0, 1000).leads_mv[0]).all()
 
 
 def test_where_the_model_knows_no_alternatives_the_key_says_so(monitor: Monitor, frame: MakeFrame) -> None:

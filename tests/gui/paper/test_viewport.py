@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from gui.paper.viewport import Covered, Viewport, column_of
 
-sights = st.builds(
+viewports = st.builds(
     Viewport,
     edge=st.integers(-50, 10_000),
     width=st.integers(1, 300),
@@ -17,29 +17,29 @@ sights = st.builds(
 )
 
 
-@given(sights)
-def test_each_seen_column_stands_in_one_place_and_is_found_there(sight: Viewport) -> None:
-    for column in range(sight.oldest, sight.edge + 1):
-        x = sight.place(column)
-        assert x is not None and 0 <= x < sight.width
-        assert sight.column(x) == column
-        assert sight.column(x + 0.5) == column + 0.5
-    assert sight.place(sight.edge + 1) is None
-    assert sight.place(sight.oldest - 1) is None
-    assert sight.column(-0.1) is None and sight.column(sight.width) is None
+@given(viewports)
+def test_each_seen_column_stands_in_one_place_and_is_found_there(viewport: Viewport) -> None:
+    for column in range(viewport.oldest, viewport.edge + 1):
+        x = viewport.place(column)
+        assert x is not None and 0 <= x < viewport.width
+        assert viewport.column(x) == column
+        assert viewport.column(x + 0.5) == column + 0.5
+    assert viewport.place(viewport.edge + 1) is None
+    assert viewport.place(viewport.oldest - 1) is None
+    assert viewport.column(-0.1) is None and viewport.column(viewport.width) is None
 
 
-@given(sights)
-def test_the_pieces_put_each_column_from_the_ring_into_its_place(sight: Viewport) -> None:
+@given(viewports)
+def test_the_pieces_put_each_column_from_the_ring_into_its_place(viewport: Viewport) -> None:
     shown: dict[int, int] = {}
-    for to, at, columns in sight.pieces():
-        assert columns > 0 and at >= 0 and at + columns <= sight.width and to + columns <= sight.width
+    for to, at, columns in viewport.pieces():
+        assert columns > 0 and at >= 0 and at + columns <= viewport.width and to + columns <= viewport.width
         shown |= {to + k: at + k for k in range(columns)}
     expected = {}
-    for column in range(sight.oldest, sight.edge + 1):
-        x = sight.place(column)
+    for column in range(viewport.oldest, viewport.edge + 1):
+        x = viewport.place(column)
         assert x is not None
-        expected[int(x)] = column % sight.width
+        expected[int(x)] = column % viewport.width
     assert shown == expected
 
 
@@ -72,8 +72,8 @@ def test_a_screen_that_moves_on_draws_few_columns(sweep: bool) -> None:
     covered, drawn = Covered(), 0
     covered.missing(0, 900)
     for edge in range(900, 2000, 3):
-        sight = Viewport(edge, 900, sweep, 19)
-        drawn += sum(b - a for a, b in covered.missing(sight.oldest, sight.edge + 1))
+        viewport = Viewport(edge, 900, sweep, 19)
+        drawn += sum(b - a for a, b in covered.missing(viewport.oldest, viewport.edge + 1))
         covered.unfinished(edge - 3)
     assert drawn < 2.5 * (2000 - 900) + 10
     assert np.isfinite(drawn)

@@ -18,7 +18,7 @@ from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.paper.calipers import Calipers, Spot
-from gui.signal.frozen_view import LookingBack
+from gui.signal.frozen_view import FrozenView
 from gui.signal.history import KEPT_S, History, Mark
 from gui.theme import LIGHT
 from streamer.core.events import Battery, Beat, Marker, Quality, QualityChanged
@@ -43,7 +43,7 @@ def edge_s(monitor: Monitor) -> float:
 
 def test_arrows_pages_and_the_wheel_look_back_and_freeze(monitor: Monitor, frame: MakeFrame) -> None:
     window = monitor.window
-    shown_s = window._shown_s()
+    shown_s = window.time.shown_s
     steps = [
         (Qt.Key.Key_Left, 39.0),
         (Qt.Key.Key_Left, 38.0),
@@ -85,16 +85,16 @@ def test_arrows_pages_and_the_wheel_look_back_and_freeze(monitor: Monitor, frame
 
 
 def test_what_a_person_looks_at_stays_while_ten_minutes_more_come(frame: MakeFrame) -> None:
-    past = History()
-    past.frame(frame(0, 5000))
-    back = LookingBack(past, 20.0, 0.0)
+    history = History()
+    history.frame(frame(0, 5000))
+    back = FrozenView(history, 20.0, 0.0)
     for at in range(5000, 170_000, 1000):
-        past.frame(frame(at, 1000))
+        history.frame(frame(at, 1000))
     back.to(10.0, 5.0)
     assert back.edge_s == 10.0 and back.back_s == 10.0 and back.moved
-    assert back.past.traces is not None and past.traces is not None
-    assert np.array_equal(back.past.traces.view(0, 5000).leads_mv, frame(0, 5000).leads_mv)
-    assert np.isnan(past.traces.view(0, 5000).leads_mv).all()
+    assert back.history.traces is not None and history.traces is not None
+    assert np.array_equal(back.history.traces.view(0, 5000).leads_mv, frame(0, 5000).leads_mv)
+    assert np.isnan(history.traces.view(0, 5000).leads_mv).all()
     back.oldest(5.0)
     assert back.edge_s == 5.0
     back.newest()
@@ -102,17 +102,17 @@ def test_what_a_person_looks_at_stays_while_ten_minutes_more_come(frame: MakeFra
 
 
 def test_ten_minutes_are_kept_in_bounded_memory(frame: MakeFrame) -> None:
-    past = History()
-    past.frame(frame(0, 10))
-    assert past.traces is not None
-    before = past.traces._rows.nbytes
+    history = History()
+    history.frame(frame(0, 10))
+    assert history.traces is not None
+    before = history.traces._rows.nbytes
     for at in range(10, round(1.1 * KEPT_S * RATE_HZ), 5000):
-        past.frame(frame(at, 5000))
+        history.frame(frame(at, 5000))
         for k in range(20):
-            past.event(Beat(at_s=(at + 250 * k) / RATE_HZ))
-    assert past.traces._rows.nbytes == before < 16e6
-    assert past.stop_s - past.start_s == KEPT_S
-    assert all(mark.at_s >= past.start_s - 20 for mark in past.beats) and len(past.beats) < 700
+            history.event(Beat(at_s=(at + 250 * k) / RATE_HZ))
+    assert history.traces._rows.nbytes == before < 16e6
+    assert history.stop_s - history.start_s == KEPT_S
+    assert all(mark.at_s >= history.start_s - 20 for mark in history.beats) and len(history.beats) < 700
 
 
 def drag(monitor: Monitor, begin: QPointF, end: QPointF) -> None:
@@ -128,10 +128,10 @@ def test_calipers_read_ms_mv_and_bpm(monitor: Monitor, sweep: bool) -> None:
     monitor.wear(sweep=sweep)
     monitor.show()
     monitor.send(" ")
-    panel = monitor.panel("V2")
-    sight = monitor.window.paper._sights[0]
-    bar = sight.edge % sight.width if sweep else sight.width
-    begin = QPointF(panel.left + (30 if bar > 200 else 300), panel.baseline)
+    area = monitor.area("V2")
+    viewport = monitor.window.paper.sheet.viewports[0]
+    bar = viewport.edge % viewport.width if sweep else viewport.width
+    begin = QPointF(area.left + (30 if bar > 200 else 300), area.baseline)
     drag(monitor, begin, begin + QPointF(20 * PX_PER_MM, -5 * PX_PER_MM))
     calipers = monitor.window.paper.calipers
     assert calipers is not None and calipers.begin.lead == "V2"
@@ -152,8 +152,8 @@ def test_calipers_read_ms_mv_and_bpm(monitor: Monitor, sweep: bool) -> None:
 
 def test_calipers_stay_with_the_signal_and_a_click_takes_them_away(monitor: Monitor) -> None:
     monitor.send(" ")
-    panel = monitor.panel("V2")
-    begin = QPointF(panel.left + 230, panel.baseline)
+    area = monitor.area("V2")
+    begin = QPointF(area.left + 230, area.baseline)
     drag(monitor, begin, begin + QPointF(80, 0))
     calipers = monitor.window.paper.calipers
     assert calipers is not None
@@ -177,7 +177,7 @@ def test_a_rate_is_said_where_there_could_be_one(ms: float, bpm: float | None) -
 
 def test_a_marker_with_its_note_goes_to_every_sink_and_onto_the_paper(monitor: Monitor) -> None:
     monitor.send("m")
-    note = monitor.window.note
+    note = monitor.window.time.note
     assert note.isVisible()
     QTest.keyClicks(note, "arm moved, q and all")  # none of these is a key of the window now
     QTest.keyClick(note, Qt.Key.Key_Return)
@@ -185,14 +185,14 @@ def test_a_marker_with_its_note_goes_to_every_sink_and_onto_the_paper(monitor: M
     (event,) = monitor.told
     assert isinstance(event, Marker) and event.text == "arm moved, q and all"
     assert event.at_s == pytest.approx(40.0, abs=0.1)
-    assert monitor.window._past.markers == [Mark(event.at_s, event.text)]
+    assert monitor.window.stream.history.markers == [Mark(event.at_s, event.text)]
 
 
 def test_a_marker_while_looking_back_stands_where_one_looks(monitor: Monitor) -> None:
     QTest.keyClick(monitor.window, Qt.Key.Key_PageUp)
     at_s = edge_s(monitor)
     monitor.send("m")
-    QTest.keyClick(monitor.window.note, Qt.Key.Key_Return)
+    QTest.keyClick(monitor.window.time.note, Qt.Key.Key_Return)
     assert monitor.told[0].at_s == pytest.approx(at_s, abs=0.02)
     assert monitor.told[0].text == "marker"
     QTest.keyClick(monitor.window, Qt.Key.Key_Right)
@@ -203,22 +203,22 @@ def test_a_marker_while_looking_back_stands_where_one_looks(monitor: Monitor) ->
 
 def test_a_marker_can_be_left_alone(monitor: Monitor) -> None:
     monitor.send("m")
-    QTest.keyClick(monitor.window.note, Qt.Key.Key_Escape)
-    assert not monitor.window.note.isVisible() and monitor.told == []
+    QTest.keyClick(monitor.window.time.note, Qt.Key.Key_Escape)
+    assert not monitor.window.time.note.isVisible() and monitor.told == []
     monitor.send("d")
     assert monitor.window.paper.look.theme is not LIGHT, "the keys are the window's again"
 
 
 def test_a_stretch_that_is_not_to_be_trusted_begins_and_ends_once(frame: MakeFrame) -> None:
-    past = History()
-    past.frame(frame(0, 1000))
+    history = History()
+    history.frame(frame(0, 1000))
     off, noisy = frozenset({Quality.NO_CONTACT}), frozenset({Quality.NOISY, Quality.NO_CONTACT})
-    assert past.event(QualityChanged(off, "", at_s=1.0)) is not None
-    assert past.event(QualityChanged(noisy, "", at_s=2.0)) is None
-    assert past.event(QualityChanged(frozenset(), "", at_s=3.0)) is not None
-    assert past.event(QualityChanged(frozenset(), "", at_s=3.5)) is None
-    assert past.untrusted == [(1.0, 3.0)]
-    assert past.event(Battery(50)) is None
+    assert history.event(QualityChanged(off, "", at_s=1.0)) is not None
+    assert history.event(QualityChanged(noisy, "", at_s=2.0)) is None
+    assert history.event(QualityChanged(frozenset(), "", at_s=3.0)) is not None
+    assert history.event(QualityChanged(frozenset(), "", at_s=3.5)) is None
+    assert history.untrusted == [(1.0, 3.0)]
+    assert history.event(Battery(50)) is None
 
 
 @pytest.mark.long

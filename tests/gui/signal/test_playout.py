@@ -5,6 +5,8 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from gui.signal.playout import MEMORY_S, SLEW, PlayoutBuffer
 
@@ -16,16 +18,16 @@ def run(
     packets: list[tuple[float, int, int]], until_s: float
 ) -> tuple[PlayoutBuffer, list[tuple[float, float, float]]]:
     """Feed packets at their times, asking thirty times a second: (now, edge, newest)."""
-    hold_back = PlayoutBuffer(RATE_HZ)
+    playout = PlayoutBuffer(RATE_HZ)
     waiting = list(packets)
     newest_s, seen = math.nan, []
     for now_s in np.arange(packets[0][0], until_s, TICK_S):
         while waiting and waiting[0][0] <= now_s:
             at_s, start, stop = waiting.pop(0)
-            hold_back.arrived(at_s, start, stop)
+            playout.arrived(at_s, start, stop)
             newest_s = stop / RATE_HZ
-        seen.append((float(now_s), hold_back.edge_s(float(now_s)), newest_s))
-    return hold_back, seen
+        seen.append((float(now_s), playout.edge_s(float(now_s)), newest_s))
+    return playout, seen
 
 
 def steady(n: int, spacing_s: float, count: int, jitter_s: float = 0.0) -> list[tuple[float, int, int]]:
@@ -37,7 +39,7 @@ def steady(n: int, spacing_s: float, count: int, jitter_s: float = 0.0) -> list[
 
 def test_before_the_first_packet_there_is_no_edge() -> None:
     assert math.isnan(PlayoutBuffer(RATE_HZ).edge_s(1.0))
-    assert PlayoutBuffer(RATE_HZ).hold_back_s == 0.0
+    assert PlayoutBuffer(RATE_HZ).display_delay_s == 0.0
 
 
 @pytest.mark.parametrize(
@@ -56,8 +58,8 @@ def test_the_edge_moves_with_time_and_never_passes_the_data(
 
 @pytest.mark.parametrize(("n", "spacing_s"), [(5, 0.02), (25, 0.1), (140, 0.56)])
 def test_the_hold_back_is_the_spacing_of_regular_packets(n: int, spacing_s: float) -> None:
-    hold_back, seen = run(steady(n, spacing_s, round(30 / spacing_s)), 125.0)
-    assert hold_back.hold_back_s == pytest.approx(spacing_s, abs=0.003)
+    playout, seen = run(steady(n, spacing_s, round(30 / spacing_s)), 125.0)
+    assert playout.display_delay_s == pytest.approx(spacing_s, abs=0.003)
     now_s, edge_s, _ = seen[-1]
     assert now_s - 100.0 - edge_s == pytest.approx(0.0, abs=0.01)
 
@@ -68,16 +70,15 @@ def test_frames_of_one_packet_count_once() -> None:
         for k in range(40)
         for j in range(28)
     ]
-    hold_back, _ = run(packets, 122.0)
-    assert hold_back.hold_back_s == pytest.approx(0.56, abs=0.02)
+    playout, _ = run(packets, 122.0)
+    assert playout.display_delay_s == pytest.approx(0.56, abs=0.02)
 
 
 def test_a_short_stall_holds_the_edge_at_the_newest_sample_and_is_caught_up_smoothly() -> None:
-    packets = [
-        (at + (1.0 if k > 700 else 0.0) * (k < 750), a, b)
+    packets = [  # what was sent from 114 to 115 s comes one after the other at 115 s
+        (114.98 + 1e-4 * (k - 750) if 700 <= k < 750 else at, a, b)
         for k, (at, a, b) in enumerate(steady(5, 0.02, 1500))
     ]
-    packets.sort()
     _, seen = run(packets, 129.0)
     assert all(edge <= newest + 1e-9 for _, edge, newest in seen)
     steps = np.diff([edge for _, edge, _ in seen])
@@ -89,25 +90,75 @@ def test_after_a_break_the_edge_starts_afresh() -> None:
     """A paused replay goes on at the same index, ten seconds later."""
     first = steady(5, 0.02, 500)
     after = [(at + 20.0, a + 2500, b + 2500) for at, a, b in first]
-    hold_back, seen = run(first + after, 129.0)
-    assert hold_back.hold_back_s < 0.05
+    playout, seen = run(first + after, 129.0)
+    assert playout.display_delay_s < 0.05
     resumed = [(edge, newest) for now, edge, newest in seen if now > 120.1]
     assert all(0 <= newest - edge < 0.1 for edge, newest in resumed)
 
 
 def test_lost_samples_do_not_add_to_the_hold_back() -> None:
     packets = [(at, a, b) for at, a, b in steady(5, 0.02, 1000) if not 110.0 <= at < 111.5]
-    hold_back, seen = run(packets, 119.9)
-    assert hold_back.hold_back_s == pytest.approx(0.02, abs=0.005)
+    playout, seen = run(packets, 119.9)
+    assert playout.display_delay_s == pytest.approx(0.02, abs=0.005)
     assert all(edge <= newest + 1e-9 for _, edge, newest in seen)
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    gap_s=st.one_of(st.floats(0.1, 5.0), st.floats(5.0, 3600.0)),
+    spacing=st.sampled_from([(5, 0.02), (25, 0.1), (140, 0.56)]),
+    kept=st.booleans(),
+)
+def test_after_any_gap_the_picture_is_late_by_no_more_than_before(
+    gap_s: float, spacing: tuple[int, float], kept: bool
+) -> None:
+    """The samples are lost, or (after a break; a shorter stall is caught up smoothly) come at once."""
+    n, spacing_s = spacing
+    kept = kept and gap_s > 2.5
+    begins = round(15 / spacing_s)
+    ends = begins + max(1, math.ceil(gap_s / spacing_s))
+    tail = n * begins - 10  # the last 10 samples wait for what follows them
+    packets = [(at, a, min(b, tail)) for at, a, b in steady(n, spacing_s, begins) if a < tail]
+    at_s = 100.0 + ends * spacing_s
+    packets.append((at_s, tail, n * begins))
+    if kept:  # in a tenth of a second
+        missed = range(begins, ends)
+        packets += [(at_s + 0.1 * (k - begins) / len(missed), n * k, n * (k + 1)) for k in missed]
+    packets += [
+        (at_s + 0.1 * kept + 1e-4 + (k - ends) * spacing_s, n * k, n * (k + 1))
+        for k in range(ends, ends + round(5 / spacing_s))
+    ]
+    playout, newest_s, last_s, usual_s = PlayoutBuffer(RATE_HZ), math.nan, -math.inf, math.nan
+    for now_s in [*np.arange(100.0, 114.0, TICK_S), *np.arange(at_s - 0.05, at_s + 4.0, TICK_S)]:
+        while packets and packets[0][0] <= now_s:
+            came_s, start, stop = packets.pop(0)
+            playout.arrived(came_s, start, stop)
+            newest_s = stop / RATE_HZ
+        edge_s = playout.edge_s(float(now_s))
+        assert last_s - 1e-9 <= edge_s <= newest_s + 1e-9, "it runs neither back nor ahead"
+        last_s = edge_s
+        if now_s < 114.0:
+            usual_s = now_s - edge_s
+        elif now_s > at_s + 1.0:
+            assert now_s - edge_s <= usual_s + 0.3
+            assert newest_s - edge_s <= playout.display_delay_s + 0.05, "what is said is what is there"
+            assert playout.display_delay_s <= spacing_s + 0.3
+
+
+def test_where_nothing_comes_the_edge_stands_still_at_the_newest_sample_at_once() -> None:
+    playout, seen = run(steady(25, 0.1, 200), 119.95)
+    delay_s = playout.display_delay_s
+    stood = [playout.edge_s(now_s) for now_s in np.arange(120.1, 180.0, TICK_S)]
+    assert np.ptp(stood) == pytest.approx(0.0, abs=1e-9) and stood[0] == pytest.approx(seen[-1][2])
+    assert playout.display_delay_s == pytest.approx(delay_s), "which is no longer delay of the display"
 
 
 def test_a_clock_that_runs_off_does_not_grow_the_hold_back() -> None:
     """A strap at 128 Hz that says 130."""
     for off in (0.985, 1.015):
         packets = [(100.0 + k * 0.1 * off, k * 25, (k + 1) * 25) for k in range(3000)]
-        hold_back, _ = run(packets, 390.0)
-        assert hold_back.hold_back_s < 0.1 + 0.02 * MEMORY_S
+        playout, _ = run(packets, 390.0)
+        assert playout.display_delay_s < 0.1 + 0.02 * MEMORY_S
 
 
 def test_a_stream_that_begins_again_is_followed() -> None:

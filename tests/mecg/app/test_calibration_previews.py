@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import argparse
 import os
 import stat
 import time
@@ -19,25 +18,22 @@ import pytest
 from PyQt6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
-from devices.replay.pacing import Replay
 from gui.controller import GENERIC, CalibrationPreview, SourceRequest
-from gui.main_panels import Panels
+from gui.main_panels import MainPanels
 from gui.settings import Settings
 from gui.window import MonitorWindow
 from mecg.app.calibration_previews import LastSeconds, Learned
 from mecg.app.controller import Controller
 from mecg.app.learning import learn, origin_of, recorded
 from mecg.app.models import network_of
-from mecg.app.session_builder import source_of
-from mecg.cli.monitor import AS_IT_COMES
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.stream import Chunk, Frame
-from streamer.formats.calibration_file import read, write
+from streamer.formats.calibration_file import read_calibration, write
 from streamer.recording.reader import Recording
 from tests.devices.lsl.lsl_rig import Sender
 from tests.gui.a_controller import description
-from tests.mecg.app.test_controller import wait
+from tests.mecg.app.test_controller import session_options, wait
 from tests.mecg.cli.test_calibrate_live import twelve_leads
 from tests.streamer.core.person_model import person_model, prior
 
@@ -64,21 +60,20 @@ def start(model: Path) -> Iterator[Start]:
     begun: list[Controller] = []
 
     def begin(source: str = f"wfdb:{SHORT}", **options: object) -> Controller:
-        args = argparse.Namespace(**(vars(AS_IT_COMES) | {"source": source, "model": model} | options))
-        bench = Controller(args)
-        bench.prepare(source_of(source, invert=args.invert, replay=Replay(args.speed)))
-        bench.begin()
-        begun.append(bench)
-        return bench
+        controller = Controller(session_options(source, model, **options))
+        controller.prepare()
+        controller.begin()
+        begun.append(controller)
+        return controller
 
     yield begin
-    for bench in begun:
-        bench.close()
+    for controller in begun:
+        controller.close()
 
 
-def head_of(trial: CalibrationPreview) -> np.ndarray:
-    assert isinstance(trial.person, Learned)
-    return trial.person.calibration.head
+def head_of(preview: CalibrationPreview) -> np.ndarray:
+    assert isinstance(preview.person, Learned)
+    return preview.person.calibration.head
 
 
 # ---- what is learned, and what it is shown on
@@ -87,37 +82,37 @@ def head_of(trial: CalibrationPreview) -> np.ndarray:
 def test_a_long_record_teaches_with_its_first_ten_seconds_and_is_shown_on_the_rest(
     start: Start, model: Path
 ) -> None:
-    trial = start().trials.of_file(LONG.with_suffix(".hea"))
-    assert not trial.same and trial.start_s == 10
-    assert trial.seconds == pytest.approx(38.4 - 10 - 0.8, abs=0.01)
+    preview = start().previews.of_file(LONG.with_suffix(".hea"))
+    assert not preview.same and preview.start_s == 10
+    assert preview.seconds == pytest.approx(38.4 - 10 - 0.8, abs=0.01)
     network = network_of(model)
     info, leads_mv = recorded(f"wfdb:{LONG}", False, None)
     alone = learn(network, leads_mv[:, :10_000], 1000.0, origin_of(network, info, f"wfdb:{LONG}"))
-    assert head_of(trial).tobytes() == alone.head.tobytes()
-    assert trial.about == "learned from the first 10 s of s0010_re, shown on the 28.4 s after them"
+    assert head_of(preview).tobytes() == alone.head.tobytes()
+    assert preview.about == "learned from the first 10 s of s0010_re, shown on the 28.4 s after them"
 
 
 def test_a_record_of_ten_seconds_says_that_it_is_shown_on_itself(start: Start) -> None:
-    trial = start().trials.of_file(SHORT.with_suffix(".dat"))
-    assert trial.same and trial.start_s == 3 and "the same 10.0 s of 00010_hr" in trial.about
+    preview = start().previews.of_file(SHORT.with_suffix(".dat"))
+    assert preview.same and preview.start_s == 3 and "the same 10.0 s of 00010_hr" in preview.about
     seven = [LEADS.index(lead) for lead in SEVEN]
-    assert np.isfinite(trial.halves_mv[:, seven]).all() and np.isnan(trial.halves_mv[:, 0]).all()
+    assert np.isfinite(preview.halves_mv[:, seven]).all() and np.isnan(preview.halves_mv[:, 0]).all()
     # What it was learned from it fits better than what it was not.
-    assert np.median(trial.rmse_mv[1, seven]) < np.median(trial.halves_mv[1, seven])
+    assert np.median(preview.rmse_mv[1, seven]) < np.median(preview.halves_mv[1, seven])
 
 
 @pytest.mark.parametrize("record", [SHORT, LONG], ids=["short", "long"])
 def test_errors_are_those_of_what_is_drawn(start: Start, record: Path) -> None:
-    trial = start().trials.of_file(record.with_suffix(".hea"))
-    for leads_mv, told in zip((trial.generic_mv, trial.personal_mv), trial.rmse_mv, strict=True):
-        error = leads_mv.astype(np.float64) - trial.truth_mv
+    preview = start().previews.of_file(record.with_suffix(".hea"))
+    for leads_mv, told in zip((preview.generic_mv, preview.personal_mv), preview.rmse_mv, strict=True):
+        error = leads_mv.astype(np.float64) - preview.truth_mv
         assert np.sqrt(np.mean(error**2, axis=1)) == pytest.approx(told, rel=1e-6)
-    assert (trial.generic_mv[0] == trial.personal_mv[0]).all()  # Lead I was measured
-    assert (trial.generic_mv[1] != trial.personal_mv[1]).any()
+    assert (preview.generic_mv[0] == preview.personal_mv[0]).all()  # Lead I was measured
+    assert (preview.generic_mv[1] != preview.personal_mv[1]).any()
 
 
 def test_what_cannot_teach_is_refused_in_one_line(start: Start, tmp_path: Path) -> None:
-    trials = start().trials
+    previews = start().previews
     (tmp_path / "no.npz").write_bytes(b"no calibration")
     (tmp_path / "no.hea").write_text("nothing\n")
     for path in (
@@ -128,28 +123,31 @@ def test_what_cannot_teach_is_refused_in_one_line(start: Start, tmp_path: Path) 
         tmp_path / "notes.txt",
     ):
         with pytest.raises(InputError) as caught:
-            trials.of_file(path)
+            previews.of_file(path)
         assert "\n" not in str(caught.value)
 
 
 def test_what_does_not_fit_what_runs_is_refused_before_it_is_shown(start: Start, tmp_path: Path) -> None:
-    trial = start().trials.of_file(SHORT.with_suffix(".hea"))
-    assert isinstance(trial.person, Learned)
-    write(tmp_path / "p.npz", trial.person.calibration)
-    trials = start(invert=True).trials
+    preview = start().previews.of_file(SHORT.with_suffix(".hea"))
+    assert isinstance(preview.person, Learned)
+    write(tmp_path / "p.npz", preview.person.calibration)
+    previews = start(invert=True).previews
     for path in (SHORT.with_suffix(".hea"), tmp_path / "p.npz"):
-        with pytest.raises(InputError, match="--invert"):
-            trials.of_file(path)
+        with pytest.raises(InputError) as caught:
+            previews.of_file(path)
+        assert caught.value.field is Field.POLARITY
 
 
 def test_it_reads_back_as_it_was_saved_for_its_owner_only(start: Start, tmp_path: Path) -> None:
-    trials, path = start(f"wfdb:{OTHER}", speed=inf).trials, tmp_path / "p.npz"
-    trial = trials.of_file(LONG.with_suffix(".hea"))
-    trials.save(trial.person, path)
+    previews, path = start(f"wfdb:{OTHER}", speed=inf).previews, tmp_path / "p.npz"
+    preview = previews.of_file(LONG.with_suffix(".hea"))
+    previews.save(preview.person, path)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    wait(lambda: not trials.why_not_here())
-    again = trials.of_file(path)
-    assert head_of(again).tobytes() == head_of(trial).tobytes() and again.person.words == trial.person.words
+    wait(lambda: not previews.why_not_here())
+    again = previews.of_file(path)
+    assert (
+        head_of(again).tobytes() == head_of(preview).tobytes() and again.person.words == preview.person.words
+    )
     # Shown on what runs, which is another record.
     assert not again.same and again.has_truth and "the last seconds of 00155_hr" in again.about
 
@@ -157,10 +155,10 @@ def test_it_reads_back_as_it_was_saved_for_its_owner_only(start: Start, tmp_path
 def test_a_calibration_shown_on_the_record_that_it_may_come_from_says_so(
     start: Start, tmp_path: Path
 ) -> None:
-    trials = start(f"wfdb:{SHORT}", speed=inf).trials
-    trials.save(trials.of_file(SHORT.with_suffix(".hea")).person, tmp_path / "p.npz")
-    wait(lambda: not trials.why_not_here())
-    again = trials.of_file(tmp_path / "p.npz")
+    previews = start(f"wfdb:{SHORT}", speed=inf).previews
+    previews.save(previews.of_file(SHORT.with_suffix(".hea")).person, tmp_path / "p.npz")
+    wait(lambda: not previews.why_not_here())
+    again = previews.of_file(tmp_path / "p.npz")
     assert again.same and "may have been learned from" in again.about
 
 
@@ -170,23 +168,23 @@ def test_a_calibration_shown_on_the_record_that_it_may_come_from_says_so(
 def test_the_last_ten_seconds_of_what_runs_teach_as_the_same_ten_of_a_record_do(
     start: Start, model: Path
 ) -> None:
-    trials = start(f"wfdb:{SHORT}", speed=inf).trials
-    wait(lambda: not trials.why_not_here())
-    trial, of_file = trials.of_here(), trials.of_file(SHORT.with_suffix(".hea"))
-    assert head_of(trial).tobytes() == head_of(of_file).tobytes()
-    assert trial.same and np.array_equal(trial.rmse_mv, of_file.rmse_mv)
+    previews = start(f"wfdb:{SHORT}", speed=inf).previews
+    wait(lambda: not previews.why_not_here())
+    preview, of_file = previews.of_here(), previews.of_file(SHORT.with_suffix(".hea"))
+    assert head_of(preview).tobytes() == head_of(of_file).tobytes()
+    assert preview.same and np.array_equal(preview.rmse_mv, of_file.rmse_mv)
 
 
 def test_what_runs_cannot_teach_before_ten_seconds_nor_with_one_lead(start: Start) -> None:
-    trials = start(f"wfdb:{LONG}").trials
-    assert "wait for 10 s" in trials.why_not_here()
+    previews = start(f"wfdb:{LONG}").previews
+    assert "wait for 10 s" in previews.why_not_here()
     with pytest.raises(InputError, match="wait for 10 s"):
-        trials.of_here()
-    alone = start("synthetic:?rate=250&seconds=12", speed=inf).trials
+        previews.of_here()
+    alone = start("synthetic:?rate=250&seconds=12", speed=inf).previews
     wait(lambda: "wait" not in alone.why_not_here())
     assert "Lead I alone" in alone.why_not_here()
-    trial = alone.of_file(SHORT.with_suffix(".hea"))
-    assert trial.has_truth  # the record has its own
+    preview = alone.of_file(SHORT.with_suffix(".hea"))
+    assert preview.has_truth  # the record has its own
 
 
 def test_only_the_newest_seconds_are_kept_with_holes_where_samples_were_lost() -> None:
@@ -207,17 +205,17 @@ def test_only_the_newest_seconds_are_kept_with_holes_where_samples_were_lost() -
 
 
 def test_a_session_with_it_is_one_of_its_own_with_its_own_recording(start: Start, tmp_path: Path) -> None:
-    bench = start(f"wfdb:{LONG}", record=tmp_path)
-    person = bench.trials.of_file(LONG.with_suffix(".hea")).person
-    wait(lambda: any(isinstance(item, Frame) for _, item in bench.showing.inbox.take()))
-    first = bench.showing
-    second = bench.open(SourceRequest(f"wfdb:{LONG}", start_s=20.0, person=person))
+    controller = start(f"wfdb:{LONG}", record=tmp_path)
+    person = controller.previews.of_file(LONG.with_suffix(".hea")).person
+    wait(lambda: any(isinstance(item, Frame) for _, item in controller.running.inbox.take()))
+    first = controller.running
+    second = controller.open(SourceRequest(f"wfdb:{LONG}", start_s=20.0, person=person))
     assert first.inbox.closed and second.description.whose == f"personal: {person.words}"
     wait(lambda: any(isinstance(item, Frame) for _, item in second.inbox.take()))
-    third = bench.open(SourceRequest(f"wfdb:{LONG}", person=GENERIC))
+    third = controller.open(SourceRequest(f"wfdb:{LONG}", person=GENERIC))
     assert third.description.whose == "generic"
     wait(lambda: any(isinstance(item, Frame) for _, item in third.inbox.take()))
-    bench.close()
+    controller.close()
     recordings = [Recording.open(file) for file in tmp_path.glob("*.xdf")]
     assert all(recording.complete for recording in recordings)
     assert sorted(recording.description.calibration for recording in recordings) == sorted(
@@ -226,19 +224,19 @@ def test_a_session_with_it_is_one_of_its_own_with_its_own_recording(start: Start
 
 
 def test_it_does_what_its_file_does(start: Start, tmp_path: Path) -> None:
-    def frames(bench: Controller) -> np.ndarray:
+    def frames(controller: Controller) -> np.ndarray:
         found: list[Frame] = []
-        wait(lambda: bench.showing.inbox.closed)
-        found += [item for _, item in bench.showing.inbox.take() if isinstance(item, Frame)]
+        wait(lambda: controller.running.inbox.closed)
+        found += [item for _, item in controller.running.inbox.take() if isinstance(item, Frame)]
         return np.concatenate([frame.leads_mv for frame in found], axis=1)
 
-    bench = start(f"wfdb:{SHORT}")
-    person = bench.trials.of_file(OTHER.with_suffix(".hea")).person
-    bench.trials.save(person, tmp_path / "p.npz")
-    bench.open(SourceRequest(f"wfdb:{SHORT}", speed=inf, person=person))
+    controller = start(f"wfdb:{SHORT}")
+    person = controller.previews.of_file(OTHER.with_suffix(".hea")).person
+    controller.previews.save(person, tmp_path / "p.npz")
+    controller.open(SourceRequest(f"wfdb:{SHORT}", speed=inf, person=person))
     by_file = start(f"wfdb:{SHORT}", speed=inf, calibration=tmp_path / "p.npz")
     generic = start(f"wfdb:{SHORT}", speed=inf)
-    ours = frames(bench)
+    ours = frames(controller)
     assert ours.tobytes() == frames(by_file).tobytes() != frames(generic).tobytes()
 
 
@@ -246,45 +244,45 @@ def test_generic_undoes_what_the_command_line_says_and_another_source_has_nobody
     start: Start, tmp_path: Path
 ) -> None:
     first = start(f"wfdb:{SHORT}")
-    person = first.trials.of_file(SHORT.with_suffix(".hea")).person
-    first.trials.save(person, tmp_path / "p.npz")
-    bench = start(f"wfdb:{SHORT}", calibration=tmp_path / "p.npz")
-    assert bench.showing.description.calibration == read(tmp_path / "p.npz").origin.words()
-    assert bench.open(SourceRequest(f"wfdb:{SHORT}", person=GENERIC)).description.whose == "generic"
-    assert bench.open(SourceRequest(f"wfdb:{SHORT}")).description.calibration
-    assert bench.open(SourceRequest(f"wfdb:{OTHER}")).description.whose == "generic"
+    person = first.previews.of_file(SHORT.with_suffix(".hea")).person
+    first.previews.save(person, tmp_path / "p.npz")
+    controller = start(f"wfdb:{SHORT}", calibration=tmp_path / "p.npz")
+    assert controller.running.description.calibration == read_calibration(tmp_path / "p.npz").origin.words()
+    assert controller.open(SourceRequest(f"wfdb:{SHORT}", person=GENERIC)).description.whose == "generic"
+    assert controller.open(SourceRequest(f"wfdb:{SHORT}")).description.calibration
+    assert controller.open(SourceRequest(f"wfdb:{OTHER}")).description.whose == "generic"
 
 
 def test_in_the_window_it_is_learned_shown_and_used_with_nothing_frozen(
     start: Start, qtbot: QtBot, tmp_path: Path
 ) -> None:
-    bench = start(f"wfdb:{LONG}")
-    showing = bench.showing
-    about = showing.description
-    window = MonitorWindow(showing.inbox, about.stream, "tiny", 72.0, bench.end, 4.0, showing.tell)
-    panels = Panels(window, bench, Settings(None), lambda: None, tmp_path)
+    controller = start(f"wfdb:{LONG}")
+    running = controller.running
+    about = running.description
+    window = MonitorWindow(running.inbox, about.stream, "tiny", 72.0, controller.end, 4.0, running.tell)
+    panels = MainPanels(window, controller, Settings(None), lambda: None, tmp_path)
     qtbot.addWidget(window)
     window.show()
-    dialog = panels.calibrate_dialog
+    dialog = panels.sources.calibrate_dialog
     qtbot.keyClicks(window, "c")
     ticks: list[float] = []
     timer = QTimer()
     timer.timeout.connect(lambda: ticks.append(time.monotonic()))
     timer.start(5)
     dialog.open_file(str(LONG.with_suffix(".hea")))
-    qtbot.waitUntil(lambda: not dialog._busy, timeout=60_000)
+    qtbot.waitUntil(lambda: not dialog.busy, timeout=60_000)
     timer.stop()
     # Of a busy machine nobody gets anything for a while; then learning takes long as well.
     assert len(ticks) > 3 and np.diff(ticks).max() < max(0.5, (ticks[-1] - ticks[0]) / 2)
-    trial = dialog.picture.trial
-    assert trial is not None and not trial.same
+    preview = dialog.picture.preview
+    assert preview is not None and not preview.same
     dialog.use_button.click()
-    qtbot.waitUntil(lambda: "s0010_re" in bench.showing.description.whose, timeout=60_000)
+    qtbot.waitUntil(lambda: "s0010_re" in controller.running.description.whose, timeout=60_000)
     qtbot.waitUntil(lambda: "personal: s0010_re" in panels.numbers.values["Model"].text(), timeout=60_000)
-    assert bench.showing.player is not None and bench.showing.player.position_s < 30
+    assert controller.running.player is not None and controller.running.player.position_s < 30
     qtbot.keyClicks(window, "g")
-    qtbot.waitUntil(lambda: bench.showing.description.whose == "generic", timeout=60_000)
-    qtbot.waitUntil(lambda: not panels.switch._running)
+    qtbot.waitUntil(lambda: controller.running.description.whose == "generic", timeout=60_000)
+    qtbot.waitUntil(lambda: not panels.sources.opener._running)
 
 
 @pytest.mark.long
@@ -298,13 +296,13 @@ def test_a_live_stream_of_twelve_leads_teaches_and_goes_on_with_what_it_taught(
             name="taught", channels=channels, rate=250, table=twelve_leads, packet=10, source_id="taught"
         )
         sender.ready()
-        bench = start("lsl:taught")
-        wait(lambda: not bench.trials.why_not_here(), 30)
-        trial = bench.trials.of_here()
-        assert trial.same and trial.has_truth
-        second = bench.open(replace(bench.showing.wanted, person=trial.person))
+        controller = start("lsl:taught")
+        wait(lambda: not controller.previews.why_not_here(), 30)
+        preview = controller.previews.of_here()
+        assert preview.same and preview.has_truth
+        second = controller.open(replace(controller.running.request, person=preview.person))
         wait(lambda: any(isinstance(item, Frame) for _, item in second.inbox.take()))
-        assert second.description.whose == f"personal: {trial.person.words}"
-        assert "wait for 10 s" in bench.trials.why_not_here()
+        assert second.description.whose == f"personal: {preview.person.words}"
+        assert "wait for 10 s" in controller.previews.why_not_here()
     finally:
         sender.kill()

@@ -24,7 +24,7 @@ from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin
 from streamer.core.errors import InputError
 from streamer.core.stream import Placement, StreamInfo
-from streamer.formats.calibration_file import from_bytes, read, refuse_unfit, to_bytes, write
+from streamer.formats.calibration_file import from_bytes, read_calibration, refuse_unfit, to_bytes, write
 from streamer.formats.wfdb_reader import Record
 from tests.mecg.evaluation.test_personal import dataset
 from tests.streamer.core.person_model import FEATURES, STRIDE, person_model, prior
@@ -125,7 +125,7 @@ def test_it_holds_no_signal(person):
     with zipfile.ZipFile(person) as inside:
         names = {entry.filename for entry in inside.infolist()}
     assert names == {"facts.npy", "head.npy", "metric.npy", "scale.npy", "left.npy", "rmse_mv.npy"}
-    kept = read(person)
+    kept = read_calibration(person)
     assert kept.head.shape == (7, STRIDE, FEATURES)
     assert kept.metric.shape == (FEATURES, FEATURES)
 
@@ -155,14 +155,14 @@ def test_calibrate_says_what_it_achieved_and_overwrites_nothing(model, tmp_path,
     assert out.read_bytes() == before
     assert "--force" in capsys.readouterr().err
     assert main([*args, "--force"]) == 0
-    assert read(out).origin.source == "00010_hr"
+    assert read_calibration(out).origin.source == "00010_hr"
 
 
 def test_calibrate_takes_leads_one_after_another(model, tmp_path, capsys):
     strips = [f"--sequence={lead}={RECORDING}" for lead in ("II", "V2", "V5")]
     out = tmp_path / "p.npz"
     assert main(["calibrate", str(RECORDING), "--out", str(out), "--model", str(model), *strips]) == 0
-    assert "one after another" in read(out).origin.words()
+    assert "one after another" in read_calibration(out).origin.words()
     assert "V1, V3, V4, V6: not measured" in capsys.readouterr().err
     assert main(["calibrate", str(RECORDING), "--out", str(out), "--sequence=V9=x", "--force"]) == 2
 
@@ -203,7 +203,7 @@ def test_a_sensor_of_one_lead_may_call_it_what_it_likes(model, tmp_path, capsys)
         told = [line for line in capsys.readouterr().err.splitlines() if "taken as" in line]
         said = [f"V2: part holds a single lead, {name}: taken as held at V2"]
         assert told == ([] if name == "named" else said)
-    heads = [read(path).head for path in out.values()]
+    heads = [read_calibration(path).head for path in out.values()]
     assert heads[0].any()
     assert heads[0].tobytes() == heads[1].tobytes() == heads[2].tobytes()
 
@@ -212,8 +212,8 @@ def test_a_strip_keeps_its_time_where_samples_were_lost(model, tmp_path, monkeyp
     """Glued together, the beats on both sides of a gap would be one that nobody has."""
     whole, *_ = _strip("V2", str(RECORDING))
 
-    def lossy(text, **options):
-        return source_of(text, **(options | {"replay": Replay(speed=inf, drop=Drop.parse("20%:0.3s"))}))
+    def lossy(options, replay):
+        return source_of(options, Replay(speed=inf, drop=Drop.parse("20%:0.3s")))
 
     monkeypatch.setattr("mecg.app.learning.source_of", lossy)
     strip, *_ = _strip("V2", str(RECORDING))
@@ -269,7 +269,7 @@ def test_exchanged_chest_leads_are_told_in_one_line(tmp_path, capsys):
     told = [line for line in capsys.readouterr().err.splitlines() if "look exchanged" in line]
     assert len(told) == 1
     assert told[0].startswith("V1 and V6 look exchanged: check")
-    kept = read(out)
+    kept = read_calibration(out)
     assert told[0] in kept.notes
     assert np.isnan(kept.rmse_mv[:, [1, 6]]).all()
     assert np.isfinite(kept.rmse_mv[:, [0, 2, 3, 4, 5]]).all()

@@ -8,7 +8,7 @@ import pytest
 
 from mecg.__main__ import main
 from streamer.core.leads import LEADS
-from streamer.formats.calibration_file import read
+from streamer.formats.calibration_file import read_calibration
 from streamer.formats.wfdb_reader import Record
 from tests.devices.lsl.lsl_rig import Sender
 
@@ -42,7 +42,7 @@ def test_a_person_is_learned_from_a_live_stream_of_twelve_leads(
         assert main(["calibrate", "lsl:twelve", "--out", str(out), "--check", str(RECORDING)]) == 0
     finally:
         sender.kill()
-    kept, said = read(out), capsys.readouterr().out
+    kept, said = read_calibration(out), capsys.readouterr().out
     assert kept.origin.words().startswith("lsl:twelve, calibrated 20")
     assert np.isfinite(kept.rmse_mv).all()
     assert (kept.rmse_mv[1] < 0.7 * kept.rmse_mv[0]).all()

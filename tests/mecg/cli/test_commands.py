@@ -20,6 +20,7 @@ with warnings.catch_warnings():
 from devices.replay.pacing import Replay
 from mecg.__main__ import main
 from mecg.app.models import network_of
+from mecg.app.options import SourceOptions
 from mecg.app.session_builder import BUNDLED_RECORDING, source_of
 from mecg.cli import demo
 from streamer.core.leads import LEADS
@@ -169,7 +170,7 @@ def test_reconstruct_gives_what_the_live_path_gives(
 def test_reconstruct_and_the_live_path_write_the_same_record(tmp_path: Path) -> None:
     path = RECORDINGS / "ptb-xl" / "00498_hr"
     network = network_of(None)
-    source = source_of(str(path), replay=Replay(speed=np.inf))
+    source = source_of(SourceOptions(str(path)), Replay(speed=np.inf))
     info = source.open()
     pipeline = Pipeline(info, network)
     session = Session(source, pipeline, SessionDescription.of(info, network.spec, pipeline.latency))

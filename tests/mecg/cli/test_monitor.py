@@ -31,7 +31,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qapp: QApplication) ->
     """The file in which the window remembers how it was left."""
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
     monkeypatch.setenv("XDG_DOCUMENTS_DIR", str(tmp_path / "documents"))
-    return tmp_path / "config" / "mecg" / "monitor.ini"
+    return tmp_path / "config" / "mecg" / "monitor.json"
 
 
 @pytest.fixture

@@ -363,7 +363,7 @@ def test_a_reference_gives_the_absolute_delay_and_radio_is_called_relative(
     tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     sources = {"polar:test": Heart(130.0, 0.045), "lsl:truth": Heart(500.0, 0.0)}
-    monkeypatch.setattr(profile, "source_of", lambda text, **_: sources[text])
+    monkeypatch.setattr(profile, "source_of", lambda options, *_: sources[options.text])
     run = [
         "profile",
         "polar:test",

@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from streamer.core.leads import (
     DERIVED,
@@ -19,12 +21,72 @@ def test_every_spelling_of_lead_one_is_lead_one(name):
     assert canonical_lead(name) == "I"
 
 
+NUMERALS = {"I": ("I", "1"), "II": ("II", "2"), "III": ("III", "3")}
+WORDS = (
+    "Lead ",
+    "Lead",
+    "LEAD_",
+    "D",
+    "L",
+    "Ableitung ",
+    "Dérivation ",
+    "ECG Lead ",
+    "MDC_ECG_LEAD_",
+    "EKG-Ableitung ",
+)
+FRAMES = ("{}", " {} ", "{} (mV)", "{} [µV]", "{}(uV)", "ECG {}", "EKG {}", "ECG({})", "ekg[{}]", "ECG-{}")
+
+
+@given(
+    lead=st.sampled_from(LEADS),
+    word=st.sampled_from(("", *WORDS)),
+    frame=st.sampled_from(FRAMES),
+    case=st.sampled_from([str, str.upper, str.casefold]),
+    digit=st.booleans(),
+)
+def test_a_lead_is_known_by_every_word_digit_and_bracket_about_it(lead, word, frame, case, digit):
+    name = NUMERALS[lead][int(digit and bool(word))] if lead in NUMERALS else lead
+    if word in ("D", "L") and lead not in NUMERALS:
+        word = ""
+    assert canonical_lead(case(frame.format(word + name))) == lead
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["DI", "D1", "Lead1", "L1", "LI", "MLI", "ECG(I)", "EKG I", "I (mV)", "Ableitung I", "Lead 1", "\u2160"],
+)
+def test_what_senders_call_lead_one_is_lead_one(name):
+    assert canonical_lead(name) == "I"
+
+
 @pytest.mark.parametrize(("name", "lead"), [("AVR", "aVR"), ("v3", "V3"), ("Lead II", "II"), ("avf", "aVF")])
 def test_spellings_of_other_leads(name, lead):
     assert canonical_lead(name) == lead
 
 
-@pytest.mark.parametrize("name", ["", "II'", "V7", "MLII", "ECG", "EEG I1", "1"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "II'",
+        "V7",
+        "MLII",
+        "ECG",
+        "EEG I1",
+        "1",
+        "ECG 1",
+        "ECG1",
+        "-I",
+        "-aVR",
+        "I (mA)",
+        "D",
+        "L",
+        "L4",
+        "DaVR",
+        "I-II",
+        "V0",
+    ],
+)
 def test_what_is_no_standard_lead_is_none(name):
     assert canonical_lead(name) is None
 

@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamer.core.errors import InputError
-from streamer.formats.wfdb_reader import BEATS, Record, read_annotations, read_header
+from streamer.formats.wfdb_annotation_reader import BEATS, read_annotations
+from streamer.formats.wfdb_header import read_header
+from streamer.formats.wfdb_reader import Record
 
 RECORDINGS = Path(__file__).parents[3] / "recordings"
 FORMATS = ["8", "16", "24", "32", "61", "80", "160", "212", "310", "311"]

@@ -18,7 +18,7 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pandas' deprecations are not ours
     import wfdb
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, twelve_from_eight
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
@@ -138,8 +138,9 @@ def test_an_existing_record_is_kept_unless_forced(tmp_path: Path) -> None:
         return writer.finish()
 
     header = write(1, force=False)
-    with pytest.raises(InputError, match=r"r\.hea exists.*--force"):
+    with pytest.raises(InputError, match=r"r\.hea exists") as caught:
         write(2, force=False)
+    assert caught.value.field is Field.OUTPUT
     assert read(header).p_signal[0, 0] == 1
     write(3, force=True)
     assert read(header).p_signal[0, 0] == 3
@@ -341,8 +342,9 @@ def test_a_band_that_is_there_already_is_kept_with_all_else_unless_forced(
 ) -> None:
     chunks = [Chunk(0, ecg_like(1000, 500))]
     (tmp_path / "r_band.hea").write_text("somebody else's")
-    with pytest.raises(InputError, match=r"r_band\.hea exists.*--force"):
+    with pytest.raises(InputError, match=r"r_band\.hea exists") as caught:
         converted(banded_network, tmp_path, 500, chunks)
+    assert caught.value.field is Field.OUTPUT
     assert [path.name for path in tmp_path.iterdir()] == ["r_band.hea"]
     converted(banded_network, tmp_path, 500, chunks, force=True)
     files = {"r.dat", "r.hea", "r_band.dat", "r_band.hea"}
@@ -358,8 +360,9 @@ def test_a_band_of_an_earlier_record_never_passes_for_one_of_a_record_without(
     leads = tmp_path / "r.hea", tmp_path / "r.dat"
     for path in leads:
         path.unlink()
-    with pytest.raises(InputError, match=r"r_band\.hea exists.*--force"):
+    with pytest.raises(InputError, match=r"r_band\.hea exists") as caught:
         converted(network, tmp_path, 500, chunks)
+    assert caught.value.field is Field.OUTPUT
     assert not any(path.exists() for path in leads)
     converted(network, tmp_path, 500, chunks, force=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["r.dat", "r.hea"]

@@ -21,7 +21,7 @@ import psutil
 import pytest
 import pyxdf
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Beat, Event, Notice, RecordingStarted, State, StateChanged
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Frame
@@ -210,8 +210,9 @@ def test_a_session_without_a_sample_leaves_nothing(tmp_path: Path) -> None:
 
 def test_a_folder_that_cannot_be_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="choose another with --record DIR"):
+    with pytest.raises(InputError) as caught:
         Recorder(tmp_path / "file", {}, silent).open(description())
+    assert caught.value.field is Field.RECORDINGS
 
 
 def test_what_has_come_is_written_half_a_second_later_and_synced_after_two(

@@ -60,4 +60,4 @@ def test_a_gui_thread_that_stalls_for_three_seconds_costs_the_recording_no_sampl
         assert recording.lost == 0
     record = Record(RECORD)
     assert np.array_equal(played, record.read()[record.row("I")])
-    assert inbox.dropped == 0 and window._past.stop_s == len(played) / info.rate_hz
+    assert inbox.dropped == 0 and window.stream.history.stop_s == len(played) / info.rate_hz

@@ -30,7 +30,7 @@ from streamer.export.to_csv import write_csv
 from streamer.export.to_edf import write_edf
 from streamer.export.to_pdf import pages_of
 from streamer.export.to_wfdb import write_wfdb
-from streamer.formats.wfdb_reader import read_annotations
+from streamer.formats.wfdb_annotation_reader import read_annotations
 from streamer.recording.reader import Recording
 from streamer.recording.recorder import Recorder
 from streamer.session.description import SessionDescription

@@ -21,7 +21,7 @@ from streamer.core.calibration.fit import (
     reference_of,
     reference_towards,
 )
-from streamer.core.calibration.sequential_reference import _aligned, sequence_reference
+from streamer.core.calibration.sequential_reference import aligned, sequence_reference
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN
 from streamer.core.network.network import Network
@@ -348,7 +348,7 @@ def test_a_mean_beat_is_laid_where_the_estimate_has_it(shift):
     t = np.arange(206) / RATE_HZ
     beat = np.exp(-((t - 0.31) ** 2) / 0.0002) - 0.5 * np.exp(-((t - 0.34) ** 2) / 0.0002)
     guess = 0.5 * beat + np.random.default_rng(0).normal(0, 0.03, len(t))
-    laid = _aligned(np.roll(beat, shift), guess, np.abs(np.gradient(guess)), RATE_HZ)
+    laid = aligned(np.roll(beat, shift), guess, np.abs(np.gradient(guess)), RATE_HZ)
     assert np.abs(laid - beat[15 : 15 + len(laid)]).max() < 0.3  # within a sample
 
 
@@ -361,7 +361,7 @@ def test_a_lead_whose_estimate_is_wrong_is_laid_where_the_other_leads_have_their
 
     beat, guess = -wave(0.34), wave(0.30)
     steep = np.sqrt(np.mean([np.gradient(wave(at_s)) ** 2 for at_s in (0.32, 0.34, 0.36)], axis=0))
-    laid = _aligned(beat, guess, steep, RATE_HZ)
+    laid = aligned(beat, guess, steep, RATE_HZ)
     off = [np.abs(laid - beat[15 + by : 15 + by + len(laid)]).max() for by in range(-15, 16)]
     assert abs(int(np.argmin(off)) - 15) <= 1  # sample
 

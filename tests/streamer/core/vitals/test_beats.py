@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from devices.replay.synthetic import Synthetic
 from streamer.core.signal.clinical_frame import to_rate
 from streamer.core.vitals.beats import LEARN_S, BeatDetector
-from streamer.formats.wfdb_reader import BEATS, Record, read_annotations
+from streamer.formats.wfdb_annotation_reader import BEATS, read_annotations
+from streamer.formats.wfdb_reader import Record
 
 RECORD_100 = Path(__file__).parents[4] / "recordings" / "mitdb" / "100"
 

@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the window says of an error: what is wrong, and where in the window to change it."""
+
+from __future__ import annotations
+
+from streamer.core.errors import Field, InputError
+
+_CHOOSE = {
+    Field.LEAD: "name a lead in Connect (O)",
+    Field.UNIT: "start the program with --unit uV, or how many mV a step is",
+    Field.POLARITY: "mind the polarity in Connect (O)",
+}
+
+_LEAVE_OUT = {
+    Field.LEAD: "leave the lead empty in Connect (O)",
+    Field.UNIT: "start the program without --unit",
+    Field.CALIBRATION: "go back to the generic model",
+}
+
+
+def sentence(error: InputError | OSError) -> str:
+    """One line for who opens a source."""
+    if not isinstance(error, InputError):
+        return " ".join(str(error).split())
+    advice = (_LEAVE_OUT if error.leave_out else _CHOOSE).get(error.field) if error.field else None
+    return f"{error.line}; {advice}" if advice else error.line

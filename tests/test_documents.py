@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Of the documents: links resolve, named files exist, lines are short, words are plain."""
+
+from __future__ import annotations
+
+import io
+import re
+import tokenize
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+DOCUMENTS = sorted(
+    path
+    for folder in (".", "docs", "training", "recordings", "mecg/recordings", "streamer/models", "LICENSES")
+    for path in (ROOT / folder).glob("*.md")
+)
+IDIOMS = (
+    "anew",
+    "whoever",
+    "by heart",
+    "turned heart",
+    "hold-back",
+    "bent end",
+    "teachers that",
+)
+"""What is not plain English, or was replaced by the field's term (the glossary has the words)."""
+FILE = re.compile(r"(?:[\w.-]+/)+(?:[\w.-]+\.(?:py|md|toml|yml|onnx|txt|png|csv))?")
+TOP = {"streamer", "devices", "gui", "mecg", "training"} | {
+    "tests",
+    "benchmarks",
+    "docs",
+    "examples",
+    "recordings",
+}
+MADE = ("training/runs", "training/cache")
+"""What a run makes, so it is not in a checkout."""
+
+PATTERNS = ("tests/a/test_b.py", "mecg/cli/NAME.py")
+"""Names that stand for many."""
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+
+
+def prose(document: Path) -> Iterator[tuple[int, str]]:
+    """Yield the number and text of each line outside of code blocks."""
+    in_code = False
+    for number, line in enumerate(document.read_text("utf-8").splitlines(), 1):
+        if line.lstrip().startswith("```"):
+            in_code = not in_code
+        elif not in_code:
+            yield number, line
+
+
+def anchors(document: Path) -> set[str]:
+    """Return the anchors that GitHub makes of a document's headings."""
+    found: set[str] = set()
+    for _, line in prose(document):
+        if heading := re.match(r"#+ (.*)", line):
+            words = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading[1]).strip().lower()
+            found.add(re.sub(r"[^\w\- ]", "", words).replace(" ", "-"))
+    return found
+
+
+@each_document
+def test_every_link_leads_to_a_file_and_a_heading(document: Path) -> None:
+    text = "\n".join(line for _, line in prose(document))
+    broken = []
+    for target in re.findall(r"\]\(([^)\s]+)\)", text):
+        if target.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = target.partition("#")
+        path = (document.parent / name).resolve() if name else document
+        if not path.exists() or (anchor and anchor not in anchors(path)):
+            broken.append(target)
+    assert not broken
+
+
+@each_document
+def test_every_file_and_folder_named_in_backticks_exists(document: Path) -> None:
+    text = "\n".join(line for _, line in prose(document))
+    named = [span for span in re.findall(r"`([^`]+)`", text) if FILE.fullmatch(span) and span not in PATTERNS]
+    named = [span for span in named if span.split("/")[0] in TOP and not span.startswith(MADE)]
+    assert [span for span in named if not (ROOT / span).exists()] == []
+
+
+@each_document
+def test_every_module_run_by_name_exists(document: Path) -> None:
+    for module in re.findall(r"python -m ((?:training|benchmarks|mecg)[\w.]*)", document.read_text("utf-8")):
+        path = ROOT / module.rstrip(".").replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
+@each_document
+def test_lines_are_at_most_120_characters(document: Path) -> None:
+    unbreakable = ("|", "![", "- [", "  - [")  # a row of a table, a picture, an entry of a table of contents
+    long = [n for n, line in prose(document) if len(line) > 120 and not line.startswith(unbreakable)]
+    assert not long
+
+
+@each_document
+def test_words_are_plain(document: Path) -> None:
+    if document.name == "glossary.md":  # it lists the words that are not used
+        return
+    # A word in quotes is talked about, not used.
+    text = re.sub(r'"[^"]*"', "", "\n".join(line for _, line in prose(document)).lower())
+    assert [idiom for idiom in IDIOMS if re.search(rf"\b{idiom}", text)] == []
+
+
+def test_comments_and_docstrings_are_plain_too() -> None:
+    found = []
+    for path in (
+        path for top in ("streamer", "devices", "gui", "mecg") for path in (ROOT / top).rglob("*.py")
+    ):
+        for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
+            if token.type == tokenize.COMMENT or token.string.startswith('"""'):
+                found += [
+                    (path.name, token.start[0], idiom)
+                    for idiom in IDIOMS
+                    if f" {idiom}" in token.string.lower()
+                ]
+    assert not found
