@@ -151,10 +151,43 @@ class SourceRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class RecordingStatus:
+    """A recording that runs."""
+
+    path: Path
+    seconds: float
+    """Of signal: stands still if nothing comes."""
+    size_bytes: int
+
+
+class RecordingControl(Protocol):
+    """Records a session that runs."""
+
+    def begin(self) -> Path:
+        """Begin a recording; returns the file.
+
+        Raises
+        ------
+        InputError
+            Nothing can be recorded there.
+        """
+        ...
+
+    def end(self) -> None:
+        """End it; raises InputError or OSError if the file cannot be closed."""
+        ...
+
+    def status(self) -> RecordingStatus | None:
+        """How far it has come; None if nothing is recorded."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
 class RunningSession:
     """A session that runs."""
 
     request: SourceRequest
+    """Of no source, with an empty text, before one was chosen."""
     inbox: Inbox
     """Attached to the session as one of its sinks."""
     description: SessionDescription
@@ -166,6 +199,8 @@ class RunningSession:
     """None if the source is live."""
     lead_in_s: float = 0.0
     """The first so many seconds of the stream come at once: it lies before the place that was sought."""
+    recording: RecordingControl | None = None
+    """None if there is nothing to record."""
 
 
 OnScan = Callable[[str, Sequence[ScanResult], str], None]
@@ -189,6 +224,11 @@ class SessionController(Protocol):
     @property
     def previews(self) -> CalibrationPreviews:
         """What learns a person, and tries the result out."""
+        ...
+
+    @property
+    def bundled(self) -> str:
+        """The SOURCE of the bundled recording; empty if there is none."""
         ...
 
     def open(self, request: SourceRequest) -> RunningSession:

@@ -38,7 +38,10 @@ class KeyReader:
         key does.  What it writes in ASCII beside letters ("/" on the Hebrew Q) counts by its place only on a
         keyboard that was seen to write another script: on a French one the comma lies where M is.
         """
-        text = event.text().upper()
+        held = event.modifiers()
+        control, alt = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.AltModifier
+        # macOS writes "r" under Command; Control and Alt together are Windows' AltGr, which writes.
+        text = "" if held & control and not held & alt else event.text().upper()
         name = QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText)
         letter = text if text.isalpha() else name.rpartition("+")[2]
         if letter.isalpha() and len(letter) == 1:

@@ -17,6 +17,7 @@ from gui.panels.latency import LastMinute
 from gui.panels.latency_panel import LatencyPanel
 from gui.panels.notice import Notice
 from gui.panels.number_column import NumberColumn
+from gui.record_commands import RecordCommands
 from gui.settings import Settings, look_from_table, look_to_table
 from gui.source_commands import SourceCommands
 from gui.theme import Theme, dialog_style
@@ -64,7 +65,8 @@ class MainPanels:
         self.latency = LatencyPanel(window.paper)
         self.model_limits = TextDialog("What this can and cannot show", window)
         self.alarms = AlarmCommands(window, controller, settings, beep)
-        self.sources = SourceCommands(window, controller, settings, self.notice.say)
+        self.sources = SourceCommands(window, controller, settings, self._say)
+        self.record = RecordCommands(window, controller, self._say, self.numbers.numbers.not_recording)
         self.pages = PageCommands(window, controller, self.notice.say, pages, write)
         self._plug_in()
 
@@ -73,7 +75,9 @@ class MainPanels:
         window.banner.addWidget(self.alarms.banner.widget)
         window.column.addWidget(self.numbers.widget)
         window.below.addWidget(self.sources.replay.widget)
-        window.table.add(*self.sources.table(), *self.alarms.table(), *self._window_table())
+        window.table.add(
+            *self.sources.table(), *self.record.table(), *self.alarms.table(), *self._window_table()
+        )
         window.show_actions()
         for part in (self.numbers, self.alarms.banner, self):
             window.listen(part)
@@ -97,6 +101,11 @@ class MainPanels:
             act(("W",), "Latency", "where the time of the last minute went", self.show_latency),
             act(("I",), "Limits of the model", "what ST and pacing spikes can show", self.show_model_limits),
         )
+
+    def _say(self, text: str) -> None:
+        """One line for the user, beside whatever stands on the stage."""
+        self.notice.say(text)
+        self.sources.start.say(text)
 
     def _keep_look(self) -> None:
         look = look_to_table(self._window.paper.look, mm_set=self._window.do.mm_set)
@@ -157,6 +166,7 @@ class MainPanels:
         if self._ticks % 5 == 0:
             self._refresh_latency()
         self.sources.refresh()
+        self.record.refresh()
         self._keep_look()
         self.notice.refresh(now_s)
 

@@ -15,6 +15,7 @@ from gui.dialogs.present import present
 from gui.dialogs.source_opener import SourceOpener
 from gui.panels.replay_bar import JUMP_S, ReplayBar
 from gui.settings import Settings
+from gui.start_page import StartPage
 from gui.theme import Theme
 from gui.window import MonitorWindow
 
@@ -59,6 +60,12 @@ class SourceCommands:
         self.opener = SourceOpener(controller, window)
         self.opener.opened.connect(self._opened)
         self.opener.failed.connect(self._not_opened)
+        self.opener.leads.connect(self._wants_lead)
+        self._leads: tuple[str, ...] = ()
+        self.start = StartPage(controller.scan, lambda: settings.recent, controller.bundled)
+        self.start.chosen.connect(self.open)
+        self.start.file_wanted.connect(self.connect_dialog.ask_file)
+        window.stage.addWidget(self.start)
         self.opener.busy.connect(lambda source: say(f"opening {source} ...") if source else None)
         self._drops = FileDrop(window)
         self._drops.dropped.connect(lambda source: self.open(SourceRequest(source)))
@@ -82,7 +89,7 @@ class SourceCommands:
                 self.connect_source,
                 "Connect",
             ),
-            act(("Ctrl+O",), "Open file", "open a recording", self.connect_dialog.ask_file),
+            act(("Ctrl+O",), "Open file", "open a recording", lambda: self.connect_dialog.ask_file()),
             act(("K",), "Play or pause", "play, pause a replay", replay.play_or_pause),
             act(("<",), "Slower", "replay slower", lambda: replay.change_speed(-1)),
             act((">",), "Faster", "replay faster", lambda: replay.change_speed(1)),
@@ -111,12 +118,15 @@ class SourceCommands:
     def _take_over(self, running: RunningSession) -> None:
         self.replay.control(running.player, lambda: running.inbox.closed)
         running.watch_for(self._settings.limits)
-        self._settings.opened(running.request.source)
+        self._window.stage.setCurrentWidget(self._window.paper if running.request.source else self.start)
+        if running.request.source:
+            self._settings.opened(running.request.source)
 
     def _opened(self, running: RunningSession) -> None:
         window, about = self._window, running.description
         window.tell = running.tell
         self._take_over(running)
+        self.connect_dialog.opened()
         window.follow(
             running.inbox,
             about.stream,
@@ -130,8 +140,12 @@ class SourceCommands:
     def _not_opened(self, request: SourceRequest, why: str) -> None:
         # The source waits there for another try.
         self._say(f"{request.source} was not opened: {why}")
-        self.connect_dialog.source_edit.setText(request.source)
+        leads, self._leads = self._leads, ()
+        self.connect_dialog.refused(request, why, leads)
         self._reopen_if_ended()
+
+    def _wants_lead(self, request: SourceRequest, leads: tuple[str, ...]) -> None:
+        self._leads = leads
 
     def _reopen_if_ended(self) -> None:
         if self._controller.running.inbox.closed:
@@ -174,7 +188,7 @@ class SourceCommands:
 
     def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
-        for part in (self.replay, self.connect_dialog, self.calibrate_dialog):
+        for part in (self.replay, self.start, self.connect_dialog, self.calibrate_dialog):
             part.apply_theme(theme)
 
 

@@ -93,6 +93,9 @@ def dialog_style(theme: Theme) -> str:
     QHeaderView::section {{ background: {theme.bar}; color: {theme.soft_ink}; border: none; padding: 3px; }}
     QPushButton {{ color: {theme.ink}; background: {theme.paper}; border: 1px solid {theme.soft_ink};
                    border-radius: 4px; padding: 5px 14px; font-size: 14px; }}
+    QPushButton:focus, QCheckBox:focus, QTreeWidget:focus, QLineEdit:focus, QDoubleSpinBox:focus,
+    QComboBox:focus {{ border: 2px solid {theme.measured}; }}
+    QPushButton {{ min-height: 20px; }}
     QPushButton:default {{ border: 2px solid {theme.reconstructed}; }}
     QPushButton:disabled {{ color: {theme.soft_ink}; border-color: {theme.grid_5_mm}; }}
     """
@@ -130,7 +133,7 @@ def stylesheet(theme: Theme) -> str:
     QToolButton:focus {{ border: 2px solid {theme.reconstructed}; }}
     QToolButton:checked {{ background: {theme.reconstructed}; color: {theme.bar}; }}
     QToolButton[popupMode="2"] {{ padding-right: 20px; }}
-    QToolButton::menu-indicator {{ subcontrol-origin: padding; subcontrol-position: right center; right: 5px; }}
+    QToolButton::menu-indicator {{ subcontrol-position: right center; right: 5px; }}
     QToolButton[recording="true"] {{ color: {theme.recording}; font-weight: bold; }}
     {_menu_style(theme)}
     QLineEdit#note {{ background: {theme.bar}; color: {theme.ink}; font-size: 15px; padding: 6px;

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from PyQt6.QtCore import Qt, QTimer
 from PyQt6.QtGui import QCloseEvent, QContextMenuEvent, QKeyEvent
-from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QVBoxLayout, QWidget
+from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from gui.actions import Action, Actions
 from gui.keys import KeyReader
@@ -95,6 +95,10 @@ class MonitorWindow(QMainWindow):
         self.time = TimeCommands(
             self.paper, lambda: self.stream, lambda event: self.tell(event), self._redraw
         )
+        self.stage = QStackedWidget()
+        """The paper, or what stands in its place."""
+        self.may_close: Callable[[], bool] = lambda: True
+        """Asked before the user closes the window."""
         self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self.tools = ActionBar(self.table, self, self.refresh)
         self.addToolBar(self.tools)
@@ -212,7 +216,7 @@ class MonitorWindow(QMainWindow):
                 self.toggle_full_screen,
                 checked=self.isFullScreen,
             ),
-            Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Quit", "close the window", self.close),
+            Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Quit", "close the window", self.quit),
         )
         self.paper.picked.connect(self.do.pick)
         self.paper.opened.connect(self.do.enlarge)
@@ -270,8 +274,16 @@ class MonitorWindow(QMainWindow):
     def _span(self, calipers: Calipers | None) -> None:
         self.paper.calipers = calipers
 
+    def quit(self) -> None:
+        """Close the window, if the user may."""
+        if self.may_close():
+            self.close()
+
     def closeEvent(self, event: QCloseEvent | None) -> None:  # noqa: N802 - Qt's name
         """Stop, and tell the one that waits for it, once."""
+        if event is not None and event.spontaneous() and not self.may_close():
+            event.ignore()
+            return
         self.timer.stop()
         on_close, self._on_close = self._on_close, None
         if on_close is not None:
@@ -326,7 +338,8 @@ class MonitorWindow(QMainWindow):
         middle.addLayout(self.banner)
         across = QHBoxLayout()
         across.setSpacing(0)
-        across.addWidget(self.paper, 1)
+        self.stage.addWidget(self.paper)
+        across.addWidget(self.stage, 1)
         across.addLayout(self.column)
         middle.addLayout(across, 1)
         middle.addLayout(self.below)

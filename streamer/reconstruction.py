@@ -146,15 +146,22 @@ def whole_lead(
     """
     pipeline = Pipeline(info, network, hop=hop)
     frames = pipeline.push(Chunk(0, lead_mv)) + pipeline.finish()
-    return Reconstruction(
+    n = frames[-1].stop
+    whole = Reconstruction(
         rate_hz=network.spec.rate_hz,
-        leads_mv=np.concatenate([frame.leads_mv for frame in frames], axis=1),
-        measured_mv=np.concatenate([frame.measured_mv for frame in frames]),
-        scale_mv=np.concatenate([frame.scale_mv for frame in frames], axis=1),
-        valid=np.concatenate([frame.valid for frame in frames]),
-        settling=np.concatenate([frame.settling for frame in frames]),
+        leads_mv=np.full((len(LEADS), n), np.nan, np.float32),
+        measured_mv=np.full(n, np.nan, np.float32),
+        scale_mv=np.full((len(LEADS), n), np.nan, np.float32),
+        valid=np.zeros(n, np.bool_),
+        settling=np.zeros(n, np.bool_),
         bands=dict(network.spec.bands),
     )
+    for frame in frames:  # by their index: in a long gap there are none
+        here = slice(frame.start, frame.stop)
+        whole.leads_mv[:, here], whole.scale_mv[:, here] = frame.leads_mv, frame.scale_mv
+        whole.measured_mv[here], whole.valid[here] = frame.measured_mv, frame.valid
+        whole.settling[here] = frame.settling
+    return whole
 
 
 def _lead_of(lead_i_mv: ArrayLike) -> Samples:

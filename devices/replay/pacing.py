@@ -21,6 +21,9 @@ from streamer.core.stream import Chunk, Samples
 Read = Callable[[int, int], tuple[Samples, Samples | None]]
 """Samples ``start`` to ``stop``: the lead ``(n,)`` and, or None, the reference ``(12, n)``, in mV."""
 
+Leap = Callable[[int], int]
+"""The first sample from ``start`` on that there is."""
+
 _CHUNK_S = 0.02
 _BLOCK_S = 4.0
 """How much is read at a time: much more than a chunk, so that a read costs little."""
@@ -253,7 +256,9 @@ class Playback:
 
     # ---- the iterating thread
 
-    def play(self, read: Read, rate_hz: float, samples: int | None) -> Iterator[Chunk | Event]:
+    def play(
+        self, read: Read, rate_hz: float, samples: int | None, leap: Leap | None = None
+    ) -> Iterator[Chunk | Event]:
         """Chunks, each when the instant of its last sample has passed, and events.
 
         A chunk that is left out (`Replay.drop`) is a jump of the index and a `SamplesLost` event, a pause a
@@ -267,6 +272,8 @@ class Playback:
             Their rate.
         samples : int or None
             How many there are; None is no end.
+        leap : callable, optional
+            Where it knows of long gaps they take no time at the highest speed.
 
         Raises
         ------
@@ -287,6 +294,8 @@ class Playback:
             self._anchor, self._anchor_s = float(self._held), self._clock()
         block_start = block_stop = start = lost = 0
         while end is None or start < end:
+            if leap is not None and math.isinf(self._speed) and not replay.loop:
+                start += (leap(origin + start) - origin - start) // chunk * chunk
             stop = start + chunk if end is None else min(start + chunk, end)
             if stop > block_stop:
                 block_start, block_stop = start, start + block if end is None else min(start + block, end)

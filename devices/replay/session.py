@@ -158,7 +158,7 @@ class SessionReplay:
             if is_told_again(event) and math.isfinite(event.host_s)
         )
         expected: int | None = None
-        for item in self.player.play(self._read, rate_hz, recording.raw_stop):
+        for item in self.player.play(self._read, rate_hz, recording.raw_stop, recording.next_raw):
             if not isinstance(item, Chunk):
                 yield item
                 continue

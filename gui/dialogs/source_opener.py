@@ -10,7 +10,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from gui.controller import RunningSession, SessionController, SourceRequest
 from gui.error_text import sentence
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0)
 """Before each attempt to open a live source again that ended by itself; the last before all further ones."""
@@ -23,10 +23,12 @@ class SourceOpener(QObject):
     """A `RunningSession` runs."""
     failed = pyqtSignal(object, str)
     """A `SourceRequest` could not be opened, and why, in one line."""
+    leads = pyqtSignal(object, object)
+    """A `SourceRequest` was refused for its lead: the leads that it has; emitted before `failed`."""
     busy = pyqtSignal(str)
     """The SOURCE that is being opened; empty when done."""
 
-    _done = pyqtSignal(object, object, str)
+    _done = pyqtSignal(object, object, object)
 
     def __init__(
         self,
@@ -79,17 +81,21 @@ class SourceOpener(QObject):
     def _work(self, request: SourceRequest) -> None:
         """In a thread of its own."""
         try:
-            self._done.emit(request, self._controller.open(request), "")
+            self._done.emit(request, self._controller.open(request), None)
         except (InputError, OSError) as error:
-            self._done.emit(request, None, sentence(error))
+            self._done.emit(request, None, error)
 
-    def _end(self, request: SourceRequest, running: RunningSession | None, why: str) -> None:
+    def _end(
+        self, request: SourceRequest, running: RunningSession | None, error: InputError | OSError | None
+    ) -> None:
         self._running = False
         following, self._next = self._next, None
         if running is not None:
             self.opened.emit(running)
-        elif following is None:
-            self.failed.emit(request, why)
+        elif following is None and error is not None:
+            if isinstance(error, InputError) and error.field is Field.LEAD and not error.leave_out:
+                self.leads.emit(request, error.choices)
+            self.failed.emit(request, sentence(error))
         self.busy.emit("")
         if following is not None:
             self._begin(following)

@@ -170,6 +170,10 @@ class Numbers:
         said = duration(min(now_s, ended_s) - began_s)
         return f"{said}, FAILED" if failed else said, failed
 
+    def not_recording(self) -> None:
+        """The recording was ended, as the user wished."""
+        self._recording_s = None
+
     def model(self) -> tuple[str, bool]:
         """Whose model it is, everybody's or one person's, and whether Lead I no longer looks like theirs."""
         return f"{self._whose}\nrecalibrate" if self._recalibrate else self._whose, self._recalibrate

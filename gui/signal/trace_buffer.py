@@ -85,6 +85,7 @@ class TraceBuffer:
             self._begin = frame.start
         else:
             self._forget(self._stop, min(frame.start, self._stop + self._size))
+            self.lost += frame.start - self._stop  # in a long gap there are no frames
         first = max(frame.start, frame.stop - self._size)
         at, new = np.arange(first, frame.stop) % self._size, slice(first - frame.start, None)
         self._rows[: len(LEADS), at] = frame.leads_mv[:, new]

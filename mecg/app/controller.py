@@ -6,22 +6,26 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from devices.bluetooth.scan import scan_ble
 from devices.lsl.search import scan_lsl
 from devices.registry import is_live, is_session
 from devices.replay.pacing import AS_RECORDED, Replay
-from gui.controller import OnScan, RunningSession, SourceRequest
+from gui.controller import OnScan, RecordingStatus, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
 from mecg.app.calibration_previews import CalibrationPreviews, LastSeconds, Learned
 from mecg.app.measured_leads import truth_beside
-from mecg.app.models import card_of
+from mecg.app.models import card_of, network_of
 from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
 from mecg.app.session_builder import (
     attach_outlet,
-    attach_recorder,
+    bundled_source,
     core_of,
+    pipeline_of,
+    recorder_of,
     refuse_other_speeds,
+    refuse_recording_again,
     replay_of,
     say_notes,
     source_of,
@@ -30,6 +34,7 @@ from mecg.app.session_builder import (
 from streamer.core.errors import InputError
 from streamer.core.stream import StreamInfo
 from streamer.core.vitals.vitals import Limits, Vitals
+from streamer.recording.recorder_switch import RecorderSwitch
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
 from streamer.session.sink import Overflow
@@ -44,6 +49,10 @@ LEAD_IN_S = 10.0
 """A screen full: what lies before the place to which the user went."""
 
 
+_USUAL_RATE_HZ = 250.0
+"""Of no source: any rate will do to load and compile the path."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Parts:
     """A session that is composed and does not run yet."""
@@ -55,6 +64,7 @@ class _Parts:
     description: SessionDescription
     vitals: Vitals
     last: LastSeconds
+    switch: RecorderSwitch | None
 
 
 def options_for(request: SourceRequest, first: SessionOptions, *, given: bool) -> SessionOptions:
@@ -83,6 +93,26 @@ def options_for(request: SourceRequest, first: SessionOptions, *, given: bool) -
         ),
         as_recorded=first.as_recorded and is_session(request.source),
     )
+
+
+class _Recording:
+    """A recorder's switch, as the window asks it; see `gui.controller.RecordingControl`."""
+
+    def __init__(self, switch: RecorderSwitch) -> None:
+        self._switch = switch
+
+    def begin(self) -> Path:
+        """Begin a recording; returns the file."""
+        return self._switch.begin()
+
+    def end(self) -> None:
+        """End it."""
+        self._switch.end()
+
+    def status(self) -> RecordingStatus | None:
+        """How far it has come."""
+        now = self._switch.now
+        return None if now is None else RecordingStatus(*now)
 
 
 class Controller:
@@ -155,6 +185,33 @@ class Controller:
         self._prepared = self._compose(self._first, source, info, options)
         say_notes(info)
 
+    @property
+    def bundled(self) -> str:
+        """The SOURCE of the bundled recording; empty if there is none."""
+        return bundled_source() or ""
+
+    def wait_for_choice(self) -> RunningSession:
+        """Run nothing until `open`, with the model loaded and warm; in place of `prepare` and `begin`.
+
+        Raises
+        ------
+        InputError
+            The model cannot be used.
+        """
+        self._first, self._last = SourceRequest(""), LastSeconds()
+        info = StreamInfo("no source", _USUAL_RATE_HZ)
+        network = network_of(self._options.models.model)
+        description = SessionDescription.of(info, network.spec, pipeline_of(info, network).latency)
+        inbox = Inbox()
+        inbox.open(description)
+        self._running_session = RunningSession(
+            self._first, inbox, description, lambda event: None, self._set_limits
+        )
+        return self._running_session
+
+    def _set_limits(self, limits: Limits) -> None:
+        self._limits = limits
+
     def begin(self) -> RunningSession:
         """Start what was prepared; raises `InputError` or `OSError` as `Session.start` does."""
         return self._start(self._prepared)
@@ -205,12 +262,25 @@ class Controller:
         vitals.limits = self._limits
         session = Session(source, core, description, vitals=vitals)
         inbox = Inbox(truth=truth_beside(source, info, core))
-        attach_recorder(session, options, self._beside)
+        switch = self._attach_switch(session, options)
         session.attach(inbox, Overflow.DROP_OLDEST)
         last = LastSeconds()
         session.attach(last, Overflow.DROP_OLDEST)
         attach_outlet(session, options.lsl_out, AS_RECORDED if info.live else Replay(options.replay.speed))
-        return _Parts(request, source, session, inbox, description, vitals, last)
+        return _Parts(request, source, session, inbox, description, vitals, last, switch)
+
+    def _attach_switch(self, session: Session, options: SessionOptions) -> RecorderSwitch | None:
+        """What records the session when the user says so, from its beginning if the command line did."""
+        refuse_recording_again(options)
+        if options.as_recorded:
+            return None
+        switch = RecorderSwitch(
+            lambda: recorder_of(options, self._beside, session.tell),
+            session.tell,
+            at_once=options.record is not None,
+        )
+        session.attach(switch)
+        return switch
 
     def _start(self, parts: _Parts, lead_in_s: float = 0.0) -> RunningSession:
         source, session, vitals = parts.source, parts.session, parts.vitals
@@ -224,7 +294,14 @@ class Controller:
         session.start()
         self._session, self._last = session, parts.last
         self._running_session = RunningSession(
-            parts.request, parts.inbox, parts.description, session.tell, watch_for, player, lead_in_s
+            parts.request,
+            parts.inbox,
+            parts.description,
+            session.tell,
+            watch_for,
+            player,
+            lead_in_s,
+            None if parts.switch is None else _Recording(parts.switch),
         )
         return self._running_session
 
@@ -241,13 +318,12 @@ class Controller:
         if self._session is not None:
             self._session.stop()
 
-    def close(self) -> SessionReport:
-        """Wait for the end; what became of the last session."""
+    def close(self) -> SessionReport | None:
+        """Wait for the end; what became of the last session, if there was one."""
         self.end()
         with self._switching:
             self._stop()
-        assert self._session is not None
-        return self._session.report()
+        return None if self._session is None else self._session.report()
 
     def scan(self, found: OnScan) -> Callable[[], None]:
         """Look over Bluetooth and LSL at the same time, round after round, until told to stop."""

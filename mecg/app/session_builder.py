@@ -6,7 +6,7 @@ from __future__ import annotations
 import dataclasses
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib import metadata
 from pathlib import Path
 
@@ -23,6 +23,7 @@ from mecg.app.models import fingerprint, model_bytes, model_name, network_of
 from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.errors import InputError
+from streamer.core.events import Event
 from streamer.core.leads import canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
@@ -31,6 +32,7 @@ from streamer.core.vitals.beats import BeatDetector
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats import calibration_file
 from streamer.recording.encoding import platform_facts
+from streamer.recording.folder import default_folder
 from streamer.recording.recorder import Recorder
 from streamer.recording.replay_core import ReplayCore
 from streamer.session.description import SessionDescription
@@ -53,9 +55,9 @@ def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
     """
     text = options.text
     if text is None:
-        if not BUNDLED_RECORDING.with_suffix(".hea").exists():
+        text = bundled_source()
+        if text is None:
             raise InputError("this installation has no bundled recordings: name a SOURCE")
-        text = wfdb_source(_from_here(BUNDLED_RECORDING))
         print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
     placement = Placement(options.placement) if options.placement else Placement.UNSTATED
     return open_source(
@@ -66,6 +68,13 @@ def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
         replay=replay,
         unit_mv=options.unit_mv,
     )
+
+
+def bundled_source() -> str | None:
+    """The SOURCE of the bundled recording; None if this installation has none."""
+    if not BUNDLED_RECORDING.with_suffix(".hea").exists():
+        return None
+    return wfdb_source(_from_here(BUNDLED_RECORDING))
 
 
 def replay_of(options: ReplayOptions) -> Replay:
@@ -185,14 +194,26 @@ def attach_recorder(session: Session, options: SessionOptions, beside: Mapping[s
     """
     if options.record is None:
         return
-    if options.as_recorded:
+    refuse_recording_again(options)
+    session.attach(recorder_of(options, beside, session.tell))
+
+
+def refuse_recording_again(options: SessionOptions) -> None:
+    """Raise an `InputError` if a recording's own leads are to be recorded."""
+    if options.record is not None and options.as_recorded:
         raise InputError("--as-recorded shows what was recorded already: leave out --record")
+
+
+def recorder_of(
+    options: SessionOptions, beside: Mapping[str, object], tell: Callable[[Event], None]
+) -> Recorder:
+    """A recorder of one file, in the user's folder if no other is named; see `attach_recorder`."""
     model = options.models.model
     facts = {"mecg": __version__, "onnxruntime": metadata.version("onnxruntime"), **platform_facts()}
     facts["model_file"] = model_name(model)
     facts["model_sha256"] = fingerprint(model_bytes(model))
     facts |= {name: str(value) for name, value in (options.settings() | dict(beside)).items() if value}
-    session.attach(Recorder(options.record, facts, session.tell))
+    return Recorder(options.record or default_folder(), facts, tell)
 
 
 def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:

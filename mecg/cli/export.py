@@ -9,7 +9,7 @@ import re
 import shutil
 import sys
 from argparse import ArgumentParser
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,12 +17,12 @@ from pathlib import Path
 from mecg.cli.argument_types import from_zero, names, positive
 from mecg.cli.options import add_force
 from streamer.core.errors import InputError
-from streamer.export.excerpt import Excerpt
+from streamer.export.excerpt import LONGEST_GAP_S, Excerpt, excerpts_of
 from streamer.export.to_csv import write_csv
 from streamer.export.to_dicom import write_dicom
 from streamer.export.to_edf import write_edf
 from streamer.export.to_pdf import write_pages
-from streamer.export.to_wfdb import write_wfdb
+from streamer.export.to_wfdb import join_records, part_name, write_wfdb
 from streamer.formats.atomic_write import refuse_existing
 from streamer.recording.reader import Recording
 
@@ -90,8 +90,14 @@ def run(options: Options) -> int:
                 f"{options.session}: {damage.reason} at byte {damage.offset}: what stood there is a gap",
                 file=sys.stderr,
             )
-        excerpt = Excerpt.of(recording, options.leads, options.start_s, options.end_s)
-    for path in write_whole_set(write, excerpt, options.out, name, force=options.force):
+        parts = excerpts_of(recording, options.leads, options.start_s, options.end_s)
+    if len(parts) > 1:
+        print(
+            f"{options.session}: {len(parts) - 1} gaps are longer than {LONGEST_GAP_S:g} s, so there are "
+            f"{len(parts)} sets of files, {part_name(name, 1)} and so on",
+            file=sys.stderr,
+        )
+    for path in write_whole_set(write, parts, options.out, name, force=options.force):
         print(path)
     return 0
 
@@ -101,8 +107,12 @@ def record_name(session: Path) -> str:
     return re.sub(r"[^A-Za-z0-9_-]", "_", session.stem)[:64] or "session"
 
 
-def write_whole_set(write: Write, excerpt: Excerpt, out: Path, name: str, *, force: bool) -> list[Path]:
+def write_whole_set(
+    write: Write, parts: Sequence[Excerpt], out: Path, name: str, *, force: bool
+) -> list[Path]:
     """Write files aside and move them to their place when all of them are whole; returns their paths.
+
+    Of several excerpts each has files of its own, ``NAME_001`` and so on.
 
     Raises
     ------
@@ -112,7 +122,13 @@ def write_whole_set(write: Write, excerpt: Excerpt, out: Path, name: str, *, for
         The disk is full, say; nothing is left behind.
     """
     with _aside(out, name) as folder:
-        written = write(excerpt, folder, name)
+        if len(parts) == 1:
+            written = write(parts[0], folder, name)
+        else:
+            numbered = enumerate(parts, 1)
+            written = [p for k, part in numbered for p in write(part, folder, part_name(name, k))]
+            if write is write_wfdb:
+                written.append(join_records(parts, folder, name))
         for path in written:
             refuse_existing(out / path.name, force=force)
         return [path.replace(out / path.name) for path in written]

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import ArgumentParser
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +14,9 @@ from pathlib import Path
 import platformdirs
 
 from gui.app import load_window, run_monitor, why_no_display
+from gui.controller import RunningSession
 from mecg.app.controller import Controller
-from mecg.app.options import SessionOptions
+from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
 from mecg.app.session_builder import raise_failure
 from mecg.cli.options import WindowOptions, add_outputs, add_replay, add_source, add_window
 from streamer.core.errors import InputError
@@ -39,11 +41,33 @@ class Options:
 
 def run(options: Options) -> int:
     """Show the monitor until it is closed."""
-    return show(options.session, options.window)
+    return show(options.session, options.window, start_page=wants_start_page(options))
 
 
-def show(session: SessionOptions, window: WindowOptions) -> int:
+def wants_start_page(options: Options) -> bool:
+    """Whether the window is to ask for a source: none is named, and nothing that needs one at once.
+
+    A picture, a time to close, and options that say how a source is read or played mean the bundled
+    recording, as they always did.
+    """
+    session, window = options.session, options.window
+    return (
+        session.source == SourceOptions()
+        and session.replay == ReplayOptions()
+        and session.models.calibration is None
+        and not session.as_recorded
+        and window.screenshot is None
+        and window.seconds is None
+    )
+
+
+def show(session: SessionOptions, window: WindowOptions, *, start_page: bool = False) -> int:
     """Show a session until the window is closed; returns the exit code.
+
+    Parameters
+    ----------
+    start_page : bool
+        Let the user choose the source in the window.
 
     Raises
     ------
@@ -55,11 +79,13 @@ def show(session: SessionOptions, window: WindowOptions) -> int:
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(why_no_display)  # takes a second, as loading the model does
         controller = Controller(session, window.settings())
-        controller.prepare()
+        begin = controller.wait_for_choice if start_page else controller.begin
+        if not start_page:
+            controller.prepare()
         reason = asked.result()
     if reason is not None:
         raise InputError(f"{reason}; without a window, use: mecg stream")
-    return _show(controller, window)
+    return _show(controller, begin, window)
 
 
 def _refuse_picture(path: Path, *, force: bool) -> None:
@@ -70,9 +96,9 @@ def _refuse_picture(path: Path, *, force: bool) -> None:
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # a picture needs no screen
 
 
-def _show(controller: Controller, window: WindowOptions) -> int:
+def _show(controller: Controller, begin: Callable[[], RunningSession], window: WindowOptions) -> int:
     load_window()
-    running = controller.begin()
+    running = begin()
     about = running.description
     try:
         code = run_monitor(
@@ -91,5 +117,6 @@ def _show(controller: Controller, window: WindowOptions) -> int:
         )
     finally:
         report = controller.close()
-    raise_failure(report)
+    if report is not None:
+        raise_failure(report)
     return code

@@ -71,6 +71,10 @@ class InputError(ValueError):
         return " ".join(str(self).split())
 
 
+class RecordingLostError(InputError):
+    """What was recorded is gone: no input was wrong, but the session did not do what it was asked for."""
+
+
 class SignalError(InputError):
     """A caller handed the library an array or a chunk that is no signal in mV, or in the wrong order.
 

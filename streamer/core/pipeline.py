@@ -32,6 +32,10 @@ from streamer.core.timing.stamps import BEGUN, FILTERED, INFERRED, STITCHED, WIN
 
 _MEASURED = BandSplitter.ROWS.index("measured")
 
+GAP_FRAMES_S = 10.0
+"""So much missing signal comes out as frames of NaN.  Of more, the first half and the last half of this
+do, and the index of the frames jumps between them: a gap of a year costs what one of ten seconds does."""
+
 
 class Pipeline:
     """Turns the chunks of one stream into frames of twelve leads.
@@ -271,13 +275,20 @@ class Pipeline:
         )
 
     def _missing_frames(self, leap: int) -> list[Frame]:
-        """Frames of NaN, a second each at the most, for the ``leap`` samples that come out next."""
+        """Frames of NaN, a second each at the most, for the ``leap`` samples that come out next; of a long
+        leap only its beginning and its end (`GAP_FRAMES_S`).
+        """
         self._watch.skipped()
         first = self._end - self._hop - self.spec.look_ahead - self.spec.overlap
         size = math.ceil(self.spec.rate_hz)
+        end = round(GAP_FRAMES_S / 2 * self.spec.rate_hz)
+        ends = [(first, first + leap)]
+        if leap > 2 * end:
+            ends = [(first, first + end), (first + leap - end, first + leap)]
         frames = []
-        for start in range(first, first + leap, size):
-            n = min(size, first + leap - start)
+        for start, n in (
+            (at, min(size, stop - at)) for begin, stop in ends for at in range(begin, stop, size)
+        ):
             device_s, arrival_s, stamps = self._times(start)
             frames.append(
                 Frame(

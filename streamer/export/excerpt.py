@@ -39,7 +39,14 @@ LONGEST_NOTE = 240
 LONGEST = 1 << 25
 """Samples of a trace, 37 h at 250 Hz: an excerpt is held in memory."""
 
+LONGEST_GAP_S = 60.0
+"""A longer gap ends an excerpt, and another begins behind it (`excerpts_of`): filled in, one of a year would
+be 100 GB in any format that counts its samples."""
+
 _AT_ONCE = 1 << 16
+
+_Told = Sequence[tuple[int | None, Event]]
+"""Events, each with its index in the session; None if nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,57 +184,97 @@ class Excerpt:
         InputError
             No such lead, nothing of the session in that time, or too much.
         """
-        about = recording.description
-        traces = _traces(about)
-        rows = _rows(leads, traces)
-        first = max(ceil(round(start_s * about.rate_hz, 6)), recording.start)
-        stop = recording.stop
-        if isfinite(end_s):
-            stop = min(ceil(round(end_s * about.rate_hz, 6)), stop)
-        if stop <= first:
-            raise InputError(
-                f"{recording.path} holds nothing there: its leads run from "
-                f"{recording.start / about.rate_hz:.2f} to {recording.stop / about.rate_hz:.2f} s"
-            )
-        if stop - first > LONGEST:
-            raise InputError(
-                f"{(stop - first) / about.rate_hz / 3600:.0f} h are too long for one file, "
-                f"which holds {LONGEST / about.rate_hz / 3600:.0f} h at most",
-                Field.SPAN,
-            )
-        mv = np.empty((len(rows), stop - first), np.float32)
-        missing, settling = np.empty(stop - first, np.bool_), np.empty(stop - first, np.bool_)
-        banded = [row for row in rows if row < len(LEADS)] if BAND in about.bands else []
-        half_width_mv = np.empty((len(banded), stop - first), np.float32)
-        for start in range(first, stop, _AT_ONCE):
-            part = recording.twelve(start, min(start + _AT_ONCE, stop))
-            here = slice(start - first, part.stop - first)
-            mv[:, here] = np.concatenate([part.leads_mv, part.measured_mv[None]])[rows]
-            missing[here], settling[here] = ~part.valid, part.settling
-            widths_mv = about.half_width_mv(part.scale_mv, BAND)
-            if widths_mv is not None:
-                half_width_mv[:, here] = np.where(part.valid, widths_mv[banded], np.float32(np.nan))
-        since_s = first / about.rate_hz
-        frame = recording.twelve(first, first + 1)
-        if isfinite(frame.device_s) and isfinite(recording.began_host_s):
-            since_s = frame.device_s - recording.began_host_s
-        marks = [
-            *_stretches(missing, MarkType.GAP, "gap: signal lost", about.rate_hz),
-            *_stretches(settling, MarkType.SETTLING, "settling: filters", about.rate_hz),
-            *_events(recording, first, stop),
-            *_standing(recording, QualityChanged, first, stop),
-            *_standing(recording, Drift, first, stop),
-        ]
-        return cls(
-            description=about,
-            traces=tuple(traces[row] for row in rows),
-            mv=mv,
-            first=first,
-            began=recording.began + timedelta(seconds=since_s),
-            marks=tuple(sorted(marks, key=lambda mark: (mark.start, mark.stop))),
-            half_width_mv=half_width_mv if np.isfinite(half_width_mv).any() else None,
-            stamped_hz=_stamped_hz(recording, frame, stop),
+        first, stop = _span(recording, start_s, end_s)
+        return _excerpt(recording, leads, first, stop, stop, _told(recording))
+
+
+def excerpts_of(
+    recording: Recording, leads: Sequence[str] = (), start_s: float = 0.0, end_s: float = inf
+) -> list[Excerpt]:
+    """As `Excerpt.of`, in several where it would hold gaps of more than `LONGEST_GAP_S`.
+
+    What happened in such a gap is noted at the last sample before it.
+    """
+    first, stop = _span(recording, start_s, end_s)
+    told = _told(recording)
+    spans = [
+        (max(begin, first), min(end, stop))
+        for begin, end in recording.stretches(LONGEST_GAP_S)
+        if begin < stop and end > first
+    ]
+    if not spans:
+        return [_excerpt(recording, leads, first, stop, stop, told)]
+    nexts = [begin for begin, _ in spans[1:]]
+    return [
+        _excerpt(recording, leads, begin, end, heard, told)
+        for (begin, end), heard in zip(spans, [*nexts, spans[-1][1]], strict=True)
+    ]
+
+
+def _span(recording: Recording, start_s: float, end_s: float) -> tuple[int, int]:
+    """First and behind-last index of a time."""
+    rate_hz = recording.description.rate_hz
+    first = max(ceil(round(start_s * rate_hz, 6)), recording.start)
+    stop = recording.stop
+    if isfinite(end_s):
+        stop = min(ceil(round(end_s * rate_hz, 6)), stop)
+    if stop <= first:
+        raise InputError(
+            f"{recording.path} holds nothing there: its leads run from "
+            f"{recording.start / rate_hz:.2f} to {recording.stop / rate_hz:.2f} s"
         )
+    return first, stop
+
+
+def _excerpt(
+    recording: Recording, leads: Sequence[str], first: int, stop: int, heard: int, told: _Told
+) -> Excerpt:
+    """Samples ``first`` to ``stop``; what happened up to ``heard`` counts as at the last of them."""
+    about = recording.description
+    traces = _traces(about)
+    rows = _rows(leads, traces)
+    if stop - first > LONGEST:
+        raise InputError(
+            f"{(stop - first) / about.rate_hz / 3600:.0f} h are too long for one file, "
+            f"which holds {LONGEST / about.rate_hz / 3600:.0f} h at most",
+            Field.SPAN,
+        )
+    mv = np.empty((len(rows), stop - first), np.float32)
+    missing, settling = np.empty(stop - first, np.bool_), np.empty(stop - first, np.bool_)
+    banded = [row for row in rows if row < len(LEADS)] if BAND in about.bands else []
+    half_width_mv = np.empty((len(banded), stop - first), np.float32)
+    for start in range(first, stop, _AT_ONCE):
+        part = recording.twelve(start, min(start + _AT_ONCE, stop))
+        here = slice(start - first, part.stop - first)
+        mv[:, here] = np.concatenate([part.leads_mv, part.measured_mv[None]])[rows]
+        missing[here], settling[here] = ~part.valid, part.settling
+        widths_mv = about.half_width_mv(part.scale_mv, BAND)
+        if widths_mv is not None:
+            half_width_mv[:, here] = np.where(part.valid, widths_mv[banded], np.float32(np.nan))
+    since_s = first / about.rate_hz
+    frame = recording.twelve(first, first + 1)
+    if isfinite(frame.device_s) and isfinite(recording.began_host_s):
+        since_s = frame.device_s - recording.began_host_s
+    marks = [
+        *_stretches(missing, MarkType.GAP, "gap: signal lost", about.rate_hz),
+        *_stretches(settling, MarkType.SETTLING, "settling: filters", about.rate_hz),
+        *_events(told, first, stop, heard),
+        *_standing(told, QualityChanged, first, stop, recording.stop),
+        *_standing(told, Drift, first, stop, recording.stop),
+    ]
+    if heard > stop:
+        text = f"gap: signal lost, {(heard - stop) / about.rate_hz:.3f} s, not in this file"
+        marks.append(Mark(stop - first - 1, stop - first - 1, MarkType.NOTE, "gap", text))
+    return Excerpt(
+        description=about,
+        traces=tuple(traces[row] for row in rows),
+        mv=mv,
+        first=first,
+        began=recording.began + timedelta(seconds=since_s),
+        marks=tuple(sorted(marks, key=lambda mark: (mark.start, mark.stop))),
+        half_width_mv=half_width_mv if np.isfinite(half_width_mv).any() else None,
+        stamped_hz=_stamped_hz(recording, frame, stop),
+    )
 
 
 def _stamped_hz(recording: Recording, frame: Frame, stop: int) -> float:
@@ -283,27 +330,31 @@ def _stretches(mask: NDArray[np.bool_], type_: MarkType, text: str, rate_hz: flo
     ]
 
 
-def _events(recording: Recording, first: int, stop: int) -> list[Mark]:
+def _told(recording: Recording) -> list[tuple[int | None, Event]]:
+    return [(_index(recording, event), event) for event in recording.events]
+
+
+def _events(told: _Told, first: int, stop: int, heard: int) -> list[Mark]:
     """What happened in that time; before the first and after the last sample counts as at it."""
     marks = []
-    for event in recording.events:
+    for index, event in told:
         if isinstance(event, SamplesLost | Drift | QualityChanged):  # a gap, a stretch says more
             continue
-        index = _index(recording, event)
-        if index is not None and first <= index < stop:
+        if index is not None and first <= index < heard:
+            at = min(index, stop - 1) - first
             type_ = MarkType.BEAT if isinstance(event, Beat) else MarkType.NOTE
-            marks.append(Mark(index - first, index - first, type_, wire_kind(event), _words(event)))
+            marks.append(Mark(at, at, type_, wire_kind(event), _words(event)))
     return marks
 
 
 def _standing(
-    recording: Recording, judgement: type[QualityChanged] | type[Drift], first: int, stop: int
+    told: _Told, judgement: type[QualityChanged] | type[Drift], first: int, stop: int, end_of_all: int
 ) -> list[Mark]:
     """Each stretch for which a judgement of the measured lead stood: of its quality, or of its drift."""
-    told = [event for event in recording.events if isinstance(event, judgement)]
-    begins = [_index(recording, event) for event in told]
+    judged = [(begin, event) for begin, event in told if isinstance(event, judgement)]
+    begins = [begin for begin, _ in judged]
     marks = []
-    for event, begin, end in zip(told, begins, [*begins, recording.stop][1:], strict=True):
+    for (begin, event), end in zip(judged, [*begins, end_of_all][1:], strict=True):
         if begin is None or end is None or end <= first or begin >= stop:
             continue
         here, said = max(begin, first) - first, (wire_kind(event), _words(event))

@@ -39,6 +39,31 @@ def write_wfdb(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     return [*written, marks, *_record(excerpt, folder, name, signals, excerpt.mv, notes)]
 
 
+def join_records(parts: Sequence[Excerpt], folder: Path, name: str) -> Path:
+    """A header ``NAME.hea`` that makes one record of those of the parts, ``NAME_001`` and so on: segments,
+    with a null segment for each gap (header(5), multi-segment records).
+    """
+    lines, stop = [], parts[0].first
+    for number, part in enumerate(parts, 1):
+        if part.first > stop:
+            lines.append(f"~ {part.first - stop}")
+        lines.append(f"{part_name(name, number)} {part.samples}")
+        stop = part.first + part.samples
+    began = f"{parts[0].began:%H:%M:%S.%f %d/%m/%Y}"
+    head = (
+        f"{name}/{len(lines)} {len(parts[0].traces)} {parts[0].rate_hz:.12g} {stop - parts[0].first} {began}"
+    )
+    notes = [f"# {' '.join(note.split())}" for note in parts[0].notes]
+    path = folder / f"{name}.hea"
+    path.write_text("\n".join([head, *lines, *notes, ""]), encoding="ascii")
+    return path
+
+
+def part_name(name: str, number: int) -> str:
+    """What the files of one of several excerpts are called; the first is number 1."""
+    return f"{name}_{number:03d}"
+
+
 def _record(
     excerpt: Excerpt, folder: Path, name: str, signals: Sequence[str], mv: Samples, notes: Sequence[str]
 ) -> list[Path]:

@@ -7,9 +7,11 @@ import dataclasses
 import math
 import types
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import Enum
 from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from streamer.core.printable import encodable
 
 
 def plain(value: Any) -> Any:
@@ -19,14 +21,14 @@ def plain(value: Any) -> Any:
     if isinstance(value, Enum):
         return value.value
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {encodable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, frozenset):
         return sorted(plain(item) for item in value)
     if isinstance(value, tuple | list):
         return [plain(item) for item in value]
     if isinstance(value, float):
         return value if math.isfinite(value) else None
-    return value
+    return encodable(value) if isinstance(value, str) else value
 
 
 T = TypeVar("T")
@@ -63,7 +65,9 @@ def _fit(hint: Any, value: Any) -> Any:
     if origin is frozenset and isinstance(value, list):
         return frozenset(_fit(get_args(hint)[0], item) for item in value)
     if origin is not None and issubclass(origin, Mapping) and isinstance(value, dict):
-        return types.MappingProxyType({key: _fit(get_args(hint)[1], item) for key, item in value.items()})
+        return types.MappingProxyType(
+            {encodable(key): _fit(get_args(hint)[1], item) for key, item in value.items()}
+        )
     if isinstance(hint, type):
         if dataclasses.is_dataclass(hint):
             return built(hint, value)
@@ -73,9 +77,19 @@ def _fit(hint: Any, value: Any) -> Any:
             return math.nan
         if hint is float and isinstance(value, int | float) and abs(value) < 1e300:
             return float(value)
-        if isinstance(value, hint) and not (hint is int and isinstance(value, bool)):
+        if hint is str and isinstance(value, str):
+            return encodable(value)
+        if hint is int and (isinstance(value, bool) or not isinstance(value, int) or abs(value) >= 1 << 62):
+            raise ValueError("no whole number that can be")
+        if isinstance(value, hint):
             return value
     raise ValueError(f"{value!r:.40} is not {hint}")
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST_UNIX_S = -86400.0
+_LAST_UNIX_S = 253e9
+"""Years 1970 to 9987: some years of recording lie between it and the last date that there is."""
 
 
 def finite(value: Any) -> float:
@@ -86,8 +100,7 @@ def finite(value: Any) -> float:
 
 
 def wall_clock(unix_s: Any) -> datetime:
-    """UTC; raises ValueError where that is no date."""
-    try:
-        return datetime.fromtimestamp(finite(unix_s), UTC)
-    except (OSError, OverflowError) as error:
-        raise ValueError("a date that cannot be") from error
+    """UTC; raises ValueError if that is no date from `_FIRST_UNIX_S` to `_LAST_UNIX_S`."""
+    if not _FIRST_UNIX_S <= finite(unix_s) <= _LAST_UNIX_S:
+        raise ValueError("a date that cannot be")
+    return _EPOCH + timedelta(seconds=float(unix_s))

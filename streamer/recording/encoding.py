@@ -26,11 +26,12 @@ from xml.sax.saxutils import escape
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.errors import InputError
 from streamer.core.events import Event
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Frame, Samples
 from streamer.formats.xdf import MAGIC, Tag, boundary, chunk, clock_offset, samples, text_sample
-from streamer.recording.dataclass_json import built, plain
+from streamer.recording.dataclass_json import built, finite, plain
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.session.event_wire import WireEvent, from_wire, to_wire
 
@@ -43,11 +44,15 @@ SUFFIX = ".xdf"
 FORMAT = "mecg-session 1"
 """Stands in every description; files of another format are refused."""
 
-LONGEST_S = 31 * 86400.0
-"""An index beyond this time is not believed, whatever wrote it."""
+LONGEST_S = 20 * 366 * 86400.0
+"""An index beyond this time is not believed, whatever wrote it.  A gap may last for years: in a file it
+costs nothing."""
 
 LARGEST_PACKET = 1 << 16
 """Samples; longer chunks are stored as several packets."""
+
+STAMP_REACH_S = 10 * 366 * 86400.0
+"""A stamp that lies farther from the start of its session is not believed, whatever wrote it."""
 
 Bytes = NDArray[np.uint8]
 
@@ -61,12 +66,37 @@ def file_name(unix_s: float) -> str:
     return time.strftime("mecg-%Y%m%d-%H%M%S", time.gmtime(whole)) + f"-{ms:03d}{SUFFIX}"
 
 
+CLAIM_S = 1.0
+"""Who lists a folder looks at each file's lock for a moment: a claim waits for so long."""
+
+
 def claim(file: FileIO | BinaryIO) -> bool:
     """Keep others from repairing a file as long as it is open; False if another has it."""
     if sys.platform == "win32":
         return True  # an open file cannot be replaced there anyway
+    until_s = time.monotonic() + CLAIM_S
+    while not _locked(file, fcntl.LOCK_EX):
+        if time.monotonic() > until_s:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def is_claimed(file: FileIO | BinaryIO) -> bool:
+    """Whether another has claimed a file; several may look at once."""
+    if sys.platform == "win32":
+        return False
+    free = _locked(file, fcntl.LOCK_SH)
+    if free:
+        _locked(file, fcntl.LOCK_UN)
+    return not free
+
+
+def _locked(file: FileIO | BinaryIO, how: int) -> bool:
+    if sys.platform == "win32":
+        return True
     try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(file, how | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     except OSError as error:
@@ -153,13 +183,19 @@ def checksum(rows: NDArray[Any], *encoded: bytes) -> int:
     return total
 
 
+def believable(stamps_s: NDArray[np.float64], zero_s: float) -> NDArray[np.float64]:
+    """Stamps of a session that began at ``zero_s`` on the same clock; NaN for those that cannot be."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.where(np.abs(stamps_s - zero_s) <= STAMP_REACH_S, stamps_s, np.nan)
+
+
 def _rows(items: Sequence[Chunk] | Sequence[Frame], lengths: list[int], rate_hz: float, zero_s: float) -> Any:
     rows = np.zeros(len(items), ROW)
     rows["flag"] = 8
     rows["start"] = [item.start for item in items]
     rows["samples"] = lengths
-    rows["device_s"] = [item.device_s for item in items]
-    rows["arrival_s"] = [item.arrival_s for item in items]
+    rows["device_s"] = believable(np.array([item.device_s for item in items]), zero_s)
+    rows["arrival_s"] = believable(np.array([item.arrival_s for item in items]), zero_s)
     known = np.isfinite(rows["device_s"])
     rows["stamp"] = np.where(known, rows["device_s"], zero_s + rows["start"] / rate_hz)
     return rows
@@ -237,10 +273,13 @@ class Encoder:
         )
 
     def raw(self, chunks: Sequence[Chunk]) -> bytes:
-        """Chunks as they came, in the order of their index."""
+        """Chunks as they came, in the order of their index; raises InputError beyond `LONGEST_S`."""
         chunks = [part for chunk in chunks for part in _parts(chunk)]
         if not chunks:
             return b""
+        rate_hz = self._description.stream.rate_hz
+        if chunks[-1].stop > LONGEST_S * rate_hz:
+            raise InputError(f"a recording holds {LONGEST_S / 86400:.0f} days at most: begin a new one")
         before = self.so_far
         stops = [before.stop if before.samples else chunks[0].start, *(item.stop for item in chunks)]
         jumps = [item.start - stop for item, stop in zip(chunks, stops, strict=False)]
@@ -252,7 +291,6 @@ class Encoder:
             gaps=before.gaps + sum(jump > 0 for jump in jumps),
             lost=before.lost + sum(jumps),
         )
-        rate_hz = self._description.stream.rate_hz
         rows = _rows(chunks, [len(item.lead_mv) for item in chunks], rate_hz, self._began[1])
         return self._with_table(Stream.PACKETS, rows, {Stream.RAW: values}, rate_hz)
 
@@ -276,7 +314,7 @@ class Encoder:
         """Events, as one JSON object each."""
         stamped = [
             (
-                event.host_s if math.isfinite(event.host_s) else now_s,
+                event.host_s if abs(event.host_s - self._began[1]) <= STAMP_REACH_S else now_s,
                 (json.dumps(plain(to_wire(event)), allow_nan=False),),
             )
             for event in events
@@ -313,7 +351,7 @@ class Encoder:
                 "host_s": host_s,
                 "so_far": plain(self.so_far),
                 "description": plain(self._description),
-                "facts": self._facts,
+                "facts": plain(self._facts),
             },
             allow_nan=False,
         )
@@ -438,9 +476,12 @@ def unpack_description(text: str) -> dict[str, Any]:
 def unpack_event(text: str) -> Event:
     """An event; raises ValueError where it is none."""
     try:
-        return from_wire(built(WireEvent, json.loads(text)))
+        wire = built(WireEvent, json.loads(text))
     except RecursionError as error:
         raise ValueError("nested too deep") from error
+    if math.isfinite(wire.value):
+        finite(wire.value)
+    return from_wire(wire)
 
 
 def platform_facts() -> dict[str, str]:

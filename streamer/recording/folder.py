@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-import zlib
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,17 +14,15 @@ import platformdirs
 
 from streamer.core.errors import InputError
 from streamer.formats.xdf import BOUNDARY_UUID, ChunkReader, Tag, split_samples, split_text
-from streamer.recording.dataclass_json import built, wall_clock
 from streamer.recording.encoding import (
     STREAMS,
     SUFFIX,
     RawSums,
     Stream,
-    claim,
-    unpack_description,
+    is_claimed,
 )
 from streamer.recording.reader import Recording
-from streamer.session.description import SessionDescription
+from streamer.recording.stated import stated
 
 _TAIL = 1 << 16
 """Bytes at the end of a file in which a complete one has its sums and footers."""
@@ -75,10 +73,11 @@ def sessions(folder: Path) -> Iterator[Summary]:
 
 def summary(path: Path) -> Summary:
     """What a session file holds; of a complete one only the end is read."""
-    size = path.stat().st_size
+    size = 0
     try:
         with path.open("rb") as file:
-            in_use = not claim(file)
+            size = os.fstat(file.fileno()).st_size
+            in_use = is_claimed(file)
             quick = None if in_use else _of_the_end(path, file, size)
         if quick is not None:
             return quick
@@ -120,16 +119,16 @@ def _of_the_end(path: Path, file: BinaryIO, size: int) -> Summary | None:
             elif chunk.tag == Tag.SAMPLES and chunk.stream == Stream.DESCRIPTION:
                 count, encoded = split_samples(chunk.content)
                 ((_, (text, crc32)),) = split_text(encoded, count, 2)
-                found = _described(path, size, text) if crc32 == f"{zlib.crc32(text.encode()):08x}" else None
+                about = stated(text, crc32)
+                found = Summary(
+                    path,
+                    size,
+                    "complete",
+                    about.began,
+                    about.seconds,
+                    about.description.stream.source,
+                    about.so_far,
+                )
     except (ValueError, OverflowError):
         return None
     return found if footers >= set(Stream) and not reader.damage else None
-
-
-def _described(path: Path, size: int, text: str) -> Summary:
-    facts = unpack_description(text)
-    stream = built(SessionDescription, facts.get("description")).stream
-    sums = built(RawSums, facts.get("so_far"))
-    began = wall_clock(facts.get("began_unix_s"))
-    seconds = (sums.stop - sums.start) / stream.rate_hz
-    return Summary(path, size, "complete", began, seconds, stream.source, sums)

@@ -7,9 +7,9 @@ checksum, and what does not fit is left out, told (`Recording.damage`) and seen 
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
-import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
 from streamer.core.events import Event
-from streamer.core.signal.rate import SOURCE_HZ
+from streamer.core.printable import printable
 from streamer.core.stream import Chunk, Frame, Samples
 from streamer.formats.xdf import (
     BOUNDARY_UUID,
@@ -34,35 +34,25 @@ from streamer.formats.xdf import (
     split_samples,
     split_text,
 )
-from streamer.recording.dataclass_json import built, finite, wall_clock
 from streamer.recording.encoding import (
     CHANNELS,
     LARGEST_PACKET,
     LONGEST_S,
     ROW,
+    STAMP_REACH_S,
     STREAMS,
     RawSums,
     Stream,
     checksum,
     decode,
     encoded_size,
-    unpack_description,
     unpack_event,
 )
+from streamer.recording.stated import ClockPoint, Stated, believed, stated
 from streamer.session.description import SessionDescription
 
 _FIRST = 1 << 10
 """Bytes in which a file of ours says that it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class ClockPoint:
-    """Where the wall clock stood."""
-
-    host_s: float
-    """Monotonic seconds."""
-    unix_s: float
-    """Unix seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +70,8 @@ class _Track:
     """Packets, or frames, in the order of their index."""
 
     rate_hz: float
+    zero_s: float
+    """Of the session's start, on the clock of the stamps."""
     parts: list[NDArray[Any]] = field(default_factory=list)
     blocks: list[_Block] = field(default_factory=list)
     rows: NDArray[Any] = field(default_factory=lambda: np.zeros(0, ROW))
@@ -97,7 +89,7 @@ class _Track:
 
     def finish(self) -> None:
         if self.parts:
-            self.rows = np.concatenate(self.parts)
+            self.rows = believed(np.concatenate(self.parts), self.rate_hz, self.zero_s)
             self.parts = []
         self.starts = self.rows["start"].astype(np.int64)
         self.counts = self.rows["samples"].astype(np.int64)
@@ -175,7 +167,7 @@ class Recording:
     @property
     def shown(self) -> str:
         """The path, fit for one line."""
-        return "".join(c if c.isprintable() else "?" for c in str(self.path))
+        return printable(self.path)
 
     @property
     def complete(self) -> bool:
@@ -218,6 +210,36 @@ class Recording:
     def lost(self) -> int:
         """Raw samples in the gaps; those that the source marked invalid are NaN, and not counted here."""
         return sum(stop - start for start, stop in self.gaps)
+
+    def stretches(self, gap_s: float) -> tuple[tuple[int, int], ...]:
+        """First and behind-last index of the stretches of the twelve leads that lie more than ``gap_s``
+        apart, in order; shorter gaps are part of them.
+        """
+        track = self._frames
+        if not len(track.starts):
+            return ()
+        stops = track.starts + track.counts
+        cuts = np.flatnonzero(track.starts[1:] - stops[:-1] > gap_s * track.rate_hz)
+        begins, ends = track.starts[[0, *(cuts + 1)]], stops[[*cuts, -1]]
+        return tuple(zip(begins.tolist(), ends.tolist(), strict=True))
+
+    def gap_at(self, index: int) -> tuple[int, int]:
+        """Between which stored samples of the twelve leads ``index`` lies: the gap's first index, and the
+        one behind its last; empty, and at ``index``, if the sample is there.  Before the first sample and
+        after the last the gap ends at, or begins with, that sample.
+        """
+        stops = self._frames.starts + self._frames.counts
+        row = int(np.searchsorted(stops, index, "right"))
+        if row == len(stops):
+            return (int(stops[-1]) if row else index), index
+        first = int(self._frames.starts[row])
+        return (index, index) if first <= index else (int(stops[row - 1]) if row else 0, first)
+
+    def next_raw(self, index: int) -> int:
+        """The first raw index from ``index`` on that the source delivered; ``index`` behind the last."""
+        stops = self._raw.starts + self._raw.counts
+        row = int(np.searchsorted(stops, index, "right"))
+        return index if row == len(stops) else max(index, int(self._raw.starts[row]))
 
     @property
     def end_host_s(self) -> float:
@@ -395,16 +417,16 @@ class Recording:
         for xdf_chunk in reader:
             scan.take(xdf_chunk)
         scan.finish()
-        if scan.facts is None:
+        about = scan.stated
+        if about is None:
             if not size or _is_ours(file, size):
-                raise InputError(f"{self.shown} holds nothing yet that can be read")
+                reasons = "".join(f" ({damage.reason})" for damage in reader.damage[:1])
+                raise InputError(f"{self.shown} holds nothing yet that can be read{reasons}")
             raise InputError(f"{self.shown} is no recording of this program")
-        self.description, facts = scan.description, scan.facts
-        about = facts.get("facts")
-        self.facts = about if isinstance(about, dict) else {}
-        self.began, self.began_host_s = scan.began, scan.began_host_s
+        self.description, self.facts = about.description, about.facts
+        self.began, self.began_host_s = about.began, about.began_host_s
         self.clock = tuple(scan.clock)
-        self.events = tuple(scan.events)
+        self.events = tuple(_believed(event, about.began_host_s) for event in scan.events)
         self.closed = scan.footers >= set(Stream)
         self._raw, self._frames = scan.tracks()
         self.damage = tuple(sorted(reader.damage, key=lambda damage: damage.offset))
@@ -436,14 +458,10 @@ class _Scan:
         self._pending: _Pending | None = None
         self._found: list[_Pending] = []
         self._stops = {Stream.PACKETS: 0, Stream.FRAMES: 0}
-        self.facts: dict[str, Any] | None = None
-        self.description: SessionDescription
-        self.began: datetime
-        self.began_host_s = 0.0
+        self.stated: Stated | None = None
         self.clock: list[ClockPoint] = []
         self.events: list[Event] = []
         self.footers: set[int] = set()
-        self.so_far: dict[str, Any] = {}
 
     def take(self, chunk: XdfChunk) -> None:
         belongs = chunk.tag == Tag.SAMPLES and chunk.stream in (Stream.RAW, Stream.LEADS, Stream.SCALE)
@@ -468,8 +486,10 @@ class _Scan:
 
     def tracks(self) -> tuple[_Track, _Track]:
         """Packets and frames, less those whose index cannot be."""
-        raw = _Track(self.description.stream.rate_hz)
-        frames = _Track(self.description.rate_hz)
+        assert self.stated is not None
+        about = self.stated.description
+        raw = _Track(about.stream.rate_hz, self.stated.began_host_s)
+        frames = _Track(about.rate_hz, self.stated.began_host_s)
         for found in self._found:
             track = raw if found.chunk.stream == Stream.PACKETS else frames
             ends = found.rows["start"] + found.rows["samples"]
@@ -522,21 +542,9 @@ class _Scan:
             self._pending = None
 
     def _describe(self, text: str, crc32: str) -> None:
-        if crc32 != f"{zlib.crc32(text.encode()):08x}":
-            raise ValueError("a description that does not fit its checksum")
-        facts = unpack_description(text)
-        self.clock.append(ClockPoint(finite(facts.get("host_s")), finite(facts.get("unix_s"))))
-        if isinstance(facts.get("so_far"), dict):
-            self.so_far = facts["so_far"]
-        if self.facts is None:
-            description = built(SessionDescription, facts.get("description"))
-            if not SOURCE_HZ[0] <= description.stream.rate_hz <= SOURCE_HZ[1]:
-                raise ValueError("a source's rate that cannot be")
-            if not 1 <= description.rate_hz <= SOURCE_HZ[1]:
-                raise ValueError("a model's rate that cannot be")
-            self.began = wall_clock(facts.get("began_unix_s"))
-            self.began_host_s = finite(facts.get("began_host_s"))
-            self.description, self.facts = description, facts
+        about = stated(text, crc32, self.stated)
+        self.clock.append(about.point)
+        self.stated = self.stated or about
 
 
 def _table(chunk: XdfChunk, count: int, encoded: bytes) -> _Pending:
@@ -554,6 +562,13 @@ def _table(chunk: XdfChunk, count: int, encoded: bytes) -> _Pending:
     if (starts[1:] < (starts + counts)[:-1]).any():
         raise ValueError("a table that goes back")
     return _Pending(chunk, rows, counts.astype(np.int64))
+
+
+def _believed(event: Event, zero_s: float) -> Event:
+    """The event, with NaN for instants that cannot be."""
+    host_s = event.host_s if abs(event.host_s - zero_s) <= STAMP_REACH_S else math.nan
+    at_s = event.at_s if abs(event.at_s) <= LONGEST_S else math.nan
+    return dataclasses.replace(event, host_s=host_s, at_s=at_s)
 
 
 def _frame(

@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-from streamer.core.errors import Field, InputError
+from streamer.core.errors import Field, InputError, RecordingLostError
 from streamer.core.events import Event, Notice, RecordingStarted, Topic
 from streamer.core.stream import Chunk, Frame
 from streamer.recording.encoding import NEW_FILE, Encoder, claim, file_name
@@ -106,7 +106,10 @@ class Recorder(Sink):
             self._file = self._new_file(unix_s)
         except OSError as error:
             raise self._refusal(error) from error
-        claim(self._file)
+        if not claim(self._file):
+            self._file.close()
+            self.path.unlink(missing_ok=True)
+            raise InputError(f"another process holds the new file in {self._folder}", Field.RECORDINGS)
         self._boundary_s, self._boundary_index = host_s, 0
         try:
             self._append(self._encoder.head())
@@ -118,6 +121,11 @@ class Recorder(Sink):
         self._ticker = threading.Thread(target=self._tick, name="recorder's clock", daemon=True)
         self._ticker.start()
         self._tell(RecordingStarted(without_home(str(self.path)), host_s=host_s))
+
+    @property
+    def size(self) -> int:
+        """Bytes in the file so far."""
+        return self._size
 
     def chunk(self, chunk: Chunk) -> None:
         """Keep a chunk; raises InputError once the disk is full."""
@@ -145,6 +153,7 @@ class Recorder(Sink):
             with self._lock:
                 if self._failure is None:
                     self._flush()
+                    self._refuse_removed()
                     try:
                         self._append(self._encoder.tail(time.monotonic(), time.time()))
                         os.fsync(self._file.fileno())
@@ -155,7 +164,7 @@ class Recorder(Sink):
         finally:
             self._file.close()
             if not self._encoder.so_far.samples:
-                self.path.unlink()
+                self.path.unlink(missing_ok=True)
 
     # ---- writing, with the lock held
 
@@ -194,6 +203,9 @@ class Recorder(Sink):
         except OSError as error:
             self._encoder.undo(before)
             self._fail(error)
+        except InputError as error:
+            self._encoder.undo(before)
+            self._end(error)
 
     def _append(self, data: bytes) -> None:
         """Write all of it, or raise OSError with `_size` where it was."""
@@ -207,14 +219,29 @@ class Recorder(Sink):
         self._file.truncate(self._size)
         why = "the disk is full" if error.errno in _FULL else f"{error.strerror}"
         path = without_home(str(self.path))  # it goes to every sink
-        self._failure = InputError(
-            f"{why}: the recording ends here; {path} stays valid, so free some space and begin a new one"
+        self._end(
+            InputError(
+                f"{why}: the recording ends here; {path} stays valid, so free some space and begin a new one"
+            )
         )
+
+    def _end(self, why: InputError) -> NoReturn:
+        """Close the file and raise."""
+        self._failure = why
         try:
             self._append(self._encoder.tail(time.monotonic(), time.time()))
         except OSError:  # of no use either: `mecg repair` can do it later
             self._file.truncate(self._size)
-        raise self._failure from error
+        raise why
+
+    def _refuse_removed(self) -> None:
+        """Raise if somebody has removed the file, or its folder: what is written goes nowhere."""
+        if os.name == "posix" and os.fstat(self._file.fileno()).st_nlink == 0:
+            path = without_home(str(self.path))
+            self._failure = RecordingLostError(
+                f"{path} was removed while it was recorded: nothing of it is kept"
+            )
+            raise self._failure
 
     def _new_file(self, unix_s: float) -> FileIO:
         while True:
@@ -246,6 +273,7 @@ class Recorder(Sink):
                 with self._lock:
                     if self._failure is not None:
                         return
+                    self._refuse_removed()
                     if now_s >= self._waits_since_s + WRITE_S:
                         self._flush()
                 if now_s >= synced_s + SYNC_S:

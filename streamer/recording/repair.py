@@ -14,6 +14,7 @@ from typing import BinaryIO
 from streamer.core.errors import InputError
 from streamer.core.events import Notice, Topic
 from streamer.core.stream import Frame
+from streamer.formats.atomic_write import write_private
 from streamer.recording.encoding import (
     NEW_FILE,
     Encoder,
@@ -51,26 +52,38 @@ def repair(path: Path) -> Repaired | None:
     OSError
         Where the folder cannot be written, or is full; the file is as before.
     """
-    with Recording.open(path) as recording, path.open("r+b", buffering=0) as file:
+    with path.open("r+b", buffering=0) as file:
         if not claim(file):
             raise InputError(f"{path} is being recorded: stop that first")
+        recording = Recording.open(path)
         if recording.complete:
             return None
-        if not recording.damage:
-            _append(file, recording)
+        if not recording.damage and _append(file, recording):
             return Repaired(recording.seconds, 0, None)
-        part, kept = path.with_name(f".{path.name}.part"), _free(path)
+        part = path.with_name(f".{path.name}.part")
         part.unlink(missing_ok=True)  # of a repair that was cut off
         try:
             with os.fdopen(os.open(part, NEW_FILE, 0o600), "wb") as new:
                 _copy(recording, new)
+            if not Recording.open(part).complete:
+                raise InputError(f"{path} cannot be closed so that it can be read: it stays as it is")
+            kept = _keep(path)
         except BaseException:
             part.unlink(missing_ok=True)
             raise
-        seconds, dropped = recording.seconds, sum(damage.size for damage in recording.damage)
-    path.rename(kept)
-    part.rename(path)
-    return Repaired(seconds, dropped, kept)
+    part.replace(path)
+    dropped = sum(damage.size for damage in recording.damage)
+    return Repaired(recording.seconds, dropped, kept)
+
+
+def _keep(path: Path) -> Path:
+    """Give a file a second name; its first one is never free meanwhile, whatever ends this process."""
+    kept = _free(path)
+    try:
+        os.link(path, kept)
+    except OSError:  # no links on this disk: a copy, whole before it has its name
+        write_private(kept, path.read_bytes())
+    return kept
 
 
 def _free(path: Path) -> Path:
@@ -88,8 +101,8 @@ def _encoder(recording: Recording) -> Encoder:
     return Encoder(recording.description, recording.facts, began, recording.began_host_s)
 
 
-def _append(file: FileIO, recording: Recording) -> None:
-    """Add the end; on a full disk nothing."""
+def _append(file: FileIO, recording: Recording) -> bool:
+    """Add the end; nothing on a full disk, or if the file were not complete by it."""
     encoder = _encoder(recording)
     encoder.undo(recording.mark())
     end_s = recording.end_host_s
@@ -99,9 +112,13 @@ def _append(file: FileIO, recording: Recording) -> None:
         while left:
             left = left[file.write(left) :]
         os.fsync(file.fileno())
-    except OSError:
+        complete = Recording.open(recording.path).complete
+    except BaseException:
         file.truncate(recording.size)
         raise
+    if not complete:
+        file.truncate(recording.size)
+    return complete
 
 
 def _copy(recording: Recording, new: BinaryIO) -> None:

@@ -9,6 +9,8 @@ from math import ceil, floor, isfinite, nan
 import numpy as np
 
 from streamer.core.events import Drift
+from streamer.core.pipeline import GAP_FRAMES_S
+from streamer.core.signal.rate import rational
 from streamer.core.stream import Chunk, Frame
 from streamer.recording.reader import Recording
 
@@ -30,7 +32,8 @@ class ReplayCore:
         self._recording = recording
         description = recording.description
         self._rate_hz = description.rate_hz
-        self._ratio = description.rate_hz / description.stream.rate_hz
+        self._ratio = rational(description.rate_hz) / rational(description.stream.rate_hz)
+        self._gap_end = round(GAP_FRAMES_S / 2 * description.rate_hz)
         self._late = description.latency.total_ms / 1e3 * description.rate_hz
         self._origin = round(origin * self._ratio)
         self._next: int | None = None
@@ -66,10 +69,10 @@ class ReplayCore:
         assert chunk is not None and start is not None
         stop = min(stop, self._recording.stop - self._origin)
         frames = []
-        while start < stop:
+        while (start := self._leapt(start, stop)) < stop:
             n = min(stop - start, ceil(self._rate_hz))  # a second each at the most
             frame = self._recording.twelve(self._origin + start, self._origin + start + n)
-            since_s = start / self._rate_hz - chunk.start * self._ratio / self._rate_hz
+            since_s = float(start - chunk.start * self._ratio) / self._rate_hz
             frames.append(
                 dataclasses.replace(
                     frame, start=start, device_s=chunk.device_s + since_s, arrival_s=chunk.arrival_s
@@ -78,3 +81,9 @@ class ReplayCore:
             start += n
         self._next = start
         return frames
+
+    def _leapt(self, start: int, stop: int) -> int:
+        """Where to go on: of a long gap only the ends are frames, as the path itself has it."""
+        first, last = self._recording.gap_at(self._origin + start)
+        begin, end = first - self._origin + self._gap_end, last - self._origin - self._gap_end
+        return min(end, stop) if begin <= start < end else start

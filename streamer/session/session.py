@@ -214,6 +214,7 @@ class Session:
         self._reader = threading.Thread(target=self._read, name="reader", daemon=True)
         self._samples_in = 0
         self._samples_out = 0
+        self._first_out: int | None = None
         self._core_stage = Histogram()
         self._failures: dict[str, Exception] = {}
         self._left_behind: list[str] = []
@@ -341,7 +342,9 @@ class Session:
 
     def _deliver(self, frames: list[Frame]) -> None:
         for frame in frames:
-            self._samples_out += frame.leads_mv.shape[1]
+            if self._first_out is None:
+                self._first_out = frame.start
+            self._samples_out = frame.stop - self._first_out  # in a long gap there are no frames
             if isfinite(frame.arrival_s):
                 self._core_stage.add(1e3 * (time.monotonic() - frame.arrival_s))
             self._to_sinks(frame)

@@ -11,7 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from gui.controller import GENERIC, CalibrationPreview, OnScan, Person, RunningSession, SourceRequest
+from gui.controller import (
+    GENERIC,
+    CalibrationPreview,
+    OnScan,
+    Person,
+    RecordingStatus,
+    RunningSession,
+    SourceRequest,
+)
 from gui.signal.inbox import Inbox
 from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
@@ -125,6 +133,28 @@ class APreviews:
 
 
 @dataclass
+class ARecording:
+    """Says what it was told to say."""
+
+    seconds: float = 0.0
+    size: int = 0
+    refuse: str = ""
+    on: bool = False
+
+    def begin(self) -> Path:
+        if self.refuse:
+            raise InputError(self.refuse)
+        self.on = True
+        return Path("a.xdf")
+
+    def end(self) -> None:
+        self.on = False
+
+    def status(self) -> RecordingStatus | None:
+        return RecordingStatus(Path("a.xdf"), self.seconds, self.size) if self.on else None
+
+
+@dataclass
 class AController:
     card: str = "## What it cannot know\n- **ST**: no.\n- **Pacing spikes**: no.\n"
     told: list[Event] = field(default_factory=list)
@@ -135,12 +165,19 @@ class AController:
     players: bool = True
     hold: threading.Event = field(default_factory=threading.Event)
     previews: APreviews = field(default_factory=APreviews)
+    first: str = "wfdb:first"
+    choices: tuple[str, ...] = ()
+    recording: ARecording = field(default_factory=lambda: ARecording())
 
     def __post_init__(self) -> None:
         self.hold.set()
         self.found: OnScan | None = None
         self.scans = 0
-        self._running_session = self._show(SourceRequest("wfdb:first"))
+        self._running_session = self._show(SourceRequest(self.first))
+
+    @property
+    def bundled(self) -> str:
+        return "wfdb:bundled"
 
     @property
     def running(self) -> RunningSession:
@@ -152,13 +189,21 @@ class AController:
             about = replace(about, calibration=request.person.words)
         inbox.open(about)
         player = APlayer() if self.players else None
-        return RunningSession(request, inbox, about, self.told.append, self.limits.append, player)
+        return RunningSession(
+            request,
+            inbox,
+            about,
+            self.told.append,
+            self.limits.append,
+            player,
+            recording=self.recording if request.source else None,
+        )
 
     def open(self, request: SourceRequest) -> RunningSession:
         self.opened.append(request)
         self.hold.wait(10)
         if self.refuse:
-            raise InputError(self.refuse, self.refuse_field)
+            raise InputError(self.refuse, self.refuse_field, choices=self.choices)
         self._running_session = self._show(request)
         return self._running_session
 

@@ -32,7 +32,7 @@ class Monitor:
         qtbot: QtBot,
         info: StreamInfo,
         description: SessionDescription | None = None,
-        size: tuple[int, int] = (1280, 800),
+        size: tuple[int, int] = (1280, 840),
     ) -> None:
         self.inbox = Inbox()
         if description is not None:

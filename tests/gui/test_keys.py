@@ -33,6 +33,15 @@ def test_control_counts_by_its_place_too() -> None:
     assert "Ctrl+R" in spelled(KeyReader("xcb"), ord("К"), "", R_KEY + 8, control)
 
 
+def test_a_letter_with_control_is_not_the_letter_alone() -> None:
+    assert spelled(KeyReader("cocoa"), Key.Key_R, "r", 1, Held.ControlModifier) == ("", "Ctrl+R")
+
+
+def test_alt_gr_writes() -> None:
+    alt_gr = Held.ControlModifier | Held.AltModifier
+    assert "[" in spelled(KeyReader("windows"), Key.Key_BracketLeft, "[", 6, alt_gr)
+
+
 def test_a_latin_letter_counts_by_what_it_writes_and_by_nothing_else() -> None:
     # On a French keyboard A lies where Q does, and M where the semicolon does.
     assert spelled(KeyReader("xcb"), Key.Key_A, "a", Q_KEY + 8) == ("A", "A")

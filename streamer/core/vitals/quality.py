@@ -68,6 +68,10 @@ RISE_S, FALL_S = 1.0, 3.0
 FALL_SHARE = 0.7
 """Gone means: this far below the limit."""
 
+FORGOTTEN_S = 20.0
+"""So long after the newest sample every window is empty and nothing more can end: of a longer gap the
+rest is leapt over."""
+
 
 @dataclass(frozen=True, slots=True)
 class Findings:
@@ -165,6 +169,7 @@ class LeadQuality:
         }
         self._settled = 0  # before it the baseline was not to be trusted
         self._next: int | None = None
+        self._stop = 0  # index after the newest sample
 
     def chunk(self, chunk: Chunk) -> None:
         """Take raw samples; before the frames that they complete."""
@@ -182,6 +187,8 @@ class LeadQuality:
         judgements that fell due, with their index.
         """
         stop = start + len(lead_mv)
+        forgotten = self._stop + round(FORGOTTEN_S * self._band.rate_hz)
+        self._stop = stop
         self._band.put(start, lead_mv)
         if settling.any():
             self._settled = stop
@@ -193,6 +200,8 @@ class LeadQuality:
         while stop >= self._next:
             judged.append((self._next, self._judge(self._next)))
             self._next += block
+            if forgotten < self._next < start:
+                self._next = max(start // block * block, self._next)
         return judged
 
     def _judge(self, stop: int) -> Findings:

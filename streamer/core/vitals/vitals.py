@@ -124,17 +124,26 @@ class Vitals:
         self._lead.chunk(chunk)
 
     def push(self, frame: Frame) -> list[Event]:
-        """Take a frame; return what is to be reported: `Beat`, `QualityChanged` and `Alarm`."""
+        """Take a frame; return what is to be reported: `Beat`, `QualityChanged` and `Alarm`.
+
+        Samples are missing between two frames where the index jumps.
+        """
+        jumps = bool(self._waiting) and frame.start != self._waiting[-1].stop
+        events = self._take_waiting() if jumps else []
         self._waiting.append(frame)
         if frame.stop < self._due:
-            return []
+            return events
         together = round(TOGETHER_S * self._rate_hz)
         self._due = (frame.stop // together + 1) * together
+        return events + self._take_waiting()
+
+    def _take_waiting(self) -> list[Event]:
+        """Look at the frames that wait; none is missing between them."""
         waiting, self._waiting = self._waiting, []
         start = waiting[0].start
         lead_mv = np.concatenate([each.measured_mv for each in waiting])
         valid = np.concatenate([each.valid for each in waiting])
-        self._zero_s = frame.device_s - frame.start / self._rate_hz
+        self._zero_s = waiting[-1].device_s - waiting[-1].start / self._rate_hz
         events = self._look(start, lead_mv, valid)
         for index, found in self._lead.push(start, lead_mv, np.concatenate([w.settling for w in waiting])):
             events += self._note_quality(index, found)

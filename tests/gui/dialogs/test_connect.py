@@ -39,11 +39,11 @@ class Rig:
         self.qtbot.wait(1)
 
     def names(self, key: str) -> list[str]:
-        group = self.dialog.groups[key]
+        group = self.dialog.list.groups[key]
         return [group.child(i).text(0) for i in range(group.childCount())]  # type: ignore[union-attr]
 
     def pick(self, key: str, i: int) -> None:
-        self.dialog.list.setCurrentItem(self.dialog.groups[key].child(i))
+        self.dialog.list.setCurrentItem(self.dialog.list.groups[key].child(i))
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def rig(qtbot: QtBot) -> Rig:
 
 
 def test_what_is_found_appears_side_by_side_and_what_is_gone_goes(rig: Rig) -> None:
-    assert not rig.names("ble") and not rig.names("lsl") and "looking" in rig.dialog.status.text()
+    assert not rig.names("ble") and not rig.names("lsl") and "looking" in rig.dialog.list.status.text()
     rig.find("lsl", STREAM)
     rig.find("ble", STRAP)
     assert rig.names("lsl") == ["ECG"] and rig.names("ble") == ["Polar H10 1234"]
@@ -63,7 +63,7 @@ def test_what_is_found_appears_side_by_side_and_what_is_gone_goes(rig: Rig) -> N
 def test_what_cannot_be_scanned_says_so_and_hinders_nothing_else(rig: Rig) -> None:
     rig.find("ble", problem="there is no Bluetooth here")
     rig.find("lsl", STREAM)
-    assert "there is no Bluetooth here" in rig.dialog.status.text() and rig.names("lsl") == ["ECG"]
+    assert "there is no Bluetooth here" in rig.dialog.list.status.text() and rig.names("lsl") == ["ECG"]
 
 
 def test_it_looks_only_while_it_is_shown(rig: Rig) -> None:
@@ -79,7 +79,7 @@ def test_the_nearest_ecg_comes_first_and_what_cannot_be_read_cannot_be_picked(ri
     other = Seen("", name="no ECG", rssi=-30, ecg=False)
     rig.find("ble", other, far, STRAP)
     assert rig.names("ble") == ["Polar H10 1234", "far", "no ECG"]
-    assert rig.dialog.groups["ble"].child(2).isDisabled()  # type: ignore[union-attr]
+    assert rig.dialog.list.groups["ble"].child(2).isDisabled()  # type: ignore[union-attr]
 
 
 def test_what_was_picked_stays_picked_while_the_list_lives(rig: Rig) -> None:
@@ -87,9 +87,31 @@ def test_what_was_picked_stays_picked_while_the_list_lives(rig: Rig) -> None:
     rig.pick("lsl", 0)
     assert rig.dialog.source_edit.text() == "lsl:ECG"
     rig.find("lsl", Seen("lsl:A", kind="lsl", name="A"), STREAM)
-    assert rig.dialog._chosen_source() == "lsl:ECG"
+    assert rig.dialog.list.chosen_source() == "lsl:ECG"
     rig.qtbot.keyClick(rig.dialog, Qt.Key.Key_Return)
-    assert rig.chosen == [SourceRequest("lsl:ECG")] and rig.dialog.isHidden()
+    assert rig.chosen == [SourceRequest("lsl:ECG")]
+
+
+def test_it_stays_open_until_the_source_is_there(rig: Rig) -> None:
+    rig.dialog.source_edit.setText("lsl:ECG")
+    rig.qtbot.keyClick(rig.dialog, Qt.Key.Key_Return)
+    assert rig.dialog.isVisible() and "lsl:ECG" in rig.dialog.answer.text()
+    rig.dialog.refused(rig.chosen[0], "nobody sends it")
+    assert rig.dialog.isVisible() and rig.dialog.answer.text() == "nobody sends it"
+    rig.qtbot.keyClick(rig.dialog, Qt.Key.Key_Return)
+    rig.dialog.opened()
+    assert rig.dialog.isHidden() and len(rig.chosen) == 2
+
+
+def test_a_source_without_the_lead_offers_the_leads_that_it_has(rig: Rig) -> None:
+    rig.dialog.hide()
+    rig.dialog.refused(SourceRequest("wfdb:100"), "it has no lead I", ("MLII", "V5"))
+    assert rig.dialog.isVisible() and rig.dialog.answer.text() == "it has no lead I"
+    assert [rig.dialog.lead_box.itemText(i) for i in range(2)] == ["MLII", "V5"]
+    rig.qtbot.mouseClick(rig.dialog.connect_button, Qt.MouseButton.LeftButton)
+    assert rig.chosen == [SourceRequest("wfdb:100", "MLII")]
+    rig.dialog.opened()
+    assert rig.dialog.lead_edit.text() == ""
 
 
 def test_recent_sources_and_typed_ones_can_be_opened(rig: Rig) -> None:

@@ -267,3 +267,36 @@ def test_a_sender_that_is_killed_and_started_again_comes_back_by_itself(start: S
     finally:
         sender.kill()
         sender.wait()
+
+
+def test_a_controller_that_waits_for_a_choice_runs_nothing_and_then_what_is_chosen(model_file: Path) -> None:
+    controller = Controller(SessionOptions(models=ModelOptions(model_file)))
+    waiting = controller.wait_for_choice()
+    try:
+        assert waiting.request.source == "" and waiting.recording is None and not waiting.inbox.closed
+        running = controller.open(SourceRequest(OTHER))
+        assert running.request.source == OTHER and controller.running is running
+    finally:
+        report = controller.close()
+    assert report is not None and not report.failures
+    unused = Controller(SessionOptions(models=ModelOptions(model_file)))
+    unused.wait_for_choice()
+    assert unused.close() is None
+
+
+def test_what_runs_can_be_recorded_from_the_window(
+    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mecg.app.session_builder.default_folder", lambda: tmp_path / "sessions")
+    rig = start()
+    rig.frames(rig.controller.running, 1.0)
+    recording = rig.controller.running.recording
+    assert recording is not None and recording.status() is None
+    path = recording.begin()
+    rig.frames(rig.controller.running, 2.0)
+    status = recording.status()
+    assert status is not None and status.path == path and status.seconds > 0.3
+    recording.end()
+    assert recording.status() is None
+    with Recording.open(path) as recorded:
+        assert recorded.complete and recorded.lost == 0

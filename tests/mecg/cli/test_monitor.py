@@ -86,3 +86,30 @@ def test_a_page_comes_out_of_the_running_window(
     hand((has_signal, "p"), (lambda window: list(folder.glob("*.png")), "q"))
     assert main(["monitor", "synthetic:?rate=250", "--model", str(model_file), "--seconds", "60"]) == 0
     assert {file.suffix for file in folder.iterdir()} == {".pdf", ".png"}
+
+
+@pytest.mark.parametrize(
+    ("options", "asks"),
+    [
+        ([], True),
+        (["--record", "here"], True),
+        (["synthetic:"], False),
+        (["--lead", "II"], False),
+        (["--start", "3"], False),
+        (["--loop"], False),
+        (["--seconds", "2"], False),
+        (["--screenshot", "a.png"], False),
+    ],
+)
+def test_the_window_asks_for_a_source_only_if_nothing_needs_one_at_once(
+    options: list[str], asks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def show(session: object, window: object, *, start_page: bool = False) -> int:
+        asked.append(start_page)
+        return 0
+
+    monkeypatch.setattr("mecg.cli.monitor.show", show)
+    assert main(["monitor", *options]) == 0
+    assert asked == [asks]

@@ -47,11 +47,22 @@ def play(network: Network, parts: list[Chunk], rate_hz: float = 250.0, hop: int 
 
 
 def joined(frames: list[Frame]) -> dict[str, np.ndarray]:
-    """All frames as one; fails where one does not begin where the last one ended."""
+    """All frames as one, each at its index; fails where one does not begin where the last one ended, unless
+    that is in the midst of a long gap.
+    """
+    first = frames[0].start
+    whole = {}
+    for name in ("leads_mv", "measured_mv", "scale_mv", "valid", "settling"):
+        like = getattr(frames[0], name)
+        missing = np.nan if like.dtype.kind == "f" else False
+        whole[name] = np.full((*like.shape[:-1], frames[-1].stop - first), missing, like.dtype)
+        for frame in frames:
+            whole[name][..., frame.start - first : frame.stop - first] = getattr(frame, name)
     for before, after in pairwise(frames):
-        assert after.start == before.stop
-    names = ("leads_mv", "measured_mv", "scale_mv", "valid", "settling")
-    return {name: np.concatenate([getattr(f, name) for f in frames], axis=-1) for name in names}
+        if after.start != before.stop:
+            assert not before.valid.any() and not after.valid.any()
+            assert after.start > before.stop
+    return whole
 
 
 def same_bits(a: dict[str, np.ndarray], b: dict[str, np.ndarray]) -> bool:
@@ -233,7 +244,7 @@ def test_an_hour_without_samples_costs_no_windows(networks):
     frames = play(networks["mixing"], [Chunk(0, x), Chunk(hour, x)])
     assert frames[-1].stop == hour + 500
     assert max(f.leads_mv.shape[1] for f in frames) <= 250
-    assert len(frames) < 4000
+    assert len(frames) < 400
 
 
 def test_a_stream_that_begins_and_ends_with_missing_samples_keeps_its_length(networks):

@@ -21,13 +21,14 @@ import psutil
 import pytest
 import pyxdf
 
-from streamer.core.errors import Field, InputError
+from streamer.core.errors import Field, InputError, RecordingLostError
 from streamer.core.events import Beat, Event, Notice, RecordingStarted, State, StateChanged
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Frame
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats.xdf import BOUNDARY_UUID, boundary
 from streamer.recording import recorder as recorder_module
+from streamer.recording.encoding import LONGEST_S, claim, is_claimed
 from streamer.recording.folder import summary
 from streamer.recording.reader import Recording
 from streamer.recording.recorder import Recorder
@@ -506,3 +507,60 @@ def test_hours_of_recording_take_no_more_memory(tmp_path: Path) -> None:
     assert recorder.path.stat().st_size > 200_000_000
     # The tables of a reader take 26 MB for each hour.
     assert max(taken) - taken[0] < 8_000_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_file_that_is_removed_while_it_is_recorded_is_said(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions"
+    recorder = Recorder(folder, {}, lambda event: None)
+    recorder.open(description())
+    recorder.chunk(Chunk(0, np.ones(500, np.float32)))
+    time.sleep(0.5)
+    shutil.rmtree(folder)
+    time.sleep(0.3)
+    with pytest.raises(RecordingLostError):
+        recorder.chunk(Chunk(500, np.ones(500, np.float32)))
+    recorder.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be removed there")
+def test_a_folder_that_goes_at_the_last_moment_is_said_at_the_end(tmp_path: Path) -> None:
+    folder = tmp_path / "sessions"
+    recorder = Recorder(folder, {}, lambda event: None)
+    recorder.open(description())
+    recorder.chunk(Chunk(0, np.ones(500, np.float32)))
+    shutil.rmtree(folder)
+    with pytest.raises(RecordingLostError):
+        recorder.close()
+
+
+def test_an_index_beyond_what_is_read_again_ends_the_recording_whole(tmp_path: Path) -> None:
+    recorder = Recorder(tmp_path, {}, lambda event: None)
+    recorder.open(description())
+    recorder.chunk(Chunk(0, np.ones(500, np.float32)))
+    time.sleep(0.5)  # it is written
+    recorder.chunk(Chunk(int(LONGEST_S * 500), np.ones(500, np.float32)))
+    with pytest.raises(InputError):
+        time.sleep(0.5)
+        recorder.chunk(Chunk(int(LONGEST_S * 500) + 500, np.ones(500, np.float32)))
+    recorder.close()
+    with Recording.open(recorder.path) as recording:
+        assert recording.complete and recording.raw_sums.samples == 500
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+def test_a_new_file_that_another_holds_is_not_recorded_into(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("streamer.recording.recorder.claim", lambda file: False)
+    with pytest.raises(InputError):
+        Recorder(tmp_path, {}, lambda event: None).open(description())
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+def test_listing_claims_nothing(tmp_path: Path) -> None:
+    path, _ = record(tmp_path, items(2.0), description())
+    with path.open("rb") as one, path.open("rb") as other:
+        assert not is_claimed(one) and not is_claimed(other)
+        assert claim(other) and is_claimed(one)
