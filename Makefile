@@ -8,6 +8,9 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 
+# A file's tests stay together: they share what is slow to make.
+BESIDE := -n auto --maxprocesses=4 --dist loadfile
+
 help:
 	@echo "make demo       the live 12-lead monitor on a bundled recording (headless where there is no display)"
 	@echo "make test       all tests, style and types"
@@ -22,7 +25,7 @@ demo: .venv/.gui
 	@$(BIN)/python -m mecg demo
 
 test: .venv/.test
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m "not long"
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m "not long" $(BESIDE)
 
 test-long: .venv/.test
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m long

@@ -7,6 +7,7 @@ import gc
 import time
 import tracemalloc
 from collections.abc import Iterator
+from io import StringIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,9 @@ from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.signal.filters import BandSplitter
 from streamer.core.stream import Chunk, Frame, StreamInfo
+from streamer.core.vitals.vitals import Vitals
+from streamer.session.description import SessionDescription
+from streamer.session.json_lines import JsonLines
 
 INFO = StreamInfo("benchmark", RATE_HZ)
 
@@ -32,6 +36,7 @@ def rows(effort: Effort) -> Iterator[Row]:
         yield stamping(network, lead_mv)
         yield from forms(network, lead_mv)
         yield allocations(network, lead_mv)
+        yield long_gaps(network, lead_mv)
 
 
 def bands(network: Network) -> Row:
@@ -192,3 +197,50 @@ def allocations(network: Network, lead_mv: NDArray[np.float32]) -> Row:
         f"{grown:+.2f} bytes kept per hop; {most / 1024:.0f} kB at most while one is made",
         grown < 16,  # one object kept per hop would be more
     )
+
+
+def long_gaps(network: Network, lead_mv: NDArray[np.float32]) -> Row:
+    """From the first chunk behind a gap to the first valid frame, with vitals and JSON; and the memory."""
+    said, most_ms, most_mb = [], 0.0, 0.0
+    after_a_short_one_ms = 0.0
+    for name, gap_s in (("3 s", 3), ("8 h", 8 * 3600), ("24 h", 86400), ("1 year", 366 * 86400)):
+        took_ms, peak_mb = _through_gap(network, lead_mv, gap_s)
+        if gap_s == 3:
+            after_a_short_one_ms = took_ms
+        said.append(f"gap of {name}: {took_ms:.0f} ms, {peak_mb:.1f} MB")
+        most_ms, most_mb = max(most_ms, took_ms), max(most_mb, peak_mb)
+    return Row(
+        "first valid frame after a gap, with vitals and JSON lines",
+        "<= 100 ms more than after 3 s, <= 20 MB",
+        "; ".join(said),
+        most_ms <= after_a_short_one_ms + 100 and most_mb <= 20,
+    )
+
+
+def _through_gap(network: Network, lead_mv: NDArray[np.float32], gap_s: float) -> tuple[float, float]:
+    """Milliseconds, the least of five, and the most that was allocated, MB."""
+    took_ms, peak_mb = [], 0.0
+    for trace in (False,) * 5 + (True,):
+        pipeline, vitals = Pipeline(INFO, network), Vitals(network.spec.rate_hz, INFO)
+        out = JsonLines(StringIO(), lambda: 0)
+        out.open(SessionDescription.of(INFO, network.spec, pipeline.latency))
+        if trace:
+            tracemalloc.start()
+        valid = False
+        for start, first in ((0, 0), (5000 + round(gap_s * RATE_HZ), 5000)):
+            began = time.perf_counter()
+            for i in range(0, 5000, 10):
+                chunk = Chunk(start + i, lead_mv[first + i : first + i + 10])
+                vitals.chunk(chunk)
+                for frame in pipeline.push(chunk):
+                    out.frame(frame)
+                    vitals.push(frame)
+                    valid = bool(start) and bool(frame.valid.any()) and frame.start > start / 2
+                if valid:
+                    break
+        if trace:
+            peak_mb = tracemalloc.get_traced_memory()[1] / 1e6
+            tracemalloc.stop()
+        else:
+            took_ms.append((time.perf_counter() - began) * 1e3)
+    return min(took_ms), peak_mb

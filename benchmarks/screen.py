@@ -5,6 +5,7 @@
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --keys tsll     # truth, scrolling, 12x1
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --keys vsll     # plausible alternatives, likewise
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen --minutes 30    # memory, as fast as it goes
+    python -m benchmarks.screen_keys                                      # keys at 3840x2160, and the start
     python -m benchmarks.screen --gaps                                    # the delay after gaps
 
 Prints JSON: the paper's paint time, the interval between paints, the whole tick, from a frame's arrival to
@@ -29,6 +30,7 @@ from dataclasses import replace
 import numpy as np
 import psutil
 
+from benchmarks import screen_keys
 from benchmarks.measure import ROOT, Effort, Row
 from gui.signal.followed_stream import FollowedStream
 from gui.signal.inbox import Inbox, Item
@@ -172,6 +174,7 @@ WAYS = (
 def rows(effort: Effort) -> Iterator[Row]:
     """Every row of this part."""
     yield delay_row()
+    yield from screen_keys.rows(effort)
     for way, keys in WAYS:
         done = subprocess.run(
             [

@@ -14,10 +14,10 @@ from typing import Any, Protocol, cast
 from devices.bluetooth.movesense import movesense
 from devices.bluetooth.polar import polar
 from devices.lsl.inlet import LslStream
+from devices.replay.file import FileReplay
 from devices.replay.pacing import AS_RECORDED, Replay
 from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
-from devices.replay.wfdb import WfdbReplay
 from streamer.core.errors import Field, InputError
 from streamer.core.stream import Placement
 from streamer.session.source import Source
@@ -48,12 +48,13 @@ class Scheme:
 
 
 SCHEMES: dict[str, Scheme] = {
-    "wfdb": Scheme(WfdbReplay),
+    "wfdb": Scheme(FileReplay),
     "synthetic": Scheme(Synthetic),
     "lsl": Scheme(LslStream, live=True),
     "polar": Scheme(polar, live=True, radio=True),
     "movesense": Scheme(movesense, live=True, radio=True),
     "session": Scheme(SessionReplay),
+    "file": Scheme(FileReplay),
 }
 """What a SOURCE may begin with.  A new source is one file in this package and one line here; code that must
 know a scheme asks this module."""
@@ -94,9 +95,9 @@ def wfdb_source(path: Path) -> str:
 
 
 def record_of(text: str) -> Path | None:
-    """The WFDB record that a SOURCE names; None if it is of another kind.  Raises `InputError`."""
+    """The record or other file that a SOURCE names; None if it is of another kind.  Raises `InputError`."""
     scheme, rest = parse_source(text)
-    return Path(rest) if scheme == "wfdb" else None
+    return Path(rest) if scheme in ("wfdb", "file") else None
 
 
 def parse_source(text: str) -> tuple[str, str]:

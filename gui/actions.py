@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
-_COLUMNS = 3
-"""Of the help: so forty keys fit on a screen of 1024x600."""
+_COLUMN_PX = 290
+"""Of the help, at least: as many columns as fit, three at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Actions:
         return next((action for action in self._all if set(spellings) & set(action.keys)), None)
 
     def as_html(self, width_px: int = 1000) -> str:
-        """A table of keys and what they do, for a label of that width; read down three columns."""
+        """A table of keys and what they do, for a label of that width; read down its columns."""
         rows = []
         with_keys = (action for action in self if action.keys)
         for name, some in groupby(with_keys, key=lambda action: action.group):
@@ -72,9 +72,10 @@ class Actions:
             for action in some:
                 keys = "&nbsp; ".join(html.escape(key) for key in action.keys)
                 rows.append(f"<tr><td><b>{keys}</b></td><td>{html.escape(action.what)}</td></tr>")
-        tall = -(-len(rows) // _COLUMNS)
+        columns = min(3, max(1, width_px // _COLUMN_PX))
+        tall = -(-len(rows) // columns)
         cells = "".join(
-            f"<td width={width_px // _COLUMNS} style='padding-right: 12px'>"
+            f"<td width={width_px // columns} style='padding-right: 12px'>"
             f"<table cellpadding=2>{''.join(rows[first : first + tall])}</table></td>"
             for first in range(0, len(rows), tall)
         )

@@ -7,13 +7,14 @@ from streamer.core.errors import Field, InputError
 
 _CHOOSE = {
     Field.LEAD: "name a lead in Connect (O)",
-    Field.UNIT: "start the program with --unit uV, or how many mV a step is",
+    Field.UNIT: "state the unit where the program is started: uV, or how many mV a step is",
     Field.POLARITY: "mind the polarity in Connect (O)",
+    Field.READING: "put one behind the file in Connect (O), such as FILE?reading=1",
 }
 
 _LEAVE_OUT = {
     Field.LEAD: "leave the lead empty in Connect (O)",
-    Field.UNIT: "start the program without --unit",
+    Field.UNIT: "state no unit where the program is started",
     Field.CALIBRATION: "go back to the generic model",
 }
 

@@ -98,6 +98,15 @@ class MainPanels:
                 self.pages.write_page,
                 "Page",
             ),
+            Action(
+                (),
+                "Window",
+                "Consecutive columns on the page",
+                "time runs on over the columns of the page, or all show the newest seconds",
+                self.pages.toggle_consecutive,
+                "Page",
+                lambda: self.pages.consecutive,
+            ),
             act(("W",), "Latency", "where the time of the last minute went", self.show_latency),
             act(("I",), "Limits of the model", "what ST and pacing spikes can show", self.show_model_limits),
         )

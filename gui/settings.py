@@ -31,6 +31,7 @@ def look_to_table(look: Look, *, mm_set: bool) -> dict[str, Any]:
         "theme": look.theme.name,
         "layout": look.layout,
         "sweep": look.sweep,
+        "consecutive": look.consecutive,
         "ribbon": look.ribbon,
         "mm_per_s": look.scale.mm_per_s,
         "mm_per_mv": look.scale.mm_per_mv,
@@ -48,7 +49,7 @@ def look_from_table(look: Look, kept: Mapping[str, Any]) -> Look:
     if isinstance(px_per_mm, float) and _MM[0] <= px_per_mm <= _MM[1]:
         scale = replace(scale, px_per_mm=px_per_mm)
     changes: dict[str, Any] = {
-        name: kept[name] for name in ("sweep", "ribbon") if isinstance(kept.get(name), bool)
+        name: kept[name] for name in ("sweep", "consecutive", "ribbon") if isinstance(kept.get(name), bool)
     }
     if isinstance(kept.get("layout"), str) and kept["layout"] in LAYOUTS:
         changes["layout"] = kept["layout"]

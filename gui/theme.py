@@ -10,6 +10,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+LEAST_PX = 32
+"""No button that is used while a stream runs is smaller, for fingers."""
+
 
 @dataclass(frozen=True, slots=True)
 class Theme:
@@ -124,17 +127,19 @@ def stylesheet(theme: Theme) -> str:
     QLabel[warning="true"] {{ color: {theme.warning}; font-weight: bold; }}
     QLabel#frozen {{ background: {theme.warning}; color: {theme.bar}; font-weight: bold;
                      padding: 0px 10px; border-radius: 4px; }}
-    QLabel#help {{ background: {theme.bar}; border: 1px solid {theme.soft_ink};
-                   border-radius: 6px; padding: 10px; }}
+    QScrollArea#help {{ background: {theme.bar}; border: 1px solid {theme.soft_ink}; border-radius: 6px; }}
+    QLabel#keys {{ background: {theme.bar}; padding: 8px; }}
     QToolBar#actions {{ background: {theme.bar}; border: none; spacing: 2px; padding: 0px 6px; }}
     QToolButton {{ color: {theme.ink}; background: transparent; font-size: 14px;
-                   border: 2px solid transparent; border-radius: 4px; padding: 1px 8px; min-height: 26px; }}
+                   border: 2px solid transparent; border-radius: 4px; padding: 1px 6px; min-height: 26px; }}
     QToolButton:hover {{ background: {theme.grid_1_mm}; }}
     QToolButton:focus {{ border: 2px solid {theme.reconstructed}; }}
     QToolButton:checked {{ background: {theme.reconstructed}; color: {theme.bar}; }}
-    QToolButton[popupMode="2"] {{ padding-right: 20px; }}
-    QToolButton::menu-indicator {{ subcontrol-position: right center; right: 5px; }}
-    QToolButton[recording="true"] {{ color: {theme.recording}; font-weight: bold; }}
+    QToolButton[popupMode="2"] {{ padding-right: 17px; }}
+    QToolButton::menu-indicator {{ subcontrol-position: right center; right: 3px; }}
+    QToolButton[recording="true"], QToolButton[recording="true"]:checked {{ background: transparent;
+                   color: {theme.recording}; font-weight: bold; border: 2px solid {theme.recording}; }}
+    QToolButton#qt_toolbar_ext_button {{ background: {theme.soft_ink}; min-width: 14px; padding: 0px; }}
     {_menu_style(theme)}
     QLineEdit#note {{ background: {theme.bar}; color: {theme.ink}; font-size: 15px; padding: 6px;
                       border: 2px solid {theme.warning}; border-radius: 4px; }}

@@ -9,10 +9,12 @@ from collections.abc import Callable
 
 from gui.actions import Action
 from gui.panels.marker_note import MarkerNote
-from gui.paper.geometry import shown_s
 from gui.paper.view import PaperView
 from gui.signal.followed_stream import FollowedStream
 from streamer.core.events import Event, Marker
+
+GLANCE_S = 10.0
+"""So long after the wheel was touched last the live picture comes back."""
 
 
 class TimeCommands:
@@ -70,8 +72,7 @@ class TimeCommands:
     @property
     def shown_s(self) -> float:
         """How many seconds the picture holds."""
-        sheet = self._paper.sheet
-        return max((shown_s(area, sheet.scale) for area in sheet.areas), default=1.0)
+        return self._paper.sheet.shown_s
 
     def _toggle(self) -> None:
         self.freeze(self._stream().frozen is None)
@@ -92,6 +93,37 @@ class TimeCommands:
             stream.frozen.by(seconds, self.shown_s)
         self._redraw()
 
+    def glance(self, screens: float) -> None:
+        """The same by the wheel, which is easily touched: the live picture comes back by itself."""
+        stream, now_s = self._stream(), time.monotonic()
+        was = stream.frozen
+        stream.freeze(now_s)
+        if stream.frozen is not None and (was is None or math.isfinite(was.returns_at_s)):
+            stream.frozen.returns_at_s = now_s + GLANCE_S
+        self.turn(screens)
+
+    def hold(self) -> None:
+        """Something is measured or marked on the picture: it stays until the user lets it go."""
+        frozen = self._stream().frozen
+        if frozen is not None:
+            frozen.returns_at_s = math.inf
+
+    def let_go_if_due(self, now_s: float) -> None:
+        """After a glance: show the live picture again."""
+        frozen = self._stream().frozen
+        if frozen is not None and now_s >= frozen.returns_at_s:
+            self.freeze(False)
+
+    def frozen_words(self, now_s: float) -> str:
+        """How long the picture is still, how far back it is, how it goes on; empty if it is live."""
+        frozen = self._stream().frozen
+        if frozen is None:
+            return ""
+        back = f"   {frozen.back_s:.1f} s back" if frozen.back_s else ""
+        left_s = frozen.returns_at_s - now_s
+        how = f"live again in {max(0.0, left_s):.0f} s" if math.isfinite(left_s) else "Space lets go"
+        return f"FROZEN for {now_s - frozen.at_s:.0f} s{back}   {how}"
+
     def turn(self, screens: float) -> None:
         """The same by screens."""
         self.look_back(screens * self.shown_s)
@@ -100,6 +132,7 @@ class TimeCommands:
         """Mark this instant, or the newest one that is shown while frozen; asks for a note."""
         stream = self._stream()
         if stream.has_samples:
+            self.hold()
             self.note.open(stream.seen()[1])
 
     def mark(self, at_s: float, text: str) -> None:
@@ -108,3 +141,4 @@ class TimeCommands:
         self._tell(event)
         self._stream().note(event)
         self._paper.touch(at_s, at_s)
+        self._redraw()  # the newest columns are never final, and a frozen picture draws no more of them

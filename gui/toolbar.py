@@ -5,17 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtCore import Qt
 from PyQt6.QtWidgets import QMenu, QToolBar, QToolButton, QWidget
 
 from gui.actions import Action, Actions
 from gui.menus import add_items
+from gui.theme import LEAST_PX
 
 BUTTONS = ("Connect", "Record", "Freeze", "Layout", "Gain", "Speed", "Measured leads", "Page", "Alarms")
 """In the order in which they stand; several actions of one button are a menu below it."""
-
-LEAST_PX = 32
-"""No button is smaller, for fingers."""
 
 
 class ActionBar(QToolBar):
@@ -63,7 +61,7 @@ class ActionBar(QToolBar):
         button = QToolButton(self)
         button.setText(word)
         button.setAccessibleName(word)
-        button.setMinimumSize(QSize(LEAST_PX, LEAST_PX))
+        button.setMinimumHeight(LEAST_PX)  # of its width too it would be squeezed
         button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the paper
         named = [f"{action.what} ({', '.join(action.keys)})" for action in actions if action.keys]
         button.setToolTip("\n".join(named))

@@ -13,18 +13,19 @@ from PyQt6.QtGui import QCloseEvent, QContextMenuEvent, QKeyEvent
 from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVBoxLayout, QWidget
 
 from gui.actions import Action, Actions
+from gui.caliper_commands import CaliperCommands
 from gui.keys import KeyReader
 from gui.menus import context_menu, fill_menu_bar
 from gui.panels.header import Header, notes_on
 from gui.panels.help_overlay import HelpOverlay
 from gui.panels.panel import Panel
 from gui.paper.agreement_text import compared
-from gui.paper.calipers import Calipers
 from gui.paper.commands import PaperCommands
 from gui.paper.fit_gain import fitted_gain
-from gui.paper.geometry import Scale, screen_px_per_mm
+from gui.paper.geometry import Scale
 from gui.paper.look import Look
 from gui.paper.view import PaperView
+from gui.screen_scale import ScreenScale
 from gui.signal.followed_stream import FollowedStream
 from gui.signal.history import History
 from gui.signal.inbox import Inbox
@@ -82,23 +83,20 @@ class MonitorWindow(QMainWindow):
         self._ticks = 0
         self._panels: list[Panel] = []
 
-        if px_per_mm is None:
-            px_per_mm, known = self._ask_screen()
-            self._scale_from = "screen's stated size" if known else "96 dpi assumed"
-        else:
-            self._scale_from = "as set"
-        self.paper = PaperView(info, Look(Scale(px_per_mm)))
+        self.screen_scale = ScreenScale(self, px_per_mm, lambda px_per_mm: self.do.screen_says(px_per_mm))
+        self.paper = PaperView(info, Look(Scale(self.screen_scale.px_per_mm)))
         self.do = PaperCommands(self.paper, self._redraw, self._rhythms)
         self._applied_theme = self.paper.look.theme
         self.header = Header()
-        self.help = HelpOverlay(self, self.table)
+        self.stage = QStackedWidget()
+        """The paper, or what stands in its place."""
+        self.help = HelpOverlay(self, self.stage, self.table)
         self.time = TimeCommands(
             self.paper, lambda: self.stream, lambda event: self.tell(event), self._redraw
         )
-        self.stage = QStackedWidget()
-        """The paper, or what stands in its place."""
         self.may_close: Callable[[], bool] = lambda: True
         """Asked before the user closes the window."""
+        self.calipers = CaliperCommands(self.paper, lambda: self.stream.seen()[0], self.time.hold)
         self.banner, self.column, self.below = QVBoxLayout(), QVBoxLayout(), QVBoxLayout()
         self.tools = ActionBar(self.table, self, self.refresh)
         self.addToolBar(self.tools)
@@ -135,6 +133,7 @@ class MonitorWindow(QMainWindow):
         if info.rate_hz < LEAST_HZ and self.paper.look.rhythm == "diagnostic":
             self.paper.look = replace(self.paper.look, rhythm="measured")
         self.paper.follow(info, self.stream.band)
+        self.calipers.forget()
         for panel in self._panels:
             panel.start_stream(info, inbox.description)
         self.refresh()
@@ -149,6 +148,7 @@ class MonitorWindow(QMainWindow):
         """Take what came and show it; the timer calls this."""
         now_s = time.monotonic()
         self.stream.take(self._on_frame, self._on_event)
+        self.time.let_go_if_due(now_s)
         self._show(now_s)
         self._ticks += 1
         if self._ticks % (FRAMES_PER_S // 5) == 0:
@@ -183,18 +183,15 @@ class MonitorWindow(QMainWindow):
     def refresh(self) -> None:
         """Bring the words around the paper up to date."""
         scale, now_s = self.paper.look.shown_scale, time.monotonic()
-        scale_from = "as set" if self.do.mm_set else self._scale_from
+        scale_from = "as set" if self.do.mm_set else self.screen_scale.words
         gain = f"{scale.mm_per_mv:g} mm/mV{' auto' if self.do.auto_gain else ''}"
         self.header.scale.setText(f"{scale.mm_per_s:g} mm/s   {gain}")
-        self.header.scale.setToolTip(f"{scale.px_per_mm:.3f} px/mm ({self._scale_from})")
+        self.header.scale.setToolTip(f"{scale.px_per_mm:.3f} px/mm ({scale_from})")
         news = notes_on(self.stream, self.paper.look, scale_from)
         self.header.refresh(self.stream.status(now_s), news, self.paper.look.theme)
-        frozen = self.stream.frozen
         self.tools.refresh()
-        self.header.frozen.setVisible(frozen is not None)
-        if frozen is not None:
-            back = f"   {frozen.back_s:.1f} s back" if frozen.back_s else ""
-            self.header.frozen.setText(f"FROZEN for {now_s - frozen.at_s:.0f} s{back}   Space lets go")
+        self.header.frozen.setText(self.time.frozen_words(now_s))
+        self.header.frozen.setVisible(self.frozen)
 
     def _compare(self) -> None:
         """Put beside each lead's name how it agrees with what was measured, if that is laid over it."""
@@ -204,7 +201,7 @@ class MonitorWindow(QMainWindow):
 
     def _add_actions(self) -> None:
         self.table.add(*self.time.table())
-        self.table.add(*self.do.table())
+        self.table.add(*self.do.table(), *self.calipers.table())
         self.table.add(
             Action(("?", "F1"), "Window", "Keys", "these keys", self.help.toggle),
             Action(("Esc",), "Window", "Close", "close what is open; all leads again", self.back),
@@ -213,15 +210,15 @@ class MonitorWindow(QMainWindow):
                 "Window",
                 "Full screen",
                 "the whole screen, or the window again",
-                self.toggle_full_screen,
+                lambda: self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen),
                 checked=self.isFullScreen,
             ),
-            Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Quit", "close the window", self.quit),
+            Action(("Q", "Ctrl+W", "Ctrl+Q"), "Window", "Quit", "close the window", self._quit),
         )
         self.paper.picked.connect(self.do.pick)
         self.paper.opened.connect(self.do.enlarge)
-        self.paper.spanned.connect(self._span)
-        self.paper.wheeled.connect(lambda steps: self.time.turn(-0.1 * steps))
+        self.paper.spanned.connect(self.calipers.span)
+        self.paper.wheeled.connect(lambda steps: self.time.glance(-0.1 * steps))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
         """Do what the table of actions says."""
@@ -251,10 +248,6 @@ class MonitorWindow(QMainWindow):
             if bar is not None:
                 fill_menu_bar(bar, self.table, self.refresh)
 
-    def toggle_full_screen(self) -> None:
-        """The whole screen, or the window again."""
-        self.setWindowState(self.windowState() ^ Qt.WindowState.WindowFullScreen)
-
     def back(self) -> None:
         """Close what is open, one thing at a time: the help, calipers, a lead alone, a selection."""
         if self.help.isVisible():
@@ -271,11 +264,7 @@ class MonitorWindow(QMainWindow):
         """Whether the picture is held still."""
         return self.stream.frozen is not None
 
-    def _span(self, calipers: Calipers | None) -> None:
-        self.paper.calipers = calipers
-
-    def quit(self) -> None:
-        """Close the window, if the user may."""
+    def _quit(self) -> None:
         if self.may_close():
             self.close()
 
@@ -318,13 +307,6 @@ class MonitorWindow(QMainWindow):
         if gain != look.scale.mm_per_mv:
             self.paper.look = replace(look, scale=replace(look.scale, mm_per_mv=gain))
 
-    def _ask_screen(self) -> tuple[float, bool]:
-        screen = self.screen()
-        if screen is None:
-            return screen_px_per_mm(0, 0, 0, 0)
-        pixels, size = screen.size(), screen.physicalSize()
-        return screen_px_per_mm(pixels.width(), pixels.height(), size.width(), size.height())
-
     def _assemble(self) -> None:
         whole = QWidget()
         whole.setObjectName("whole")
@@ -351,6 +333,7 @@ class MonitorWindow(QMainWindow):
     def _apply_theme(self) -> None:
         theme = self._applied_theme = self.paper.look.theme
         self.setStyleSheet(stylesheet(theme))
-        self.help.adjustSize()
+        if self.help.isVisible():
+            self.help.fit()  # its layout takes 50 ms
         for panel in self._panels:
             panel.apply_theme(theme)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from mecg.app.terminal import open_standard_streams
 from mecg.cli.exit_codes import guarded
 from mecg.cli.parser import parse
 
@@ -22,6 +23,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         Without the program's name; those of the process where left out.
     """
+    open_standard_streams()
     try:
         return guarded(lambda: parse(argv)())
     except SystemExit as end:  # argparse's way to end: --help, --version, wrong usage

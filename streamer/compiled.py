@@ -10,7 +10,8 @@ import os
 import stat
 import tempfile
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from contextlib import suppress
+from typing import Any, ParamSpec, TypeVar
 
 import numba
 
@@ -30,7 +31,34 @@ def compiled(function: Callable[P, R]) -> Callable[P, R]:
     except RuntimeError:  # numba found no folder that it may write to
         numba.config.CACHE_DIR = _private_folder()
         fast = numba.njit(cache=True)(function)
+    _survive_damage(fast)
     return fast
+
+
+def _survive_damage(fast: Any) -> None:
+    """Take what is damaged in the cache (a disk was full) for absent: throw it away, and compile."""
+    cache = getattr(fast, "_cache", None)
+    load, save = getattr(cache, "load_overload", None), getattr(cache, "save_overload", None)
+    if cache is None or load is None or save is None:
+        return  # a numba that has them no more: damage is an error there
+
+    def load_or_none(*what: Any) -> Any:
+        try:
+            return load(*what)
+        except Exception:  # noqa: BLE001 - whatever a torn pickle raises
+            _throw_away(cache)
+            return None
+
+    def save_if_possible(*what: Any) -> None:
+        with suppress(OSError):  # a full disk: it is compiled again the next time
+            save(*what)
+
+    cache.load_overload, cache.save_overload = load_or_none, save_if_possible
+
+
+def _throw_away(cache: Any) -> None:
+    with suppress(Exception):  # it cannot be written either: then it is not read
+        cache.flush()
 
 
 def _private_folder() -> str:

@@ -3,21 +3,30 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol
 
-from streamer.core.leads import canonical_lead
-from streamer.core.stream import Samples
+from streamer.core.errors import Field, InputError
+from streamer.core.stream import Placement, Samples
+from streamer.formats.recording import NOTHING_STATED, Lead, Stated, row_of
+from streamer.formats.registry import read_file, split_reading
+from streamer.formats.wfdb_files import is_kind, show, unreadable
 from streamer.formats.wfdb_reader import Record
+from streamer.formats.xdf import MAGIC
 from streamer.recording.reader import Recording
 
-_XDF = b"XDF:"
+OURS = b"<name>mECG "
+"""Stands in the first stream of each session of this program."""
+
+_HEAD = 1 << 16
 
 
 class LeadRecording(Protocol):
     """One or more leads of one length at one rate; samples are read when asked for.
 
-    A new format is a class like this and a line in `open_recording`.
+    A new format is a file in `streamer.formats` and a line in its registry.
     """
 
     @property
@@ -28,6 +37,21 @@ class LeadRecording(Protocol):
     @property
     def names(self) -> tuple[str, ...]:
         """The label of each row of what `read` returns, as the file gives it."""
+        ...
+
+    @property
+    def leads(self) -> tuple[Lead, ...]:
+        """What each row is: its label, its unit in the file, and whether that is a voltage."""
+        ...
+
+    @property
+    def placement(self) -> Placement:
+        """Where the electrodes sit, if the kind of file says so."""
+        ...
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user."""
         ...
 
     @property
@@ -75,16 +99,28 @@ class SessionRecording:
         return (self.session.description.stream.lead,)
 
     @property
+    def leads(self) -> tuple[Lead, ...]:
+        """The measured lead."""
+        return (Lead(self.names[0], "mV"),)
+
+    @property
+    def placement(self) -> Placement:
+        """As it was stated then."""
+        return self.session.description.stream.placement
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """As they were shown then."""
+        return self.session.description.stream.notes
+
+    @property
     def samples(self) -> int:
         """From the first sample to the last, lost ones counted."""
         return self.session.raw_stop - self.session.raw_start
 
     def row(self, lead: str) -> int | None:
         """0 for the measured lead, by any spelling of its name; None for any other."""
-        (name,) = self.names
-        wanted = canonical_lead(lead)
-        same = lead.strip().casefold() == name.casefold()
-        return 0 if same or (wanted is not None and wanted == canonical_lead(name)) else None
+        return row_of(self.leads, lead)
 
     def read(self, start: int = 0, stop: int | None = None) -> Samples:
         """Samples ``start`` to ``stop`` (None: the end), ``(1, n)`` mV; NaN where missing.
@@ -99,23 +135,26 @@ class SessionRecording:
         return self.session.raw_mv(first + min(max(start, 0), stop), first + stop)[None]
 
 
-def open_recording(path: str | Path) -> LeadRecording:
-    """Open a recording; which format it has is recognised by its content.
+def open_recording(path: str | Path, stated: Stated = NOTHING_STATED) -> LeadRecording:
+    """Open a recording; which format it has is recognized by its content.
 
     Parameters
     ----------
     path : str or Path
-        A WFDB record (its ``.hea``, its ``.dat``, or the name without either) or a recorded session.
+        A file of any format in ``docs/files.md``, a WFDB record (``.hea``, ``.dat``, ``.mat``, or name), or
+        a recorded session.  ``?reading=2`` behind it chooses among several readings.
+    stated : Stated
+        What the file does not say: unit, rate, lead.
 
     Returns
     -------
     LeadRecording
-        Only its structure is read here, so that a day's recording opens at once.
+        Of a WFDB record or a session only its structure is read here: a day's recording opens at once.
 
     Raises
     ------
     InputError
-        If there is no such file, or it cannot be read.
+        If there is no such file, it cannot be read, or does not say all that must be known.
 
     Examples
     --------
@@ -126,12 +165,35 @@ def open_recording(path: str | Path) -> LeadRecording:
     >>> recording.read(0, 500)[recording.row("I")].shape
     (500,)
     """
-    return SessionRecording(Path(path)) if _begins_with(path, _XDF) else Record(path)
-
-
-def _begins_with(path: str | Path, magic: bytes) -> bool:
+    text, reading = split_reading(os.fspath(path))
+    if reading is not None:
+        stated = replace(stated, reading=reading)
+    file = Path(text)
+    if not is_kind(Path.is_file, file) or file.suffix.lower() == ".hea" or _of_a_record(file):
+        return _record(text, stated)
     try:
-        with Path(path).open("rb") as file:
-            return file.read(len(magic)) == magic
-    except (OSError, ValueError):  # the reader says what is wrong
-        return False
+        if _is_a_session(file):
+            return SessionRecording(file)
+        return read_file(file, stated)
+    except OSError as error:
+        raise unreadable(file, error) from None
+
+
+def _record(text: str, stated: Stated) -> Record:
+    record = Record(text, stated.lead)
+    for value, field in ((stated.unit_mv, Field.UNIT), (stated.rate_hz, Field.RATE)):
+        if value is not None:
+            raise InputError(f"the header of {show(text)} states the {field.value}", field, leave_out=True)
+    return record
+
+
+def _of_a_record(file: Path) -> bool:
+    """Whether a file is the signal file of a WFDB record: its header lies beside it."""
+    return file.suffix.lower() in (".dat", ".mat") and is_kind(Path.is_file, file.with_suffix(".hea"))
+
+
+def _is_a_session(file: Path) -> bool:
+    """Whether a file is a session of this program; one of another that LabRecorder wrote is not."""
+    with file.open("rb") as opened:
+        head = opened.read(_HEAD)
+    return head.startswith(MAGIC) and (OURS in head or b"<nominal_srate>" not in head)

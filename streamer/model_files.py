@@ -3,16 +3,24 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamer.core.errors import Field, InputError
+from streamer.formats.bounded_read import read_bounded
 
 if TYPE_CHECKING:
     from streamer.core.network.network import Network
 
 LATENCIES = ("low", "balanced", "full")
 """The bundled models, by how far they look ahead: a little, some, or as far as it pays."""
+
+LARGEST_BYTES = 64_000_000
+"""Of a model file; ours take 2 MB."""
+
+LOAD_S = 10.0
+"""A model that is not ready by then is refused: some run for ever."""
 
 FOLDER = Path(__file__).parent / "models"
 
@@ -41,7 +49,7 @@ def model_bytes(model: Path) -> bytes:
         If it cannot be read.
     """
     try:
-        return model.read_bytes()
+        return read_bounded(model, LARGEST_BYTES)
     except OSError as error:
         if isinstance(error, FileNotFoundError) and (latency := latency_of(model)):
             raise InputError(
@@ -67,7 +75,8 @@ def load_model(model: str | Path = "low") -> Network:
     Raises
     ------
     InputError
-        If the file cannot be read, or is not a model that fits.
+        If the file cannot be read, is larger than `LARGEST_BYTES`, is not ready after `LOAD_S`, or is not a
+        model that fits.
 
     Examples
     --------
@@ -75,11 +84,38 @@ def load_model(model: str | Path = "low") -> Network:
     >>> load_model("low").spec.rate_hz
     250.0
     """
-    from streamer.core.network.network import Network  # loads ONNX Runtime; a file's name needs none
-
     path = bundled_model(model) if isinstance(model, str) and model in LATENCIES else Path(model)
     content = model_bytes(path)
     try:
-        return Network(content)
+        return _loaded(content)
     except InputError as error:
         raise InputError(f"{model_name(path)}: {error}") from error
+
+
+def _loaded(content: bytes) -> Network:
+    """Load beside the caller's thread, which Ctrl-C reaches meanwhile: ONNX Runtime hears none."""
+    from streamer.core.network.network import Cancellation, Network  # a file's name needs no ONNX Runtime
+
+    cancellation, done = Cancellation(), threading.Event()
+    ended: list[Network | Exception] = []
+
+    def load() -> None:
+        try:
+            ended.append(Network(content, cancellation))
+        except Exception as error:  # noqa: BLE001 - raised below, in the thread that asked
+            ended.append(error)
+        done.set()
+
+    threading.Thread(target=load, name="model loader", daemon=True).start()
+    ready = False
+    try:
+        ready = done.wait(LOAD_S)
+    finally:
+        if not ready:
+            cancellation.cancel()
+            done.wait(1.0)  # or the interpreter would end under its feet
+    if not ready:
+        raise InputError(f"the model is not ready after {LOAD_S:g} s: export one that ends", Field.MODEL)
+    if isinstance(ended[0], Exception):
+        raise ended[0]
+    return ended[0]

@@ -18,12 +18,19 @@ from numpy.typing import NDArray
 
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, canonical_lead
+from streamer.core.printable import printable
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Placement
 from streamer.core.units import is_not_stated, mv_per_unit
 
 RATE_TOLERANCE = 0.02
 """Pieces of a second of an irregular stream fit one rate within this share, or are refused."""
+
+MOST_CHANNELS = 1024
+"""A stream that claims more is no ECG amplifier, and is refused before memory is taken for them."""
+
+MOST_XML = 1 << 20
+"""Characters of a description."""
 
 _LEAST = 50
 """So few stamps show no rate."""
@@ -88,12 +95,14 @@ class About:
             It is none.
         """
         try:
+            if len(xml) > MOST_XML:
+                raise ValueError("too long")
             root = ElementTree.fromstring(xml)
             count = int(root.findtext("channel_count") or "")
-            if count < 0:
+            if not 0 <= count <= MOST_CHANNELS:
                 raise ValueError(count)
             rate_hz = float(root.findtext("nominal_srate") or "")
-        except (ElementTree.ParseError, ValueError):
+        except (ElementTree.ParseError, ValueError, RecursionError):
             raise InputError(
                 "an LSL stream describes itself in no readable way; restart its sender"
             ) from None
@@ -148,8 +157,7 @@ def _text(node: ElementTree.Element, path: str) -> str:
 
 def show(text: str) -> str:
     """Text from the network, quoted and shortened for a message of one line."""
-    text = text if len(text) <= 80 else f"{text[:50]}...{text[-27:]}"
-    return "'" + "".join(c if c.isprintable() else "?" for c in text) + "'"
+    return f"'{printable(text, 77)}'"
 
 
 # ---- which channel, and what its numbers mean

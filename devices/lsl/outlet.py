@@ -26,7 +26,7 @@ from streamer.core.events import Event
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Frame, Samples, StreamInfo
 from streamer.export.band import BAND, HALF_WIDTH, NO_BAND, half_width_of
-from streamer.recording.redact import without_home
+from streamer.recording.redact import without_folders
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.session.event_wire import words
 from streamer.session.sink import Sink
@@ -157,7 +157,7 @@ class LslSender:
         channel = _Channel(info.lead, "measured")
         description = _ecg_info(lsl, name, info.rate_hz, source_id_of(name, info, info.rate_hz), [channel])
         desc = description.desc()
-        _add(desc, "acquisition", model=info.device or "mecg send", source=without_home(info.source))
+        _add(desc, "acquisition", model=info.device or "mecg send", source=without_folders(info.source))
         _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")
         self._clock = LslClock(lsl.local_clock)
         self._outlet = lsl.StreamOutlet(description)
@@ -215,7 +215,7 @@ def _ecg_info(
 
 def _describe(desc: Any, description: SessionDescription, band: str) -> None:
     stream = description.stream
-    _add(desc, "acquisition", model=stream.device or "unknown", source=without_home(stream.source))
+    _add(desc, "acquisition", model=stream.device or "unknown", source=without_folders(stream.source))
     # "Subtract offset_mean from the stamps": nothing is left to subtract.  Under overload a live
     # session drops, so readers must not take the samples for gapless.
     _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")

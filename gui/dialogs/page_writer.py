@@ -22,7 +22,7 @@ from streamer.core.leads import canonical_lead
 from streamer.core.stream import Samples
 from streamer.export.page import Page, render_pdf, render_png
 from streamer.export.page_layout import PAGE_S
-from streamer.recording.redact import without_home
+from streamer.recording.redact import without_folders
 from streamer.session.description import SessionDescription
 
 Write = Callable[[Path, Page, str], tuple[Path, ...]]
@@ -34,7 +34,13 @@ def pages_folder() -> Path:
 
 
 def page_of(
-    history: History, edge_s: float, about: SessionDescription, at: datetime, *, alternatives: bool = False
+    history: History,
+    edge_s: float,
+    about: SessionDescription,
+    at: datetime,
+    *,
+    alternatives: bool = False,
+    consecutive: bool = True,
 ) -> Page | None:
     """What lies before an instant of the stream; None if there is nothing yet.
 
@@ -50,6 +56,8 @@ def page_of(
         When it is asked for.
     alternatives : bool
         With plausible alternatives, where the model knows of any.
+    consecutive : bool
+        Time runs on from column to column; else all columns show the newest seconds.
     """
     traces, stream = history.traces, about.stream
     if traces is None:
@@ -61,13 +69,14 @@ def page_of(
     start_s, stop_s = seen.start / traces.rate_hz, stop / traces.rate_hz
     drifted = any(begin_s < stop_s and end_s > start_s for begin_s, end_s in history.drifted)
     return Page(
+        consecutive=consecutive,
         leads_mv=seen.leads_mv,
         rate_hz=traces.rate_hz,
         measured_mv=seen.measured_mv,
         band_mv=_band(seen.half_width_mv),
         faint=history.faint(seen),
         alternatives_mv=history.alternatives(seen) if alternatives else None,
-        source=" ".join(part for part in (without_home(stream.source), stream.device) if part),
+        source=" ".join(part for part in (without_folders(stream.source), stream.device) if part),
         lead=canonical_lead(stream.lead) or stream.lead,
         is_lead_i=stream.is_lead_i,
         quality=RECALIBRATE if drifted else "",

@@ -11,7 +11,7 @@ from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QWidget
 
 from gui.panels.numbers import duration
-from gui.theme import Theme
+from gui.theme import LEAST_PX, Theme
 from streamer.core.errors import InputError
 from streamer.session.source import Player
 
@@ -78,15 +78,18 @@ class ReplayBar:
             (self.slower_button, lambda: self.change_speed(-1), "slower (<)"),
             (self.faster_button, lambda: self.change_speed(1), "faster (>)"),
         ):
-            button.setFocusPolicy(Qt.FocusPolicy.NoFocus)  # keys are the window's
+            button.setFocusPolicy(Qt.FocusPolicy.TabFocus)  # a click leaves the keys with the window
+            button.setMinimumSize(LEAST_PX, LEAST_PX)
+            button.setAccessibleName(what)
             button.setToolTip(what)
             button.clicked.connect(lambda _, do=do: do())
         self.play_button.setFixedWidth(76)
-        self.slower_button.setFixedWidth(30)
-        self.faster_button.setFixedWidth(30)
+        self.slower_button.setFixedWidth(LEAST_PX)
+        self.faster_button.setFixedWidth(LEAST_PX)
         self.speed_label.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self.speed_label.setFixedWidth(52)
         self.slider.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self.slider.setAccessibleName("place in the recording")
         self.slider.setToolTip("place in the recording (Ctrl+Left, Ctrl+Right: 10 s)")
         self.slider.sliderReleased.connect(lambda: self._go_to(self.slider.value()))
         row = QHBoxLayout(self.widget)

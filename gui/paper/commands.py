@@ -67,6 +67,15 @@ class PaperCommands:
             act(("L",), "Next layout", f"layout ({', '.join(LAYOUTS)})", self.next_layout, "Layout"),
             *(self._layout_action(name) for name in LAYOUTS),
             Action(
+                ("N",),
+                "Paper",
+                "Consecutive columns",
+                "time runs on from column to column, as on the page, or all columns show the same time",
+                self.toggle_consecutive,
+                "Layout",
+                lambda: self._look.consecutive,
+            ),
+            Action(
                 ("S",),
                 "Paper",
                 "Sweep",
@@ -180,6 +189,11 @@ class PaperCommands:
         scale = self._look.scale
         self._change(scale=replace(scale, px_per_mm=scale.px_per_mm * factor))
 
+    def screen_says(self, px_per_mm: float) -> None:
+        """Another screen, on which a millimetre is so long; one that was set by hand stays."""
+        if not self.mm_set:
+            self._change(scale=replace(self._look.scale, px_per_mm=px_per_mm))
+
     def next_layout(self) -> None:
         """The next layout; from a lead alone back to all."""
         names = list(LAYOUTS)
@@ -191,6 +205,10 @@ class PaperCommands:
     def toggle_sweep(self) -> None:
         """Sweep, or scroll."""
         self._change(sweep=not self._look.sweep)
+
+    def toggle_consecutive(self) -> None:
+        """Time runs on over the columns, or all show the same."""
+        self._change(consecutive=not self._look.consecutive)
 
     def toggle_theme(self) -> None:
         """Dark, or light."""

@@ -116,15 +116,17 @@ def step(values: tuple[float, ...], now: float, by: int) -> float:
     return values[min(max(values.index(now) + by, 0), len(values) - 1)]
 
 
-def lay_out(layout: Layout, width_px: float, height_px: float, scale: Scale) -> tuple[LeadArea, ...]:
+def lay_out(
+    layout: Layout, width_px: float, height_px: float, scale: Scale, *, gap_mm: int = 2
+) -> tuple[LeadArea, ...]:
     """A area for every lead of a layout, column by column, the view being ``width_px`` by ``height_px``.
 
     Baselines lie on grid lines of 1 mm and edges within half a pixel of one.  Before the first column there
-    is room for the calibration mark.  Below a lead alone the rhythm strip is a quarter of the height.
+    is room for the calibration mark, and ``gap_mm`` between columns.  Below a lead alone the rhythm strip is
+    a quarter of the height.
     """
     mm = scale.px_per_mm
     first_mm = math.ceil(0.2 * scale.mm_per_s) + 3
-    gap_mm = 2
     across = len(layout.columns)
     width_mm = max(1, math.floor((width_px / mm - first_mm - 1 - gap_mm * (across - 1)) / across))
     alone = layout.rows == 2 and layout.rhythm

@@ -97,12 +97,23 @@ class Label:
 
 
 def label(
-    words: Sequence[Words], area: LeadArea, scale: Scale, theme: Theme, font: QFont, framed: bool
+    words: Sequence[Words],
+    area: LeadArea,
+    scale: Scale,
+    theme: Theme,
+    font: QFont,
+    framed: bool,
+    ratio: float = 1.0,
 ) -> Label:
-    """Words above a area's trace, on ground of their own; in as many lines as the area's width asks for."""
-    name_px, words_px = max(15, round(4.4 * scale.px_per_mm)), max(11, round(3.3 * scale.px_per_mm))
+    """Words above a area's trace, on ground of their own; in as many lines as the area's width asks for.
+
+    ``ratio`` is the screen's own px to a logical one: no word is smaller than what can be read there.
+    """
+    least_name_px, least_px = round(15 * ratio), round(11 * ratio)
+    name_px = max(least_name_px, round(4.4 * scale.px_per_mm))
+    words_px = max(least_px, round(3.3 * scale.px_per_mm))
     if area.bottom - area.top < 3.2 * name_px:
-        name_px, words_px = min(name_px, 15), min(words_px, 11)
+        name_px, words_px = min(name_px, least_name_px), min(words_px, least_px)
     name, small = QFont(font), QFont(font)
     name.setPixelSize(name_px)
     name.setBold(True)
@@ -115,7 +126,7 @@ def label(
         width = QFontMetricsF(face).horizontalAdvance(some.text)
         if not some.name and width > room - 3:  # rather smaller than cut
             face = QFont(small)
-            face.setPixelSize(max(9, math.floor(words_px * (room - 3) / width)))
+            face.setPixelSize(max(round(9 * ratio), math.floor(words_px * (room - 3) / width)))
             width = QFontMetricsF(face).horizontalAdvance(some.text)
         if placed and x + width > room:
             x, y = 3.0, y + (line_px if y == 0 else round(1.2 * words_px))

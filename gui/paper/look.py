@@ -23,6 +23,8 @@ class Look:
     """A key of `gui.paper.geometry.LAYOUTS`."""
     sweep: bool = True
     """New samples overwrite the oldest behind a bar that runs; else the picture scrolls."""
+    consecutive: bool = False
+    """Time runs on from column to column, as on the printed page; the picture scrolls then."""
     ribbon: bool = True
     """The 90 % band is drawn."""
     alternatives: bool = False

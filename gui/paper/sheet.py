@@ -9,11 +9,11 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from PyQt6.QtCore import QRectF
-from PyQt6.QtGui import QPainter
+from PyQt6.QtCore import QLineF, QRectF
+from PyQt6.QtGui import QColor, QPainter, QPen
 
 from gui.paper.calipers import Spot
-from gui.paper.geometry import LeadArea, Scale, lay_out
+from gui.paper.geometry import LeadArea, Scale, lay_out, shown_s
 from gui.paper.grid import draw_margin, draw_paper
 from gui.paper.look import Look
 from gui.paper.trace_strip import TraceStrip, mark_size, marker_reach
@@ -39,7 +39,7 @@ class Sheet:
         scale = look.shown_scale
         self.look = look
         self.scale = Scale(scale.px_per_mm * ratio, scale.mm_per_s, scale.mm_per_mv)
-        self.areas = lay_out(look.shown, width, height, self.scale)
+        self.areas = lay_out(look.shown, width, height, self.scale, gap_mm=0 if look.consecutive else 2)
         self._paper = draw_paper(max(1, width), max(1, height), self.scale.px_per_mm, look.theme)
         self._margin = draw_margin(self._paper, self.areas, self.scale, look.theme)
         columns: dict[tuple[float, float], list[LeadArea]] = {}
@@ -77,10 +77,16 @@ class Sheet:
         if not self.viewports:
             return []
         per_s, reach = self.scale.px_per_s, marker_reach(self.scale)
-        first = column_of(from_s, per_s) - math.ceil(mark_size(self.scale))
+        marked = any(from_s <= mark.at_s <= to_s for mark in history.markers)
+        before = reach if marked else math.ceil(mark_size(self.scale))
+        first = column_of(from_s, per_s) - before
         changed: list[QRectF] = []
         for strip, viewport in zip(self.strips, self.viewports, strict=True):
-            stop = column_of(to_s, per_s) + reach if math.isfinite(to_s) else viewport.edge + 1
+            stop = (
+                column_of(to_s, per_s) + math.ceil(mark_size(self.scale)) + 1
+                if math.isfinite(to_s)
+                else viewport.edge + 1
+            )
             drawn = strip.again(first, stop, history, self.look)
             if drawn is not None:
                 changed += _boxes(strip, viewport, *drawn)
@@ -94,6 +100,26 @@ class Sheet:
             painter.drawImage(margin, self._margin, margin)
         for strip, viewport in zip(self.strips, self.viewports, strict=False):
             strip.blit(painter, viewport, box)
+        if self.look.consecutive:
+            self._draw_ticks(painter)
+
+    def _draw_ticks(self, painter: QPainter) -> None:
+        """Between columns, as on the page: here one lead ends and another begins."""
+        mm = self.scale.px_per_mm
+        painter.setPen(QPen(QColor(self.look.theme.soft_ink), max(1.0, mm / 4)))
+        for area in self.areas:
+            if area.column > 0:
+                for above_mm in (-6.0, 4.0):
+                    y = area.baseline + above_mm * mm
+                    painter.drawLine(QLineF(area.left, y, area.left, y + 2 * mm))
+
+    @property
+    def shown_s(self) -> float:
+        """How many seconds the sheet holds, over all columns."""
+        longest_s = max((shown_s(area, self.scale) for area in self.areas), default=1.0)
+        if self.look.consecutive and not self.look.shown.rhythm:
+            return longest_s * len(self.look.shown.columns)
+        return longest_s
 
     # ---- where things are
 
@@ -132,6 +158,12 @@ class Sheet:
 
     def _see(self, edge_s: float, sweep: bool) -> tuple[Viewport, ...]:
         edge, bar = column_of(edge_s, self.scale.px_per_s), round(BAR_MM * self.scale.px_per_mm)
+        if self.look.consecutive:
+            right = max(strip.left + strip.width for strip in self.strips)
+            return tuple(
+                Viewport(edge - (right - strip.left - strip.width), strip.width, False)
+                for strip in self.strips
+            )
         return tuple(Viewport(edge, strip.width, sweep, bar) for strip in self.strips)
 
 

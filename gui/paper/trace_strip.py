@@ -30,11 +30,17 @@ from streamer.core.stream import Samples
 SEAM = 3
 """Columns at an end of a trace that the next sample may still change."""
 
+_RIBBON_PX = 200
+"""Columns of a ribbon that are drawn at once."""
+
+_DASH_PX = (7, 4)
+"""Of a plausible alternative: drawn, and left out."""
+
 BEAT_BELOW_MM = 8.0
 """Where below the rhythm strip's baseline a beat is marked."""
 
 MARKER_TEXT_PX = 320
-"""How far to the right of its instant a marker's note may reach, at a text size of 12 px."""
+"""How far to the left of its instant a marker's note may reach, at a text size of 12 px."""
 
 
 class Look(Protocol):
@@ -255,14 +261,13 @@ class TraceStrip:
         if rows.upper is not None and rows.lower is not None:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QBrush(QColor(theme.ribbon)))
-            upper, lower = y_of(rows.upper), y_of(rows.lower)
-            for a, b in true_runs(np.isfinite(upper) & np.isfinite(lower)):
-                there = np.concatenate([x[a:b], x[a:b][::-1]])
-                painter.drawPolygon(polygon(there, np.concatenate([upper[a:b], lower[a:b][::-1]])))
+            self._draw_ribbon(painter, x, y_of(rows.upper), y_of(rows.lower))
         if rows.alternatives is not None:
             painter.setPen(QPen(QColor(theme.alternative), 0))
+            # Dashed for who does not see the hue; by the column, since columns are drawn a few at a time.
+            hidden = rows.faint | ((x + origin) % (_DASH_PX[0] + _DASH_PX[1]) >= _DASH_PX[0])
             for one in rows.alternatives:
-                self._draw_line(painter, x, np.where(rows.faint, np.nan, y_of(one)), self._strokes[False])
+                self._draw_line(painter, x, np.where(hidden, np.nan, y_of(one)), self._strokes[False])
         if rows.truth is not None:
             painter.setPen(QPen(QColor(theme.truth), 0))
             self._draw_line(painter, x, y_of(rows.truth), self._strokes[False])
@@ -275,6 +280,31 @@ class TraceStrip:
             y = np.where(rows.faint, np.nan, y)
         painter.setPen(QPen(QColor(theme.measured if measured else theme.reconstructed), 0))
         self._draw_line(painter, x, y, strokes)
+
+    def _draw_ribbon(
+        self,
+        painter: QPainter,
+        x: NDArray[np.float64],
+        upper: NDArray[np.float64],
+        lower: NDArray[np.float64],
+    ) -> None:
+        """Between two lines, a few columns at a time: Qt takes ten times as long for one large polygon.
+
+        Each part reaches beyond its columns, which it is clipped to, so that no seam is seen.
+        """
+        for a, b in true_runs(np.isfinite(upper) & np.isfinite(lower)):
+            first, last = math.floor(x[a]), math.ceil(x[b - 1])
+            for left in range(first, last, _RIBBON_PX):
+                begin = max(a, a + int(np.searchsorted(x[a:b], left - 1)) - 1)
+                end = min(b, a + int(np.searchsorted(x[a:b], left + _RIBBON_PX + 1)) + 1)
+                painter.save()
+                painter.setClipRect(
+                    QRectF(left, self._top, _RIBBON_PX, self._height), Qt.ClipOperation.IntersectClip
+                )
+                there = np.concatenate([x[begin:end], x[begin:end][::-1]])
+                both = np.concatenate([upper[begin:end], lower[begin:end][::-1]])
+                painter.drawPolygon(polygon(there, both))
+                painter.restore()
 
     @staticmethod
     def _draw_line(
@@ -310,12 +340,14 @@ class TraceStrip:
         font.setPixelSize(round(reach * 12 / MARKER_TEXT_PX))
         painter.setFont(font)
         pen = QPen(QColor(theme.warning), 1)
-        for mark in _between(history.markers, (first - reach) / per_s, stop / per_s):
-            x = round(mark.at_s * per_s - origin)
+        for mark in _between(history.markers, (first - 1) / per_s, (stop + reach) / per_s):
+            # In the column of its instant; its note to the left, which is seen at the newest edge too.
+            x = column_of(mark.at_s, per_s) - origin
+            wide = painter.fontMetrics().horizontalAdvance(mark.text)
             painter.setPen(pen)
             painter.drawLine(x, self._top, x, self._top + self._height)
             for area in (self.areas[0], self.areas[-1])[: len(self.areas)]:
-                painter.drawText(QPointF(x + 4, area.bottom - size), mark.text)
+                painter.drawText(QPointF(x - 4 - min(wide, reach - 4), area.bottom - size), mark.text)
 
 
 def mark_size(scale: Scale) -> float:
@@ -324,7 +356,7 @@ def mark_size(scale: Scale) -> float:
 
 
 def marker_reach(scale: Scale) -> int:
-    """How far to the right of its instant a marker with its note may reach, px."""
+    """How far to the left of its instant a marker with its note may reach, px."""
     return round(MARKER_TEXT_PX * max(1.0, scale.px_per_mm / 3.8))
 
 

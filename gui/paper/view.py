@@ -14,7 +14,7 @@ from PyQt6.QtCore import QPointF, QRect, QRectF, QSize, Qt, pyqtSignal
 from PyQt6.QtGui import QMouseEvent, QPainter, QPaintEvent, QResizeEvent, QWheelEvent
 from PyQt6.QtWidgets import QSizePolicy, QWidget
 
-from gui.paper.caliper_drawing import draw_calipers
+from gui.paper.caliper_drawing import draw_calipers, handle_at
 from gui.paper.calipers import Calipers, Spot
 from gui.paper.geometry import RHYTHM, LeadArea
 from gui.paper.grid import Label, label
@@ -56,6 +56,7 @@ class PaperView(QWidget):
         self._said: Mapping[str, str] = {}
         self._calipers: Calipers | None = None
         self._pressed: Spot | None = None
+        self._held: tuple[Spot, bool] | None = None
         self._arrange()
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
@@ -203,12 +204,23 @@ class PaperView(QWidget):
         """Pick a lead; calipers begin here."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
             return
+        self._held = handle_at(self._calipers, self.place, event.position())
+        if self._held is not None:
+            return
         self._pressed = self.spot(event.position())
         self._emit_lead(self.picked.emit, event)
 
     def mouseMoveEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 - Qt's name
         """Calipers reach to here."""
-        if event is None or self._pressed is None:
+        if event is None:
+            return
+        if self._held is not None:
+            fixed, first = self._held
+            moved = self.spot(event.position(), self.sheet.area_of(fixed.lead))
+            if moved is not None:
+                self.spanned.emit(Calipers(moved, fixed) if first else Calipers(fixed, moved))
+            return
+        if self._pressed is None:
             return
         end = self.spot(event.position(), self.sheet.area_of(self._pressed.lead))
         if end is not None:
@@ -217,6 +229,9 @@ class PaperView(QWidget):
     def mouseReleaseEvent(self, event: QMouseEvent | None) -> None:  # noqa: N802 - Qt's name
         """Calipers stay where they are; a click alone takes them away."""
         if event is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        held, self._held = self._held, None
+        if held is not None:
             return
         pressed, self._pressed = self._pressed, None
         place = None if pressed is None else self.place(pressed)
@@ -258,6 +273,7 @@ class PaperView(QWidget):
                 look.theme,
                 self.font(),
                 framed=area.lead == look.selected and not look.enlarged,
+                ratio=self.devicePixelRatioF(),
             )
             for area in self.sheet.areas
         )

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import math
+
 from gui.signal.history import History
 
 
@@ -23,6 +25,8 @@ class FrozenView:
         self.history = history.copy()
         self.at_s = at_s
         self.edge_s = self._newest_s = edge_s
+        self.returns_at_s = math.inf
+        """When the picture goes on by itself, monotonic seconds: it was only glanced at."""
         self.moved = False
         """Whether the picture shows another stretch than the one that was frozen."""
 

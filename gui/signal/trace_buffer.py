@@ -46,6 +46,7 @@ class TraceBuffer:
         self._settling = np.zeros(self._size, np.bool_)
         self._begin = 0
         self._stop: int | None = None
+        self._in_gap = False
         self.lost = 0
         """Samples that the source lost, at ``rate_hz``, since the stream began."""
 
@@ -85,7 +86,8 @@ class TraceBuffer:
             self._begin = frame.start
         else:
             self._forget(self._stop, min(frame.start, self._stop + self._size))
-            self.lost += frame.start - self._stop  # in a long gap there are no frames
+            if self._in_gap and not frame.valid.any():  # of a long gap only the ends come as frames
+                self.lost += frame.start - self._stop
         first = max(frame.start, frame.stop - self._size)
         at, new = np.arange(first, frame.stop) % self._size, slice(first - frame.start, None)
         self._rows[: len(LEADS), at] = frame.leads_mv[:, new]
@@ -95,6 +97,7 @@ class TraceBuffer:
         if self._truth is not None:
             self._truth[:, at] = np.nan
         self.lost += int(np.count_nonzero(~frame.valid))
+        self._in_gap = not frame.valid.any()
         self._stop = frame.stop
 
     def push_truth(self, start: int, truth_mv: Samples) -> None:

@@ -18,13 +18,14 @@ from mecg.app.interrupt import deferred
 from mecg.app.options import SourceOptions
 from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
-from streamer.core.calibration.fit import LEAST_S, fit, prior_of, reference_of
+from streamer.core.calibration.fit import LEAST_S, Reference, fit, prior_of, reference_of
+from streamer.core.calibration.visits import Visit
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.stream import Chunk, Samples, StreamInfo
 from streamer.formats.wfdb_files import show
-from streamer.formats.wfdb_reader import Record
+from streamer.lead_recording import open_recording
 from streamer.reconstruction import whole_lead
 from streamer.session.source import Source
 
@@ -91,11 +92,39 @@ def learn(network: Network, leads_mv: Samples, rate_hz: float, origin: Origin) -
     Raises
     ------
     InputError
-        Where nothing can be learned from them, or the model knows nothing of persons.
+        If nothing can be learned from them, or the model knows nothing of persons.
     """
-    prior = prior_of(network)
+    return fit(network, prior_of(network), reference_in(network, leads_mv, rate_hz), origin)
+
+
+def reference_in(network: Network, leads_mv: Samples, rate_hz: float) -> Reference:
+    """What a calibration is learned from, in leads ``(12, n)`` that were measured at the same time.
+
+    Raises
+    ------
+    InputError
+        If the leads hold nothing to learn from, or cannot be what their labels say.
+    """
     _refuse_wrong(leads_mv, rate_hz)
-    return fit(network, prior, reference_of(network, _eight(leads_mv), rate_hz), origin)
+    return reference_of(network, _eight(leads_mv), rate_hz)
+
+
+def in_order(earlier: Sequence[Visit], new: Sequence[Visit]) -> tuple[Visit, ...]:
+    """Visits of one person, the earliest first: by date if each has one, else as they were given.
+
+    Raises
+    ------
+    InputError
+        If one is there twice.
+    """
+    visits = [*earlier, *new]
+    known = [(visit.origin.source, visit.origin.date) for visit in visits]
+    for source, date in known:
+        if known.count((source, date)) > 1:
+            raise InputError(f"{source} {date}".strip() + " is named twice: a visit counts once")
+    if all(date for _, date in known):
+        visits.sort(key=lambda visit: visit.origin.date)
+    return tuple(visits)
 
 
 def warm_up(network: Network) -> None:
@@ -169,8 +198,8 @@ def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
     A sensor that has but one lead calls it the same wherever it is held, so that one is taken.
     """
     path, label = record_of(text), lead
-    if path is not None and (record := Record(path)).row(lead) is None:
-        if len(record.signals) > 1:
+    if path is not None and (record := open_recording(path)).row(lead) is None:
+        if len(record.names) > 1:
             raise _no_such(lead, text, f"only {', '.join(show(name)[1:-1] for name in record.names[:24])}")
         label = record.names[0]
     elsewhere = label != lead

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from devices.replay.wfdb import WfdbReplay
+from devices.replay.file import FileReplay
 from streamer.core.measured_leads import ClinicalTruth, InputBandTruth
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import StreamInfo
@@ -24,7 +24,7 @@ def truth_beside(
     if not isinstance(core, Pipeline):
         return None
     spec = core.spec
-    whole = source.whole() if isinstance(source, WfdbReplay) else None
+    whole = source.whole() if isinstance(source, FileReplay) else None
     if whole is not None:
         return ClinicalTruth(whole, info.rate_hz, spec.filters, spec.rate_hz)
     return InputBandTruth(info.rate_hz, spec.filters, spec.rate_hz)

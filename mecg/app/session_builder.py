@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import sys
 import time
 from collections.abc import Callable, Mapping
 from importlib import metadata
@@ -21,6 +20,7 @@ from mecg.app.drift_events import VitalsAndDrift, drifts, drifts_as_recorded
 from mecg.app.interrupt import deferred
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
 from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
+from mecg.app.terminal import say
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.errors import InputError
 from streamer.core.events import Event
@@ -58,7 +58,7 @@ def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
         text = bundled_source()
         if text is None:
             raise InputError("this installation has no bundled recordings: name a SOURCE")
-        print(f"no SOURCE given: playing the bundled recording {text}", file=sys.stderr)
+        say(f"no SOURCE given: playing the bundled recording {text}")
     placement = Placement(options.placement) if options.placement else Placement.UNSTATED
     return open_source(
         text,
@@ -216,6 +216,13 @@ def recorder_of(
     return Recorder(options.record or default_folder(), facts, tell)
 
 
+LISTENS = (
+    "LSL listens on every network interface of this machine, whatever its configuration says of who may find "
+    "the stream: in a network that you do not trust, close its TCP ports 16572 to 16604 in the firewall"
+)
+"""liblsl 1.17 binds to no single interface."""
+
+
 def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:
     """Send the twelve leads over LSL under this name, where there is one.
 
@@ -227,6 +234,7 @@ def attach_outlet(session: Session, name: str | None, replay: Replay) -> None:
     if name is not None:
         refuse_other_speeds(replay, "--lsl-out")
         session.attach(LslOutlet(name))
+        say(LISTENS)
 
 
 def refuse_other_speeds(replay: Replay, option: str) -> None:
@@ -238,12 +246,9 @@ def refuse_other_speeds(replay: Replay, option: str) -> None:
 def say_notes(info: StreamInfo) -> None:
     """Tell the user what the source has chosen, on stderr."""
     for note in info.notes:
-        print(note, file=sys.stderr)
+        say(note)
     if info.live and not info.is_lead_i and canonical_lead(info.lead) is None:
-        print(
-            "State electrodes on both arms with --placement arms; turn the polarity with --invert.",
-            file=sys.stderr,
-        )
+        say("State electrodes on both arms with --placement arms; turn the polarity with --invert.")
 
 
 def raise_failure(report: SessionReport) -> None:

@@ -9,8 +9,12 @@ from pathlib import Path
 from typing import TypeVar
 
 from streamer.core.errors import InputError
+from streamer.core.printable import printable
 from streamer.core.units import mv_per_step
 from streamer.model_files import LATENCIES, bundled_model
+
+LARGEST = 1e9
+"""Of a number of seconds, Hz or times; 30 years of them."""
 
 N = TypeVar("N", int, float)
 
@@ -25,16 +29,16 @@ def latency(text: str) -> Path:
 def positive(text: str) -> float:
     """A finite number above 0."""
     value = _number(text, float)
-    if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number above 0")
+    if not 0 < value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not a number above 0, up to {LARGEST:g}")
     return value
 
 
 def from_zero(text: str) -> float:
     """A finite number from 0."""
     value = _number(text, float)
-    if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 on")
+    if not 0 <= value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not a number from 0 to {LARGEST:g}")
     return value
 
 
@@ -52,7 +56,12 @@ def stream_name(text: str) -> str:
 
 def folder(text: str) -> Path:
     """A folder, not a SOURCE that was meant."""
-    if _is_a_source(text) or Path(text).is_file() or Path(f"{text}.hea").is_file():
+    files = (Path(text), Path(f"{text}.hea"))
+    try:
+        is_file = any(path.is_file() for path in files)
+    except (OSError, ValueError) as error:
+        raise argparse.ArgumentTypeError(f"{printable(text, 60)} can be no folder ({error})") from error
+    if _is_a_source(text) or is_file:
         raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --record")
     return Path(text)
 

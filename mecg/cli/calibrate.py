@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`mecg calibrate`: learn one person from a short 12-lead reference."""
+"""`mecg calibrate`: learn one person from short 12-lead references, of one visit or several."""
 
 from __future__ import annotations
 
-import sys
 import time
 from argparse import ArgumentParser
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,32 +15,52 @@ from mecg.app.before_after_png import refuse_to_draw, write_picture
 from mecg.app.learning import (
     NOTHING_LEARNED,
     SCORED_FROM_S,
-    learn,
+    in_order,
     name_of,
     origin_of,
     reconstructed,
     recorded,
+    reference_in,
     strips_of,
     warm_up,
 )
 from mecg.app.models import network_of
+from mecg.app.terminal import put, say
 from mecg.cli.options import add_force, add_model
 from mecg.evaluation.lead_scores import lead_sums
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
-from streamer.core.calibration.fit import fit, prior_of
+from streamer.core.calibration.fit import prior_of
 from streamer.core.calibration.sequential_reference import sequence_reference
+from streamer.core.calibration.visits import Visit, brings, combined, visit_of
+from streamer.core.errors import InputError
 from streamer.core.leads import DERIVED, LEADS, SEVEN
 from streamer.core.network.network import Network
 from streamer.core.signal.clinical_frame import clinical_frame
 from streamer.core.stream import Samples, StreamInfo
 from streamer.formats.atomic_write import refuse_existing
-from streamer.formats.calibration_file import write
+from streamer.formats.calibration_file import read_with_visits, write
+
+ONE_VISIT = (
+    "one visit: it fits while the electrodes stay on; on another day they sit elsewhere, and some get worse "
+    "than without: mark the places of the electrodes, and add a second visit with --add"
+)
 
 
 def add_options(parser: ArgumentParser) -> None:
     """All that `Options` holds."""
-    parser.add_argument("reference", metavar="REFERENCE", help="a WFDB record, or lsl: with 12 leads")
+    parser.add_argument(
+        "references",
+        nargs="+",
+        metavar="REFERENCE",
+        help="a WFDB record, or lsl: with 12 leads; one for each visit, the earliest first",
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="PERSON.npz", help="where it goes")
+    parser.add_argument(
+        "--add",
+        type=Path,
+        metavar="PERSON.npz",
+        help="add the visits to those that this file keeps; it may be --out itself",
+    )
     parser.add_argument("--check", metavar="OTHER", help="score it on another 12-lead record")
     parser.add_argument("--picture", type=Path, metavar="FILE.png", help="before and after, lead by lead")
     parser.add_argument(
@@ -59,8 +79,9 @@ def add_options(parser: ArgumentParser) -> None:
 class Options:
     """What the command line says."""
 
-    reference: str
+    references: list[str]
     out: Path
+    add: Path | None
     check: str | None
     picture: Path | None
     sequence: list[str] | None
@@ -72,48 +93,72 @@ class Options:
 
 def run(options: Options) -> int:
     """Fit, say what it achieved, and write the file."""
-    refuse_existing(options.out, force=options.force)
+    if options.add is None or options.add.resolve() != options.out.resolve():
+        refuse_existing(options.out, force=options.force)
     if options.picture is not None:
         refuse_existing(options.picture, force=options.force)
         refuse_to_draw(options.picture)
+    if options.sequence and len(options.references) > 1:
+        raise InputError(
+            "--sequence is of one visit: name one REFERENCE, and add others to its file with --add"
+        )
     network = network_of(options.model)
-    prior = prior_of(network)
-    info, leads_mv = recorded(options.reference, options.invert, options.placement)
-    origin = origin_of(network, info, options.reference)
+    earlier = () if options.add is None else _kept(options.add)
+    read = [recorded(text, options.invert, options.placement) for text in options.references]
     strips, said = strips_of(options.sequence or ())
     warm_up(network)
     began = time.monotonic()
-    if strips:
-        reference, notes = sequence_reference(network, leads_mv[0], strips, info.rate_hz)
-        told = [*said, *notes]
-        calibration = fit(network, prior, reference, replace(origin, kind="sequence"), told)
-    else:
-        calibration = learn(network, leads_mv, info.rate_hz, origin)
+    new = []
+    for text, (info, leads_mv) in zip(options.references, read, strict=True):
+        origin = origin_of(network, info, text)
+        if strips:
+            reference, notes = sequence_reference(network, leads_mv[0], strips, info.rate_hz)
+            origin, told = replace(origin, kind="sequence"), [*said, *notes]
+        else:
+            reference, told = reference_in(network, leads_mv, info.rate_hz), []
+        new.append(visit_of(network, prior_of(network), reference, origin, told))
+    visits = in_order(earlier, new)
+    calibration = combined(prior_of(network), visits)
     took_s = time.monotonic() - began
-    print("\n".join(_lines(calibration, took_s)))
+    put(*_lines(calibration, visits, took_s))
     for note in calibration.notes:
-        print(note, file=sys.stderr)
+        say(note)
     if not calibration.head.any():
-        print(NOTHING_LEARNED, file=sys.stderr)
+        say(NOTHING_LEARNED)
     other = recorded(options.check, options.invert, options.placement) if options.check else None
     if other is not None and options.check:
-        print("\n".join(_checked(network, calibration, *other, name_of(options.check))))
-    write(options.out, calibration)
+        put(*_checked(network, calibration, *other, name_of(options.check)))
+    write(options.out, calibration, visits)
     if options.picture is not None:
-        _draw(network, calibration, *(other or (info, leads_mv)), options, options.picture)
-    print(
-        f"calibration written to {options.out}; it says who this person is, so keep it private",
-        file=sys.stderr,
-    )
+        _draw(network, calibration, *(other or read[-1]), options, options.picture)
+    say(f"calibration written to {options.out}; it says who this person is, so keep it private")
+    if len(visits) == 1:
+        say(ONE_VISIT)
     return 0
 
 
-def _lines(calibration: Calibration, took_s: float) -> list[str]:
-    lines = [
-        f"personal: {calibration.origin.words()}: learned in {took_s:.2f} s",
-        "each half of the reference scored with what the other half taught:",
-        f"{'':6}{'generic mV':>12}{'personal mV':>12}",
-    ]
+def _kept(path: Path) -> tuple[Visit, ...]:
+    """The visits that a file keeps."""
+    calibration, visits = read_with_visits(path)
+    if not visits:
+        raise InputError(
+            f"{path} keeps no visits ({calibration.origin.words()}): calibrate with all its references"
+        )
+    return visits
+
+
+def _lines(calibration: Calibration, visits: Sequence[Visit], took_s: float) -> list[str]:
+    lines = [f"personal: {calibration.origin.words()}: learned in {took_s:.2f} s"]
+    if len(visits) > 1:
+        lines.append("what each visit alone does on the others, mean of II and V1-V6:")
+        lines.append(f"{'generic mV':>12}{'personal mV':>12}  visit")
+        for visit, (generic, personal) in zip(visits, brings(visits), strict=True):
+            name = f"{visit.origin.source} {visit.origin.date}".strip()
+            lines.append(f"{generic:>12.3f}{personal:>12.3f}  {name}")
+        lines.append("each visit left out scored with what the others taught:")
+    else:
+        lines.append("each half of the reference scored with what the other half taught:")
+    lines.append(f"{'':6}{'generic mV':>12}{'personal mV':>12}")
     for lead, generic, personal in zip(SEVEN, *calibration.rmse_mv, strict=True):
         if np.isfinite(generic):
             lines.append(f"{lead:6}{generic:>12.3f}{personal:>12.3f}")

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
 from collections import deque
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from mecg.app.session_builder import (
     source_of,
     vitals_of,
 )
+from mecg.app.terminal import put, say, words
 from mecg.cli.monitor import show
 from mecg.cli.options import WindowOptions
 from streamer.core.errors import InputError
@@ -101,7 +101,7 @@ def headless(out: Path = OUT, seconds: float = SECONDS, speed: float = 1.0) -> i
     page = PageSink()
     session.attach(WfdbSink(out, BUNDLED_RECORDING.name, force=True))
     session.attach(page)
-    session.attach(StatusLine(sys.stderr, lambda: pipeline.lost))
+    session.attach(StatusLine(words(), lambda: pipeline.lost))
     report = session.run()
     raise_failure(report)
     write_whole(out / "page.png", page.png())
@@ -113,10 +113,10 @@ def headless(out: Path = OUT, seconds: float = SECONDS, speed: float = 1.0) -> i
 def _say(out: Path, report: SessionReport) -> None:
     algorithmic_ms, measured = report.description.latency.total_ms, report.end_to_end_ms
     samples = report.samples_in + report.lost
-    print(f"12-lead WFDB record  {out / BUNDLED_RECORDING.name}.hea")
-    print(f"12-lead page         {out / 'page.png'}")
-    print(f"latency summary      {out / 'latency.json'}")
-    print(
+    put(f"12-lead WFDB record  {out / BUNDLED_RECORDING.name}.hea")
+    put(f"12-lead page         {out / 'page.png'}")
+    put(f"latency summary      {out / 'latency.json'}")
+    put(
         f"latency: {algorithmic_ms:.1f} ms algorithmic + {measured['p50']:.1f} ms measured "
         f"(p99 {measured['p99']:.1f} ms); {report.lost} of {samples} samples lost"
     )
@@ -136,7 +136,7 @@ def run(options: Options) -> int:
     reason = why_no_display()
     if reason is None:
         return show(SessionOptions(replay=_replay()), WindowOptions())
-    print(f"{reason}; running without a window for {SECONDS:g} s instead", file=sys.stderr)
+    say(f"{reason}; running without a window for {SECONDS:g} s instead")
     return headless()
 
 

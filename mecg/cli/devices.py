@@ -4,8 +4,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-import sys
 import threading
 from argparse import ArgumentParser
 from collections.abc import Callable
@@ -13,9 +11,11 @@ from dataclasses import dataclass
 
 from devices.bluetooth.scan import scan_ble
 from devices.lsl.search import scan_lsl
+from mecg.app.terminal import put, put_json, say
 from mecg.cli.argument_types import positive
 from mecg.cli.exit_codes import error_line
 from streamer.core.errors import InputError
+from streamer.core.printable import printable
 from streamer.session.source import ScanResult
 
 Scan = Callable[[float], list[ScanResult]]
@@ -67,14 +67,13 @@ def run(options: Options) -> int:
         try:
             found += scan.result()
         except InputError as error:
-            print(error_line(error), file=sys.stderr)
+            say(error_line(error))
     if options.json:
-        print(json.dumps([dataclasses.asdict(one) for one in found], indent=1))
+        put_json([dataclasses.asdict(one) for one in found])
     elif found:
-        print("\n".join(_table(found)))
+        put(*_table(found))
     else:
-        print(f"nothing was found in {options.seconds:g} s", file=sys.stderr)
-    sys.stdout.flush()
+        say(f"nothing was found in {options.seconds:g} s")
     return 0
 
 
@@ -96,4 +95,4 @@ def _table(found: list[ScanResult]) -> list[str]:
 
 def _cell(text: str) -> str:
     """Names come from the air: no control characters for the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return printable(text)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 from mecg.app.interrupt import deferred
 from mecg.app.models import latency_of, model_bytes
 from mecg.app.options import ModelOptions
+from mecg.app.terminal import put, say, words
 from mecg.cli.argument_types import folds_of
 from mecg.cli.options import add_calibration, add_force, add_jobs, add_model
 from mecg.cli.progress_bar import Bar
@@ -81,7 +81,7 @@ def run(options: Options) -> int:
 
             def progress(done: int, of: int) -> None:
                 nonlocal bar
-                bar = bar or Bar(sys.stderr, of)
+                bar = bar or Bar(words(), of)
                 bar.show(done)
                 if interrupted():
                     raise KeyboardInterrupt
@@ -96,8 +96,8 @@ def run(options: Options) -> int:
             bar.end()
     if options.report is not None:
         write_whole(options.report, f"{json.dumps(scores, indent=1)}\n".encode())
-        print(f"scores written to {options.report}", file=sys.stderr)
-    print("\n".join(lines(scores) if options.personal else _lines(scores)), flush=True)
+        say(f"scores written to {options.report}")
+    put(*lines(scores) if options.personal else _lines(scores))
     return 0
 
 

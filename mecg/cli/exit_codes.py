@@ -6,9 +6,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 
 from mecg.app.interrupt import ended_as_by_ctrl_c
-from streamer.core.errors import Field, InputError
+from mecg.app.terminal import say
+from streamer.core.errors import Field, InputError, RecordingLostError
 
 MOST_CHOICES = 24
 
@@ -25,11 +27,15 @@ _CHOOSE = {
     Field.FORMAT: "choose another --format",
     Field.LEADS: "choose others with --leads, or another --format",
     Field.SPAN: "choose another --start or --end",
+    Field.RATE: "state it with --rate HZ",
+    Field.PLACEMENT: "state it with --placement",
+    Field.READING: "name one behind the file, such as FILE?reading=1",
 }
 
 _LEAVE_OUT = {
     Field.LEAD: "leave out --lead",
     Field.UNIT: "leave out --unit",
+    Field.RATE: "leave out --rate",
     Field.CALIBRATION: "leave out --calibration",
     Field.REPLAY: "leave out --speed, --start, --loop and --drop",
     Field.LEADS: "leave out --leads, or choose another --format",
@@ -56,13 +62,29 @@ def guarded(command: Callable[[], int]) -> int:
             except KeyboardInterrupt:
                 code = 130
         return exit_code() if code == 130 else code
-    except BrokenPipeError:
-        # The reader of stdout has enough.  Python flushes it once more at exit, into the closed pipe.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of stdout has enough
+        _drop_stdout()
         return 0
+    except RecordingLostError as error:
+        say(f"mecg: {error.line}")
+        return 1
     except InputError as error:
         message = error_line(error)
     except OSError as error:
         message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
-    print(f"mecg: {' '.join(message.split())}", file=sys.stderr)
+        _drop_stdout()
+    except MemoryError:
+        message = "this takes more memory than there is: give it less at a time"
+    say(f"mecg: {' '.join(message.split())}")
     return 2
+
+
+def _drop_stdout() -> None:
+    """Python flushes stdout once more at exit: into a pipe that is closed, or onto a full disk."""
+    if sys.stdout is None or sys.stdout.closed:
+        return
+    try:
+        sys.stdout.flush()
+    except OSError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

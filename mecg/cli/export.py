@@ -7,13 +7,13 @@ import math
 import os
 import re
 import shutil
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from mecg.app.terminal import put, say
 from mecg.cli.argument_types import from_zero, names, positive
 from mecg.cli.options import add_force
 from streamer.core.errors import InputError
@@ -24,6 +24,7 @@ from streamer.export.to_edf import write_edf
 from streamer.export.to_pdf import write_pages
 from streamer.export.to_wfdb import join_records, part_name, write_wfdb
 from streamer.formats.atomic_write import refuse_existing
+from streamer.formats.left_behind import claimed, remove_left_behind
 from streamer.recording.reader import Recording
 
 Write = Callable[[Excerpt, Path, str], list[Path]]
@@ -86,19 +87,15 @@ def run(options: Options) -> int:
     refuse_existing(options.out / f"{name}{end}", force=options.force)
     with Recording.open(options.session) as recording:
         for damage in recording.damage:
-            print(
-                f"{options.session}: {damage.reason} at byte {damage.offset}: what stood there is a gap",
-                file=sys.stderr,
-            )
+            say(f"{options.session}: {damage.reason} at byte {damage.offset}: what stood there is a gap")
         parts = excerpts_of(recording, options.leads, options.start_s, options.end_s)
     if len(parts) > 1:
-        print(
-            f"{options.session}: {len(parts) - 1} gaps are longer than {LONGEST_GAP_S:g} s, so there are "
-            f"{len(parts)} sets of files, {part_name(name, 1)} and so on",
-            file=sys.stderr,
+        say(
+            f"{options.session}: {len(parts)} sets of files, {part_name(name, 1)} and so on, since gaps "
+            f"of more than {LONGEST_GAP_S:g} s lie between them"
         )
     for path in write_whole_set(write, parts, options.out, name, force=options.force):
-        print(path)
+        put(path)
     return 0
 
 
@@ -131,6 +128,7 @@ def write_whole_set(
                 written.append(join_records(parts, folder, name))
         for path in written:
             refuse_existing(out / path.name, force=force)
+            path.chmod(0o600)  # as recordings are
         return [path.replace(out / path.name) for path in written]
 
 
@@ -138,9 +136,12 @@ def write_whole_set(
 def _aside(out: Path, name: str) -> Iterator[Path]:
     was_there = out.exists()
     folder = out / f".{name}.{os.getpid()}.part"
-    folder.mkdir(parents=True)
+    out.mkdir(parents=True, exist_ok=True)
+    remove_left_behind(out)
+    folder.mkdir(mode=0o700)
     try:
-        yield folder
+        with claimed(folder):
+            yield folder
     finally:
         shutil.rmtree(folder)
         if not was_there and not any(out.iterdir()):

@@ -3,9 +3,7 @@
 
 from __future__ import annotations
 
-import json
 import platform
-import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from importlib import metadata
@@ -14,6 +12,7 @@ from typing import Any
 
 from mecg import __version__
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
+from mecg.app.terminal import put, put_json
 from mecg.cli.options import add_model
 from streamer.core.network.latency import budget
 from streamer.core.signal.rate import RateConverter
@@ -44,11 +43,9 @@ def run(options: Options) -> int:
     """Print it."""
     facts = gather(options.model)
     if options.json:
-        json.dump(facts, sys.stdout, indent=1)
-        print()
+        put_json(facts)
     else:
-        print("\n".join(_lines(facts)))
-    sys.stdout.flush()
+        put(*_lines(facts))
     return 0
 
 

@@ -6,11 +6,11 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib
-import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_type_hints
 
 from mecg import __version__
+from mecg.app.terminal import say
 
 COMMANDS = {
     "monitor": "the window",
@@ -37,7 +37,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong with the usage in one line."""
 
     def error(self, message: str) -> NoReturn:
-        print(f"{self.prog}: {message} (see {self.prog} --help)", file=sys.stderr)
+        say(f"{self.prog}: {message} (see {self.prog} --help)")
         raise SystemExit(2)
 
 

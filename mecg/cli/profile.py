@@ -7,7 +7,6 @@ Writes summary.json (docs/profile.md), trace.json for https://ui.perfetto.dev an
 from __future__ import annotations
 
 import json
-import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +26,7 @@ from mecg.app.session_builder import (
     vitals_of,
     words_of,
 )
+from mecg.app.terminal import put, words
 from mecg.cli.argument_types import positive
 from mecg.cli.options import add_force, add_replay, add_source
 from mecg.profiling.clock_offset import Beside, Kept, measure
@@ -99,7 +99,7 @@ def run(options: Options) -> int:
     say_notes(info)
     options.out.mkdir(parents=True, exist_ok=True)
     description = SessionDescription.of(info, network.spec, pipeline.latency, words_of(network))
-    status = StatusLine(sys.stderr, lambda: pipeline.lost)
+    status = StatusLine(words(), lambda: pipeline.lost)
     end = "monitor" if options.with_monitor else status.name
     hops = LatencyCollector(network.spec, info.rate_hz, end, screen=options.with_monitor)
     session = Session(source, pipeline, description, watch=hops.watch, vitals=vitals_of(description))
@@ -128,7 +128,7 @@ def run(options: Options) -> int:
     write_whole(options.out / "report.html", report_html(summary, hops, rows).encode())
     _say(summary, options.out)
     if before is not None:
-        print("\n".join((*remarks(before, summary), *table(rows))))
+        put(*(*remarks(before, summary), *table(rows)))
     if interrupted:
         return 130
     return 1 if any(row.verdict == "worse" for row in rows) else 0
@@ -184,23 +184,23 @@ def _say(summary: dict[str, Any], out: Path) -> None:
         for stage in summary["waterfall_ms"]:
             parts[stage["kind"]] += stage["mean"]
         said = " + ".join(f"{value:.1f} ms {kind}" for kind, value in parts.items() if value)
-        print(f"an average sample  {felt['mean']:.1f} ms = {said}")
-    print(f"algorithmic        {total:.1f} ms at the most")
+        put(f"an average sample  {felt['mean']:.1f} ms = {said}")
+    put(f"algorithmic        {total:.1f} ms at the most")
     if end["p50"] is not None:
-        print(
+        put(
             f"arrival to end     p50 {end['p50']:.2f}, p99 {end['p99']:.2f}, max {end['max']:.2f} ms "
             f"({summary['end_to_end_sink']})"
         )
     if summary["transport"]["relative"]:
-        print(f"transport          {summary['transport']['words']}")
+        put(f"transport          {summary['transport']['words']}")
     if summary["reference"] is not None:
         delay = summary["reference"]["delay"]
-        print(
+        put(
             f"reference          our stamps are {delay['ms']:.2f} ms later "
             f"[{delay['low_ms']:.2f}, {delay['high_ms']:.2f}]"
         )
-    print(
+    put(
         f"samples            {samples['in']} in, {samples['out']} out, {samples['lost']} lost; "
         f"{100 * summary['cpu']['cores']:.1f} % of a core; {summary['memory_mb']['peak']:.0f} MB"
     )
-    print(f"written            {', '.join(str(out / name) for name in FILES)}")
+    put(f"written            {', '.join(str(out / name) for name in FILES)}")

@@ -6,6 +6,8 @@ from __future__ import annotations
 import shutil
 from typing import TextIO
 
+from streamer.core.printable import printable
+
 
 class Bar:
     """A progress bar on a terminal; nothing but `say` elsewhere.
@@ -38,13 +40,17 @@ class Bar:
             full = round(share * self._WIDTH)
             bar = f"{'#' * full}{'.' * (self._WIDTH - full)} {share:4.0%} of {self._records} records"
             columns = shutil.get_terminal_size().columns
-            print(f"\r\x1b[K{bar[: columns - 1]}", end="", file=self._out, flush=True)
+            self._out.write(f"\r\x1b[K{bar[: columns - 1]}")
+            self._out.flush()
 
     def say(self, text: str) -> None:
         """A line of its own."""
-        print(f"\r\x1b[K{text}" if self._shown else text, file=self._out, flush=True)
+        line = printable(text)
+        self._out.write(f"\r\x1b[K{line}\n" if self._shown else f"{line}\n")
+        self._out.flush()
 
     def end(self) -> None:
         """Clear the bar away."""
         if self._shown:
-            print("\r\x1b[K", end="", file=self._out, flush=True)
+            self._out.write("\r\x1b[K")
+            self._out.flush()

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import multiprocessing
+import re
 import signal
-import sys
 from argparse import ArgumentParser
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
@@ -15,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from devices.registry import record_of
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
-from devices.replay.wfdb import WfdbReplay
 from mecg.app.interrupt import deferred
 from mecg.app.models import network_of
 from mecg.app.options import ModelOptions, SourceOptions
 from mecg.app.session_builder import personal_of, words_of
+from mecg.app.terminal import say, words
 from mecg.cli.exit_codes import error_line
 from mecg.cli.options import add_force, add_jobs, add_reading
 from mecg.cli.progress_bar import Bar
@@ -34,6 +35,7 @@ from streamer.core.stream import Chunk, Placement
 from streamer.export.band import band_name
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats import calibration_file
+from streamer.formats.registry import split_reading
 from streamer.reconstruction import HOP_S
 from streamer.session.description import SessionDescription
 
@@ -43,7 +45,7 @@ CHUNK_SAMPLES = 16384
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """How every record of a run is reconstructed; arguments as of `devices.replay.wfdb.WfdbReplay`."""
+    """How every record of a run is reconstructed; arguments as of `devices.replay.file.FileReplay`."""
 
     out: Path
     model: Path | None = None
@@ -66,7 +68,7 @@ class Outcome:
 
 def add_options(parser: ArgumentParser) -> None:
     """All that `Options` holds."""
-    parser.add_argument("records", nargs="+", metavar="RECORD", help="a WFDB record")
+    parser.add_argument("records", nargs="+", metavar="RECORD", help="a recording: see docs/files.md")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they go")
     add_jobs(parser)
     add_reading(parser)
@@ -95,7 +97,7 @@ def run(options: Options) -> int:
     paths = [_path_of(text) for text in options.records]
     _refuse_clashes(paths, options.out)
     was_there = options.out.exists()
-    bar = Bar(sys.stderr, len(paths))
+    bar = Bar(words(), len(paths))
     failed = 0
 
     def each(outcome: Outcome) -> None:
@@ -118,7 +120,7 @@ def run(options: Options) -> int:
             options.out.rmdir()
     if failed < len(paths):
         done = len(paths) - failed
-        print(f"{done} record{'s' if done > 1 else ''} written to {options.out}", file=sys.stderr)
+        say(f"{done} record{'s' if done > 1 else ''} written to {options.out}")
     return 2 if failed else 0
 
 
@@ -149,7 +151,7 @@ def reconstruct(
     KeyboardInterrupt
         Where ``stopped`` said so; nothing is left behind.
     """
-    source = WfdbReplay(
+    source = FileReplay(
         path,
         lead=job.lead,
         invert=job.invert,
@@ -162,7 +164,7 @@ def reconstruct(
     pipeline = Pipeline(info, person, hop=spec.hop_of(HOP_S))
     # The record states what the live path owes, not what these long hops would wait for.
     latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
-    sink = WfdbSink(job.out, path.name, force=job.force)
+    sink = WfdbSink(job.out, _record_name(path), force=job.force)
     sink.open(SessionDescription.of(info, person.spec, latency, words_of(person)))
     try:
         for item in source.items():
@@ -260,12 +262,19 @@ def _path_of(text: str) -> Path:
     return path.with_suffix("") if path.suffix.lower() in (".hea", ".dat") else path
 
 
+def _record_name(path: Path) -> str:
+    """What the result is called: a WFDB record as it is, another file without its ending."""
+    text, reading = split_reading(str(path))
+    name = Path(text).stem if Path(text).is_file() else Path(text).name
+    return name if reading is None else f"{name}_{re.sub('[^0-9A-Za-z]', '-', reading)}"
+
+
 def _refuse_clashes(paths: Sequence[Path], out: Path) -> None:
     seen: dict[str, Path] = {}
     for path in paths:
         if path.parent.resolve() == out.resolve():
             raise InputError(f"{path} lies in {out} and would be overwritten: choose another --out")
-        for name in (path.name, band_name(path.name)):
+        for name in (_record_name(path), band_name(_record_name(path))):
             first = seen.setdefault(name, path)
             if first is not path:
                 raise InputError(f"{first} and {path} would both become {out / name}: do them one by one")

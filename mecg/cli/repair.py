@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 
+from mecg.app.terminal import say
 from streamer.recording.repair import repair
 
 
@@ -27,13 +27,12 @@ def run(options: Options) -> int:
     """Repair one file, and say what that took."""
     done = repair(options.file)
     if done is None:
-        print(f"{options.file} is complete: nothing to repair", file=sys.stderr)
+        say(f"{options.file} is complete: nothing to repair")
     elif done.kept is None:
-        print(f"{options.file}: closed, {done.seconds:.1f} s, nothing lost", file=sys.stderr)
+        say(f"{options.file}: closed, {done.seconds:.1f} s, nothing lost")
     else:
-        print(
+        say(
             f"{options.file}: closed, {done.seconds:.1f} s; {done.dropped} bytes could not be read, so the "
-            f"file as it was is kept as {done.kept}",
-            file=sys.stderr,
+            f"file as it was is kept as {done.kept}"
         )
     return 0

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from contextlib import closing
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from devices.lsl.outlet import LslSender
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.options import ReplayOptions, SourceOptions
 from mecg.app.session_builder import refuse_other_speeds, replay_of, say_notes, source_of
+from mecg.app.terminal import say
 from mecg.cli.options import add_lead, add_replay, add_seconds, add_source_text, add_unit
 from streamer.core.stream import Chunk
 
@@ -45,10 +45,9 @@ def run(options: Options) -> int:
     say_notes(info)
     samples = 0
     with closing(LslSender(options.lsl, info)) as sender:
-        print(
+        say(
             f"sending lead {info.lead} at {info.rate_hz:g} Hz as the LSL stream '{options.lsl}'; "
-            "Ctrl-C ends it",
-            file=sys.stderr,
+            "Ctrl-C ends it"
         )
         try:
             for item in source.items():
@@ -56,8 +55,8 @@ def run(options: Options) -> int:
                     sender.send(item)
                     samples += len(item.lead_mv)
                 else:
-                    print(item.text, file=sys.stderr)
+                    say(item.text)
         finally:
             source.stop()
-            print(f"{samples} samples sent", file=sys.stderr)
+            say(f"{samples} samples sent")
     return 0

@@ -3,13 +3,13 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mecg.app.terminal import put, put_json, say
+from streamer.core.printable import printable
 from streamer.recording.folder import Summary, default_folder, sessions
 
 
@@ -33,17 +33,15 @@ def run(options: Options) -> int:
     nothing_yet = options.folder is None and not folder.exists()
     found = [] if nothing_yet else list(sessions(folder))
     if options.json:
-        json.dump({"folder": str(folder), "sessions": [_facts(each) for each in found]}, sys.stdout, indent=1)
-        print()
+        put_json({"folder": str(folder), "sessions": [_facts(each) for each in found]})
     else:
         rows = [("BEGAN", "LENGTH", "LOST", "SIZE", "STATE", "FILE", "SOURCE"), *map(_row, found)]
         widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
         for row in rows:
             line = "  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True))
-            print(line.rstrip())
+            put(line.rstrip())
         total = sum(each.size for each in found)
-        print(f"{len(found)} in {folder}, {_size(total)}", file=sys.stderr)
-    sys.stdout.flush()
+        say(f"{len(found)} in {folder}, {_size(total)}")
     return 0
 
 
@@ -59,6 +57,7 @@ def _facts(each: Summary) -> dict[str, Any]:
         "lost": sums.lost,
         "bytes": each.size,
         "state": each.state,
+        "leads_missing_s": round(each.unmade_s, 3),
         "problem": each.problem or None,
     }
 
@@ -69,7 +68,9 @@ def _row(each: Summary) -> tuple[str, ...]:
     gaps = each.sums.gaps
     lost = f"{each.sums.lost} in {gaps} {'gap' if gaps == 1 else 'gaps'}" if gaps else "0"
     length = f"{minutes // 60}:{minutes % 60:02d}:{seconds:02d}"
-    return began, length, lost, _size(each.size), each.state, each.path.name, each.source or each.problem
+    state = f"{each.state}, leads end {each.unmade_s:.1f} s before" if each.unmade_s else each.state
+    name, about = printable(each.path.name), printable(each.source or each.problem)
+    return began, length, lost, _size(each.size), state, name, about
 
 
 def _size(size: int) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import ArgumentParser
 from dataclasses import dataclass
 
@@ -19,6 +18,7 @@ from mecg.app.session_builder import (
     source_of,
     vitals_of,
 )
+from mecg.app.terminal import data, say, words
 from mecg.cli.options import add_outputs, add_replay, add_seconds, add_source
 from streamer.session.json_lines import JsonLines
 from streamer.session.session import Session
@@ -59,12 +59,12 @@ def run(options: Options) -> int:
     )
     say_notes(info)
     if description.calibration:
-        print(description.whose, file=sys.stderr)
+        say(description.whose)
     session = Session(source, core, description, vitals=vitals_of(description, core))
     attach_recorder(session, wanted, {"--seconds": options.seconds, "--json": options.json})
     if options.json:
-        session.attach(JsonLines(sys.stdout, lambda: core.lost), vital=True)
+        session.attach(JsonLines(data(), lambda: core.lost), vital=True)
     attach_outlet(session, wanted.lsl_out, replay)
-    session.attach(StatusLine(sys.stderr, lambda: core.lost))
+    session.attach(StatusLine(words(), lambda: core.lost))
     raise_failure(session.run())
     return 0

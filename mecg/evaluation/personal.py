@@ -149,11 +149,9 @@ def evaluate_personal(
     results = in_processes(_score, work, jobs, 4)
     for done, (job, result) in enumerate(zip(work, results, strict=True), 1):
         for entry, outcome in zip(job.patient, result, strict=True):
-            if outcome is None:
-                continue
             if isinstance(outcome, Pair):
                 pairs.append((entry, outcome))
-            else:
+            elif outcome is not None:
                 skipped[entry.path.name] = outcome
         progress(done, len(work))
     if not pairs:

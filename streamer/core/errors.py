@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import Enum
 
+from streamer.core.printable import printable
+
 
 class Field(Enum):
     """What a user sets that an `InputError` is about.
@@ -35,6 +37,12 @@ class Field(Enum):
     """Which leads are exported."""
     SPAN = "span"
     """Which part of a session is exported."""
+    RATE = "rate"
+    """Sampling rate of a file that states none."""
+    PLACEMENT = "placement"
+    """Where the electrodes sit."""
+    READING = "reading"
+    """Which of the readings of a file is meant."""
 
 
 class InputError(ValueError):
@@ -68,7 +76,7 @@ class InputError(ValueError):
     @property
     def line(self) -> str:
         """The message in one line."""
-        return " ".join(str(self).split())
+        return printable(" ".join(str(self).split()))
 
 
 class RecordingLostError(InputError):

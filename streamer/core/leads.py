@@ -39,6 +39,15 @@ _ROWS = [LEADS.index(lead) for lead in PREDICTED]
 
 
 _UNIT = re.compile(r"\s*(?:\(([^()]*)\)|\[([^\[\]]*)\])$")
+_WORDS = tuple(
+    unicodedata.normalize("NFKD", word)
+    for word in (
+        *("誘導", "导联", "導聯", "導程", "유도", "리드", "отведение", "відведення", "απαγωγη", "επαγωγη"),
+        *("afledning", "kytkenta", "odprowadzenie", "svod", "zvod", "odvod", "elvezetes", "derivasyon"),
+        *("derivatia", "einthoven", "sadapan"),
+    )
+)
+"""Words for a lead that may stand on either side of its name."""
 _LABEL = re.compile(
     r"(?:(?:mdc|ecg|ekg) )*"
     r"(?:(?P<word>lead|ableitung|derivation|derivacion|derivacao|derivazione|avledning|afleiding) ?)?"
@@ -61,7 +70,11 @@ def canonical_lead(name: str) -> str | None:
         text = text[: unit.start()]
     if text.startswith("-"):
         return None  # turned: another lead
-    text = re.sub(r"[\s_\-.:,()\[\]]+", " ", text).strip()
+    for word in _WORDS:
+        text = text.replace(word, " lead ")
+    text = re.sub(r"[\s_\-.:,()\[\]第]+", " ", text).strip()
+    if text.endswith(" lead"):
+        text = f"lead {text.removesuffix(' lead').removeprefix('lead ')}"
     label = _LABEL.fullmatch(text)
     if label is None:
         return None

@@ -310,7 +310,8 @@ class Pipeline:
         """When output sample ``start`` was, when the chunk came that completed it, and the stamps."""
         chunk = self._chunk
         assert chunk is not None
-        since_s = start / self.spec.rate_hz - chunk.start / self.info.rate_hz
+        up, down = self._front.converter.ratio
+        since_s = (start * down - chunk.start * up) / down / self.spec.rate_hz  # the difference is exact
         return chunk.device_s + since_s, chunk.arrival_s, self._watch.stamps(chunk.stop)
 
 

@@ -11,7 +11,10 @@ from streamer.core.errors import Field, InputError
 
 _MV_PER = {"": 1e3, "m": 1.0, "milli": 1.0, "u": 1e-3, "μ": 1e-3, "mc": 1e-3, "micro": 1e-3}
 _MV_PER |= {"n": 1e-6, "nano": 1e-6}
-_UNIT = re.compile(rf"({'|'.join(sorted(_MV_PER, key=len, reverse=True))})[ \-_]?v(?:olts?)?")
+_MV_PER |= {"м": 1.0, "милли": 1.0, "мк": 1e-3, "микро": 1e-3, "mikro": 1e-3, "mili": 1.0, "мікро": 1e-3}
+_MV_PER |= {"ミリ": 1.0, "マイクロ": 1e-3, "毫": 1.0, "微": 1e-3, "밀리": 1.0, "마이크로": 1e-3}
+_VOLT = r"(?:v(?:olts?|oltios?)?|в|вольта?|ボルト|伏特?|볼트)"
+_UNIT = re.compile(rf"({'|'.join(sorted(_MV_PER, key=len, reverse=True))})[ \-_]?{_VOLT}")
 _NUMBER = re.compile(r"([-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?)(.*)")
 _PER_STEP = re.compile(r"\s*(?:/|per )\s*(?:lsb|bit|count|step|digit|adu|unit)s?$")
 

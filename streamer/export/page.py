@@ -80,6 +80,8 @@ class Page:
     thin lines below the reconstructed ones.  None: no such lines."""
     faint: NDArray[np.bool_] | None = None
     """``(n,)``: where the filters settled or the input was not to be trusted.  All traces are grey there."""
+    consecutive: bool = True
+    """Time runs on from column to column, with ticks between them; else all show the newest 2.5 s."""
     title: str = "12-lead ECG reconstructed from one lead"
     source: str = ""
     lead: str = "I"
@@ -144,11 +146,12 @@ def _draw(page: Page) -> Figure:
     axes.set_axis_off()
     pen = _Pen(axes)
 
-    _draw_paper(pen)
+    _draw_paper(pen, ticks=page.consecutive)
     _draw_header(pen, page)
     for mark in layout.calibration_marks():
         pen.line(mark[:, 0], mark[:, 1], _INK, 0.3)
-    for panel in layout.panels():
+    length_s = page.leads_mv.shape[1] / page.rate_hz
+    for panel in layout.panels(consecutive=page.consecutive, length_s=length_s):
         k = LEADS.index(panel.lead)
         if panel.rhythm:
             strip_mv = page.leads_mv[k] if page.measured_mv is None else page.measured_mv
@@ -330,7 +333,7 @@ class _Pen:
         return Rectangle(*self._paper, transform=self.axes.transData)
 
 
-def _draw_paper(pen: _Pen) -> None:
+def _draw_paper(pen: _Pen, *, ticks: bool) -> None:
     left, top, right, bottom = layout.PAPER_MM
     pen.fill_paper(_PAPER)
     for step, color, width in ((1.0, _GRID_1_MM, 0.1), (5.0, _GRID_5_MM, 0.2)):
@@ -338,8 +341,7 @@ def _draw_paper(pen: _Pen) -> None:
         upright = np.stack([np.column_stack([across, across * 0 + y]) for y in (top, bottom)], axis=1)
         level = np.stack([np.column_stack([down * 0 + x, down]) for x in (left, right)], axis=1)
         pen.segments(np.concatenate([upright, level]), color, width)
-    ticks = [panel for panel in layout.panels() if panel.column > 0]
-    for panel in ticks:
+    for panel in (panel for panel in layout.panels() if ticks and panel.column > 0):
         x = np.full(2, panel.left_mm)
         pen.line(x, panel.baseline_mm + np.array([-13.0, -10.0]), _SOFT_INK, 0.2)
         pen.line(x, panel.baseline_mm + np.array([10.0, 13.0]), _SOFT_INK, 0.2)

@@ -66,15 +66,24 @@ class Panel:
         return self.left_mm + 1.0, self.baseline_mm - above
 
 
-def panels() -> tuple[Panel, ...]:
-    """The twelve panels of the 3x4 layout, column by column, then the rhythm strip."""
+def panels(*, consecutive: bool = True, length_s: float = PAGE_S) -> tuple[Panel, ...]:
+    """The twelve panels of the 3x4 layout, column by column, then the rhythm strip.
+
+    Parameters
+    ----------
+    consecutive : bool
+        Time runs on from column to column, as the strip below them; else all show the newest seconds.
+    length_s : float
+        Seconds of signal that there are.
+    """
+    newest_s = max(0.0, min(length_s, PAGE_S) - _COLUMN_S)
     twelve = [
         Panel(
             lead=COLUMNS[column][row],
             row=row,
             column=column,
-            from_s=column * _COLUMN_S,
-            to_s=(column + 1) * _COLUMN_S,
+            from_s=column * _COLUMN_S if consecutive else newest_s,
+            to_s=(column + 1) * _COLUMN_S if consecutive else newest_s + _COLUMN_S,
             left_mm=_TRACE_LEFT_MM + column * _COLUMN_S * MM_PER_S,
             baseline_mm=_BASELINES_MM[row],
         )

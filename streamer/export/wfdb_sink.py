@@ -13,6 +13,7 @@ from streamer.core.errors import Field, InputError
 from streamer.core.leads import PREDICTED, twelve_from_eight
 from streamer.core.signal.rate import RateConverter, Run
 from streamer.core.signal.runs import true_runs
+from streamer.core.signal.sample_bounds import SampleBounds
 from streamer.core.stream import Chunk, Frame, Samples
 from streamer.export.band import (
     BAND,
@@ -24,7 +25,7 @@ from streamer.export.band import (
     half_width_of,
 )
 from streamer.formats.wfdb_writer import EIGHT, TWELVE, WfdbWriter, clipped_note
-from streamer.recording.redact import without_home
+from streamer.recording.redact import without_folders
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.session.sink import Sink
 
@@ -44,6 +45,7 @@ class AtSourceRate:
 
     def __init__(self, model_hz: float, source_hz: float) -> None:
         self._converters = [RateConverter(model_hz, source_hz) for _ in PREDICTED]
+        self._bounds = SampleBounds(source_hz)
         self._batch = int(model_hz)  # converting a second at a time costs a tenth of hop by hop
         self._waiting: list[Frame] = []
         self._missing: deque[tuple[int, int]] = deque()
@@ -54,7 +56,7 @@ class AtSourceRate:
         """Note which samples the source had; before the frames that are made of them."""
         if chunk.start > self._received:
             self._missing.append((self._received, chunk.start))
-        missing = true_runs(~np.isfinite(chunk.lead_mv))
+        missing = true_runs(~self._bounds.usable(chunk.start, chunk.lead_mv))
         self._missing.extend((chunk.start + first, chunk.start + last) for first, last in missing)
         self._received = chunk.stop
 
@@ -255,7 +257,7 @@ def record_comments(description: SessionDescription) -> list[str]:
     lines += [f"{origin}: {', '.join(leads)}" for origin, leads in by_origin.items()]
     lines.append("lead I is the measured one, baseline and phase corrected by the model")
     lines += [warning for warning in description.warnings if warning != NOT_FOR_DIAGNOSIS]
-    source = without_home(stream.source)
+    source = without_folders(stream.source)
     lines.append(f"source: {source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
     lines.append(f"model: {description.model_in_words}, input band {description.filters}")
     lines.append(f"algorithmic latency removed: {description.latency.total_ms:.1f} ms")

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from streamer.core.errors import InputError
+from streamer.core.printable import printable
 
 
 def header_path(path: str | Path, exists: bool = True) -> Path:
@@ -20,7 +21,7 @@ def header_path(path: str | Path, exists: bool = True) -> Path:
         raise InputError(f"{show(text)} is a web address; download the record and name its .hea file")
     if is_kind(Path.is_dir, text):
         raise InputError(f"{show(text)} is a folder; name a record in it, such as {show(f'{text}/name')}")
-    stem = text[:-4] if text.lower().endswith((".hea", ".dat")) else text
+    stem = text[:-4] if text.lower().endswith((".hea", ".dat", ".mat")) else text
     header = Path(text) if text.lower().endswith(".hea") else Path(f"{stem}.hea")
     if exists and not is_kind(Path.is_file, header):
         raise InputError(f"no record {show(stem)} (there is no file {show(header)}); check the path")
@@ -73,10 +74,7 @@ def bytes_of(path: Path, most: int, kind: str) -> bytes:
 
 def show(text: object) -> str:
     """Text of any origin, quoted and shortened for a message of one line."""
-    shown = str(text)
-    shown = shown if len(shown) <= 120 else f"{shown[:60]}...{shown[-57:]}"
-    # Not repr(), which would double the backslashes of a path.
-    return "'" + "".join(c if c.isprintable() else ascii(c)[1:-1] for c in shown) + "'"
+    return f"'{printable(text, 117)}'"  # not repr(), which would double the backslashes of a path
 
 
 def _reason(error: OSError | RuntimeError) -> str:

@@ -10,12 +10,14 @@ from pathlib import Path
 
 from streamer.core.errors import InputError
 from streamer.core.leads import canonical_lead
+from streamer.core.units import mv_per_unit
 from streamer.formats.wfdb_files import bytes_of, header_path, show
-from streamer.formats.wfdb_packing import PACKINGS
+from streamer.formats.wfdb_packing import FLAC_BITS, PACKINGS
 
 _HEADER_BYTES = 1 << 20
 _MOST_SIGNALS = 256
 _MOST_SEGMENTS = 20_000
+MOST_PER_FRAME = 1 << 16
 MOST_SAMPLES = 1 << 40
 
 # Every run of digits is bounded, so that no header can ask for a number of a million of them.
@@ -25,7 +27,6 @@ _RATE = re.compile(rf"({_NUMBER})(?:/({_NUMBER})(?:\(-?{_NUMBER}\))?)?", re.ASCI
 _FORMAT = re.compile(r"(\d{1,4})(?:x(\d{1,6}))?(?::(\d{1,4}))?(?:\+(\d{1,12}))?", re.ASCII)
 _GAIN = re.compile(rf"([+-]?{_NUMBER})(?:\((-?\d{{1,10}})\))?(?:/(\S+))?", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
-_MV_PER_UNIT = {"": 1.0, "mv": 1.0, "uv": 1e-3, "µv": 1e-3, "μv": 1e-3, "v": 1e3}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,8 @@ class Signal:
     """The value before the first difference, in format 8."""
     name: str
     """As the header gives it."""
+    per_frame: int = 1
+    """Samples of this signal in each frame: it runs at so many times the record's rate."""
 
     @property
     def lead(self) -> str | None:
@@ -57,7 +60,7 @@ class Signal:
     @property
     def steps_per_mv(self) -> float | None:
         """Digital steps per mV; None if the unit is no voltage."""
-        factor = _MV_PER_UNIT.get(self.units.lower())
+        factor = mv_per_unit(self.units) if self.units else 1.0  # header(5): mV if it states none
         return None if factor is None else self.gain / factor
 
 
@@ -162,12 +165,13 @@ def _signal(line: str, number: int, what: str) -> Signal:
     if layout is None:
         raise InputError(f"{what} has a line that describes no signal ({show(line)}); restore the header")
     kind = int(layout[1])
-    if kind not in PACKINGS and kind != 0:
+    if kind not in PACKINGS and kind not in FLAC_BITS and kind != 0:
         raise InputError(
             f"{what} uses sample format {kind}, which is not read here; convert it to 16 with WFDB's xform"
         )
-    if int(layout[2] or 1) != 1:
-        raise InputError(f"{what} has {layout[2]} samples per frame, not one; convert it with WFDB's xform")
+    per_frame = int(layout[2] or 1)
+    if not 1 <= per_frame <= MOST_PER_FRAME:
+        raise InputError(f"{what} has {per_frame} samples per frame; correct the header")
     rest = fields[2] if len(fields) > 2 else ""
     gain, baseline, units = 200.0, None, ""
     words = rest.split(None, 1)
@@ -193,6 +197,7 @@ def _signal(line: str, number: int, what: str) -> Signal:
         units=units,
         initial=initial,
         name=" ".join(words) or f"signal {number}",
+        per_frame=per_frame,
     )
     # Beyond these nothing is an ECG, and float32 would not hold it.
     per_mv = signal.steps_per_mv

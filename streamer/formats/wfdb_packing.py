@@ -33,6 +33,9 @@ PACKINGS = {
     311: Packing(3, 4, -(1 << 9), (0, 1, 2)),
 }
 
+FLAC_BITS = {508: 8, 516: 16, 524: 24}
+"""Formats whose signal file is a FLAC file of a channel for each signal: bits of a sample."""
+
 
 def unpack(number: int, raw: NDArray[np.uint8]) -> NDArray[np.int64]:
     """Whole blocks of a signal file to digital values, as signal(5) lays them out."""

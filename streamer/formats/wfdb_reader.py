@@ -9,17 +9,21 @@ nothing else.  `tests/streamer/formats/test_wfdb_reader.py` holds it to the `wfd
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
-from streamer.core.leads import LEADS, canonical_lead
-from streamer.core.stream import Samples
+from streamer.core.leads import LEADS
+from streamer.core.stream import Placement, Samples
+from streamer.formats.recording import Lead, row_of
 from streamer.formats.wfdb_files import beside, show, unreadable
 from streamer.formats.wfdb_header import MOST_SAMPLES, Header, Signal, read_header
-from streamer.formats.wfdb_packing import PACKINGS, unpack
+from streamer.formats.wfdb_packing import FLAC_BITS, PACKINGS, unpack
 
 
 class Record:
@@ -30,7 +34,10 @@ class Record:
     Parameters
     ----------
     path : str or Path
-        ``.hea``, ``.dat``, or the record's name without either.
+        ``.hea``, ``.dat``, ``.mat``, or the record's name without any.
+    lead : str, optional
+        If the record's signals are of several rates, those of this lead's rate are read; else those of
+        Lead I, of an ECG, or of the highest rate.
 
     Raises
     ------
@@ -44,18 +51,33 @@ class Record:
     """One for each row of what `read` returns."""
     samples: int
     """Samples per signal."""
+    left_out: tuple[str, ...]
+    """Labels of the signals of other rates."""
+    placement = Placement.UNSTATED
+    kind = "a WFDB record"
 
-    def __init__(self, path: str | Path) -> None:
+    def __init__(self, path: str | Path, lead: str | None = None) -> None:
         self.header = read_header(path)
-        opened = _Segments(self.header) if self.header.segments else _Files(self.header)
+        opened = _Segments(self.header, lead) if self.header.segments else _Files(self.header, lead=lead)
         self._opened: _Segments | _Files = opened
         self.signals = opened.signals
         self.samples = opened.samples
+        self.left_out = opened.left_out
 
     @property
     def rate_hz(self) -> float:
-        """Sampling rate, as the header states it."""
-        return self.header.rate_hz
+        """Sampling rate of the signals: the header's, times how many samples they have in a frame."""
+        return self.header.rate_hz * self.signals[0].per_frame
+
+    @property
+    def leads(self) -> tuple[Lead, ...]:
+        """What each row is."""
+        return tuple(Lead(s.name, s.units or "mV", s.steps_per_mv is not None) for s in self.signals)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Sentences for the user."""
+        return (f"Left out, being of another rate: {', '.join(self.left_out)}.",) if self.left_out else ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,11 +92,7 @@ class Record:
         lead : str
             Any spelling of one of the twelve leads, or else a label of this record in any case.
         """
-        wanted = canonical_lead(lead)
-        rows = range(len(self.signals))
-        by_lead = (i for i in rows if wanted is not None and self.signals[i].lead == wanted)
-        by_name = (i for i in rows if self.names[i].casefold() == lead.strip().casefold())
-        return next(by_lead, next(by_name, None))
+        return row_of(self.leads, lead)
 
     def twelve(self) -> Samples:
         """All samples of the twelve leads ``(12, n)``, mV, as `read` has them.
@@ -115,11 +133,18 @@ class Record:
 class _Files:
     """The signals of a record of one segment, from the one or more files that hold them."""
 
-    def __init__(self, header: Header) -> None:
-        self.signals = header.signals
+    def __init__(self, header: Header, per_frame: int | None = None, lead: str | None = None) -> None:
+        self.per_frame = per_frame or _per_frame(header.signals, lead)
+        self.signals = tuple(s for s in header.signals if s.per_frame == self.per_frame)
+        self.left_out = tuple(show(s.name)[1:-1] for s in header.signals if s not in self.signals)[:24]
+        if not self.signals:
+            raise InputError(f"{show(header.path)} has no signal of its record's rate; correct the header")
         names = dict.fromkeys(signal.file for signal in header.signals)
-        rows = {name: [i for i, s in enumerate(self.signals) if s.file == name] for name in names}
-        self._files = [_File(header, name, rows[name]) for name in names]
+        rows = {id(signal): row for row, signal in enumerate(self.signals)}
+        self._files = [
+            _file(header, name, [(s, rows.get(id(s))) for s in header.signals if s.file == name])
+            for name in names
+        ]
         for file in self._files:
             if file.frames == 0:
                 raise InputError(f"{show(file.path)} is empty; fetch it again, or name another record")
@@ -130,9 +155,10 @@ class _Files:
                 f"{show(short.path)} is truncated: {short.frames} samples of the {header.samples} "
                 "that its header states; fetch it again, or correct the header"
             )
-        self.samples = header.samples or held
+        frames = header.samples or held
+        self.samples = frames * self.per_frame
         for file in self._files:
-            file.frames = self.samples
+            file.frames = frames
 
     def read(self, start: int, stop: int) -> Samples:
         out = np.full((len(self.signals), stop - start), np.nan, np.float32)
@@ -141,48 +167,83 @@ class _Files:
         return out
 
 
-class _File:
-    """One signal file: frames of one sample of each of its signals."""
+def _per_frame(signals: tuple[Signal, ...], lead: str | None) -> int:
+    """Which of several rates is read: that of the lead asked for, of Lead I, of an ECG, or the highest."""
+    counts = {signal.per_frame for signal in signals}
+    if len(counts) > 1:
+        leads = tuple(Lead(signal.name) for signal in signals)
+        for row in (row_of(leads, lead) if lead else None, row_of(leads, "I")):
+            if row is not None:
+                return signals[row].per_frame
+        for signal in signals:
+            if signal.lead is not None or "ecg" in signal.name.casefold():
+                return signal.per_frame
+    return max(counts)
 
-    def __init__(self, header: Header, name: str, rows: list[int]) -> None:
-        signals = [header.signals[row] for row in rows]
-        first = signals[0]
-        if any(signal.format == 0 for signal in signals):
-            raise InputError(f"{show(header.path)} holds no samples, only a layout; name the whole record")
-        if any(s.format != first.format or s.offset not in (0, first.offset) for s in signals):
-            raise InputError(
-                f"{show(header.path)} gives {show(name)} two formats or offsets; correct the header"
-            )
+
+def _file(header: Header, name: str, signals: list[tuple[Signal, int | None]]) -> _File:
+    kinds = {signal.format for signal, _ in signals}
+    if 0 in kinds:
+        raise InputError(f"{show(header.path)} holds no samples, only a layout; name the whole record")
+    first = signals[0][0]
+    if len(kinds) > 1 or any(s.offset not in (0, first.offset) for s, _ in signals):
+        raise InputError(f"{show(header.path)} gives {show(name)} two formats or offsets; correct the header")
+    if first.format in FLAC_BITS:
+        return _FlacFile(header, name, signals)
+    return _File(header, name, signals)
+
+
+class _File:
+    """One signal file: frames of one or more samples of each of its signals."""
+
+    def __init__(self, header: Header, name: str, signals: list[tuple[Signal, int | None]]) -> None:
         self.path = beside(header.path, name)
-        self._rows = rows
-        self._signals = signals
-        self._number = first.format
-        self._format = PACKINGS[first.format]
-        self._offset = first.offset
+        places = np.cumsum([0, *(signal.per_frame for signal, _ in signals)]).tolist()
+        # Where each signal that is read lies in a frame, and in which row it goes.
+        self._signals = [
+            (s, row, at) for (s, row), at in zip(signals, places, strict=False) if row is not None
+        ]
+        self._width = places[-1]
+        self._number = signals[0][0].format
+        self._offset = signals[0][0].offset
+        self._initial = np.array([signal.initial for signal, _ in signals], np.int64)
+        self._summed_to, self._sum = 0, self._initial
+        if self._number == 8 and self._width > len(signals):
+            raise InputError(
+                f"{show(header.path)} has differences of several samples per frame; convert it to 16"
+            )
+        self._invalid, self.frames = self._look(len(signals))
+
+    def _look(self, channels: int) -> tuple[int | None, int]:
+        """The code of an invalid sample, and how many frames the file holds."""
+        packing = PACKINGS[self._number]
         try:
-            size = max(0, self.path.stat().st_size - first.offset)
+            size = max(0, self.path.stat().st_size - self._offset)
         except OSError as error:
             raise unreadable(self.path, error) from None
-        blocks, rest = divmod(size, self._format.size)
-        held = blocks * self._format.samples
-        if rest and self._format.partial:
-            held += self._format.partial[rest - 1]
-        self.frames = held // len(rows)
-        self._initial = np.array([signal.initial for signal in signals], np.int64)
-        self._summed_to, self._sum = 0, self._initial
+        blocks, rest = divmod(size, packing.size)
+        held = blocks * packing.samples
+        if rest and packing.partial:
+            held += packing.partial[rest - 1]
+        return packing.invalid, held // self._width
 
     def read(self, start: int, stop: int, out: Samples) -> None:
         """Fill the rows of this file in ``out`` with samples ``start`` to ``stop``."""
-        end = min(self.frames, stop + max(signal.skew for signal in self._signals))
-        digital = self._digital(start, end)
-        for column, (row, signal) in enumerate(zip(self._rows, self._signals, strict=True)):
+        if not self._signals:
+            return
+        many = self._signals[0][0].per_frame
+        first, behind = start // many, -(-stop // many)
+        end = min(self.frames, behind + max(signal.skew for signal, _, _ in self._signals))
+        digital = self._digital(first, end)
+        for signal, row, at in self._signals:
             steps_per_mv = signal.steps_per_mv
-            values = digital[signal.skew : signal.skew + stop - start, column]
             if steps_per_mv is None:
                 continue
+            frames = digital[signal.skew : signal.skew + behind - first, at : at + many]
+            values = frames.reshape(-1)[start - first * many :][: stop - start]
             mv = ((values - float(signal.baseline)) / steps_per_mv).astype(np.float32)
-            if self._format.invalid is not None:
-                mv[values == self._format.invalid] = np.nan
+            if self._invalid is not None:
+                mv[values == self._invalid] = np.nan
             out[row, : len(mv)] = mv
 
     def _digital(self, start: int, stop: int) -> NDArray[np.int64]:
@@ -200,12 +261,12 @@ class _File:
         return sums
 
     def _frames(self, start: int, stop: int) -> NDArray[np.int64]:
-        width = len(self._rows)
+        width = self._width
         return self._flat(start * width, stop * width).reshape(-1, width)
 
     def _flat(self, start: int, stop: int) -> NDArray[np.int64]:
         """Samples ``start`` to ``stop`` of the file, signals interleaved."""
-        packed = self._format
+        packed = PACKINGS[self._number]
         first = start // packed.samples
         blocks = -(-stop // packed.samples) - first
         # Read, not mapped: a map of a file that another program cuts short ends in a bus error.
@@ -223,39 +284,85 @@ class _File:
         return unpack(self._number, raw)[skip : skip + stop - start]
 
 
+class _FlacFile(_File):
+    """A FLAC file: a channel for each signal."""
+
+    def _look(self, channels: int) -> tuple[int | None, int]:
+        many = self._width // channels
+        with self._opened() as file:
+            if file.channels != channels or any(s.per_frame != many for s, _, _ in self._signals):
+                raise InputError(f"{show(self.path)} has {file.channels} channels for {channels} signals")
+            return -(1 << FLAC_BITS[self._number] - 1), file.frames // many
+
+    def _frames(self, start: int, stop: int) -> NDArray[np.int64]:
+        many = self._signals[0][0].per_frame
+        with self._opened() as file:
+            file.seek(start * many)
+            values = file.read((stop - start) * many, dtype="int32", always_2d=True)
+        if len(values) < (stop - start) * many:
+            raise InputError(f"{show(self.path)} is damaged or has become shorter; fetch it again")
+        digital: NDArray[np.int64] = values.astype(np.int64) >> 32 - FLAC_BITS[self._number]
+        frames = digital.reshape(stop - start, many, -1).transpose(0, 2, 1)
+        return np.ascontiguousarray(frames).reshape(stop - start, -1)
+
+    @contextmanager
+    def _opened(self) -> Iterator[Any]:
+        try:
+            import soundfile
+        except (ImportError, OSError):
+            raise InputError(
+                f"{show(self.path)} is a FLAC file; to read it: pip install 'mecg-streamer[flac]'"
+            ) from None
+        try:
+            with soundfile.SoundFile(self.path) as file:
+                if file.format != "FLAC":
+                    raise InputError(f"{show(self.path)} is no FLAC file; correct the header")
+                yield file
+        except (RuntimeError, OSError) as error:
+            raise InputError(f"{show(self.path)} cannot be read as FLAC ({error}); fetch it again") from None
+
+
 class _Segments:
     """A record of several segments in a row: fixed layout, or variable with a layout header first."""
 
-    def __init__(self, header: Header) -> None:
+    def __init__(self, header: Header, lead: str | None = None) -> None:
         what = show(header.path)
         listed = list(header.segments)
         layout: tuple[Signal, ...] | None = None
+        many: int | None = None
         if listed[0][1] == 0 and listed[0][0] != "~":
-            layout = self._part(header, listed.pop(0)[0]).signals
-        self.samples = sum(length for _, length in listed)
-        if not 0 < self.samples <= MOST_SAMPLES:
-            raise InputError(f"{what} has segments of {self.samples} samples in all; correct the header")
-        if header.samples is not None and header.samples != self.samples:
+            whole = self._part(header, listed.pop(0)[0]).signals
+            many = _per_frame(whole, lead)
+            layout = tuple(signal for signal in whole if signal.per_frame == many)
+        frames = sum(length for _, length in listed)
+        if not 0 < frames <= MOST_SAMPLES:
+            raise InputError(f"{what} has segments of {frames} samples in all; correct the header")
+        if header.samples is not None and header.samples != frames:
             raise InputError(
-                f"{what} states {header.samples} samples, its segments {self.samples}; correct the header"
+                f"{what} states {header.samples} samples, its segments {frames}; correct the header"
             )
+        self.left_out: tuple[str, ...] = ()
         self._parts: list[tuple[int, int, _Files, list[int]]] = []
         position = 0
         for name, length in listed:
             if name != "~" and length:
                 part = self._part(header, name)
-                files = _Files(part)
-                if files.samples < length:
+                files = _Files(part, many, lead)
+                many = files.per_frame
+                if files.samples < length * many:
                     raise InputError(
-                        f"{show(part.path)} has {files.samples} samples of the {length} that {what} states; "
-                        "fetch it again"
+                        f"{show(part.path)} has {files.samples // many} samples of the {length} that {what} "
+                        "states; fetch it again"
                     )
                 layout = layout or files.signals
-                self._parts.append((position, length, files, _rows_in(layout, files.signals, part.path)))
+                self.left_out = self.left_out or files.left_out
+                rows = _rows_in(layout, files.signals, part.path)
+                self._parts.append((position * many, length * many, files, rows))
             position += length
         if layout is None or not self._parts:
             raise InputError(f"{what} has no segment with samples; name another record")
         self.signals = layout
+        self.samples = frames * layout[0].per_frame
 
     @staticmethod
     def _part(header: Header, name: str) -> Header:

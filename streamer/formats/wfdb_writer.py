@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, PREDICTED
 from streamer.core.stream import Samples
+from streamer.formats.left_behind import claim, remove_left_behind
 
 GAIN_PER_MV = 1000
 """1 LSB is 1 µV."""
@@ -88,9 +89,11 @@ class WfdbWriter:
         self._began = began
         self._refuse_existing()
         folder.mkdir(parents=True, exist_ok=True)
+        remove_left_behind(folder)
         self._finished = False
         self._part = folder / f".{name}.{os.getpid()}.part"
         self._file: BufferedWriter | None = self._part.open("wb")
+        claim(self._file)
         self._first = np.full(len(self._signals), INVALID, np.int64)
         self._sums = np.zeros(len(self._signals), np.int64)
 

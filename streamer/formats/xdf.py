@@ -22,6 +22,9 @@ BOUNDARY_UUID = bytes.fromhex("43a546dccbf5410fb30ed5467383cbe4")
 LONGEST = 1 << 26
 """Bytes: no chunk that we write comes near it, and none that claims more is believed."""
 
+FARTHEST = 1 << 28
+"""Bytes without a boundary, of which we write one every 10 s: what follows is not looked for any more."""
+
 _STEP = 1 << 20
 
 
@@ -214,9 +217,10 @@ class ChunkReader:
         return (tag, stream, place + begin + 6, stop) if stream in self._streams else None
 
     def _resume(self, offset: int, search: int, reason: str) -> None:
-        """Go on behind the next boundary that begins at ``search`` or later."""
+        """Go on behind the next boundary that begins at ``search`` or later, if there is one not too far."""
         overlap = len(BOUNDARY_UUID) - 1
-        while search < self._size:
+        until = min(self._size, search + FARTHEST)
+        while search < until:
             found = self._read(search, min(search + _STEP, self._size)).find(BOUNDARY_UUID)
             if found >= 0:
                 self._next = search + found + len(BOUNDARY_UUID)

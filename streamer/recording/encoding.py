@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import InputError
 from streamer.core.events import Event
 from streamer.core.leads import LEADS
+from streamer.core.printable import printable
 from streamer.core.stream import Chunk, Frame, Samples
 from streamer.formats.xdf import MAGIC, Tag, boundary, chunk, clock_offset, samples, text_sample
 from streamer.recording.dataclass_json import built, finite, plain
@@ -215,6 +216,9 @@ class RawSums:
     """Jumps of the index."""
     lost: int = 0
     """Samples in the gaps."""
+    leads_stop: int = dataclasses.field(default=-1, compare=False)
+    """Index behind the last sample of the twelve leads, at the model's rate; -1 if there is none yet, or an
+    older version wrote the file: so it is left out where two sums are compared."""
 
 
 class Encoder:
@@ -290,6 +294,7 @@ class Encoder:
             samples=before.samples + len(values),
             gaps=before.gaps + sum(jump > 0 for jump in jumps),
             lost=before.lost + sum(jumps),
+            leads_stop=before.leads_stop,
         )
         rows = _rows(chunks, [len(item.lead_mv) for item in chunks], rate_hz, self._began[1])
         return self._with_table(Stream.PACKETS, rows, {Stream.RAW: values}, rate_hz)
@@ -299,6 +304,7 @@ class Encoder:
         frames = [frame for frame in frames if frame.valid.any()]
         if not frames:
             return b""
+        self.so_far = dataclasses.replace(self.so_far, leads_stop=frames[-1].stop)
         rate_hz = self._description.rate_hz
         rows = _rows(frames, [len(frame.valid) for frame in frames], rate_hz, self._began[1])
         leads = np.concatenate(
@@ -455,7 +461,7 @@ def _xml(text: str) -> bytes:
 
 
 def _text(text: str) -> str:
-    return escape("".join(c for c in text if c.isprintable()))
+    return escape(printable(text))
 
 
 def _iso(unix_s: float) -> str:

@@ -23,6 +23,10 @@ from streamer.recording.encoding import (
 )
 from streamer.recording.reader import Recording
 from streamer.recording.stated import stated
+from streamer.session.description import SessionDescription
+
+UNMADE_S = 0.5
+"""Less at the end is no cut: the ends of both rates' grids, samples that the source marked invalid."""
 
 _TAIL = 1 << 16
 """Bytes at the end of a file in which a complete one has its sums and footers."""
@@ -53,6 +57,8 @@ class Summary:
     """Samples, gaps, lost."""
     problem: str = ""
     """Why it is not complete, where it is not."""
+    unmade_s: float = 0.0
+    """So much of the input's end has no leads beside it: the session was stopped before they were made."""
 
 
 def sessions(folder: Path) -> Iterator[Summary]:
@@ -95,6 +101,7 @@ def summary(path: Path) -> Summary:
                 recording.description.stream.source,
                 recording.raw_sums,
                 problem or ("" if state == "complete" else "it was not closed"),
+                _unmade_s(recording.raw_sums, recording.description),
             )
     except InputError as error:
         return Summary(path, size, "unreadable", problem=str(error))
@@ -128,7 +135,15 @@ def _of_the_end(path: Path, file: BinaryIO, size: int) -> Summary | None:
                     about.seconds,
                     about.description.stream.source,
                     about.so_far,
+                    unmade_s=_unmade_s(about.so_far, about.description),
                 )
     except (ValueError, OverflowError):
         return None
     return found if footers >= set(Stream) and not reader.damage else None
+
+
+def _unmade_s(sums: RawSums, description: SessionDescription) -> float:
+    if sums.leads_stop < 0:
+        return 0.0
+    unmade_s = sums.stop / description.stream.rate_hz - sums.leads_stop / description.rate_hz
+    return unmade_s if unmade_s > UNMADE_S else 0.0

@@ -258,7 +258,8 @@ class Recording:
     def raw_sums(self) -> RawSums:
         """The raw samples, counted."""
         delivered = self._raw.counts.sum()
-        return RawSums(self.raw_start, self.raw_stop, int(delivered), len(self.gaps), self.lost)
+        leads_stop = self.stop if len(self._frames.rows) else -1
+        return RawSums(self.raw_start, self.raw_stop, int(delivered), len(self.gaps), self.lost, leads_stop)
 
     def mark(self) -> tuple[Any, ...]:
         """Where the encoder stood that wrote this file (`Encoder.undo`)."""

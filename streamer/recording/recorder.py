@@ -20,7 +20,7 @@ from streamer.core.errors import Field, InputError, RecordingLostError
 from streamer.core.events import Event, Notice, RecordingStarted, Topic
 from streamer.core.stream import Chunk, Frame
 from streamer.recording.encoding import NEW_FILE, Encoder, claim, file_name
-from streamer.recording.redact import description_without_home, without_home
+from streamer.recording.redact import description_without_home, without_folders, without_home
 from streamer.session.description import SessionDescription
 from streamer.session.sink import Sink
 
@@ -72,7 +72,7 @@ class Recorder(Sink):
 
     def __init__(self, folder: Path, facts: Mapping[str, Any], tell: Callable[[Event], None]) -> None:
         self._folder = folder
-        self._facts = {key: without_home(v) if isinstance(v, str) else v for key, v in facts.items()}
+        self._facts = {key: without_folders(v) if isinstance(v, str) else v for key, v in facts.items()}
         self._tell = tell
         self._lock = threading.Lock()
         self._ended = threading.Event()

@@ -52,6 +52,8 @@ def repair(path: Path) -> Repaired | None:
     OSError
         Where the folder cannot be written, or is full; the file is as before.
     """
+    if not path.is_file():
+        Recording.open(path)  # says so
     with path.open("r+b", buffering=0) as file:
         if not claim(file):
             raise InputError(f"{path} is being recorded: stop that first")

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -91,6 +92,7 @@ def _description(described: Any) -> SessionDescription:
         raise ValueError("a source's rate that cannot be")
     if not 1 <= description.rate_hz <= SOURCE_HZ[1]:
         raise ValueError("a model's rate that cannot be")
+    json.dumps(description.as_dict(), allow_nan=False)  # ValueError: numbers that no sink can state
     return description
 
 

@@ -37,6 +37,7 @@ from streamer.core.events import (
     Topic,
     Unrecognized,
 )
+from streamer.core.printable import printable
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +129,7 @@ _KINDS: dict[type[Event], str] = {
 
 def words(event: Event) -> str:
     """``KIND: TEXT`` on one line, the kind said once."""
-    kind, text = wire_kind(event), " ".join(event.text.split())
+    kind, text = printable(wire_kind(event)), printable(" ".join(event.text.split()))
     if not text or text == kind:
         return kind
     return text if text.startswith(f"{kind}: ") else f"{kind}: {text}"

@@ -213,6 +213,7 @@ class Session:
         self._done = threading.Event()
         self._reader = threading.Thread(target=self._read, name="reader", daemon=True)
         self._samples_in = 0
+        self._stop_in = self._stop_taken = 0  # index after the newest sample that came, that the core took
         self._samples_out = 0
         self._first_out: int | None = None
         self._core_stage = Histogram()
@@ -312,6 +313,7 @@ class Session:
                 self._to_sinks(item)
                 if isinstance(item, Chunk):
                     self._samples_in += len(item.lead_mv)
+                    self._stop_in = item.stop
                     self._inbox.put(item)
                 elif self._vitals is not None:
                     self._inbox.put(item, always=True)
@@ -327,18 +329,30 @@ class Session:
         try:
             for _, item in self._inbox:
                 if isinstance(item, Chunk):
+                    self._stop_taken = item.stop
                     if self._vitals is not None:
                         self._vitals.chunk(item)
                     self._deliver(self._core.push(item))
                 elif self._vitals is not None:
                     self._tell_vitals(self._vitals.hear(item))
             self._deliver(self._core.finish())
+            self._tell_unmade()
         except Exception as error:  # noqa: BLE001 - told, and in the report for the caller to raise
             self._failed("core", error)
             self._inbox.cut()
             self.stop()
         self._close()
         self._done.set()
+
+    def _tell_unmade(self) -> None:
+        """Say of how much that came no leads were made: it still waited when the session was stopped."""
+        if self._deadline_s < inf:
+            self._reader.join(max(self._deadline_s - STOP_S + SINK_STOP_S - time.monotonic(), 0.0) / 2)
+        chunks = self._inbox.dropped["Chunk"]
+        unmade_s = (self._stop_in - self._stop_taken) / self._description.stream.rate_hz
+        if chunks and unmade_s > 0:
+            text = f"the last {unmade_s:.1f} s of the input came too late to be reconstructed before the stop"
+            self.tell(Dropped(chunks, f"{text}: {chunks} chunks; play the session again to have their leads"))
 
     def _deliver(self, frames: list[Frame]) -> None:
         for frame in frames:

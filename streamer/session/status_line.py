@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TextIO
 
 from streamer.core.events import Beat, Event
+from streamer.core.printable import printable
 from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
 from streamer.session.sink import Sink
@@ -75,7 +76,7 @@ class StatusLine(Sink):
             self._standing.event(event)
             if isinstance(event, Beat):
                 return
-            self._said.append(event.text)
+            self._said.append(printable(event.text))
             self._changed.notify()
             if self._failure is not None:
                 raise self._failure
@@ -93,7 +94,7 @@ class StatusLine(Sink):
     def text(self) -> str:
         """The line as it is now."""
         with self._changed:
-            return self._standing.text()
+            return printable(self._standing.text())
 
     def _paint_on(self) -> None:
         closing = False

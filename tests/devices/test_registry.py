@@ -10,9 +10,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from devices.registry import SCHEMES, open_source, parse_source
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
 from devices.replay.synthetic import Synthetic
-from devices.replay.wfdb import WfdbReplay
 from streamer.core.errors import InputError
 from streamer.core.stream import Placement
 
@@ -88,7 +88,7 @@ def test_sources_get_what_was_asked_for() -> None:
         placement=Placement.ARMS,
         replay=Replay(speed=math.inf),
     )
-    assert isinstance(record, WfdbReplay)
+    assert isinstance(record, FileReplay)
     info = record.open()
     assert (info.lead, info.inverted, info.placement) == ("V5", True, Placement.ARMS)
     synthetic = open_source("synthetic:?rate=250")

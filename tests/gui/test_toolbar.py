@@ -12,7 +12,8 @@ from PyQt6.QtWidgets import QMenu
 from pytestqt.qtbot import QtBot
 
 from gui.paper.geometry import LAYOUTS
-from gui.toolbar import BUTTONS, LEAST_PX
+from gui.theme import LEAST_PX
+from gui.toolbar import BUTTONS
 from streamer.core.stream import Frame
 from tests.gui.test_main_panels import Rig
 

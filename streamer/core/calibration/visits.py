@@ -167,7 +167,7 @@ def _refuse_unlike(visits: Sequence[Visit]) -> None:
             )
         if (origin.lead, origin.inverted) != (latest.lead, latest.inverted):
             raise InputError(
-                f"{origin.source} and {latest.source} were not taken from the same lead, the same way round",
+                f"{origin.source} and {latest.source} are not of one lead with one polarity",
                 Field.POLARITY,
             )
         placements = {origin.placement, latest.placement} - {"unstated"}

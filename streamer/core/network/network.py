@@ -24,6 +24,20 @@ MOST_STATE = 10_000_000
 """Numbers that an incremental form may remember; ours needs ten thousand."""
 
 
+class Cancellation:
+    """Ends the loading of a network, from any thread."""
+
+    def __init__(self) -> None:
+        self.trial = ort.RunOptions()
+        self.loading: list[ort.SessionOptions] = []
+
+    def cancel(self) -> None:
+        """End what runs now; returns at once."""
+        self.trial.terminate = True
+        for options in self.loading:
+            options.set_load_cancellation_flag(True)
+
+
 class Network:
     """A model that is loaded, checked against its own metadata, and warm.
 
@@ -36,22 +50,29 @@ class Network:
         (`streamer.core.calibration.correction`); step j belongs to the ``stride`` columns of the leads from
         ``j * stride - look_ahead`` on.
 
+    cancellation : Cancellation, optional
+        Ends the loading from another thread.
+
     Raises
     ------
     InputError
         Where it is no such file, or does not do what it states.
     """
 
-    def __init__(self, model: bytes) -> None:
-        self._session = _session(model)
-        metadata = self._session.get_modelmeta().custom_metadata_map
+    def __init__(self, model: bytes, cancellation: Cancellation | None = None) -> None:
+        cancellation = cancellation or Cancellation()
+        self._session = _session(model, cancellation)
+        try:
+            metadata = self._session.get_modelmeta().custom_metadata_map
+        except UnicodeDecodeError as error:
+            raise InputError("the model's metadata is not UTF-8: export it again") from error
         if METADATA_KEY not in metadata:
             raise InputError(
                 "the model lacks the metadata 'mecg' (rate, window, filters, leads): export it with them"
             )
         self.spec = ModelSpec.from_json(metadata[METADATA_KEY])
         self._outputs = ["leads", "scale"] if self.spec.has_scale else ["leads"]
-        self._check()
+        self._check(cancellation.trial)
         self.prior: str | None = metadata.get(PRIOR_KEY)
         """What the model knows of how persons differ, as `streamer.core.calibration.fit.Prior` reads it."""
         self._step_model = metadata.get(STEP_KEY)
@@ -101,7 +122,9 @@ class Network:
             return None
         if self._step_session is None:
             try:
-                self._step_session = _session(base64.b64decode(self._step_model, validate=True))
+                self._step_session = _session(
+                    base64.b64decode(self._step_model, validate=True), Cancellation()
+                )
             except binascii.Error as error:
                 raise InputError("the model's incremental form is damaged: export it anew") from error
         return Stepper(self._step_session, self.spec)
@@ -156,18 +179,20 @@ class Network:
                 "it puts out no features"
             )
 
-    def _check(self) -> None:
+    def _check(self, trial: ort.RunOptions) -> None:
         """Run it once: the first run is slow, and shows whether the shapes are as stated."""
         spec = self.spec
         inputs = [node.name for node in self._session.get_inputs()]
-        outputs = {node.name for node in self._session.get_outputs()}
-        if inputs != ["bands"] or not set(self._outputs) <= outputs:
+        offered = {node.name for node in self._session.get_outputs()}
+        if inputs != ["bands"] or not set(self._outputs) <= offered:
             raise InputError(
-                f"the model's inputs {inputs} or outputs {sorted(outputs)} don't fit: "
+                f"the model's inputs {inputs} or outputs {sorted(offered)} don't fit: "
                 f"needed are ['bands'] and {self._outputs}"
             )
         try:
-            out = self.run(np.zeros((len(spec.channels), spec.window), np.float32))
+            silence = np.zeros((1, len(spec.channels), spec.window), np.float32)
+            outputs = self._session.run(self._outputs, {"bands": silence}, trial)
+            out = np.concatenate([rows[0] for rows in outputs])
         except Exception as error:  # as above
             reason = str(error).splitlines()[0]
             raise InputError(f"the model cannot take the window that it states ({reason})") from error
@@ -261,8 +286,9 @@ def _parts(text: str) -> dict[str, bytes]:
     return parts
 
 
-def _session(model: bytes) -> ort.InferenceSession:
+def _session(model: bytes, cancellation: Cancellation) -> ort.InferenceSession:
     options = ort.SessionOptions()
+    cancellation.loading.append(options)
     # More threads spin: 76-90 % of a core for a network that needs 2 %, and a worse p99.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
@@ -270,7 +296,7 @@ def _session(model: bytes) -> ort.InferenceSession:
     # Weights "in another file" would be read from any path that the model names: there is none.
     options.add_session_config_entry("session.model_external_initializers_file_folder_path", "/dev/null/none")
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"], enable_fallback=0)
     except Exception as error:  # ONNX Runtime raises a class of its own per cause
         reason = str(error).splitlines()[0]
         raise InputError(f"the model is not an ONNX file that can be run ({reason})") from error

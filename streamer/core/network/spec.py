@@ -140,7 +140,7 @@ class ModelSpec:
                 plausible=facts.get("plausible", ""),
                 about=dict(facts["about"]),
             )
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError) as error:
             if isinstance(error, InputError):
                 raise
             reason = f"it states no {error}" if isinstance(error, KeyError) else str(error)

@@ -13,6 +13,7 @@ import numpy as np
 from streamer.core.signal.filters import Sos, sosfilt, steady_state
 from streamer.core.signal.front_end import KEEP_STATE_S
 from streamer.core.signal.runs import true_runs
+from streamer.core.signal.sample_bounds import SampleBounds
 from streamer.core.stream import Chunk, Samples
 
 LOW_HZ, HIGH_HZ = 0.05, 150.0
@@ -39,6 +40,7 @@ class DiagnosticBand:
         if rate_hz < LEAST_HZ:
             raise ValueError(f"{rate_hz:g} Hz cannot show {HIGH_HZ:g} Hz")
         self.rate_hz = rate_hz
+        self._bounds = SampleBounds(rate_hz)
         self._sos = diagnostic_sos(rate_hz)
         self._rest = steady_state(self._sos)
         self._zi = self._rest.copy()
@@ -51,7 +53,7 @@ class DiagnosticBand:
         first sample.
         """
         out = np.full(len(chunk.lead_mv), np.nan, np.float32)
-        for a, b in true_runs(np.isfinite(chunk.lead_mv)):
+        for a, b in true_runs(self._bounds.usable(chunk.start, chunk.lead_mv)):
             x = chunk.lead_mv[a:b].astype(np.float64)
             start = chunk.start + a
             if self._stop is None or not 0 <= start - self._stop <= KEEP_STATE_S * self.rate_hz:

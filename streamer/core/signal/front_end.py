@@ -16,6 +16,7 @@ from streamer.core.errors import SignalError
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.rate import RateConverter, Run
 from streamer.core.signal.runs import true_runs
+from streamer.core.signal.sample_bounds import SampleBounds
 from streamer.core.stream import Chunk
 
 KEEP_STATE_S = 2.0
@@ -67,10 +68,11 @@ class FrontEnd:
     ) -> None:
         self.converter = RateConverter(source_hz, rate_hz)
         self.lost = 0
-        """Samples that the source lost or marked invalid so far, at its rate."""
+        """Samples that the source lost or marked invalid, or that no electrode gives, so far, at its rate."""
         self.begin = 0
         """Index of the stream's first sample, at the model's rate."""
         self._rate_hz = rate_hz
+        self._bounds = SampleBounds(source_hz)
         self._bands = BandSplitter(filters)
         self._converted = converted
         self._expected: int | None = None  # index of the next input sample
@@ -106,7 +108,7 @@ class FrontEnd:
         else:
             self.lost += chunk.start - self._expected
         self._expected = chunk.stop
-        runs = true_runs(np.isfinite(chunk.lead_mv))
+        runs = true_runs(self._bounds.usable(chunk.start, chunk.lead_mv))
         self.lost += len(chunk.lead_mv) - sum(b - a for a, b in runs)
         return self._stretches(chunk.start, chunk.lead_mv.astype(np.float64), runs)
 

@@ -16,6 +16,7 @@ from streamer.core.leads import LEADS, PREDICTED
 from streamer.core.stream import Samples
 
 _HALF = np.float32(0.5)
+_MOST = np.float32(1e30)  # sums and squares of less are finite
 _NAN = np.float32(nan)
 _PLACES = np.array([LEADS.index(lead) for lead in PREDICTED])
 
@@ -24,6 +25,8 @@ def assemble(
     measured_mv: Samples, valid: NDArray[np.bool_], out: Samples, rows: NDArray[np.int64]
 ) -> tuple[Samples, Samples, Samples]:
     """Leads and scales ``(12, n)`` and the measured lead ``(n,)``, NaN where not valid.
+
+    What is valid is finite: a sample of which the network made no number is marked in ``valid``.
 
     Parameters
     ----------
@@ -55,6 +58,8 @@ def _assemble(
 ) -> None:
     has_scale = len(out) > len(rows)
     for j in range(len(valid)):
+        for i in range(len(out)):
+            valid[j] = valid[j] and abs(out[i, j]) < _MOST
         if not valid[j]:
             measured[j] = _NAN
             leads[:, j] = _NAN

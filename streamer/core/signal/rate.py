@@ -49,9 +49,24 @@ class Run:
         return self.start + len(self.x)
 
 
+LARGEST_DENOMINATOR = 10**9
+
+EXACT_PHASES = 25_000
+"""Taps are tabled for so many phases at the most; of a ratio that has more (a rate with three decimals or
+more) they lie between two of ..."""
+
+PHASES = 1024
+"""... so many, by a straight line: off by less than 1e-6 of the kernel's peak, but for the small step at its
+ends, which moves by a 1024th of a sample.  Where an output lies is exact all the same."""
+
+
 def rational(rate_hz: float) -> Fraction:
-    """A nominal rate as the fraction that it stands for (129.91 Hz is 12991/100)."""
-    return Fraction(rate_hz).limit_denominator(1000)
+    """A nominal rate as the fraction that its decimal text stands for (129.91 Hz is 12991/100).
+
+    Exact up to nine decimals, so that nothing drifts however long a stream is.  A rate with more, such as
+    a measured one, is met within 1e-9 Hz: a thirtieth of a sample in a year.
+    """
+    return Fraction(repr(float(rate_hz))).limit_denominator(LARGEST_DENOMINATOR)
 
 
 def kernel(t_s: NDArray[np.float64], source_hz: float, target_hz: float) -> NDArray[np.float64]:
@@ -86,25 +101,36 @@ def half_length_s(source_hz: float, target_hz: float) -> float:
 @compiled
 def _convert(
     history: NDArray[np.float64],
-    first: int,
-    k: int,
+    base: int,
+    phase: int,
     taps: NDArray[np.float64],
     reach: int,
     up: int,
     down: int,
     out: NDArray[np.float64],
 ) -> None:
-    """Fill ``out`` with the outputs from ``k`` on; ``history[0]`` is input sample ``first``."""
+    """Fill ``out``; its first sample lies ``phase / up`` behind ``history[base]``."""
+    between = len(taps) != up
     for i in range(len(out)):
-        position = (k + i) * down
-        base = position // up
-        phase = position - base * up
-        left = base - reach - first
+        left = base - reach
         total = 0.0
         # Taps beyond the history are zero for this phase: `push` waited for all others.
-        for j in range(min(taps.shape[1], len(history) - left)):
-            total += taps[phase, j] * history[left + j]
+        n = min(taps.shape[1], len(history) - left)
+        if between:
+            at = phase / up * (len(taps) - 1)
+            row = int(at)
+            part = at - row
+            for j in range(n):
+                tap = taps[row, j] + part * (taps[row + 1, j] - taps[row, j])
+                total += tap * history[left + j]
+        else:
+            for j in range(n):
+                total += taps[phase, j] * history[left + j]
         out[i] = total
+        base += down // up
+        phase += down % up
+        if phase >= up:
+            base, phase = base + 1, phase - up
 
 
 class RateConverter:
@@ -132,9 +158,12 @@ class RateConverter:
         self._up, self._down = ratio.numerator, ratio.denominator
         same = ratio == 1
         half = 0.0 if same else half_length_s(source_hz, target_hz) * source_hz  # in input samples
+        between = self._up > EXACT_PHASES
+        half += between / PHASES  # to the second of the two phases
         self._wait = int(np.ceil(half * self._up)) + same  # in phases: 1/up of an input sample
         self._reach = int(np.ceil(half))
-        self._taps = np.ones((1, 1)) if same else _polyphase(self._up, self._reach, source_hz, target_hz)
+        phases = np.arange(PHASES + 1) / PHASES if between else np.arange(self._up) / self._up
+        self._taps = np.ones((1, 1)) if same else _polyphase(phases, self._reach, source_hz, target_hz)
         self.delay_s = (self._wait - 1) / self._up / source_hz
         """From an output's instant to the newest input sample that it can depend on, at the most."""
         self._history: NDArray[np.float64] = np.empty(0)
@@ -142,6 +171,11 @@ class RateConverter:
         self._stop = 0  # index after the newest input sample
         self._k = 0  # next output
         self._open = False
+
+    @property
+    def ratio(self) -> tuple[int, int]:
+        """Numerator and denominator of the target's rate over the source's."""
+        return self._up, self._down
 
     def count(self, samples: int) -> int:
         """How many outputs start before input sample ``samples`` does: ``ceil(samples * ratio)``."""
@@ -192,7 +226,10 @@ class RateConverter:
         if until <= self._k:
             return []
         run = Run(self._k, np.empty(until - self._k))
-        _convert(self._history, self._first, run.start, self._taps, self._reach, self._up, self._down, run.x)
+        base, phase = divmod(self._k * self._down, self._up)
+        _convert(
+            self._history, base - self._first, phase, self._taps, self._reach, self._up, self._down, run.x
+        )
         self._k = until
         keep_from = min(self._k * self._down // self._up - self._reach, self._stop - 1)
         if keep_from > self._first:
@@ -201,11 +238,13 @@ class RateConverter:
         return [run]
 
 
-def _polyphase(up: int, reach: int, source_hz: float, target_hz: float) -> NDArray[np.float64]:
-    """The kernel sampled for each of the ``up`` phases: ``(up, 2 * reach + 1)``.
+def _polyphase(
+    phases: NDArray[np.float64], reach: int, source_hz: float, target_hz: float
+) -> NDArray[np.float64]:
+    """The kernel sampled for each of the phases, in input samples: ``(phases, 2 * reach + 1)``.
 
     Every phase sums to one, so that an offset (millivolts, where an ECG is tenths) makes no ripple.
     """
-    offset = np.arange(-reach, reach + 1)[None, :] - np.arange(up)[:, None] / up
+    offset = np.arange(-reach, reach + 1)[None, :] - phases[:, None]
     taps = kernel(offset / source_hz, source_hz, target_hz)
     return np.ascontiguousarray(taps / taps.sum(axis=1, keepdims=True))

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
-from math import isnan, nan
+from math import floor, isnan, nan
 
 import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.events import Quality
+from streamer.core.signal.rate import rational
 from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Chunk, StreamInfo
 from streamer.core.vitals.polarity import polarity_score
@@ -209,7 +210,7 @@ class LeadQuality:
         judge = self._steady
         if self._raw is not None:
             raw = self._raw
-            raw.advance(int(stop / self._band.rate_hz * raw.rate_hz))
+            raw.advance(floor(stop / rational(self._band.rate_hz) * rational(raw.rate_hz)))
             moved_mv = float(np.ptp(raw.samples))
             judge["flat"].judge(FLAT_MV / max(moved_mv, 1e-9), 1.0)
             clipped = _is_clipped(raw.samples, raw.rate_hz)

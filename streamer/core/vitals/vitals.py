@@ -9,13 +9,24 @@ docs/vitals.md says where each rule comes from and how well it does.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import nan
 
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.events import Alarm, AlarmKind, Beat, Contact, Event, QualityChanged, State, StateChanged
+from streamer.core.events import (
+    Alarm,
+    AlarmKind,
+    Beat,
+    Contact,
+    Event,
+    QualityChanged,
+    SamplesLost,
+    State,
+    StateChanged,
+)
+from streamer.core.signal.sample_bounds import JUMP_MV, MOST_MV, SampleBounds
 from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.core.vitals.beats import LEARN_S, BeatDetector
 from streamer.core.vitals.quality import Findings, LeadQuality
@@ -36,6 +47,8 @@ FOUND_S = 0.4
 """A beat is found at the latest so long after it happened."""
 KNOWN_S = 4.0
 """Before that a signal is not called good."""
+WILD_S = 1.0
+"""Samples that no electrode gives are told once for as long as they come closer together than this."""
 HYSTERESIS_BPM = 2.0
 """So far inside its limit a rate alarm ends."""
 
@@ -91,6 +104,7 @@ class Vitals:
     def __init__(self, rate_hz: float, stream: StreamInfo | None = None, delay_s: float = 0.0) -> None:
         self._rate_hz = rate_hz
         self._delay_s = delay_s
+        self._stream = stream
         self._lead = LeadQuality(rate_hz, stream)
         self._found: Findings | None = None
         self.limits = Limits()
@@ -107,6 +121,9 @@ class Vitals:
         self._hidden = 0  # the most samples in a row that were missing since the newest beat
         self._state = State.LIVE
         self._raised: set[AlarmKind] = set()  # the alarms that stand
+        self._bounds = None if stream is None else SampleBounds(stream.rate_hz)
+        self._wild: int | None = None  # raw index behind the newest sample that no electrode gives
+        self._untold: list[Event] = []
 
     def hear(self, event: Event) -> list[Event]:
         """Take what the source says beside the samples: its state, and contact if it reports that."""
@@ -121,15 +138,34 @@ class Vitals:
 
     def chunk(self, chunk: Chunk) -> None:
         """Look at raw samples; before the frames that they complete."""
+        if self._stream is None or self._bounds is None:
+            return
+        usable = self._bounds.usable(chunk.start, chunk.lead_mv)
+        if not usable.all():
+            self._note_wild(chunk.start, ~usable & ~np.isnan(chunk.lead_mv), self._stream.rate_hz)
+            chunk = replace(chunk, lead_mv=np.where(usable, chunk.lead_mv, np.float32(np.nan)))
         self._lead.chunk(chunk)
 
+    def _note_wild(self, start: int, wild: NDArray[np.bool_], rate_hz: float) -> None:
+        """Tell of a stretch of samples that no electrode gives, as it begins."""
+        for at in (start + np.flatnonzero(wild)).tolist():
+            if self._wild is None or at - self._wild > WILD_S * rate_hz:
+                text = (
+                    f"samples that no electrode gives, beyond {MOST_MV:g} mV or {JUMP_MV:g} mV from the one "
+                    "before, are left out; check the unit and the contact"
+                )
+                self._untold.append(SamplesLost(1, text, at_s=at / rate_hz))
+            self._wild = at + 1
+
     def push(self, frame: Frame) -> list[Event]:
-        """Take a frame; return what is to be reported: `Beat`, `QualityChanged` and `Alarm`.
+        """Take a frame; return what is to be reported: `Beat`, `QualityChanged`, `Alarm` and, of samples
+        that no electrode gives, `SamplesLost`.
 
         Samples are missing between two frames where the index jumps.
         """
-        jumps = bool(self._waiting) and frame.start != self._waiting[-1].stop
-        events = self._take_waiting() if jumps else []
+        events, self._untold = self._untold, []
+        if self._waiting and frame.start != self._waiting[-1].stop:
+            events += self._take_waiting()
         self._waiting.append(frame)
         if frame.stop < self._due:
             return events

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
-from devices.replay.wfdb import WfdbReplay
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk
 from streamer.formats.wfdb_reader import Record
@@ -53,7 +53,7 @@ def test_no_lead_is_flat_or_out_of_any_range(path: Path) -> None:
 
 @pytest.mark.parametrize("path", HEADERS, ids=lambda path: path.stem)
 def test_it_plays_to_its_end(path: Path) -> None:
-    source = WfdbReplay(
+    source = FileReplay(
         path, lead=None if path.parent.name != "mitdb" else "MLII", replay=Replay(speed=math.inf)
     )
     info = source.open()

@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Drop, Replay
 from devices.replay.synthetic import Synthetic
-from devices.replay.wfdb import WfdbReplay
 from streamer.core.errors import Field, InputError
 from streamer.core.events import SamplesLost
 from streamer.core.stream import Chunk
@@ -35,7 +35,7 @@ def fast(**how: object) -> Replay:
 
 
 def test_a_replay_can_begin_later_with_an_index_of_its_own() -> None:
-    source = WfdbReplay(PTB, replay=fast(start_s=12.3))
+    source = FileReplay(PTB, replay=fast(start_s=12.3))
     info = source.open()
     chunks, lost = played(source)
     assert info.samples == SAMPLES - 12_300 == chunks[-1].stop and chunks[0].start == 0 and not lost
@@ -46,7 +46,7 @@ def test_a_replay_can_begin_later_with_an_index_of_its_own() -> None:
 @pytest.mark.parametrize("start_s", [38.4, 1e9])
 def test_a_start_behind_the_end_is_refused(start_s: float) -> None:
     for source in (
-        WfdbReplay(PTB, replay=fast(start_s=start_s)),
+        FileReplay(PTB, replay=fast(start_s=start_s)),
         Synthetic("?seconds=38.4", replay=fast(start_s=start_s)),
     ):
         with pytest.raises(InputError, match=r"ends after 38\.4 s, before the start at ") as caught:
@@ -64,7 +64,7 @@ def test_an_endless_source_can_begin_anywhere() -> None:
 
 @pytest.mark.parametrize("chunk", [7, 20, 50_000])
 def test_a_loop_goes_round_and_its_index_rises(chunk: int) -> None:
-    source = WfdbReplay(PTB, replay=fast(start_s=30, loop=True), chunk_samples=chunk)
+    source = FileReplay(PTB, replay=fast(start_s=30, loop=True), chunk_samples=chunk)
     assert source.open().samples is None
     chunks = []
     for item in source.items():
@@ -83,7 +83,7 @@ def test_a_loop_goes_round_and_its_index_rises(chunk: int) -> None:
 @pytest.mark.parametrize("share", [0.05, 0.5])
 @pytest.mark.parametrize("burst_s", [0.0, 0.5, 2.0])
 def test_what_is_dropped_is_a_jump_of_the_index_and_told(share: float, burst_s: float) -> None:
-    source = WfdbReplay(PTB, replay=fast(loop=True, drop=Drop(share, burst_s)))
+    source = FileReplay(PTB, replay=fast(loop=True, drop=Drop(share, burst_s)))
     source.open()
     chunks, told, lost_at = [], 0, []
     for item in source.items():
@@ -111,14 +111,14 @@ def test_what_is_dropped_is_a_jump_of_the_index_and_told(share: float, burst_s: 
 
 def test_the_same_packets_are_dropped_at_every_run_and_speed() -> None:
     runs = [
-        [c.start for c in played(WfdbReplay(PTB, replay=Replay(speed, drop=Drop(0.1))))[0]]
+        [c.start for c in played(FileReplay(PTB, replay=Replay(speed, drop=Drop(0.1))))[0]]
         for speed in (math.inf, 500.0)
     ]
     assert runs[0] == runs[1] and len(runs[0]) < SAMPLES / 20
 
 
 def test_a_loss_at_the_very_end_is_told() -> None:
-    chunks, lost = played(WfdbReplay(PTB, replay=fast(drop=Drop(0.999))))
+    chunks, lost = played(FileReplay(PTB, replay=fast(drop=Drop(0.999))))
     assert sum(len(c.lead_mv) for c in chunks) + sum(e.count for e in lost) == SAMPLES
     assert chunks[0].start == 0
 

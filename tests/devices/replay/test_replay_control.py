@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
 from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
-from devices.replay.wfdb import WfdbReplay
 from streamer.core.errors import InputError
 from streamer.core.events import Notice, State, StateChanged
 from streamer.core.stream import Chunk
@@ -55,7 +55,7 @@ def synthetic(clock: Clock, seconds: float = 4.0, **how: object) -> Synthetic:
 
 
 def test_every_replay_can_be_controlled() -> None:
-    for source in (Synthetic(), WfdbReplay(PTB), SessionReplay("any")):
+    for source in (Synthetic(), FileReplay(PTB), SessionReplay("any")):
         assert isinstance(source, Played)
         assert source.player.speed == 1 and not source.player.paused
         assert source.player.position_s == 0 and source.player.duration_s is None

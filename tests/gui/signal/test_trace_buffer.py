@@ -53,6 +53,15 @@ def test_indices_left_out_are_nan_and_not_old_samples(frame: MakeFrame, missing:
     assert buffer.lost == 0
 
 
+def test_the_midst_of_a_long_gap_is_lost_though_no_frame_comes(frame: MakeFrame) -> None:
+    buffer = TraceBuffer(250.0, 4.0)
+    buffer.push(frame(0, 100))
+    buffer.push(frame(100, 50, lost=True))
+    buffer.push(frame(9_000_150, 50, lost=True))
+    buffer.push(frame(9_000_200, 10))
+    assert buffer.lost == 9_000_100
+
+
 def test_lost_samples_are_counted_and_settling_ones_marked(frame: MakeFrame) -> None:
     buffer = TraceBuffer(250.0, 4.0)
     buffer.push(frame(0, 100, settling=True))

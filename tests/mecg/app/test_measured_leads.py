@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
 from devices.replay.synthetic import Synthetic
-from devices.replay.wfdb import WfdbReplay
 from gui.signal.inbox import Inbox, Measured, Raw
 from mecg.app.measured_leads import truth_beside
 from mecg.app.models import network_of
@@ -27,7 +27,7 @@ RECORD = Path(__file__).parents[3] / "recordings" / "ptb-xl" / "00155_hr"
 
 
 def test_a_records_leads_reach_the_window_in_the_clinical_frame_sample_by_sample() -> None:
-    source = WfdbReplay(RECORD, replay=Replay(speed=8.0, start_s=1.5))
+    source = FileReplay(RECORD, replay=Replay(speed=8.0, start_s=1.5))
     info, network = source.open(), network_of(None)
     core = pipeline_of(info, network)
     truth = truth_beside(source, info, core)

@@ -16,9 +16,9 @@ os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 import pytest
 from pytestqt.qtbot import QtBot
 
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
 from devices.replay.session import SessionReplay
-from devices.replay.wfdb import WfdbReplay
 from gui.panels.header import RECALIBRATE
 from gui.panels.number_column import NumberColumn
 from gui.signal.inbox import Inbox
@@ -43,7 +43,7 @@ class LouderForAWhile:
     """A record, over and over, and for 12 s of it three times as large: not what was learned from."""
 
     def __init__(self, *, lost_s: range = range(0)) -> None:
-        self._source = WfdbReplay(RECORD, replay=Replay(speed=math.inf, loop=True))
+        self._source = FileReplay(RECORD, replay=Replay(speed=math.inf, loop=True))
         self._lost_s = lost_s
 
     def open(self) -> StreamInfo:

@@ -6,7 +6,6 @@ import re
 import stat
 import subprocess
 import sys
-import zipfile
 from dataclasses import replace
 from io import BytesIO
 from math import inf
@@ -19,12 +18,20 @@ from hypothesis import strategies as st
 
 from devices.replay.pacing import Drop, Replay
 from mecg.__main__ import main
-from mecg.app.learning import _strip
+from mecg.app.learning import _strip, learn
 from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin
 from streamer.core.errors import InputError
+from streamer.core.network.network import Network
 from streamer.core.stream import Placement, StreamInfo
-from streamer.formats.calibration_file import from_bytes, read_calibration, refuse_unfit, to_bytes, write
+from streamer.formats.calibration_file import (
+    from_bytes,
+    read_calibration,
+    read_with_visits,
+    refuse_unfit,
+    to_bytes,
+    write,
+)
 from streamer.formats.wfdb_reader import Record
 from tests.mecg.evaluation.test_personal import dataset
 from tests.streamer.core.person_model import FEATURES, STRIDE, person_model, prior
@@ -122,9 +129,12 @@ def test_only_the_owner_may_read_it(tmp_path):
 
 def test_it_holds_no_signal(person):
     """Far fewer numbers than the record has samples, and none of them along time."""
-    with zipfile.ZipFile(person) as inside:
-        names = {entry.filename for entry in inside.infolist()}
-    assert names == {"facts.npy", "head.npy", "metric.npy", "scale.npy", "left.npy", "rmse_mv.npy"}
+    sums = {"head", "features", "products", "squares", "steps", "rmse_mv", "stated_mv"}
+    names = {"facts", "head", "metric", "scale", "left", "rmse_mv"} | {f"visit0_{name}" for name in sums}
+    with np.load(person, allow_pickle=False) as arrays:
+        assert set(arrays) <= names
+        shapes = {name: arrays[name].shape for name in arrays if name != "facts"}
+    assert max(max(shape) for shape in shapes.values()) <= max(FEATURES, STRIDE, 7)
     kept = read_calibration(person)
     assert kept.head.shape == (7, STRIDE, FEATURES)
     assert kept.metric.shape == (FEATURES, FEATURES)
@@ -156,6 +166,69 @@ def test_calibrate_says_what_it_achieved_and_overwrites_nothing(model, tmp_path,
     assert "--force" in capsys.readouterr().err
     assert main([*args, "--force"]) == 0
     assert read_calibration(out).origin.source == "00010_hr"
+
+
+def halves(tmp_path: Path) -> list[str]:
+    """One record cut into two visits of the same person."""
+    record = Record(RECORDING)
+    paths = []
+    for name, part in (("first", slice(0, 2500)), ("second", slice(2500, 5000))):
+        folder = tmp_path / name
+        folder.mkdir()
+        steps = np.rint(1000 * record.read()[:, part].T).astype("<i2")
+        (folder / f"{name}.dat").write_bytes(steps.tobytes())
+        lines = [f"{name}.dat 16 1000(0)/mV 16 0 0 0 0 {lead}" for lead in record.names]
+        (folder / f"{name}.hea").write_text("\n".join([f"{name} 12 500 {len(steps)}", *lines]) + "\n")
+        paths.append(str(folder / name))
+    return paths
+
+
+def test_visits_added_one_by_one_are_those_named_together(model, tmp_path, capsys):
+    first, second = halves(tmp_path)
+    one, both = tmp_path / "one.npz", tmp_path / "both.npz"
+    given = ["--model", str(model)]
+    assert main(["calibrate", first, "--out", str(one), *given]) == 0
+    alone, kept = read_with_visits(one)
+    assert len(kept) == 1 and alone.head.any()
+    assert main(["calibrate", second, "--add", str(one), "--out", str(one), *given]) == 0
+    assert main(["calibrate", first, second, "--out", str(both), *given]) == 0
+    added, visits = read_with_visits(one)
+    together, same = read_with_visits(both)
+    assert [visit.origin.source for visit in visits] == ["first", "second"] == [v.origin.source for v in same]
+    assert added.origin.earlier == together.origin.earlier == 1
+    np.testing.assert_allclose(added.head, together.head, atol=1e-6)
+    assert one.stat().st_mode & 0o077 == 0
+
+
+def test_a_calibration_of_one_visit_is_what_the_fit_makes_of_it(model, person):
+    network = Network(model.read_bytes())
+    made, (visit,) = read_with_visits(person)
+    record = Record(RECORDING)
+    learned = learn(network, record.twelve(), record.rate_hz, visit.origin)
+    for name in ("head", "metric", "scale", "left"):
+        np.testing.assert_allclose(getattr(made, name), getattr(learned, name), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("twice", [("second", "second"), ("kept", "second")])
+def test_a_visit_counts_once_and_what_is_refused_changes_no_file(model, tmp_path, capsys, twice):
+    _, second = halves(tmp_path)
+    out = tmp_path / "p.npz"
+    given = ["--model", str(model), "--out", str(out)]
+    assert main(["calibrate", second, *given]) == 0
+    before = out.read_bytes()
+    again = [second, second] if twice[0] == "second" else [second]
+    assert main(["calibrate", *again, "--add", str(out), *given]) == 2
+    assert out.read_bytes() == before
+    assert capsys.readouterr().err.count("\n") >= 1
+
+
+def test_a_file_that_keeps_no_visits_cannot_be_added_to(model, tmp_path, capsys):
+    old, out = tmp_path / "old.npz", tmp_path / "new.npz"
+    write(old, calibration())
+    assert (
+        main(["calibrate", str(RECORDING), "--add", str(old), "--out", str(out), "--model", str(model)]) == 2
+    )
+    assert not out.exists()
 
 
 def test_calibrate_takes_leads_one_after_another(model, tmp_path, capsys):

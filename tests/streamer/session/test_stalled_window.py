@@ -13,8 +13,8 @@ import numpy as np
 from PyQt6.QtCore import QTimer
 from pytestqt.qtbot import QtBot
 
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
-from devices.replay.wfdb import WfdbReplay
 from gui.signal.inbox import Inbox
 from gui.window import MonitorWindow
 from mecg.app.models import network_of
@@ -34,7 +34,7 @@ def test_a_gui_thread_that_stalls_for_three_seconds_costs_the_recording_no_sampl
     qtbot: QtBot, tmp_path: Path
 ) -> None:
     """The real path, at twice the speed, with a window whose thread does nothing for so long."""
-    source = WfdbReplay(RECORD, replay=Replay(speed=2.0))
+    source = FileReplay(RECORD, replay=Replay(speed=2.0))
     info = source.open()
     network = network_of(None)
     pipeline = pipeline_of(info, network)

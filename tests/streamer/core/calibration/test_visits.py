@@ -180,8 +180,8 @@ def test_what_each_visit_brings_is_its_correction_on_the_others(network: Network
     [
         ({"model": "other"}, "was learned with the model other 1"),
         ({"version": "0"}, "was learned with the model tiny 0"),
-        ({"inverted": True}, "the same way round"),
-        ({"lead": "II"}, "the same lead"),
+        ({"inverted": True}, "one polarity"),
+        ({"lead": "II"}, "one lead"),
         ({"placement": "chest"}, "sat on the chest, those of visit 2 on the arms"),
     ],
 )

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
-from devices.replay.wfdb import WfdbReplay
 from streamer.core.errors import Field, InputError
 from streamer.core.events import State, StateChanged
 from streamer.core.leads import LEADS
@@ -59,7 +59,7 @@ def joined(chunks: list[Chunk]) -> np.ndarray:
 
 
 def test_the_description_says_what_will_come() -> None:
-    info = WfdbReplay(PTB).open()
+    info = FileReplay(PTB).open()
     assert (info.lead, info.rate_hz, info.samples, info.is_lead_i, info.live) == (
         "i",
         1000,
@@ -74,7 +74,7 @@ def test_the_description_says_what_will_come() -> None:
 @given(chunk=st.integers(1, 9000))
 @settings(max_examples=15, deadline=None)
 def test_chunking_changes_no_sample(chunk: int) -> None:
-    source = WfdbReplay(
+    source = FileReplay(
         RECORDINGS / "ptb-xl" / "00010_hr", replay=Replay(speed=math.inf), chunk_samples=chunk
     )
     source.open()
@@ -88,7 +88,7 @@ def test_chunking_changes_no_sample(chunk: int) -> None:
 
 def test_a_chunk_comes_when_the_instant_of_its_last_sample_has_passed_and_nothing_drifts() -> None:
     fake = FakeTime()
-    source = WfdbReplay(PTB, clock=fake.clock, sleep=fake.sleep)
+    source = FileReplay(PTB, clock=fake.clock, sleep=fake.sleep)
     source.open()
     rng = np.random.default_rng(0)
     items = source.items()
@@ -109,7 +109,7 @@ def test_a_chunk_comes_when_the_instant_of_its_last_sample_has_passed_and_nothin
 
 def test_a_consumer_that_dawdles_gets_the_rest_at_once_and_then_real_time() -> None:
     fake = FakeTime()
-    source = WfdbReplay(PTB, clock=fake.clock, sleep=fake.sleep)
+    source = FileReplay(PTB, clock=fake.clock, sleep=fake.sleep)
     source.open()
     items = (item for item in source.items() if isinstance(item, Chunk))
     next(items)
@@ -123,7 +123,7 @@ def test_a_consumer_that_dawdles_gets_the_rest_at_once_and_then_real_time() -> N
 @pytest.mark.parametrize("speed", [0.5, 4.0])
 def test_speed_scales_the_pace_and_the_stamps(speed: float) -> None:
     fake = FakeTime()
-    source = WfdbReplay(PTB, replay=Replay(speed=speed), clock=fake.clock, sleep=fake.sleep)
+    source = FileReplay(PTB, replay=Replay(speed=speed), clock=fake.clock, sleep=fake.sleep)
     source.open()
     last = chunks_of(source)[-1]
     assert last.device_s == pytest.approx(1000 + last.start / 1000 / speed)
@@ -132,7 +132,7 @@ def test_speed_scales_the_pace_and_the_stamps(speed: float) -> None:
 
 def test_without_a_pace_nothing_waits_and_stamps_are_those_of_the_hand_over() -> None:
     fake = FakeTime()
-    source = WfdbReplay(PTB, replay=Replay(speed=math.inf), clock=fake.clock, sleep=fake.sleep)
+    source = FileReplay(PTB, replay=Replay(speed=math.inf), clock=fake.clock, sleep=fake.sleep)
     source.open()
     assert {(c.device_s, c.arrival_s) for c in chunks_of(source)} == {(1000.0, 1000.0)}
     assert fake.naps == []
@@ -141,11 +141,11 @@ def test_without_a_pace_nothing_waits_and_stamps_are_those_of_the_hand_over() ->
 @pytest.mark.parametrize("speed", [0, -1, math.nan])
 def test_an_impossible_speed_is_refused(speed: float) -> None:
     with pytest.raises(InputError, match="speed"):
-        WfdbReplay(PTB, replay=Replay(speed=speed))
+        FileReplay(PTB, replay=Replay(speed=speed))
 
 
 def test_states_are_told_in_order() -> None:
-    source = WfdbReplay(PTB, replay=Replay(speed=math.inf))
+    source = FileReplay(PTB, replay=Replay(speed=math.inf))
     source.open()
     events = [item for item in source.items() if not isinstance(item, Chunk)]
     assert all(isinstance(event, StateChanged) for event in events)
@@ -157,11 +157,11 @@ def test_states_are_told_in_order() -> None:
 def test_stop_wakes_a_waiting_replay_within_50_ms() -> None:
     took = []
     for _ in range(3):  # the best of three, as a busy machine may well pause for that long
-        source = WfdbReplay(PTB, replay=Replay(speed=0.001))  # 20 s to a chunk
+        source = FileReplay(PTB, replay=Replay(speed=0.001))  # 20 s to a chunk
         source.open()
         stopped_at: list[float] = []
 
-        def stop(source: WfdbReplay = source, at: list[float] = stopped_at) -> None:
+        def stop(source: FileReplay = source, at: list[float] = stopped_at) -> None:
             at.append(time.monotonic())
             source.stop()
 
@@ -177,7 +177,7 @@ def test_stop_wakes_a_waiting_replay_within_50_ms() -> None:
 
 
 def test_stop_ends_a_replay_without_a_pace_at_the_next_chunk() -> None:
-    source = WfdbReplay(PTB, replay=Replay(speed=math.inf))
+    source = FileReplay(PTB, replay=Replay(speed=math.inf))
     source.open()
     items = source.items()
     for item in items:
@@ -188,7 +188,7 @@ def test_stop_ends_a_replay_without_a_pace_at_the_next_chunk() -> None:
 
 
 def test_real_time_is_real() -> None:
-    source = WfdbReplay(RECORDINGS / "ptb-xl" / "00010_hr", replay=Replay(speed=20))
+    source = FileReplay(RECORDINGS / "ptb-xl" / "00010_hr", replay=Replay(speed=20))
     source.open()
     begun = time.monotonic()
     chunks = chunks_of(source)
@@ -198,7 +198,7 @@ def test_real_time_is_real() -> None:
 
 @pytest.mark.parametrize("lead", ["V5", "v5", "Lead V5", "MDC_ECG_LEAD_V5"])
 def test_any_lead_can_be_asked_for_and_others_than_lead_i_are_marked(lead: str) -> None:
-    source = WfdbReplay(
+    source = FileReplay(
         RECORDINGS / "mitdb" / "100", lead=lead, replay=Replay(speed=math.inf), chunk_samples=10_000
     )
     info = source.open()
@@ -210,21 +210,21 @@ def test_any_lead_can_be_asked_for_and_others_than_lead_i_are_marked(lead: str) 
 
 
 def test_a_label_that_is_none_of_the_twelve_can_be_asked_for() -> None:
-    info = WfdbReplay(RECORDINGS / "mitdb" / "100", lead="mlii").open()
+    info = FileReplay(RECORDINGS / "mitdb" / "100", lead="mlii").open()
     assert (info.lead, info.is_lead_i) == ("MLII", False)
 
 
 @pytest.mark.parametrize("lead", [None, "I", "V6"])
 def test_a_lead_that_is_not_there_is_refused_with_those_that_are(lead: str | None) -> None:
     with pytest.raises(InputError) as caught:
-        WfdbReplay(RECORDINGS / "mitdb" / "100", lead=lead).open()
+        FileReplay(RECORDINGS / "mitdb" / "100", lead=lead).open()
     assert str(caught.value) == f"'100' has no lead '{lead or 'I'}', only MLII, V5"
     assert (caught.value.field, caught.value.choices) == (Field.LEAD, ("MLII", "V5"))
 
 
 def test_inverting_turns_the_played_lead_and_its_reference_row_only() -> None:
     whole = Record(PTB).read()
-    source = WfdbReplay(PTB, invert=True, replay=Replay(speed=math.inf), chunk_samples=40_000)
+    source = FileReplay(PTB, invert=True, replay=Replay(speed=math.inf), chunk_samples=40_000)
     info = source.open()
     (chunk,) = chunks_of(source)
     assert info.inverted and any("turned" in note for note in info.notes)
@@ -235,16 +235,16 @@ def test_inverting_turns_the_played_lead_and_its_reference_row_only() -> None:
 
 
 def test_a_strap_on_the_chest_is_not_lead_i() -> None:
-    info = WfdbReplay(PTB, placement=Placement.CHEST).open()
+    info = FileReplay(PTB, placement=Placement.CHEST).open()
     assert (info.placement, info.is_lead_i) == (Placement.CHEST, False)
-    assert WfdbReplay(PTB, placement=Placement.ARMS).open().is_lead_i
+    assert FileReplay(PTB, placement=Placement.ARMS).open().is_lead_i
 
 
 def test_missing_samples_stay_nan_and_missing_leads_are_nan_rows(tmp_path: Path) -> None:
     digital = np.arange(300).reshape(100, 3)
     digital[10:20, 2] = -32768
     header = "r 3 100 100\n" + "".join(f"r.dat 16 100 16 0 0 0 0 {n}\n" for n in ("V2", "resp", "Lead I"))
-    source = WfdbReplay(make(tmp_path, header, digital), replay=Replay(speed=math.inf), chunk_samples=7)
+    source = FileReplay(make(tmp_path, header, digital), replay=Replay(speed=math.inf), chunk_samples=7)
     assert source.open().lead == "Lead I"
     chunks = chunks_of(source)
     lead = joined(chunks)
@@ -270,7 +270,7 @@ def test_what_cannot_be_played_is_refused_before_anything_is(
 ) -> None:
     path = make(tmp_path, f"r 1 {rate} 50\nr.dat {signal}\n", np.full(50, value))
     with pytest.raises(InputError, match=said) as caught:
-        WfdbReplay(path).open()
+        FileReplay(path).open()
     assert "\n" not in str(caught.value)
 
 
@@ -280,7 +280,7 @@ def test_a_day_long_record_opens_at_once_and_is_read_piece_by_piece(tmp_path: Pa
         file.truncate(samples * 2 * 12)  # sparse: half a gigabyte that takes no room
     names = "".join(f"r.dat 16 1000(0)/mV 16 0 0 0 0 {lead}\n" for lead in LEADS)
     (tmp_path / "r.hea").write_text(f"r 12 250 {samples}\n{names}")
-    source = WfdbReplay(tmp_path / "r", replay=Replay(speed=math.inf))
+    source = FileReplay(tmp_path / "r", replay=Replay(speed=math.inf))
     begun = time.perf_counter()
     assert source.open().samples == samples
     items = source.items()
@@ -292,7 +292,7 @@ def test_a_day_long_record_opens_at_once_and_is_read_piece_by_piece(tmp_path: Pa
 @pytest.mark.parametrize("replay", [Replay(), Replay(start_s=2.5), Replay(start_s=6.0, loop=True)])
 def test_the_other_leads_can_be_read_ahead_on_the_played_index(replay: Replay) -> None:
     record = RECORDINGS / "ptb-xl" / "00010_hr"
-    source = WfdbReplay(record, invert=True, replay=dataclasses.replace(replay, speed=math.inf))
+    source = FileReplay(record, invert=True, replay=dataclasses.replace(replay, speed=math.inf))
     info = source.open()
     read = source.whole()
     assert read is not None
@@ -313,6 +313,6 @@ def test_the_other_leads_can_be_read_ahead_on_the_played_index(replay: Replay) -
 
 
 def test_a_record_without_others_of_the_twelve_has_none_to_read_ahead() -> None:
-    source = WfdbReplay(RECORDINGS / "mitdb" / "100", lead="MLII")
+    source = FileReplay(RECORDINGS / "mitdb" / "100", lead="MLII")
     source.open()
     assert source.whole() is None

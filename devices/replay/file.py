@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""``wfdb:`` - one lead of a WFDB record, played as if it came live."""
+"""``file:`` and ``wfdb:`` - one lead of a recording of any format, played as if it came live."""
 
 from __future__ import annotations
 
@@ -12,27 +12,36 @@ import numpy as np
 from devices.replay.pacing import AS_RECORDED, Playback, Replay
 from streamer.core.errors import Field, InputError
 from streamer.core.events import Event
-from streamer.core.leads import LEADS
+from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
+from streamer.formats.recording import Stated
+from streamer.formats.registry import split_reading
 from streamer.formats.wfdb_files import show
 from streamer.formats.wfdb_reader import Record
+from streamer.lead_recording import LeadRecording, open_recording
 
 
-class WfdbReplay:
-    """Replays a WFDB record; follows `streamer.session.source.Source`.
+class FileReplay:
+    """Replays a file that `streamer.lead_recording.open_recording` opens; follows
+    `streamer.session.source.Source`.
 
     Parameters
     ----------
     path : str or Path
-        ``.hea``, ``.dat``, or the record's name without either.
+        Of the file; for a WFDB record its ``.hea``, ``.dat``, ``.mat``, or its name without any.  Behind it
+        ``?reading=2`` says which of several readings.
     lead : str, optional
-        Any lead of the record: a spelling of one of the twelve, else its label in any case.
-        Lead I if not given.
+        Any lead of the record: a spelling of one of the twelve, else its label in any case; or which lead a
+        single one is whose label names none.  Lead I if not given, or the single lead if its placement is
+        known.
     invert : bool
         Turn the polarity of that lead.
     placement : Placement
-        What the user says of the electrodes; travels in the stream's description.
+        What the user says of the electrodes; travels in the stream's description.  On the arms, a lead whose
+        label names none is Lead I.
+    unit_mv, rate_hz
+        For what the file does not say: how many mV a step is, and the sampling rate.
     replay, chunk_samples, clock, sleep
         As `devices.replay.pacing.Playback` takes them.
     """
@@ -44,6 +53,8 @@ class WfdbReplay:
         lead: str | None = None,
         invert: bool = False,
         placement: Placement = Placement.UNSTATED,
+        unit_mv: float | None = None,
+        rate_hz: float | None = None,
         replay: Replay = AS_RECORDED,
         chunk_samples: int | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -53,10 +64,11 @@ class WfdbReplay:
         self._lead = lead
         self._sign = np.float32(-1 if invert else 1)
         self._placement = placement
+        self._stated = Stated(unit_mv, rate_hz, lead, placement)
         self._replay = replay
         self.player = Playback(replay, chunk_samples, clock, sleep)
         """Pauses it and sets its speed."""
-        self._record: Record | None = None
+        self._record: LeadRecording | None = None
         self._row = 0
         self._reference: dict[int, int] = {}
 
@@ -70,51 +82,63 @@ class WfdbReplay:
             or holds no valid sample, a start behind the end, and all that
             `streamer.formats.wfdb_reader.Record` refuses.
         """
-        record = Record(self._path)
-        name, rate_hz = show(record.header.name), record.rate_hz
+        record = open_recording(self._path, self._stated)
+        name, rate_hz = show(Path(split_reading(str(self._path))[0]).name), record.rate_hz
+        if isinstance(record, Record):
+            name = show(record.header.name)
         if not SOURCE_HZ[0] <= rate_hz <= SOURCE_HZ[1]:
             raise InputError(
                 f"{name} runs at {rate_hz:g} Hz, out of the {SOURCE_HZ[0]:g} to {SOURCE_HZ[1]:g} Hz range; "
                 "resample it, or name another record"
             )
-        row = record.row(self._lead or "I")
-        if row is None:
-            listed = [show(label)[1:-1] for label in record.names[:24]]
-            why = f"{name} has no lead {show(self._lead or 'I')}, only {', '.join(listed)}"
-            raise InputError(why, Field.LEAD, choices=listed)
-        signal = record.signals[row]
-        label = show(signal.name)[1:-1]
-        if signal.steps_per_mv is None:
-            why = f"lead {label} of {name} is in {show(signal.units)}, no voltage"
+        placement = self._placement if self._placement is not Placement.UNSTATED else record.placement
+        row, is_lead_i = _measured(record, name, self._lead, placement)
+        lead = record.leads[row]
+        label = show(lead.label)[1:-1]
+        if not lead.is_voltage:
+            why = f"lead {label} of {name} is in {show(lead.unit)}, no voltage"
             raise InputError(why, Field.LEAD, choices=_others(record, row))
         if not _any_valid(record, row):
             raise InputError(
                 f"lead {label} of {name} holds no valid sample", Field.LEAD, choices=_others(record, row)
             )
         length = self._replay.length(rate_hz, record.samples)
-        leads = [s.lead if s.steps_per_mv is not None else None for s in record.signals]
+        leads = [other.name if other.is_voltage else None for other in record.leads]
         reference = {LEADS.index(lead): i for i, lead in reversed(list(enumerate(leads))) if lead is not None}
+        if lead.name is not None:  # of two leads of one name, the one that is played
+            reference[LEADS.index(lead.name)] = row
         self._record, self._row = record, row
         self._reference = reference if len(reference) > 1 else {}
+        self._placement = placement
+        return StreamInfo(
+            source=f"{'wfdb' if isinstance(record, Record) else 'file'}:{self._path}",
+            rate_hz=rate_hz,
+            lead=lead.label,
+            is_lead_i=is_lead_i and placement is not Placement.CHEST,
+            inverted=bool(self._sign < 0),
+            placement=placement,
+            samples=None if self._replay.loop else length,
+            notes=(*self._notes(name, label, is_lead_i), *record.notes),
+        )
 
-        notes = [f"Playing lead {label} of {name}: {record.samples / rate_hz:.1f} s at {rate_hz:g} Hz."]
-        if signal.lead != "I":
+    def _notes(self, name: str, label: str, is_lead_i: bool) -> tuple[str, ...]:
+        """Sentences for the user."""
+        assert self._record is not None
+        record, lead = self._record, self._record.leads[self._row]
+        length_s = record.samples / record.rate_hz
+        notes = [f"Playing lead {label} of {name}: {length_s:.1f} s at {record.rate_hz:g} Hz."]
+        if lead.name is None and is_lead_i:
+            notes.append(f"The label {label} names no lead: it is taken as Lead I, as stated.")
+        elif not is_lead_i:
             notes.append(f"The input is {label}, not Lead I: every reconstructed lead is marked so.")
+        twice = [other for other in record.leads if other.name is not None and other.name == lead.name]
+        if len(twice) > 1:
+            notes.append(f"{len(twice)} leads of {name} are named {lead.name}: the first is played.")
         if self._sign < 0:
             notes.append(f"The polarity of {label} is turned, as asked.")
         if self._reference:
             notes.append(f"The record holds {len(self._reference)} of the twelve leads, for comparison.")
-        notes += self._replay.notes()
-        return StreamInfo(
-            source=f"wfdb:{self._path}",
-            rate_hz=rate_hz,
-            lead=signal.name,
-            is_lead_i=signal.lead == "I" and self._placement is not Placement.CHEST,
-            inverted=bool(self._sign < 0),
-            placement=self._placement,
-            samples=None if self._replay.loop else length,
-            notes=tuple(notes),
-        )
+        return (*notes, *self._replay.notes())
 
     def items(self) -> Iterator[Chunk | Event]:
         """The chunks and the changes of state; call `open` first.
@@ -155,7 +179,7 @@ class WfdbReplay:
         """
         if not self._reference or self._record is None:
             return None
-        record, loop = Record(self._path), self._replay.loop
+        record, loop = open_recording(self._path, self._stated), self._replay.loop
         origin = round(self._replay.start_s * record.rate_hz)
         length = record.samples - origin
 
@@ -186,13 +210,32 @@ class WfdbReplay:
         return reference
 
 
-def _others(record: Record, row: int) -> list[str]:
+def _measured(record: LeadRecording, name: str, asked: str | None, placement: Placement) -> tuple[int, bool]:
+    """The row of the lead to measure, and whether it is Lead I; raises InputError."""
+    voltages = [i for i, lead in enumerate(record.leads) if lead.is_voltage]
+    single = voltages[0] if len(voltages) == 1 and record.leads[voltages[0]].name is None else None
+    row = record.row(asked or "I")
+    stated = False
+    if row is None and single is not None:
+        # A single lead that the file names not: the user says which it is, or where it was taken.
+        meant = canonical_lead(asked) if asked else None
+        if meant is not None or (asked is None and placement is not Placement.UNSTATED):
+            row, stated = single, meant == "I"
+    if row is None:
+        listed = [show(label)[1:-1] for label in record.names[:24]]
+        why = f"{name} has no lead {show(asked or 'I')}, only {', '.join(listed)}"
+        raise InputError(why, Field.LEAD, choices=listed)
+    lead = record.leads[row].name
+    return row, lead == "I" or (lead is None and (stated or placement is Placement.ARMS))
+
+
+def _others(record: LeadRecording, row: int) -> list[str]:
     """The voltages beside a row, as the user may name them."""
-    signals = [signal for i, signal in enumerate(record.signals) if i != row]
-    return [show(signal.name)[1:-1] for signal in signals if signal.steps_per_mv is not None][:24]
+    leads = [lead for i, lead in enumerate(record.leads) if i != row]
+    return [show(lead.label)[1:-1] for lead in leads if lead.is_voltage][:24]
 
 
-def _any_valid(record: Record, row: int) -> bool:
+def _any_valid(record: LeadRecording, row: int) -> bool:
     step = 1 << 16
     return any(
         bool(np.isfinite(record.read(start, start + step)[row]).any())

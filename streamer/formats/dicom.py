@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: MIT
+"""ECG waveforms in DICOM, read by pydicom (an extra).
+
+mV = (raw * sensitivity * correction + baseline) * unit.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from streamer.core.errors import InputError
+from streamer.core.leads import LEADS, canonical_lead
+from streamer.core.units import mv_per_unit
+from streamer.formats.file_format import Format, Head
+from streamer.formats.recording import Identity, Lead, Recording, Stated, choose, millivolts
+
+KIND = "a DICOM ECG"
+_MDC = {f"2:{i}": lead for i, lead in enumerate(("I", "II", "V1", "V2", "V3", "V4", "V5", "V6"), 1)}
+_MDC |= {"2:3": "V1", "2:61": "III", "2:62": "aVR", "2:63": "aVL", "2:64": "aVF"}
+_LONGEST = 1 << 28
+
+
+def recognizes(head: Head) -> bool:
+    """The prefix behind 128 bytes."""
+    return head.data[128:132] == b"DICM"
+
+
+def read(path: Path, stated: Stated) -> Recording:
+    """Read one; raises InputError or OSError."""
+    try:
+        import pydicom
+    except ImportError:
+        raise InputError(
+            f"{KIND}: to read it, install the extra: pip install 'mecg-streamer[dicom]'"
+        ) from None
+    if path.stat().st_size > _LONGEST:
+        raise InputError(f"{KIND} of over {_LONGEST >> 20} MB; name another file")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            dataset = pydicom.dcmread(path)
+            groups = list(getattr(dataset, "WaveformSequence", None) or ())
+            if not groups:
+                raise InputError("a DICOM file without a waveform; name another file")
+            return _recording(dataset, groups, stated)
+    except (InputError, OSError):
+        raise
+    except Exception as error:
+        raise InputError(f"{KIND} that is damaged ({type(error).__name__}); fetch it again") from error
+
+
+def _recording(dataset: Any, groups: list[Any], stated: Stated) -> Recording:
+    notes = []
+    if len(groups) > 1 and stated.reading is None:
+        original = [g for g in groups if str(g.get("WaveformOriginality", "")) == "ORIGINAL"]
+        if len(original) == 1:
+            notes.append(f"Of its {len(groups)} groups of waveforms the original one is read.")
+            groups = original
+    group = groups[
+        choose(len(groups), [str(g.get("MultiplexGroupLabel", "")) for g in groups], stated.reading, KIND)
+    ]
+    count, n = int(group.NumberOfWaveformChannels), int(group.NumberOfWaveformSamples)
+    kind = {"SB": "i1", "UB": "u1", "SS": "<i2", "US": "<u2", "SL": "<i4", "UL": "<u4"}.get(
+        str(group.WaveformSampleInterpretation)
+    )
+    if kind is None or not 0 < count <= 256 or n <= 0:
+        raise InputError(f"{KIND} of samples that are not read here; convert it")
+    if not dataset.file_meta.TransferSyntaxUID.is_little_endian:
+        kind = kind.replace("<", ">")
+    raw = np.frombuffer(group.WaveformData, kind, count * n).reshape(n, count).T
+    padding = group.get("WaveformPaddingValue")
+    if isinstance(padding, bytes) and padding:
+        padding = int(np.frombuffer(padding, kind, 1)[0])
+    mv = np.full((count, n), np.nan, np.float32)
+    leads = []
+    for i, channel in enumerate(group.ChannelDefinitionSequence[:count]):
+        sensitivity = channel.get("ChannelSensitivity")
+        codes = channel.get("ChannelSensitivityUnitsSequence")
+        unit = str(codes[0].get("CodeValue", "")) if codes else ""
+        known = stated.unit_mv is None and mv_per_unit(unit) is None
+        label = _label(channel, i)
+        leads.append(Lead(label, stated.unit(unit), is_voltage=not known or sensitivity is None))
+        if known and sensitivity is not None:
+            continue
+        step_mv = stated.mv_per_step(unit, KIND)
+        scale = float(sensitivity or 1) * float(channel.get("ChannelSensitivityCorrectionFactor") or 1)
+        values = raw[i].astype(np.float64) * scale + float(channel.get("ChannelBaseline") or 0)
+        mv[i] = millivolts(values * step_mv)
+        if isinstance(padding, int):
+            mv[i, raw[i] == padding] = np.nan
+    if len(leads) < count:
+        raise InputError(f"{KIND} that does not define all its channels; fetch it again")
+    return Recording(
+        kind=KIND,
+        rate_hz=stated.rate(float(group.SamplingFrequency), KIND),
+        leads=tuple(leads),
+        mv=mv,
+        began=_began(str(dataset.get("AcquisitionDateTime", "") or "")),
+        notes=tuple(notes),
+        identity=Identity(
+            {"name": str(dataset.get("PatientName", "")), "id": str(dataset.get("PatientID", ""))}
+        ),
+    )
+
+
+def _label(channel: Any, i: int) -> str:
+    source = channel.get("ChannelSourceSequence")
+    code = str(source[0].get("CodeValue", "")) if source else ""
+    meaning = str(source[0].get("CodeMeaning", "")) if source else ""
+    named = canonical_lead(meaning) or _MDC.get(code.removeprefix("MDC_ECG_LEAD_")) or canonical_lead(code)
+    return named or meaning or str(channel.get("ChannelLabel", "")) or f"channel {i + 1}"
+
+
+def _began(text: str) -> datetime | None:
+    match = re.fullmatch(r"(\d{14})(?:\.(\d{1,6}))?([+-]\d{4})?", text.strip())
+    if match is None:
+        return None
+    try:
+        whole = f"{match[1]}{(match[2] or '0').ljust(6, '0')}{match[3] or ''}"
+        return datetime.strptime(whole, "%Y%m%d%H%M%S%f%z" if match[3] else "%Y%m%d%H%M%S%f")
+    except ValueError:
+        return None
+
+
+assert set(_MDC.values()) <= set(LEADS)
+FORMAT = Format("dicom", KIND, recognizes, read)

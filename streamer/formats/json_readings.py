@@ -1,0 +1,230 @@
+# SPDX-License-Identifier: MIT
+"""Readings in JSON: Fitbit, Google Health, HealthKit, Health Auto Export, Withings, Movesense.
+
+A vendor is told by the names of its fields, wherever they lie.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from streamer.core.errors import InputError
+from streamer.core.stream import Placement
+from streamer.formats.file_format import Format, Head, bounded, decode
+from streamer.formats.recording import Lead, Recording, Stated, choose, millivolts
+from streamer.formats.sample_times import grid_of, place
+from streamer.formats.withings_csv import of_samples
+
+_LONGEST = 1 << 26
+_DEEPEST = 12
+_MOST = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """An object that holds samples, and what the objects around it say."""
+
+    body: dict[str, Any]
+    around: dict[str, Any]
+
+    def get(self, *names: str) -> Any:
+        """The first of some fields, here or around; None if there is none."""
+        for name in names:
+            for facts in (self.body, self.around):
+                if facts.get(name) is not None:
+                    return facts[name]
+        return None
+
+    def rate_hz(self) -> float | None:
+        """The stated rate."""
+        found = _float(self.get(*_RATES))
+        return found if found and found > 0 else None
+
+    def date(self) -> str:
+        """When it began, as stated."""
+        interval = self.body.get("interval")
+        within = interval.get("startTime") if isinstance(interval, dict) else None
+        return str(within or self.get("startTime", "startDate", "start", "date", "timestamp") or "")[:40]
+
+
+_RATES = (
+    "samplingFrequency",
+    "samplingFrequencyHz",
+    "samplingFrequencyHertz",
+    "sampling_frequency",
+    "frequency",
+)
+_FIELDS = ("waveformSamples", "voltageMeasurements", "Samples", "signal")
+
+
+def recognizes(head: Head) -> bool:
+    """JSON, of any kind."""
+    return head.text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+
+
+def read(path: Path, stated: Stated) -> Recording:
+    """Read the reading that is asked for; raises InputError or OSError."""
+    with path.open("rb") as file:
+        raw = bounded(file, _LONGEST)
+    # A list in memory takes many times its brackets: no ECG has one to every few letters.
+    if raw.count(b"[") + raw.count(b"{") > 64 + len(raw) // 6:
+        raise InputError("a JSON file of brackets, not of samples; name another file")
+    document = _parsed(decode(raw))
+    if isinstance(document, list) and document and isinstance(document[0], int | float):
+        return _bare(document, stated)
+    readings = list(_readings(document, {}, 0))
+    if not readings:
+        raise InputError("a JSON file without an ECG of a kind that is known here; name another file")
+    if "Samples" in readings[0].body:
+        return _movesense(readings, stated)
+    which = choose(len(readings), [reading.date() for reading in readings], stated.reading, "the file")
+    reading = readings[which]
+    if "waveformSamples" in reading.body:
+        return _fitbit(reading, stated)
+    if "voltageMeasurements" in reading.body:
+        return _health_kit(reading, stated)
+    values = _floats(reading.body["signal"])
+    return of_samples(
+        values, reading.rate_hz(), str(reading.get("wearposition") or ""), reading.date(), stated
+    )
+
+
+def _parsed(text: str) -> Any:
+    """A document, or one to each line; raises InputError."""
+    for parse in (
+        json.loads,
+        lambda lines: [json.loads(line) for line in lines.splitlines() if line.strip()],
+    ):
+        try:
+            return parse(text)
+        except (ValueError, RecursionError):
+            continue
+    raise InputError("a JSON file that is cut or damaged; export it again")
+
+
+def _bare(values: list[Any], stated: Stated) -> Recording:
+    """A list of numbers, of which the user says the rest."""
+    kind = "a list of bare numbers"
+    rate_hz, step_mv = stated.rate(None, kind), stated.mv_per_step("", kind)
+    lead = Lead("signal 1", stated.unit(""))
+    return Recording(kind, rate_hz, (lead,), millivolts(_floats(values) * step_mv)[None])
+
+
+def _readings(node: Any, around: dict[str, Any], depth: int) -> Iterator[_Reading]:
+    if depth > _DEEPEST:
+        return
+    if isinstance(node, list):
+        if node and isinstance(node[0], dict | list):
+            for item in node:
+                if isinstance(item, dict | list):
+                    yield from _readings(item, around, depth + 1)
+    elif isinstance(node, dict):
+        if any(isinstance(node.get(name), list) and node[name] for name in _FIELDS):
+            yield _Reading(node, around)
+            return
+        facts = around | {name: value for name, value in node.items() if not isinstance(value, dict | list)}
+        for value in node.values():
+            if isinstance(value, dict | list):
+                yield from _readings(value, facts, depth + 1)
+
+
+def _fitbit(reading: _Reading, stated: Stated) -> Recording:
+    google = reading.get("scalingFactor") is None
+    kind = "an ECG of Google Health" if google else "a Fitbit ECG"
+    factor = _float(reading.get("scalingFactor", "millivoltsScalingFactor"))
+    values = _floats(reading.body["waveformSamples"])
+    if stated.unit_mv is not None or not factor:
+        step_mv, unit = stated.mv_per_step("", kind), stated.unit("")
+    else:
+        step_mv, unit = 1 / factor, f"1/{factor:g} mV"
+    number = _float(reading.get("leadNumber")) or 1
+    lead = Lead("I" if number == 1 else f"ECG {number:g}", unit)
+    mv = millivolts(values * step_mv)[None]
+    return Recording(kind, stated.rate(reading.rate_hz(), kind), (lead,), mv, _instant(reading.date()))
+
+
+def _health_kit(reading: _Reading, stated: Stated) -> Recording:
+    measured = reading.body["voltageMeasurements"]
+    kind, unit = "a HealthKit ECG", "V"
+    if isinstance(measured[0], dict):
+        first: dict[str, Any] = measured[0]
+        kind = "an ECG of Health Auto Export" if "date" in first else kind
+        name = next(
+            (n for n in ("voltage", "microVolts", "microvolts", "value", "volts") if n in first), "voltage"
+        )
+        unit = str(
+            first.get("units")
+            or first.get("unit")
+            or ("" if name in ("voltage", "value") else name.strip("s"))
+        )
+        values = _floats([item.get(name) if isinstance(item, dict) else None for item in measured])
+        times_of = ("timeSinceSampleStart", "time", "t", "date")
+        at = next((n for n in times_of if n in first), "")
+        stamps = _floats([item.get(at) if isinstance(item, dict) else None for item in measured])
+    elif isinstance(measured[0], list) and len(measured[0]) == 2:
+        pairs = [item if isinstance(item, list) and len(item) == 2 else (None, None) for item in measured]
+        values, stamps = _floats([p[1] for p in pairs]), _floats([p[0] for p in pairs])
+    else:
+        values, stamps, unit = _floats(measured), np.array([]), ""
+    step_mv = stated.mv_per_step(unit, kind)
+    rate_hz = reading.rate_hz()
+    if rate_hz is None and stated.rate_hz is None and len(stamps) > 2 and np.isfinite(stamps).all():
+        rate_hz, _ = grid_of(stamps - stamps[0], kind)
+    mv = millivolts(values * step_mv)[None]
+    lead = Lead("I", stated.unit(unit))
+    return Recording(kind, stated.rate(rate_hz, kind), (lead,), mv, _instant(reading.date()))
+
+
+def _movesense(readings: list[_Reading], stated: Stated) -> Recording:
+    kind = "a Movesense recording"
+    step_mv = stated.mv_per_step(
+        "", f"{kind} (0.000381469726563 mV to a step if it is of the classic sensor)"
+    )
+    packets = [_floats(reading.body["Samples"]) for reading in readings]
+    values = np.concatenate(packets)
+    stamps = [_float(reading.get("Timestamp", "timestamp")) for reading in readings]
+    notes = ["The recording is of a strap on the chest, which is not Lead I."]
+    if len(packets) > 2 and all(stamp is not None for stamp in stamps):
+        repeated = np.repeat(np.array(stamps, np.float64) * 1e-3, [len(packet) for packet in packets])
+        rate_hz, index = grid_of(repeated - repeated[0], kind)
+        rate_hz = stated.rate_hz or rate_hz
+    else:
+        rate_hz, index = stated.rate(readings[0].rate_hz(), kind), np.arange(len(values))
+    mv = place((values * step_mv)[None], index)
+    if (lost := mv.shape[1] - len(values)) > 0:
+        notes.append(f"{lost} samples are missing by the sensor's stamps.")
+    lead = Lead("ECG", stated.unit(""))
+    return Recording(kind, rate_hz, (lead,), mv, placement=Placement.CHEST, notes=tuple(notes))
+
+
+def _floats(values: Any) -> NDArray[np.float64]:
+    out = np.array([_float(value) for value in values], np.float64)
+    out[~np.isfinite(out)] = np.nan
+    return out
+
+
+def _float(value: Any) -> float | None:
+    try:
+        return None if value is None or isinstance(value, dict | list) else float(value)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _instant(text: str) -> datetime | None:
+    try:
+        if text.isdecimal() and len(text) in (10, 13):
+            return datetime.fromtimestamp(int(text[:10]), UTC)
+        return datetime.fromisoformat(text.replace(" +", "+").replace(" -", "-"))
+    except (ValueError, OverflowError):
+        return None
+
+
+FORMAT = Format("json", "readings in JSON", recognizes, read)

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+"""Finds unfinished ``.NAME.PROCESS.part`` of runs that were killed, and removes what nobody uses.
+
+Who writes one holds a lock on it, which ends with the process, whatever ends that.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from io import BufferedWriter
+from pathlib import Path
+
+if sys.platform != "win32":
+    import fcntl
+
+OLD_S = 60.0
+"""A younger one may not have its lock yet."""
+
+_PART = re.compile(r"\.[A-Za-z0-9_-]+\.\d+(\.hea)?\.part")
+
+
+@contextmanager
+def claimed(path: Path) -> Iterator[None]:
+    """Hold a file or folder for this process."""
+    if sys.platform == "win32":
+        yield
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        claim(handle)
+        yield
+    finally:
+        os.close(handle)
+
+
+def claim(file: int | BufferedWriter) -> None:
+    """Hold an open file until it is closed."""
+    if sys.platform != "win32":
+        with suppress(OSError):  # some network folders have no locks
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def remove_left_behind(folder: Path) -> None:
+    """Remove what runs that were killed have left in a folder: ours, old, and held by nobody."""
+    if sys.platform == "win32":
+        return  # no such locks: nobody can say that it is safe
+    with suppress(OSError):
+        for path in [path for path in folder.iterdir() if _PART.fullmatch(path.name)]:
+            with suppress(OSError):
+                _remove_if_free(path)
+
+
+def _remove_if_free(path: Path) -> None:
+    if sys.platform == "win32":
+        return
+    handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    try:
+        about = os.fstat(handle)
+        if about.st_uid != os.getuid() or time.time() - about.st_mtime < OLD_S:
+            return
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: somebody writes it
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()
+    finally:
+        os.close(handle)

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""No word is cut at any size of the window; what has no room ends in an ellipsis, whole under the mouse."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from PyQt6.QtCore import QPoint, QRect
+from PyQt6.QtWidgets import QAbstractButton, QDialog, QLabel, QWidget
+from pytestqt.qtbot import QtBot
+
+from gui.panels.header import Elided
+from gui.theme import LEAST_PX
+from streamer.core.events import State, StateChanged
+from streamer.core.stream import Frame
+from tests.gui.test_main_panels import Rig
+
+MakeFrame = Callable[..., Frame]
+
+SIZES = [(800, 480), (1024, 600), (1280, 720), (1920, 1080), (3840, 2160)]
+
+
+@pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
+def rig(request: pytest.FixtureRequest, qtbot: QtBot, tmp_path: Path, frame: MakeFrame) -> Rig:
+    rig = Rig(qtbot, tmp_path)
+    rig.window.resize(*request.param)
+    rig.tick(StateChanged(State.LIVE, "live"), frame(0, 2500))
+    rig.qtbot.wait(1)
+    return rig
+
+
+def cut(root: QWidget) -> Iterator[str]:
+    """Words of which a part is outside their label or the window."""
+    for label in root.findChildren(QLabel):
+        if (
+            not label.isVisible()
+            or not label.text()
+            or isinstance(label, Elided)
+            or label.objectName() == "keys"
+        ):
+            continue
+        if label.wordWrap():
+            if label.heightForWidth(label.width()) > label.height() + 1:
+                yield f"{label.text()!r}: {label.heightForWidth(label.width())} px tall in {label.height()}"
+        elif label.sizeHint().width() > label.width() + 1:
+            yield f"{label.text()!r}: {label.sizeHint().width()} px wide in {label.width()}"
+        window = label.window()
+        assert window is not None
+        box = QRect(label.mapTo(window, QPoint(0, 0)), label.size())
+        if not window.rect().adjusted(-1, -1, 1, 1).contains(box):
+            yield f"{label.text()!r}: beyond the window"
+    for button in root.findChildren(QAbstractButton):
+        if button.isVisible() and button.text() and button.sizeHint().width() > button.width() + 1:
+            yield f"{button.text()!r}: {button.sizeHint().width()} px wide in {button.width()}"
+
+
+@pytest.mark.parametrize("keys", ["", " ", "d", "ll", "]]", "w"])
+def test_no_word_is_cut(rig: Rig, keys: str) -> None:
+    for key in keys:
+        rig.key(key)
+    rig.tick()
+    rig.qtbot.wait(1)
+    assert list(cut(rig.window)) == []
+
+
+def test_the_help_covers_the_paper_alone_and_can_be_read_to_its_end(rig: Rig) -> None:
+    rig.key("?")
+    help_, paper = rig.window.help, rig.window.paper
+    at = paper.mapTo(rig.window, QPoint(0, 0))
+    assert QRect(at, paper.size()).contains(help_.geometry())
+    label, bar = help_.widget(), help_.verticalScrollBar()
+    assert label is not None and bar is not None
+    assert label.height() <= help_.viewport().height() + bar.maximum() + 1  # type: ignore[union-attr]
+    assert label.width() <= help_.width()
+
+
+@pytest.mark.parametrize("open_it", ["o", "h", "i"])
+def test_no_word_of_a_dialog_is_cut(rig: Rig, open_it: str) -> None:
+    rig.key(open_it)
+    rig.qtbot.wait(1)
+    dialogs = [one for one in rig.window.findChildren(QDialog) if one.isVisible()]
+    assert dialogs and [words for one in dialogs for words in cut(one)] == []
+
+
+def test_every_control_has_a_name_and_the_bar_s_are_large_enough_to_touch(rig: Rig) -> None:
+    for button in rig.window.findChildren(QAbstractButton):
+        if button.isVisible() and button.objectName() != "qt_toolbar_ext_button":
+            assert button.text() or button.accessibleName(), button
+    replay = rig.panels.sources.replay
+    bar = (replay.play_button, replay.slower_button, replay.faster_button)
+    for button in (*rig.window.tools.buttons.values(), *bar):
+        assert min(button.height(), button.width()) >= LEAST_PX or not button.isVisible()

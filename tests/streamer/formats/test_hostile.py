@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+"""No file ends in a traceback, takes long, or asks for memory without end."""
+
+from __future__ import annotations
+
+import io
+import json
+import random
+import time
+import tracemalloc
+import zipfile
+import zlib
+from pathlib import Path
+
+import pytest
+
+from streamer import InputError, open_recording
+from streamer.formats.recording import Stated
+
+FILES = Path(__file__).parent / "files"
+NAMES = sorted(p.name for p in FILES.iterdir() if p.name != "facts.json" and p.suffix not in (".hea", ".mat"))
+STATED = Stated(unit_mv=1e-3, rate_hz=250.0)
+LONGEST_S = 2.0
+INSERTED = (b"9" * 20, b"\xff" * 4, b"-1", b"[" * 50, b"\n", b"\0\0\0\0", b"1e999")
+NUMBERS = (b"\xff\xff\xff\x7f", b"\0\0\0\x80", b"\0\0\0\0", b"\x01\0\0\0")
+FREE_BYTES = 24 << 20
+"""What any file may take: imports, caches."""
+
+
+def opened(path: Path, stated: Stated = STATED) -> str | None:
+    """The line of the refusal, None if it was read; fails if it takes long."""
+    began = time.process_time()
+    try:
+        open_recording(path, stated).read(0, 1000)
+        line = None
+    except (InputError, OSError) as error:
+        line = str(error)
+        assert "\n" not in line
+    assert time.process_time() - began < LONGEST_S
+    return line
+
+
+def mutated(raw: bytes, chance: random.Random) -> bytes:
+    data = bytearray(raw)
+    for _ in range(chance.choice((1, 1, 2, 5, 30))):
+        at = chance.randrange(chance.choice((min(len(data), 2000), len(data))))
+        match chance.randrange(6):
+            case 0:
+                data[at] = chance.randrange(256)
+            case 1:
+                data[at] = chance.choice(b'0123456789-.,;\n\t{}[]"eEN\x00\xff')
+            case 2:
+                del data[at : at + chance.choice((1, 2, 8, 300))]
+            case 3:
+                data[at:at] = chance.choice(INSERTED)
+            case 4:
+                data[at : at + 4] = chance.choice(NUMBERS)
+            case _:
+                del data[max(at, 1) :]
+        if not data:
+            data = bytearray(b"\0")
+    return bytes(data)
+
+
+def fuzz(name: str, runs: int, folder: Path) -> None:
+    raw = (FILES / name).read_bytes()
+    small = raw[:20_000] if name.endswith((".csv", ".txt", ".json")) and len(raw) > 50_000 else raw
+    path = folder / "mutant"
+    chance = random.Random(f"{name} {runs}")
+    for _ in range(runs):
+        path.write_bytes(mutated(small, chance))
+        opened(path, chance.choice((STATED, Stated())))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_mutated_file_is_read_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    fuzz(name, 100, tmp_path)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize("name", NAMES)
+def test_two_thousand_mutants_are_read_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
+    fuzz(name, 2000, tmp_path)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_file_takes_no_more_than_ten_times_its_size_of_memory(name: str) -> None:
+    opened(FILES / name)  # what it imports is no part of it
+    tracemalloc.start()
+    try:
+        opened(FILES / name)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 10 * (FILES / name).stat().st_size + (1 << 20)
+
+
+def edf_of_a_billion_records() -> bytes:
+    raw = bytearray((FILES / "edfplus_I_uV.edf").read_bytes())
+    raw[236:244] = b"99999999"
+    return bytes(raw)
+
+
+def zip_bomb() -> bytes:
+    out = io.BytesIO()
+    name = "apple_health_export/electrocardiograms/ecg_2026-03-14.csv"
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive, archive.open(name, "w") as file:
+        for _ in range(200):
+            file.write(b"0" * (1 << 20))
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * 1_000_000,
+        b'{"a":' * 200_000,
+        b"[[],[]," * 200_000 + b"[]]",
+        json.dumps({"waveformSamples": [10**400], "scalingFactor": 1}).encode(),
+        edf_of_a_billion_records(),
+        zip_bomb(),
+        b"PK\x03\x04" + bytes(1000),
+        b"ALIVE\0\0\0" + b"\x02\0\0\0fmt \xff\xff\xff\xff",
+        b"ISHNE1.0" + b"\xff" * 600,
+        b"XDF:" + b"\x04\xff\xff\xff\x7f\x01\x00" + bytes(100),
+        b"time [s],I [mV]\n0,1\n1e-3,2\n2e-3,1\n1e15,0\n",
+        b"",
+        bytes(5000),
+        b"\xff\xfe" + b"\n\0" * 3,
+    ],
+    ids=range(14),
+)
+def test_what_claims_too_much_is_refused_in_one_line(raw: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(raw)
+    tracemalloc.start()
+    try:
+        line = opened(path)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert line
+    assert peak < max(10 * len(raw), FREE_BYTES)
+
+
+def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.write(FILES / "apple_en.csv", "apple_health_export/electrocardiograms/ecg_1.csv")
+    raw, path = bytearray(out.getvalue()), tmp_path / "export.zip"
+    raw[2000] ^= 0xFF
+    path.write_bytes(raw)
+    assert opened(path)
+    assert zlib.crc32(raw)

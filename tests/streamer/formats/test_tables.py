@@ -1,0 +1,233 @@
+# SPDX-License-Identifier: MIT
+"""Text files of any language, decimal sign, delimiter and line end are the same recording."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from streamer import InputError, open_recording
+from streamer.core.errors import Field
+from streamer.formats.recording import Recording, Stated
+
+FILES = Path(__file__).parent / "files"
+APPLE = (FILES / "apple_en.csv").read_text("utf-8")
+N = 600
+BEATS = np.round(np.interp(np.arange(N) % 200, [0, 95, 100, 105, 200], [0, 0, 1, 0, 0]), 3)
+
+many = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+LANGUAGES = {
+    "de": ("Messrate", "Hertz", "Ableitung", "Ableitung I", "Einheit", "µV"),
+    "fr": ("Taux d’échantillonnage", "hertz", "Dérivation", "Dérivation I", "Unité", "µV"),
+    "es": ("Frecuencia de muestreo", "hercios", "Derivación", "Derivación I", "Unidad", "µV"),
+    "ja": ("サンプルレート", "ヘルツ", "誘導", "第I誘導", "単位", "µV"),
+    "zh": ("采样率", "赫兹", "导联", "导联 I", "单位", "微伏"),
+    "ru": ("Частота дискретизации", "герц", "Отведение", "Отведение I", "Единица", "мкВ"),
+    "pl": ("Częstotliwość", "herców", "Odprowadzenie", "Odprowadzenie I", "Jednostka", "µV"),
+    "fi": ("Näytteenottotaajuus", "hertsiä", "Kytkentä", "Kytkentä I", "Yksikkö", "µV"),
+}
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("mu", "µμ")
+@pytest.mark.parametrize(("bom", "end"), [("", "\n"), ("\ufeff", "\r\n")])
+def test_a_watch_speaks_every_language(language: str, mu: str, bom: str, end: str, tmp_path: Path) -> None:
+    rate, hertz, lead_word, lead, unit_word, unit = LANGUAGES[language]
+    english = "Lead,Lead I\nUnit,µV\n"
+    head, rest = APPLE.replace("Sample Rate,512 hertz", f"{rate},512,414 {hertz}").split(english)
+    text = f"{head}{lead_word},{lead}\n{unit_word},{unit}\n{rest.replace('.', ',')}"
+    path = tmp_path / "ekg.csv"
+    path.write_bytes((bom + text.replace("µ", mu).replace("\n", end)).encode())
+    recording = open_recording(path)
+    assert (recording.rate_hz, recording.names) == (512.414, ("I",))
+    assert np.array_equal(recording.read(), open_recording(FILES / "apple_en.csv").read())
+
+
+def write(path: Path, head: str, rows: list[str], end: str = "\n", bom: str = "") -> Path:
+    path.write_bytes((bom + end.join([head, *rows]) + end).encode())
+    return path
+
+
+@many
+@given(
+    delimiter=st.sampled_from(",;\t"),
+    comma=st.booleans(),
+    bom=st.sampled_from(["", "\ufeff"]),
+    end=st.sampled_from(["\n", "\r\n"]),
+    quoted=st.booleans(),
+    time=st.sampled_from(
+        [("time [s]", 1.0), ("time_ms", 1e-3), ("Zeit (s)", 1.0), ("timestamp", 1e-3), ("t [us]", 1e-6)]
+    ),
+    lead=st.sampled_from(
+        [("I [mV]", 1.0), ("ECG (uV)", 1e-3), ("voltage[mV]", 1.0), ("ecg_µV", 1e-3), ("Lead I (mV)", 1.0)]
+    ),
+    rate_hz=st.sampled_from([130.0, 250.0, 500.0, 512.0, 1000.0]),
+    gap=st.integers(0, 50),
+)
+def test_a_table_is_the_same_recording_however_it_is_written(
+    tmp_path: Path,
+    delimiter: str,
+    comma: bool,
+    bom: str,
+    end: str,
+    quoted: bool,
+    time: tuple[str, float],
+    lead: tuple[str, float],
+    rate_hz: float,
+    gap: int,
+) -> None:
+    comma, quote = comma and (delimiter != "," or quoted), '"' if quoted else ""
+    rows = []
+    for i, value in enumerate(BEATS):
+        if not 300 <= i < 300 + gap:
+            stamp = f"{i / rate_hz / time[1]:.{9 if time[1] == 1 else 3}f}"
+            fields = [f"{quote}{text}{quote}" for text in (stamp, f"{value / lead[1]:.3f}")]
+            rows.append(delimiter.join(field.replace(".", ",") if comma else field for field in fields))
+    path = write(
+        tmp_path / "t", delimiter.join(f"{quote}{name}{quote}" for name in (time[0], lead[0])), rows, end, bom
+    )
+    recording = open_recording(path)
+    assert recording.rate_hz == rate_hz
+    assert recording.samples == N
+    mv = recording.read()[0]
+    assert np.isnan(mv).sum() == gap == np.isnan(mv[300 : 300 + gap]).sum()
+    assert np.nanmax(np.abs(mv - BEATS)) < 1e-6
+
+
+@pytest.mark.parametrize("packet", [1, 5, 16, 73])
+def test_stamps_that_repeat_give_count_over_span(packet: int, tmp_path: Path) -> None:
+    rows = [f"{(i // packet) * packet / 130:.6f},{value}" for i, value in enumerate(BEATS)]
+    recording = open_recording(write(tmp_path / "t", "time [s],I [mV]", rows))
+    assert recording.rate_hz == pytest.approx(130.0, rel=1e-3)
+    assert recording.samples == N
+
+
+@pytest.mark.parametrize(
+    ("head", "field"), [("ecg", Field.UNIT), ("I [mV]", Field.RATE), ("I [counts],II [counts]", Field.LEAD)]
+)
+def test_what_a_table_does_not_say_is_asked_for(head: str, field: Field, tmp_path: Path) -> None:
+    columns = head.count(",") + 1
+    path = write(tmp_path / "t", head, [",".join([str(value)] * columns) for value in BEATS])
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is field
+    if field is not Field.LEAD:
+        assert open_recording(path, Stated(unit_mv=1.0, rate_hz=250.0)).rate_hz == 250.0
+
+
+def test_an_export_of_apple_health_lists_its_ecgs_and_opens_one(tmp_path: Path) -> None:
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for day in ("13", "14"):
+            text = APPLE.replace("2026-03-14", f"2026-03-{day}")
+            archive.writestr(f"apple_health_export/electrocardiograms/ecg_2026-03-{day}.csv", text)
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is Field.READING
+    assert len(refused.value.choices) == 2
+    for reading, day in (("1", 13), ("2", 14), ("2026-03-13", 13)):
+        recording = open_recording(f"{path}?reading={reading}")
+        assert isinstance(recording, Recording)
+        assert recording.began is not None
+        assert recording.began.day == day
+
+
+WAVE = np.tile(BEATS, 5)
+STEP_MV = 0.000381469726563
+COUNTS = [round(value * 10922) for value in WAVE.tolist()]
+FITBIT = {"samplingFrequencyHz": "250", "scalingFactor": 10922, "leadNumber": 1, "waveformSamples": COUNTS}
+GOOGLE = {
+    "interval": {"startTime": "2026-03-14T08:15:00Z"},
+    "waveformSamples": COUNTS,
+    "samplingFrequencyHertz": 250,
+    "millivoltsScalingFactor": 10922,
+    "leadNumber": 1,
+}
+VOLTS = list(enumerate(WAVE.tolist()))
+PAIRS = [[i / 512.6, value / 1e3] for i, value in VOLTS]
+STAMPED = [{"date": 1773479700 + i / 512, "voltage": v * 1e3, "units": "mcV"} for i, v in VOLTS]
+PACKETS = [
+    {
+        "ecg": {
+            "Timestamp": i * 128,
+            "Samples": [round(v / STEP_MV) for v in WAVE[16 * i : 16 * i + 16].tolist()],
+        }
+    }
+    for i in range(len(WAVE) // 16)
+]
+
+
+@pytest.mark.parametrize(
+    ("document", "rate_hz", "stated", "is_lead_i"),
+    [
+        ({"ecgReadings": [FITBIT]}, 250.0, Stated(), True),
+        ({"dataPoints": [{"electrocardiogram": GOOGLE}]}, 250.0, Stated(), True),
+        ([{"samplingFrequency": 512.6, "voltageMeasurements": PAIRS}], 512.6, Stated(), True),
+        (
+            {"data": {"ecg": [{"samplingFrequency": 512.6, "voltageMeasurements": STAMPED}]}},
+            512.6,
+            Stated(),
+            True,
+        ),
+        ({"data": {"ecg": [{"voltageMeasurements": STAMPED}]}}, 512.0, Stated(), True),
+        ({"body": {"signal": (WAVE * 1e3).tolist(), "sampling_frequency": 300}}, 300.0, Stated(), True),
+        ({"body": {"signal": WAVE.tolist(), "sampling_frequency": 500}}, 500.0, Stated(), True),
+        ({"data": PACKETS}, 125.0, Stated(unit_mv=STEP_MV), False),
+        (WAVE.tolist(), 200.0, Stated(unit_mv=1.0, rate_hz=200.0), False),
+    ],
+    ids=[
+        "fitbit",
+        "google",
+        "healthkit",
+        "export",
+        "no rate",
+        "withings",
+        "withings mV",
+        "movesense",
+        "bare",
+    ],
+)
+def test_readings_in_json_are_found_wherever_they_lie(
+    document: object, rate_hz: float, stated: Stated, is_lead_i: bool, tmp_path: Path
+) -> None:
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(document))
+    recording = open_recording(path, stated)
+    assert recording.rate_hz == rate_hz
+    mv = recording.read()[0]
+    assert np.allclose(mv, WAVE[: len(mv)], atol=5e-4)
+    assert len(WAVE) - len(mv) < 16
+    assert (recording.row("I") is not None) is is_lead_i
+
+
+@pytest.mark.parametrize(
+    ("document", "field"), [({"data": PACKETS}, Field.UNIT), (WAVE.tolist(), Field.RATE)]
+)
+def test_what_json_does_not_say_is_asked_for(document: object, field: Field, tmp_path: Path) -> None:
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(document))
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is field
+
+
+def test_several_readings_are_listed_and_never_joined(tmp_path: Path) -> None:
+    readings = [FITBIT | {"startTime": f"2026-03-{day}T09:15:00.000"} for day in (13, 14)]
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps({"ecgReadings": readings}))
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is Field.READING
+    for reading in ("2", "2026-03-14"):
+        recording = open_recording(f"{path}?reading={reading}")
+        assert isinstance(recording, Recording)
+        assert recording.samples == len(WAVE)
+        assert recording.began is not None
+        assert recording.began.day == 14
