@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -14,9 +14,12 @@ from typing import Any
 from gui.paper.geometry import GAINS_MM_PER_MV, LAYOUTS, SPEEDS_MM_PER_S
 from gui.paper.look import Look
 from gui.theme import DARK, LIGHT
+from streamer.core.errors import InputError
 from streamer.core.vitals.vitals import Limits
 from streamer.formats.atomic_write import write_private
 from streamer.formats.bounded_read import read_bounded
+from streamer.formats.registry import format_of
+from streamer.lead_recording import is_a_session
 
 _THEMES = {theme.name: theme for theme in (LIGHT, DARK)}
 
@@ -67,15 +70,26 @@ def with_newest(recent: list[str], source: str) -> list[str]:
 
 
 def source_of_file(path: str) -> str | None:
-    """The SOURCE for a file: a session's, or a part of a WFDB record; None if it is neither."""
+    """The SOURCE for a file: a session's, a part of a WFDB record, or one of another format; else None."""
     file = Path(path)
-    if file.suffix.lower() == ".xdf":
+    if file.suffix.lower() == ".xdf" and (not file.is_file() or _holds(is_a_session, file)):
         return f"session:{file}"
     if file.suffix.lower() in (".hea", ".dat"):
         return f"wfdb:{file.with_suffix('')}"
     if file.with_name(f"{file.name}.hea").is_file():
         return f"wfdb:{file}"
-    return None
+    if not file.is_file():
+        return None
+    of_a_record = file.suffix.lower() == ".mat" and file.with_suffix(".hea").is_file()
+    return f"file:{file}" if of_a_record or _holds(format_of, file) else None
+
+
+def _holds(question: Callable[[Path], object], file: Path) -> bool:
+    """What is asked of a file's content; not if it cannot be read."""
+    try:
+        return bool(question(file))
+    except (OSError, InputError):
+        return False
 
 
 LARGEST_BYTES = 1 << 18

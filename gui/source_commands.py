@@ -120,6 +120,7 @@ class SourceCommands:
         running.watch_for(self._settings.limits)
         self._window.stage.setCurrentWidget(self._window.paper if running.request.source else self.start)
         if running.request.source:
+            self._window.paper.setFocus()  # else the focus goes to a button, which Space would press
             self._settings.opened(running.request.source)
 
     def _opened(self, running: RunningSession) -> None:

@@ -172,7 +172,7 @@ def open_recording(path: str | Path, stated: Stated = NOTHING_STATED) -> LeadRec
     if not is_kind(Path.is_file, file) or file.suffix.lower() == ".hea" or _of_a_record(file):
         return _record(text, stated)
     try:
-        if _is_a_session(file):
+        if is_a_session(file):
             return SessionRecording(file)
         return read_file(file, stated)
     except OSError as error:
@@ -192,8 +192,8 @@ def _of_a_record(file: Path) -> bool:
     return file.suffix.lower() in (".dat", ".mat") and is_kind(Path.is_file, file.with_suffix(".hea"))
 
 
-def _is_a_session(file: Path) -> bool:
-    """Whether a file is a session of this program; one of another that LabRecorder wrote is not."""
+def is_a_session(file: Path) -> bool:
+    """Whether a file is a session of this program, not another program's XDF; raises OSError."""
     with file.open("rb") as opened:
         head = opened.read(_HEAD)
     return head.startswith(MAGIC) and (OURS in head or b"<nominal_srate>" not in head)

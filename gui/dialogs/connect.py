@@ -28,7 +28,8 @@ from gui.settings import source_of_file
 from gui.theme import Theme, dialog_style
 
 PLACEMENTS = (("not stated", None), ("on both arms", "arms"), ("on the chest", "chest"))
-FILTER = "Recordings (*.hea *.dat *.xdf);;All files (*)"
+_FILES = "*.hea *.dat *.mat *.xdf *.csv *.tsv *.txt *.json *.edf *.bdf *.atc *.dcm *.ecg *.zip"
+FILTER = f"Recordings ({_FILES});;All files (*)"
 
 
 class ConnectDialog(QDialog):

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from PyQt6.QtCore import Qt, pyqtSignal
-from PyQt6.QtGui import QHideEvent, QShowEvent
+from PyQt6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QWidget
 
 from gui.controller import OnScan
@@ -128,6 +128,13 @@ class SourceList(QTreeWidget):
             for kind, name in KINDS.items()
         ]
         self.status.setText("\n".join(one for one in said if one) or "still looking; the list is live")
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Letters are keys of the window, not a search in the list."""
+        if event is not None and event.text().isprintable() and event.text():
+            event.ignore()
+            return
+        super().keyPressEvent(event)
 
     def chosen_source(self) -> str:
         """The SOURCE that is selected; empty if there is none."""

@@ -37,3 +37,13 @@ def test_a_file_is_known_by_its_end(tmp_path: Path, name: str, source: str | Non
 def test_a_record_s_name_without_an_end_is_a_record(tmp_path: Path) -> None:
     (tmp_path / "r.1.hea").touch()
     assert source_of_file(str(tmp_path / "r.1")) == f"wfdb:{tmp_path / 'r.1'}"
+
+
+@pytest.mark.parametrize(
+    "name", ["apple_en.csv", "kardia_1lead.atc", "faros_like.edf", "labrecorder_ecg.xdf", "A00001.mat"]
+)
+def test_a_file_of_another_format_is_a_source_by_its_content(name: str, tmp_path: Path) -> None:
+    file = Path(__file__).parents[1] / "streamer" / "formats" / "files" / name
+    assert source_of_file(str(file)) == f"file:{file}"
+    (tmp_path / "notes.txt").write_text("nothing")
+    assert source_of_file(str(tmp_path / "notes.txt")) is None

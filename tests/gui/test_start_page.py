@@ -35,6 +35,16 @@ def test_a_window_without_a_source_asks_for_one_and_then_shows_the_paper(rig: Ri
     assert rig.window.seen()[1] == 2.0
 
 
+def test_its_list_leaves_the_letters_to_the_window_and_then_the_paper_has_the_keys(rig: Rig) -> None:
+    start = rig.panels.sources.start
+    start.list.setFocus()
+    QTest.keyClicks(start.list, "?")
+    assert rig.window.help.isVisible()
+    QTest.mouseClick(start.bundled_button, Qt.MouseButton.LeftButton)
+    rig.qtbot.waitUntil(lambda: rig.window.paper.isVisible())
+    assert rig.window.focusWidget() is rig.window.paper
+
+
 def test_a_window_with_a_source_shows_no_start_page(qtbot: QtBot, tmp_path: Path) -> None:
     rig = Rig(qtbot, tmp_path)
     assert rig.panels.sources.start.isHidden() and rig.window.paper.isVisible()

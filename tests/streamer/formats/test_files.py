@@ -16,7 +16,9 @@ from devices.replay.pacing import Replay
 from streamer import InputError, open_recording
 from streamer.core.errors import Field
 from streamer.core.stream import Chunk, Placement
-from streamer.formats.recording import Recording, Stated
+from streamer.formats import registry
+from streamer.formats.file_format import Format
+from streamer.formats.recording import Lead, Recording, Stated
 
 FILES = Path(__file__).parent / "files"
 FACTS = json.loads((FILES / "facts.json").read_text("utf-8"))
@@ -92,3 +94,22 @@ def test_the_content_counts_and_not_the_extension(tmp_path: Path) -> None:
         if not name.endswith((".hea", ".mat")):
             (tmp_path / "file.bin").write_bytes((FILES / name).read_bytes())
             assert open_recording(tmp_path / "file.bin").rate_hz == FACTS[name]["rate_hz"]
+
+
+def test_a_package_adds_a_format_by_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Offer:
+        name = "mine"
+
+        def load(self) -> Format:
+            return Format("mine", "a file of mine", lambda head: head.data.startswith(b"MINE"), read_mine)
+
+    def read_mine(path: Path, stated: Stated) -> Recording:
+        return Recording("a file of mine", 250.0, (Lead("I", "mV"),), np.ones((1, 100), np.float32))
+
+    monkeypatch.setattr(registry, "entry_points", lambda group: [Offer()])
+    registry._added.cache_clear()
+    try:
+        (tmp_path / "x.any").write_bytes(b"MINE")
+        assert FileReplay(tmp_path / "x.any").open().is_lead_i
+    finally:
+        registry._added.cache_clear()
