@@ -100,7 +100,8 @@ def zero_phase_input(
 
 
 def _own_frame(eight_uv: NDArray[np.int16], filters: Filters, rate_hz: float) -> NDArray[np.int16]:
-    band = np.stack([network_input(uv.astype(np.float32), filters, rate_hz)[3] for uv in eight_uv])
+    eight_mv = eight_uv.astype(np.float32) / 1e3  # the front end takes no thousand mV for a lead
+    band = 1e3 * np.stack([network_input(row, filters, rate_hz)[3] for row in eight_mv])
     shifted = [np.pad(band[:, by:], ((0, 0), (0, by))) for by in MEASURED_DELAY]
     return np.rint(sum(shifted) / len(shifted)).clip(-32767, 32767).astype(np.int16)
 

@@ -17,13 +17,11 @@ from streamer.core.errors import InputError
 from streamer.core.network.network import Network
 from streamer.formats.calibration_file import (
     from_bytes,
+    read_calibration,
     read_with_visits,
     to_bytes,
     with_visits_from_bytes,
     write,
-)
-from streamer.formats.calibration_file import (
-    read_calibration as read,
 )
 from tests.streamer.core.calibration.test_correction import ORIGIN, RATE_HZ, known_head, lead, truth_of
 from tests.streamer.core.person_model import person_model, prior
@@ -70,7 +68,7 @@ def test_a_file_without_visits_is_what_it_was_and_has_none(visits: list[Visit], 
         assert json.loads(inside.read("facts.npy")[128:])["format"] == 1
         assert not [name for name in inside.namelist() if name.startswith("visit")]
     write(tmp_path / "person.npz", whole, visits)
-    assert read(tmp_path / "person.npz").head.tobytes() == whole.head.tobytes()
+    assert read_calibration(tmp_path / "person.npz").head.tobytes() == whole.head.tobytes()
     assert len(read_with_visits(tmp_path / "person.npz")[1]) == 3
 
 
