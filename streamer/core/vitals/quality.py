@@ -64,6 +64,12 @@ BEFORE_S, AFTER_S = 0.252, 0.452
 REVERSED = -1.0
 """Below this score it is reversed."""
 
+MOST_MV = 25.0
+"""No heart makes a signal of so much: the largest beats are of 5 to 8 mV."""
+
+COUNTED, COUNTED_SHARE = 50, 0.9
+"""So many steps, nearly all of them the same and none of them nothing, are a counter's."""
+
 RISE_S, FALL_S = 1.0, 3.0
 """A flag rises and ends after its cause was there, or gone, for so long."""
 FALL_SHARE = 0.7
@@ -166,11 +172,17 @@ class LeadQuality:
         self._shapes: deque[NDArray[np.float64]] = deque(maxlen=BEATS)
         self._spikes: deque[float] = deque()
         self._steady = {
-            name: _Steady() for name in ("clipped", "noise", "severe", "reversed", "paced", "flat")
+            name: _Steady()
+            for name in ("clipped", "noise", "severe", "reversed", "paced", "flat", "unit", "counter")
         }
         self._settled = 0  # before it the baseline was not to be trusted
         self._next: int | None = None
         self._stop = 0  # index after the newest sample
+
+    @property
+    def counts(self) -> bool:
+        """Whether the samples are numbers of samples, and no signal."""
+        return self._steady["counter"].on
 
     def chunk(self, chunk: Chunk) -> None:
         """Take raw samples; before the frames that they complete."""
@@ -216,6 +228,10 @@ class LeadQuality:
             clipped = _is_clipped(raw.samples, raw.rate_hz)
             judge["clipped"].judge(float(clipped), 0.5)
             judge["paced"].judge(self._count_spikes(raw), SPIKES - 0.5)
+            judge["counter"].judge(float(_is_counter(raw.samples)), 0.5)
+            # Both halves of the window, so that one movement is none: a beat a second is in each.
+            halves = np.array_split(raw.samples, 2)
+            judge["unit"].judge(min(_span(half) for half in halves), MOST_MV)
         noise = self._noise()
         judge["noise"].judge(noise, 1.0)
         judge["severe"].judge(noise, SEVERE)
@@ -239,6 +255,8 @@ class LeadQuality:
             text
             for text, there in (
                 (f"the input is not Lead I but {self._lead}", not self._is_lead_i),
+                ("it counts samples, it is no ECG", "counter" in on),
+                ("far too large: the unit must be wrong, or an electrode is off", "unit" in on),
                 ("pacing spikes", "paced" in on),
                 ("more noise than the model has learned from", "severe" in on),
                 ("polarity turned, or arms exchanged", "reversed" in on),
@@ -301,6 +319,23 @@ class LeadQuality:
         while self._spikes and self._spikes[0] < now - SPIKES_S:
             self._spikes.popleft()
         return float(len(self._spikes))
+
+
+def _span(x: NDArray[np.float64]) -> float:
+    """From the smallest to the largest of ``(n,)`` numbers; NaN if none is there."""
+    x = x[~np.isnan(x)]
+    return float(x.max() - x.min()) if len(x) else nan
+
+
+def _is_counter(x: NDArray[np.float64]) -> bool:
+    """Whether ``(n,)`` numbers go up or down by the same step nearly all the time."""
+    steps = np.diff(x[~np.isnan(x)])
+    if len(steps) < COUNTED:
+        return False
+    step = float(np.median(steps))
+    rounding = 8 * float(np.finfo(np.float32).eps) * float(np.abs(x).max(initial=0.0, where=~np.isnan(x)))
+    even = np.abs(steps - step) <= 0.01 * abs(step) + rounding
+    return abs(step) > 4 * rounding and bool(np.mean(even) > COUNTED_SHARE)
 
 
 def _is_clipped(x: NDArray[np.float64], rate_hz: float) -> bool:

@@ -263,6 +263,8 @@ class Vitals:
             else:
                 self._rate.clear()
         self._beat, self._since, self._hidden = index, max(self._since, index), 0
+        if self._lead.counts:
+            self._rate.clear()
         bpm = self._rate.bpm
         self._lead.beat(index)
         at_s = index / self._rate_hz - self._delay_s

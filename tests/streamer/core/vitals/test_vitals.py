@@ -239,3 +239,32 @@ def test_a_source_without_data_or_contact_is_an_alarm_and_no_asystole(network):
     wrong = [event.wrong for event in told if isinstance(event, QualityChanged)]
     assert {Quality.NO_CONTACT, Quality.OUT_OF_RANGE} <= wrong[1]
     assert Quality.NO_CONTACT not in wrong[-1]
+
+
+def quality_of(told: Sequence[Event]) -> str:
+    return [event for event in told if isinstance(event, QualityChanged)][-1].text
+
+
+@pytest.mark.parametrize("per_mv", [1000.0, 100.0])
+@pytest.mark.parametrize("bpm", [50, 80, 130])
+def test_beats_of_many_mv_say_that_the_unit_must_be_wrong(network, bpm, per_mv):
+    lead = beating(bpm, 15) * np.float32(per_mv)
+    told = watch(network, [Chunk(i, lead[i : i + 25]) for i in range(0, len(lead), 25)])
+    assert "the unit must be wrong" in quality_of(told)
+
+
+@pytest.mark.parametrize("step_mv", [1e-3, -1e-2, 0.25])
+@pytest.mark.parametrize("wraps", [100, 256, 1000])
+def test_a_sample_counter_is_no_ecg_and_has_no_heart_rate(network, wraps, step_mv):
+    lead = (np.arange(20 * 250) % wraps * step_mv).astype(np.float32)
+    told = watch(network, [Chunk(i, lead[i : i + 25]) for i in range(0, len(lead), 25)])
+    assert "it is no ECG" in quality_of(told)
+    assert all(math.isnan(beat.bpm) for beat in beats(told) if beat.at_s > 6)
+
+
+@pytest.mark.parametrize("height", [0.3, 1.0, 5.0])
+@pytest.mark.parametrize("bpm", [50, 130])
+def test_an_ecg_of_any_height_is_one(network, height, bpm):
+    lead = beating(bpm, 15) * np.float32(height)
+    told = watch(network, [Chunk(i, lead[i : i + 25]) for i in range(0, len(lead), 25)])
+    assert quality_of(told) == "quality: good"
