@@ -37,6 +37,9 @@ _COUNTS = ("count", "counts", "adc", "raw", "lsb", "adu", "digital", "bit", "bit
 _UNITS = (("microvolts", 1e-3), ("millivolts", 1.0), ("volts", 1e3))
 """What numbers without a unit may be in."""
 
+_STANDS_OUT = 12.0
+"""A QRS has so many times the energy of the median stretch; of noise none has three times."""
+
 _PLAUSIBLE_MV = (0.1, 15.0)
 """What an ECG spans within seconds.  A factor of 1000 lies between two units, so at most one fits."""
 
@@ -328,6 +331,17 @@ def listed(labels: list[str]) -> str:
     """Labels from the network, for a message of one line."""
     shown = ", ".join(show(label)[1:-1] for label in labels[:24])
     return shown + (" ..." if len(labels) > 24 else "")
+
+
+def shows_beats(values: NDArray[np.float64], rate_hz: float) -> bool:
+    """Whether steep, short stretches stand out at least twice, as QRS do and noise of any size does not."""
+    finite = values[np.isfinite(values)]
+    width = max(round(0.1 * rate_hz), 2)
+    if len(finite) < 4 * width:
+        return False
+    energy = np.convolve(np.diff(finite) ** 2, np.ones(width) / width, "valid")
+    peaks = np.flatnonzero(energy > _STANDS_OUT * (np.median(energy) + 1e-12 * energy.max()))
+    return bool(len(peaks) and np.count_nonzero(np.diff(peaks) > 0.2 * rate_hz) >= 1)
 
 
 def mv_by_size(values: NDArray[np.float64], what: str) -> tuple[float, str]:

@@ -33,12 +33,13 @@ from devices.live.clock import ComparedClock
 from devices.live.feed import Feed, Timeouts
 from devices.live.timeline import RATE_TOLERANCE as STATED_TOLERANCE
 from devices.live.timeline import Timeline
-from devices.lsl.description import About, Choice, choose, listed, mv_by_size, refuse_rate, show
+from devices.lsl.description import About, Choice, choose, listed, mv_by_size, refuse_rate, show, shows_beats
 from devices.lsl.library import LslClock, load_pylsl
 from devices.lsl.repeats import Pulled, Repeats
 from devices.lsl.search import description_of, predicate_of, search_for, source_of
 from devices.lsl.stamps import (
     RATE_TOLERANCE,
+    RateFit,
     fit_rate,
     grid_rate_of,
     no_later_than_the_next,
@@ -46,7 +47,7 @@ from devices.lsl.stamps import (
     stamps_are_exact,
 )
 from devices.replay.pacing import AS_RECORDED, Replay
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Dropped, Event, Notice, State, Topic
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
@@ -235,6 +236,7 @@ class LslStream:
         self._rate_hz = 0.0
         self._mv = math.nan
         self._last_s = math.nan
+        self._newest: NDArray[np.float64] = np.empty((0, 0))  # what a unit is found by
         self._shared = False  # samples share a stamp a packet
         self._repeats = Repeats()
         self._told_repeats, self._told_repeats_s = 0, -math.inf
@@ -263,12 +265,12 @@ class LslStream:
         notes = list(choice.notes)
         rate_hz, mv = about.rate_hz, choice.mv
         if not rate_hz or math.isnan(mv):
-            rows, stamps = self._look(link, wants_rate=not rate_hz)
+            _, stamps = self._look(link, rate_hz, choice.column if math.isnan(mv) else None)
             if not rate_hz:
                 rate_hz = self._rate_from(about, stamps)
                 notes.append(f"The stream states no rate; its stamps fit {rate_hz:g} Hz.")
             if math.isnan(mv):
-                mv, note = mv_by_size(rows[:, choice.column], str(about))
+                mv, note = mv_by_size(self._newest[:, choice.column], str(about))
                 notes.append(note)
         if self._sign < 0:
             notes.append(f"The polarity of {show(choice.label)[1:-1]} is turned, as asked.")
@@ -321,8 +323,12 @@ class LslStream:
             raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
         return known[0]
 
-    def _look(self, link: _Link, *, wants_rate: bool) -> Pulled:
-        """Take some seconds of a stream, by its stamps, until its rate is sure; they are not handed on."""
+    def _look(self, link: _Link, rate_hz: float, beats_in: int | None) -> Pulled:
+        """Take some seconds of a stream, by its stamps; they are not handed on.
+
+        They are enough once the rate is sure, if none is stated, and beats are in the newest of a column
+        whose unit is not: before the electrodes are on, its size means nothing.
+        """
         batches: list[Pulled] = []
         due_s = RATE_LOOK_S
         until_s = time.monotonic() + LOOK_TIMEOUT_S
@@ -336,9 +342,19 @@ class LslStream:
                     if span_s < due_s:
                         continue
                     stamps = np.concatenate([b[1] for b in batches])
-                    fit = fit_rate(stamps) if wants_rate else None
-                    if not wants_rate or (fit is not None and fit.sure) or span_s >= RATE_LOOK_MOST_S:
-                        return np.concatenate([b[0] for b in batches]), stamps
+                    rows = np.concatenate([b[0] for b in batches])
+                    fit = RateFit(rate_hz, sure=True) if rate_hz else fit_rate(stamps)
+                    new = stamps > stamps[-1] - RATE_LOOK_S if beats_in is not None else slice(None)
+                    beats = beats_in is None or (fit and shows_beats(rows[new, beats_in], fit.rate_hz))
+                    if span_s >= RATE_LOOK_MOST_S and not beats:
+                        raise InputError(
+                            f"{link.about} states no unit, and no beats came in {span_s:.0f} s; "
+                            "attach the electrodes, or state the unit",
+                            Field.UNIT,
+                        )
+                    if beats and ((fit and fit.sure) or span_s >= RATE_LOOK_MOST_S):
+                        self._newest = rows[new]
+                        return rows, stamps
                     due_s = span_s + _LOOK_AGAIN_S
         except RuntimeError as error:
             raise InputError(f"{link.about} was lost while it was looked at ({error}); try again") from None

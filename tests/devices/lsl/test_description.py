@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from devices.lsl.description import About, choose, mv_by_size
+from devices.lsl.description import About, choose, mv_by_size, shows_beats
 from devices.lsl.search import predicate_of
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS
@@ -243,3 +243,14 @@ def test_a_choice_is_sound_or_refused(
 )
 def test_what_a_query_means(query: str, predicate: str) -> None:
     assert predicate_of(query) == predicate
+
+
+@pytest.mark.parametrize("size", [1e-6, 1.0, 1e4])
+@pytest.mark.parametrize("rate", [125, 250, 500, 1000])
+def test_beats_are_told_from_noise_and_hum_of_any_size(size: float, rate: int) -> None:
+    t = np.arange(3 * rate) / rate
+    beats = np.exp(-(((t % 0.8) - 0.4) ** 2) / 0.0008) + 0.2 * np.exp(-(((t % 0.8) - 0.65) ** 2) / 0.005)
+    noise = np.random.default_rng(rate).normal(0, 1, len(t))
+    assert shows_beats(size * (beats + 0.002 * noise), rate)
+    for other in (noise, np.sin(2 * np.pi * 50.5 * t), np.zeros(len(t)), (t > 1) * 50 + 0.01 * noise):
+        assert not shows_beats(size * other, rate)

@@ -626,6 +626,37 @@ def test_a_short_loss_among_uneven_stamps_is_told_of_beforehand_and_shifts_no_in
         assert chunk.device_s == pytest.approx(1002 + number / 500, abs=0.03)
 
 
+@pytest.mark.parametrize("per_mv", [1.0, 1e3, 1e-3])
+@pytest.mark.parametrize("off_s", [0.0, 3.0, 6.0, 20.0])
+def test_no_unit_is_found_before_beats_come(off_s: float, per_mv: float) -> None:
+    """Electrodes that are not on yet bring a microvolt of noise: in no unit is that an ECG."""
+    lsl = FakeLsl(1e9)
+    at_s = np.arange(0, 16, 1 / 250)
+    beats = 0.9 * np.exp(-(((at_s % 0.8) - 0.4) ** 2) / 0.0008)
+    mv = lsl.rng.normal(0, 1e-3, len(at_s)) + np.where(at_s >= off_s, beats, 0.0)
+    batches = [
+        ((mv[i : i + 25] * per_mv).tolist(), (1000 + at_s[i : i + 25]).tolist())
+        for i in range(0, len(mv), 25)
+    ]
+    xml = FakeLsl.as_xml
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("devices.lsl.inlet.load_pylsl", lambda: lsl)
+        patch.setattr(FakeLsl, "as_xml", lambda self: xml(self).replace("<unit>mV</unit>", ""))
+        patch.setattr(FakeLsl, "RATE", 250.0)
+        patch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Timely(self))
+        patch.setattr(Script, "batches", batches)
+        patch.setattr("devices.lsl.inlet.SECOND_S", 0.0)
+        patch.setattr("devices.lsl.inlet.RATE_LOOK_S", 3.0)
+        source = LslStream("fake", clock=lsl.clock)
+        if off_s == 20:
+            with pytest.raises(InputError, match="no beats came") as caught:
+                source.open()
+            assert caught.value.field is Field.UNIT
+            return
+        source.open()
+    assert source._mv == pytest.approx(1 / per_mv)
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     rate_hz=st.sampled_from([100.0, 128.0, 129.91, 250.0, 256.0, 500.0, 1000.0]),
