@@ -26,7 +26,8 @@ from streamer.session.source import Source
 class Factory(Protocol):
     """Makes a source from what follows its scheme; opens nothing yet.
 
-    One whose numbers may have any unit also takes ``unit_mv``, how many mV a step is, or None.
+    One whose numbers may have any unit also takes ``unit_mv``, how many mV a step is, or None; one that may
+    not know its sampling rate takes ``rate_hz``.
     """
 
     def __call__(
@@ -141,6 +142,7 @@ def open_source(
     placement: Placement = Placement.UNSTATED,
     replay: Replay = AS_RECORDED,
     unit_mv: float | None = None,
+    rate_hz: float | None = None,
 ) -> Source:
     """Make the source that a SOURCE names; nothing is opened until its `open` is called.
 
@@ -158,6 +160,8 @@ def open_source(
         How to play what is already there; a live source refuses any but `AS_RECORDED`.
     unit_mv : float, optional
         How many mV a step of the numbers is, for a source that need not know.
+    rate_hz : float, optional
+        The sampling rate, likewise.
 
     Raises
     ------
@@ -166,12 +170,14 @@ def open_source(
     """
     scheme, rest = parse_source(text)
     factory = _scheme(scheme).factory
-    unit: dict[str, Any] = {}
-    if unit_mv is not None:
-        if "unit_mv" not in signature(factory).parameters:
-            raise InputError(f"{scheme}: states its unit itself", Field.UNIT, leave_out=True)
-        unit["unit_mv"] = unit_mv
-    return factory(rest, lead=lead, invert=invert, placement=placement, replay=replay, **unit)
+    stated: dict[str, Any] = {}
+    for name, value, field in (("unit_mv", unit_mv, Field.UNIT), ("rate_hz", rate_hz, Field.RATE)):
+        if value is None:
+            continue
+        if name not in signature(factory).parameters:
+            raise InputError(f"{scheme}: states its {field.value} itself", field, leave_out=True)
+        stated[name] = value
+    return factory(rest, lead=lead, invert=invert, placement=placement, replay=replay, **stated)
 
 
 def _schemes() -> set[str]:

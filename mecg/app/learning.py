@@ -41,7 +41,14 @@ WARM_UP_S, WARM_UP_HZ = 2.0, 500.0
 NOTHING_LEARNED = "nothing of the reference could be used: the result is the generic model"
 
 
-def recorded(text: str, invert: bool, placement: str | None) -> tuple[StreamInfo, Samples]:
+def recorded(
+    text: str,
+    invert: bool,
+    placement: str | None,
+    *,
+    unit_mv: float | None = None,
+    rate_hz: float | None = None,
+) -> tuple[StreamInfo, Samples]:
     """A source's first seconds: what it is, and twelve leads ``(12, n)`` with NaN where unknown.
 
     Raises
@@ -49,7 +56,8 @@ def recorded(text: str, invert: bool, placement: str | None) -> tuple[StreamInfo
     InputError
         Where it cannot be read, or holds no Lead I.
     """
-    source = _source(text, invert=invert, placement=placement)
+    stated = SourceOptions(text, None, invert, placement, unit_mv, rate_hz)
+    source = source_of(stated, _as_fast_as_it_comes(text))
     part = FirstSeconds(source, LIVE_S if record_of(text) is None else FILE_S)
     info = part.open()
     if not info.is_lead_i:
@@ -139,12 +147,13 @@ def reconstructed(info: StreamInfo, network: Network | PersonalNetwork, lead_mv:
     return whole_lead(info, network, lead_mv).leads_mv
 
 
-def _source(
-    text: str, *, lead: str | None = None, invert: bool = False, placement: str | None = None
-) -> Source:
-    """A source, a file's as fast as it can be read."""
-    replay = AS_RECORDED if record_of(text) is None else Replay(speed=inf)
-    return source_of(SourceOptions(text, lead, invert, placement), replay)
+def _source(text: str, lead: str | None = None) -> Source:
+    return source_of(SourceOptions(text, lead), _as_fast_as_it_comes(text))
+
+
+def _as_fast_as_it_comes(text: str) -> Replay:
+    """A file as fast as it can be read."""
+    return AS_RECORDED if record_of(text) is None else Replay(speed=inf)
 
 
 def _eight(leads_mv: Samples) -> Samples:
@@ -204,7 +213,7 @@ def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
         label = record.names[0]
     elsewhere = label != lead
     try:
-        part = FirstSeconds(_source(text, lead=label), LIVE_S)
+        part = FirstSeconds(_source(text, label), LIVE_S)
         info = part.open()
     except InputError:
         if path is not None:

@@ -20,6 +20,8 @@ class SourceOptions:
     """``arms``, ``chest``, or None if nobody said."""
     unit_mv: float | None = None
     """What a step of the source's numbers is; None if the source states it."""
+    rate_hz: float | None = None
+    """The sampling rate of a file that does not state it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class SessionOptions:
             "--invert": self.source.invert,
             "--placement": self.source.placement,
             "--unit": self.source.unit_mv,
+            "--rate": self.source.rate_hz,
             "--model": self.models.model,
             "--calibration": self.models.calibration,
             "--speed": self.replay.speed,

@@ -67,6 +67,7 @@ def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
         placement=placement,
         replay=replay,
         unit_mv=options.unit_mv,
+        rate_hz=options.rate_hz,
     )
 
 

@@ -26,7 +26,7 @@ from mecg.app.learning import (
 )
 from mecg.app.models import network_of
 from mecg.app.terminal import put, say
-from mecg.cli.options import add_force, add_model
+from mecg.cli.options import add_force, add_model, add_unit_and_rate
 from mecg.evaluation.lead_scores import lead_sums
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.calibration.fit import prior_of
@@ -71,6 +71,7 @@ def add_options(parser: ArgumentParser) -> None:
     )
     parser.add_argument("--placement", choices=("arms", "chest"), help="where Lead I's electrodes sit")
     parser.add_argument("--invert", action="store_true", help="turn Lead I's polarity")
+    add_unit_and_rate(parser)
     add_model(parser)
     add_force(parser, "the file")
 
@@ -87,6 +88,8 @@ class Options:
     sequence: list[str] | None
     placement: str | None
     invert: bool
+    unit_mv: float | None
+    rate_hz: float | None
     model: Path | None
     force: bool
 
@@ -104,7 +107,7 @@ def run(options: Options) -> int:
         )
     network = network_of(options.model)
     earlier = () if options.add is None else _kept(options.add)
-    read = [recorded(text, options.invert, options.placement) for text in options.references]
+    read = [_recorded(text, options) for text in options.references]
     strips, said = strips_of(options.sequence or ())
     warm_up(network)
     began = time.monotonic()
@@ -125,7 +128,7 @@ def run(options: Options) -> int:
         say(note)
     if not calibration.head.any():
         say(NOTHING_LEARNED)
-    other = recorded(options.check, options.invert, options.placement) if options.check else None
+    other = _recorded(options.check, options) if options.check else None
     if other is not None and options.check:
         put(*_checked(network, calibration, *other, name_of(options.check)))
     write(options.out, calibration, visits)
@@ -135,6 +138,10 @@ def run(options: Options) -> int:
     if len(visits) == 1:
         say(ONE_VISIT)
     return 0
+
+
+def _recorded(text: str, options: Options) -> tuple[StreamInfo, Samples]:
+    return recorded(text, options.invert, options.placement, unit_mv=options.unit_mv, rate_hz=options.rate_hz)
 
 
 def _kept(path: Path) -> tuple[Visit, ...]:

@@ -29,7 +29,7 @@ def add_source(parser: ArgumentParser) -> None:
     """`SourceOptions` and `ModelOptions`."""
     add_source_text(parser)
     add_reading(parser)
-    add_unit(parser)
+    add_unit_and_rate(parser)
 
 
 def add_source_text(parser: ArgumentParser) -> None:
@@ -51,14 +51,21 @@ def add_lead(parser: ArgumentParser) -> None:
     parser.add_argument("--invert", action="store_true", help="turn its polarity")
 
 
-def add_unit(parser: ArgumentParser) -> None:
-    """What the numbers are in, if the source does not state it."""
+def add_unit_and_rate(parser: ArgumentParser) -> None:
+    """What the numbers are in and how many come a second, if the source does not state it."""
     parser.add_argument(
         "--unit",
         dest="unit_mv",
         type=unit,
         metavar="UNIT",
         help="what the source's numbers are in, if it says not: uV, mV, V, nV, or how many mV a step is",
+    )
+    parser.add_argument(
+        "--rate",
+        dest="rate_hz",
+        type=positive,
+        metavar="HZ",
+        help="the sampling rate, if a file says it not",
     )
 
 

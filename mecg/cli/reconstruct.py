@@ -23,7 +23,7 @@ from mecg.app.options import ModelOptions, SourceOptions
 from mecg.app.session_builder import personal_of, words_of
 from mecg.app.terminal import say, words
 from mecg.cli.exit_codes import error_line
-from mecg.cli.options import add_force, add_jobs, add_reading
+from mecg.cli.options import add_force, add_jobs, add_reading, add_unit_and_rate
 from mecg.cli.progress_bar import Bar
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
@@ -54,6 +54,8 @@ class Job:
     invert: bool = False
     placement: Placement = Placement.UNSTATED
     force: bool = False
+    unit_mv: float | None = None
+    rate_hz: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +74,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where they go")
     add_jobs(parser)
     add_reading(parser)
+    add_unit_and_rate(parser)
     add_force(parser)
 
 
@@ -92,7 +95,15 @@ def run(options: Options) -> int:
     source, models = options.source, options.models
     placement = Placement(source.placement) if source.placement else Placement.UNSTATED
     job = Job(
-        options.out, models.model, models.calibration, source.lead, source.invert, placement, options.force
+        options.out,
+        models.model,
+        models.calibration,
+        source.lead,
+        source.invert,
+        placement,
+        options.force,
+        source.unit_mv,
+        source.rate_hz,
     )
     paths = [_path_of(text) for text in options.records]
     _refuse_clashes(paths, options.out)
@@ -156,6 +167,8 @@ def reconstruct(
         lead=job.lead,
         invert=job.invert,
         placement=job.placement,
+        unit_mv=job.unit_mv,
+        rate_hz=job.rate_hz,
         replay=Replay(speed=inf),
         chunk_samples=CHUNK_SAMPLES,
     )

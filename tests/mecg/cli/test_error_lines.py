@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -20,7 +21,8 @@ def test_every_field_has_an_option_on_the_command_line(field: Field, leave_out: 
     if leave_out and field not in (Field.LEAD, Field.CALIBRATION, Field.REPLAY, Field.LEADS):
         return
     line = error_line(InputError("it cannot\nbe so", field, leave_out=leave_out))
-    assert re.fullmatch(r"it cannot be so: .*(--[a-z]|\?reading=).*", line)
+    answer = r"\?reading=" if field is Field.READING else "--[a-z]"
+    assert re.fullmatch(f"it cannot be so: .*{answer}.*", line)
 
 
 def test_choices_are_listed_unless_the_message_did_so() -> None:
@@ -47,3 +49,12 @@ def test_a_command_says_which_option_helps(
     assert main(command) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert option in line
+
+
+def test_a_rate_that_a_file_does_not_state_is_given_by_rate(tmp_path: Path) -> None:
+    file = "tests/streamer/formats/files/apple_no_rate.csv"
+    commands = [["stream", file, "--speed", "max"], ["reconstruct", file, "--out", str(tmp_path)]]
+    for command in commands:
+        assert main(command) == 2
+        assert main([*command, "--rate", "512"]) == 0
+    assert main(["stream", "synthetic:", "--rate", "512"]) == 2
