@@ -16,6 +16,7 @@ COMMANDS = {
     "monitor": "the window",
     "demo": "the window on the bundled recording; files of it without a display",
     "stream": "without a window; a status line on stderr",
+    "report": "a recording of a watch or any other file as a 12-lead page, and what can be read from it",
     "reconstruct": "WFDB records in, 12-lead WFDB records out",
     "calibrate": "learn one person from a short 12-lead reference",
     "evaluate": "score the model on a PTB-XL-shaped directory",

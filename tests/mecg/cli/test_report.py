@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""`mecg report`: any recording as a 12-lead page and what can be read from it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mecg.__main__ import main
+
+FILES = Path("tests/streamer/formats/files")
+FACTS = json.loads((FILES / "facts.json").read_text())
+READABLE = [
+    "apple_en.csv",
+    "healthkit_voltages.json",
+    "fitbit_ecg.json",
+    "withings_signal.csv",
+    "kardia_1lead.atc",
+    "Polar_H10_AAAAAAAA_20260314_091500_ECG.txt",
+    "plain_time_s_mV.csv",
+]
+
+
+def reported(capsys: pytest.CaptureFixture[str], *words: object) -> dict[str, Any]:
+    assert main(["report", *map(str, words), "--json"]) == 0
+    facts: dict[str, Any] = json.loads(capsys.readouterr().out)
+    return facts
+
+
+@pytest.mark.parametrize("name", READABLE)
+def test_the_facts_of_a_file_are_said_and_its_page_is_private(
+    name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    facts, right = reported(capsys, FILES / name, "--out", tmp_path), FACTS[name]
+    assert facts["rate_hz"] == pytest.approx(right["rate_hz"], rel=1e-3)
+    assert facts["length_s"] == pytest.approx(right["samples"] / right["rate_hz"], rel=1e-3)
+    assert facts["is_lead_i"] == right["is_lead_i"]
+    assert len(facts["estimated"]) == 11
+    if "start" in right:
+        assert datetime.fromisoformat(facts["began"]) == datetime.fromisoformat(right["start"])
+    pdf, png = map(Path, facts["files"])
+    assert pdf.read_bytes().startswith(b"%PDF") and png.read_bytes().startswith(b"\x89PNG")
+    assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert sorted(tmp_path.iterdir()) == [pdf, png]
+
+
+def test_a_page_is_overwritten_only_if_forced(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    command = ["report", str(FILES / "plain_gap.csv"), "--out", str(tmp_path)]
+    (tmp_path / "plain_gap.png").write_text("mine")
+    assert main(command) == 2
+    assert [path.read_text() for path in tmp_path.iterdir()] == ["mine"]
+    assert main([*command, "--force"]) == 0
+    assert len(list(tmp_path.iterdir())) == 2
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["apple_no_rate.csv"],
+        ["only_ecg"],
+        ["nothing_here.csv"],
+        ["facts.json"],
+        ["apple_en.csv", "--lead", "V9"],
+    ],
+)
+def test_what_cannot_be_shown_gets_one_line_and_leaves_nothing(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "pages"
+    assert main(["report", str(FILES / words[0]), *words[1:], "--out", str(out)]) == 2
+    said = capsys.readouterr()
+    assert not said.out and said.err.count("\n") == 1
+    assert not out.exists()
+
+
+def test_what_a_file_does_not_say_is_stated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    facts = reported(capsys, FILES / "apple_no_rate.csv", "--rate", 512, "--invert", "--out", tmp_path)
+    assert facts["rate_hz"] == 512 and facts["inverted"]
+    facts = reported(capsys, FILES / "only_ecg", "--placement", "arms", "--out", tmp_path)
+    assert facts["is_lead_i"] and facts["lead"] == "I"
+    facts = reported(capsys, FILES / "dicom_I_II.dcm", "--lead", "II", "--out", tmp_path)
+    assert not facts["is_lead_i"] and facts["lead"] == "II"
+    assert len(facts["do_not_read"]) == 4
+
+
+def test_a_live_source_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["report", "synthetic:", "--out", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
