@@ -16,18 +16,18 @@ from typing import Any
 
 import numpy as np
 
-from devices.registry import record_of
 from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
 from mecg.app.models import network_of
 from mecg.app.options import ModelOptions, SourceOptions
-from mecg.app.session_builder import personal_of, words_of
 from mecg.app.terminal import put, put_json, say
 from mecg.cli.options import add_force, add_reading, add_unit_and_rate
+from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
 from streamer.core.events import QualityChanged
 from streamer.core.leads import canonical_lead
 from streamer.core.network.latency import budget
+from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.signal.rate import RateConverter
 from streamer.core.stream import Chunk, Frame, Placement, StreamInfo
@@ -89,7 +89,7 @@ class Shown:
 
 def run(options: Options) -> int:
     """Write both files, or none, and say what they show."""
-    path = record_of(options.file)
+    path = _path_of(options.file)
     if path is None:
         raise InputError(f"{options.file} is no file; record it first, with mecg stream --record")
     files = {end: options.out / f"{_name(path)}{end}" for end in (".pdf", ".png")}
@@ -126,11 +126,11 @@ def run(options: Options) -> int:
 def _shown(source: FileReplay, models: ModelOptions) -> Shown:
     """The first 10 s after the filters have settled; all that there is if it is shorter."""
     info, network = source.open(), network_of(models.model)
-    person = personal_of(network, models.calibration, info)
+    person, whose = _person(network, models.calibration, info)
     spec = network.spec
     pipeline = Pipeline(info, person, hop=spec.hop_of(HOP_S))
     latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
-    about = SessionDescription.of(info, person.spec, latency, words_of(person))
+    about = SessionDescription.of(info, person.spec, latency, whose)
     vitals = Vitals(spec.rate_hz, info, latency.low_pass_delay_10hz_ms / 1e3)
     frames, found = [], []
     sound = 0
@@ -156,6 +156,26 @@ def _shown(source: FileReplay, models: ModelOptions) -> Shown:
     n = round(PAGE_S * spec.rate_hz)
     first = max(0, min(int(good[0]), len(whole.valid) - n))
     return Shown(_cut(whole, slice(first, first + n)), about, _wrong(found))
+
+
+def _path_of(text: str) -> Path | None:
+    if ":" not in text:
+        return Path(text)
+    from devices.registry import record_of  # loads Bluetooth and LSL, which a page of a file need not
+
+    return record_of(text)
+
+
+def _person(
+    network: Network, calibration: Path | None, info: StreamInfo
+) -> tuple[Network | PersonalNetwork, str]:
+    """The model with a person's correction, and what names it."""
+    if calibration is None:
+        return network, ""
+    from mecg.app.session_builder import personal_of, words_of  # as `_path_of`
+
+    person = personal_of(network, calibration, info)
+    return person, words_of(person)
 
 
 def _wrong(found: list[QualityChanged]) -> tuple[str, ...]:
