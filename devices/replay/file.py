@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from streamer.core.events import Event
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
-from streamer.formats.recording import Stated
+from streamer.formats.recording import Recording, Stated
 from streamer.formats.registry import split_reading
 from streamer.formats.wfdb_files import show
 from streamer.formats.wfdb_reader import Record
@@ -139,6 +140,12 @@ class FileReplay:
         if self._reference:
             notes.append(f"The record holds {len(self._reference)} of the twelve leads, for comparison.")
         return (*notes, *self._replay.notes())
+
+    @property
+    def began(self) -> datetime | None:
+        """When the first sample that is played was taken, if the file says so; call `open` first."""
+        began = self._record.began if isinstance(self._record, Recording) else None
+        return None if began is None else began + timedelta(seconds=self._replay.start_s)
 
     def items(self) -> Iterator[Chunk | Event]:
         """The chunks and the changes of state; call `open` first.

@@ -177,7 +177,7 @@ def reconstruct(
     pipeline = Pipeline(info, person, hop=spec.hop_of(HOP_S))
     # The record states what the live path owes, not what these long hops would wait for.
     latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
-    sink = WfdbSink(job.out, _record_name(path), force=job.force)
+    sink = WfdbSink(job.out, _record_name(path), force=job.force, began=source.began)
     sink.open(SessionDescription.of(info, person.spec, latency, words_of(person)))
     try:
         for item in source.items():

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -144,14 +145,19 @@ class WfdbSink(Sink):
         Its name.
     force : bool
         Overwrite a record of this name.
+    began : datetime, optional
+        When the first sample was taken; the header states it, to the millisecond at least.
     """
 
     name = "WFDB record"
 
-    def __init__(self, folder: Path, record: str, *, force: bool = False) -> None:
+    def __init__(
+        self, folder: Path, record: str, *, force: bool = False, began: datetime | None = None
+    ) -> None:
         self._folder = folder
         self._record = record
         self._force = force
+        self._began = began
         self.clipped = 0
         """Samples beyond ±32.767 mV, known after `close`."""
         self.samples = 0
@@ -169,12 +175,14 @@ class WfdbSink(Sink):
         rate_hz = description.stream.rate_hz
         self._resampled = AtSourceRate(description.rate_hz, rate_hz)
         self._half_widths = HalfWidthsAtSourceRate(description.rate_hz, rate_hz)
-        self._writer = WfdbWriter(self._folder, self._record, rate_hz, force=self._force)
+        self._writer = WfdbWriter(self._folder, self._record, rate_hz, force=self._force, began=self._began)
         self._writers = [self._writer]
         try:
             if BAND in description.bands:
                 name, signals = band_name(self._record), [half_width_of(lead) for lead in TWELVE]
-                band = WfdbWriter(self._folder, name, rate_hz, force=self._force, signals=signals)
+                band = WfdbWriter(
+                    self._folder, name, rate_hz, force=self._force, signals=signals, began=self._began
+                )
                 self._writers.append(band)
             else:
                 self._stale_band()
