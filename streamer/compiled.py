@@ -45,7 +45,7 @@ def _survive_damage(fast: Any) -> None:
     def load_or_none(*what: Any) -> Any:
         try:
             return load(*what)
-        except Exception:  # noqa: BLE001 - whatever a torn pickle raises
+        except Exception:  # noqa: BLE001 - whatever a torn cache file raises
             _throw_away(cache)
             return None
 

@@ -87,7 +87,7 @@ def test_people_get_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         "SOURCE                   NAME                RATE    RSSI",
         "polar:24:AC:AC:01:02:03  Polar H10 12345678  130 Hz  -61 dBm  ECG",
         "lsl:My ECG               My ECG              250 Hz  -        ECG",
-        "-                        Belt?[2J            -       -        no ECG",
+        r"-                        Belt\x1b[2J         -       -        no ECG",
     ]
 
 
