@@ -43,6 +43,7 @@ if TYPE_CHECKING:
         QualityChanged,
         RecordingStarted,
         SamplesLost,
+        Seam,
         SensorRate,
         State,
         StateChanged,
@@ -93,6 +94,7 @@ __all__ = [
     "Reconstruction",
     "RecordingStarted",
     "SamplesLost",
+    "Seam",
     "SensorRate",
     "Session",
     "SessionDescription",
@@ -115,7 +117,7 @@ _NAMES = {
     "streamer.core.errors": "Field InputError SignalError",
     "streamer.core.events": (
         "Alarm AlarmKind AlarmsSilenced Battery Beat Contact Drift Dropped Event Failed LeftBehind "
-        "LimitsChanged Marker Notice Quality QualityChanged RecordingStarted SamplesLost SensorRate "
+        "LimitsChanged Marker Notice Quality QualityChanged RecordingStarted SamplesLost Seam SensorRate "
         "State StateChanged Topic Unrecognized"
     ),
     "streamer.core.leads": "LEADS",

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Event, Notice, SamplesLost, State, StateChanged, Topic
+from streamer.core.events import Event, Notice, SamplesLost, Seam, State, StateChanged, Topic
 from streamer.core.stream import Chunk, Samples
 
 Read = Callable[[int, int], tuple[Samples, Samples | None]]
@@ -308,6 +308,8 @@ class Playback:
             self._next = stop
             if start == 0:
                 yield self._state(State.LIVE, "receiving samples")
+            for lap in _laps(start, stop, length):
+                yield Seam(host_s=self._clock(), at_s=lap / rate_hz)
             if replay.drop is not None and replay.drop.takes(start // chunk, chunk / rate_hz):
                 lost += stop - start
             else:
@@ -354,6 +356,11 @@ class Playback:
     def _lost(self, count: int, rate_hz: float) -> Event:
         text = f"{count} samples ({count / rate_hz:.2f} s) left out on purpose"
         return SamplesLost(count, text, host_s=self._clock())
+
+
+def _laps(start: int, stop: int, length: int | None) -> range:
+    """The samples from ``start`` to ``stop`` at which what is played begins again."""
+    return range(max(-(-start // length), 1) * length, stop, length) if length else range(0)
 
 
 def _read_round(

@@ -33,6 +33,7 @@ from streamer.core.events import (
     QualityChanged,
     RecordingStarted,
     SamplesLost,
+    Seam,
     SensorRate,
     StateChanged,
     Topic,
@@ -211,7 +212,7 @@ def is_told_again(event: Event) -> bool:
             return False
         case Notice():
             return event.topic not in (Topic.DISK, Topic.REPAIR, Topic.PLAYBACK)
-        case Contact() | Battery() | SensorRate() | Marker() | LimitsChanged() | Unrecognized():
+        case Contact() | Battery() | SensorRate() | Marker() | LimitsChanged() | Seam() | Unrecognized():
             return True
         case _:
             assert_never(event)

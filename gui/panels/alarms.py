@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Event
 
-URGENT = frozenset({AlarmKind.ASYSTOLE, AlarmKind.SIGNAL_LOST})
+URGENT = frozenset({AlarmKind.ASYSTOLE, AlarmKind.SIGNAL_LOST, AlarmKind.ELECTRODE})
 """These beep twice as often."""
 
 BEEP_S = {True: 2.0, False: 5.0}

@@ -54,6 +54,10 @@ class AlarmKind(Enum):
     HIGH_RATE = "heart rate high"
     ASYSTOLE = "asystole"
     SIGNAL_LOST = "signal lost"
+    ELECTRODE = "electrode off?"
+    """The lead does not move at all: no asystole looks so."""
+    CANNOT_ANALYSE = "cannot analyse"
+    """Too much noise for a heart rate."""
 
 
 class Topic(Enum):
@@ -284,6 +288,20 @@ class Notice(_Moment):
 
 
 @dataclass(frozen=True, slots=True)
+class Seam(_Moment):
+    """A replay that loops begins again at ``at_s``: nothing measured across that instant is real."""
+
+    @property
+    def text(self) -> str:
+        """One sentence for the user."""
+        return SEAM
+
+
+SEAM = "the recording begins again here"
+"""What the user reads of a `Seam`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Unrecognized(_Moment):
     """What another version of this program wrote into a file, kept as it stands there."""
 
@@ -314,6 +332,7 @@ Event: TypeAlias = (
     | Drift
     | RecordingStarted
     | Notice
+    | Seam
     | Unrecognized
 )
 """One stream of these serves the monitor, the log and the recording.  All have ``text``, one sentence for

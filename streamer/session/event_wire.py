@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import assert_never
 
 from streamer.core.events import (
+    SEAM,
     Alarm,
     AlarmKind,
     AlarmsSilenced,
@@ -31,6 +32,7 @@ from streamer.core.events import (
     QualityChanged,
     RecordingStarted,
     SamplesLost,
+    Seam,
     SensorRate,
     State,
     StateChanged,
@@ -89,6 +91,7 @@ def to_wire(event: Event) -> WireEvent:
             | LimitsChanged()
             | RecordingStarted()
             | Notice()
+            | Seam()
         ):
             pass
         case _:
@@ -101,6 +104,8 @@ def wire_kind(event: Event) -> str:
     match event:
         case Notice():
             return event.topic.value
+        case Seam():
+            return Topic.PLAYBACK.value  # as older versions read it
         case Unrecognized():
             return event.name
         case _:
@@ -173,6 +178,8 @@ def _recognized(wire: WireEvent) -> Event | None:
             return QualityChanged(wire.quality, text, host_s=host_s, at_s=at_s)
         case "drift" if math.isfinite(value):
             return Drift(value, host_s=host_s, at_s=at_s)
+        case "replay" if wire.text == SEAM and math.isfinite(at_s):
+            return Seam(host_s=host_s, at_s=at_s)
         case "link" | "clock" | "replay" | "disk" | "repaired":
             return Notice(Topic(wire.kind), text, host_s=host_s, at_s=at_s)
         case _:

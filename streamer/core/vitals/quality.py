@@ -28,6 +28,9 @@ BLOCK_S = 0.5
 FLAT_MV, FLAT_S = 0.010, 3.0
 """A line that moves by less for so long is flat."""
 
+DEAD_MV, DEAD_S = 0.002, 1.5
+"""A line that moves by less than this for so long has no electrode: an amplifier alone has more noise."""
+
 CLIPPED_S, CLIPPED_SAMPLES, CLIPPED_TIMES = 0.02, 3, 2
 """A rail holds the largest or the smallest sample, exactly, for so long, or for so many samples so many
 times in 3 s, ..."""
@@ -175,6 +178,10 @@ class LeadQuality:
             name: _Steady()
             for name in ("clipped", "noise", "severe", "reversed", "paced", "flat", "unit", "counter")
         }
+        self.noise_now = nan
+        """The newest judgement of the noise, over its limit: it need not last yet; NaN while unknown."""
+        self.dead = False
+        """Whether the newest raw samples do not move at all."""
         self._settled = 0  # before it the baseline was not to be trusted
         self._next: int | None = None
         self._stop = 0  # index after the newest sample
@@ -183,6 +190,11 @@ class LeadQuality:
     def counts(self) -> bool:
         """Whether the samples are numbers of samples, and no signal."""
         return self._steady["counter"].on
+
+    @property
+    def severe(self) -> bool:
+        """Whether there is lasting noise in which no beat can be told."""
+        return self._steady["severe"].on and not self._steady["flat"].on
 
     def chunk(self, chunk: Chunk) -> None:
         """Take raw samples; before the frames that they complete."""
@@ -224,6 +236,7 @@ class LeadQuality:
             raw = self._raw
             raw.advance(floor(stop / rational(self._band.rate_hz) * rational(raw.rate_hz)))
             moved_mv = float(np.ptp(raw.samples))
+            self.dead = float(np.ptp(raw.newest(DEAD_S))) < DEAD_MV
             judge["flat"].judge(FLAT_MV / max(moved_mv, 1e-9), 1.0)
             clipped = _is_clipped(raw.samples, raw.rate_hz)
             judge["clipped"].judge(float(clipped), 0.5)
@@ -232,7 +245,7 @@ class LeadQuality:
             # Both halves of the window, so that one movement is none: a beat a second is in each.
             halves = np.array_split(raw.samples, 2)
             judge["unit"].judge(min(_span(half) for half in halves), MOST_MV)
-        noise = self._noise()
+        noise = self.noise_now = self._noise()
         judge["noise"].judge(noise, 1.0)
         judge["severe"].judge(noise, SEVERE)
         judge["reversed"].judge(self._reversal(), 1.0)

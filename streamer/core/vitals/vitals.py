@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, replace
-from math import nan
+from math import ceil, nan
 from statistics import median
 
 import numpy as np
@@ -24,13 +24,14 @@ from streamer.core.events import (
     Event,
     QualityChanged,
     SamplesLost,
+    Seam,
     State,
     StateChanged,
 )
 from streamer.core.signal.sample_bounds import JUMP_MV, MOST_MV, SampleBounds
 from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.core.vitals.beats import LEARN_S, BeatDetector
-from streamer.core.vitals.quality import Findings, LeadQuality
+from streamer.core.vitals.quality import SEVERE, Findings, LeadQuality
 
 LATEST, LATEST_SLOW, SLOW_S = 12, 4, 1.2
 """The rate is the mean of the 12 latest RR intervals, of 4 when three in a row exceed 1200 ms."""
@@ -42,6 +43,8 @@ LONGEST_RR_S = 4.2
 """Of 15 bpm with some to spare: what is longer is a pause."""
 TOGETHER_S = 0.064
 """Frames of so much signal are looked at together: a call for each would cost three times as much."""
+SEAM_S = 0.15
+"""So near to the place where a replay begins again what looks like a beat may be made by it."""
 GAP_S = 2.0
 """After so long a gap the filters start again, and with them the rate; the signal counts as lost."""
 FOUND_S = 0.4
@@ -52,6 +55,8 @@ WILD_S = 1.0
 """Samples that no electrode gives are told once for as long as they come closer together than this."""
 HYSTERESIS_BPM = 2.0
 """So far inside its limit a rate alarm ends."""
+SILENT = frozenset({State.CONNECTING, State.WAITING, State.STALE, State.RECONNECTING})
+"""Nothing comes in these: once a sample has come, the signal is lost."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +134,7 @@ class Vitals:
 
     def __init__(self, rate_hz: float, stream: StreamInfo | None = None, delay_s: float = 0.0) -> None:
         self._rate_hz = rate_hz
+        self._source_hz = rate_hz if stream is None else stream.rate_hz
         self._delay_s = delay_s
         self._stream = stream
         self._lead = LeadQuality(rate_hz, stream)
@@ -141,11 +147,15 @@ class Vitals:
         self._zero_s = nan  # the instant of sample 0, by the newest frame
         self._rate = HeartRate()
         self._beat: int | None = None  # index of the newest
+        self._beats_again = False  # since it was last asked
         self._since = 0  # no beat is missed before this index
         self._begun = 0
         self._seen: int | None = None  # index behind the newest valid sample
         self._hidden = 0  # the most samples in a row that were missing since the newest beat
-        self._state = State.LIVE
+        self._seams: list[float] = []  # where a replay began again, not yet passed by a beat
+        self._come = 0  # index that what has come reaches to
+        self._silent_why = ""  # the state in which nothing comes; empty once a sample has come after it
+        self._back = 0  # the first index that ends that
         self._raised: set[AlarmKind] = set()  # the alarms that stand
         self._bounds = None if stream is None else SampleBounds(stream.rate_hz)
         self._wild: int | None = None  # raw index behind the newest sample that no electrode gives
@@ -154,16 +164,21 @@ class Vitals:
     def hear(self, event: Event) -> list[Event]:
         """Take what the source says beside the samples: its state, and contact if it reports that."""
         match event:
-            case StateChanged():
-                self._state = event.state
+            case StateChanged() if event.state in SILENT and self._come:
+                self._silent_why, self._back = event.state.value, self._come
+                return self._signal_alarm(self._seen or 0)
             case Contact():
                 self._lead.contact = event.touches
-            case _:
-                return []
-        return self._signal_alarm(self._seen or 0)
+                if not event.touches:
+                    return self._signal_alarm(self._seen or 0)
+            case Seam():
+                self._seams.append(event.at_s * self._rate_hz)
+        return []  # what ends an alarm is a sample, not a word
 
     def chunk(self, chunk: Chunk) -> None:
         """Look at raw samples; before the frames that they complete."""
+        if np.isfinite(chunk.lead_mv).any():
+            self._come = ceil(chunk.stop * self._rate_hz / self._source_hz) + 1
         if self._stream is None or self._bounds is None:
             return
         usable = self._bounds.usable(chunk.start, chunk.lead_mv)
@@ -218,7 +233,7 @@ class Vitals:
         if self._seen is None:
             self._seen = self._begun = start
             self._since = start + round(LEARN_S * self._rate_hz)
-        if start == self._seen and valid.all():
+        if start == self._seen and valid.all() and AlarmKind.SIGNAL_LOST not in self._raised:
             self._seen = stop
         elif valid.any():
             events += self._note_gaps(start, valid)
@@ -227,7 +242,7 @@ class Vitals:
                 events += self._note_beat(beat)
         elif stop - self._seen > GAP_S * self._rate_hz:
             events += self._signal_alarm(stop, missing=True)
-        return events + self._asystole_alarm(stop)
+        return events + self._beat_alarms(stop)
 
     def _note_quality(self, index: int, found: Findings) -> list[Event]:
         known_s = (index - self._begun) / self._rate_hz
@@ -251,10 +266,12 @@ class Vitals:
                 self._since = index + round(LEARN_S * self._rate_hz)
                 events += self._signal_alarm(index, missing=True)
             self._seen = index + 1
+        if self._seen > self._back:
+            self._silent_why = ""
         return events + self._signal_alarm(self._seen)
 
     def _note_beat(self, index: int) -> list[Event]:
-        if self._beat is not None:
+        if self._beat is not None and not self._across_seam(self._beat, index):
             rr_s = (index - self._beat) / self._rate_hz
             if self._hidden:
                 self._rate.add_across_gap(rr_s)
@@ -262,6 +279,7 @@ class Vitals:
                 self._rate.add(rr_s)
             else:
                 self._rate.clear()
+        self._beats_again = True
         self._beat, self._since, self._hidden = index, max(self._since, index), 0
         if self._lead.counts:
             self._rate.clear()
@@ -271,10 +289,19 @@ class Vitals:
         beat = Beat(bpm, host_s=self._zero_s + at_s, at_s=at_s)
         return [beat, *self._rate_alarms(index, bpm)]
 
+    def _across_seam(self, first: int, last: int) -> bool:
+        """Whether a replay began again between two beats, or at one of them."""
+        about = SEAM_S * self._rate_hz
+        across = any(first - about < seam < last + about for seam in self._seams)
+        self._seams = [seam for seam in self._seams if seam + about > last]
+        return across
+
     # ---- alarms
 
     def _rate_alarms(self, index: int, bpm: float) -> list[Event]:
         low, high = self.limits.low_bpm, self.limits.high_bpm
+        if self._lead.severe or self._lead.noise_now > SEVERE:  # what is counted there is no heart
+            bpm = nan
         is_low = bpm < low + HYSTERESIS_BPM * (AlarmKind.LOW_RATE in self._raised)
         is_high = bpm > high - HYSTERESIS_BPM * (AlarmKind.HIGH_RATE in self._raised)
         return [
@@ -282,29 +309,43 @@ class Vitals:
             *self._alarm(AlarmKind.HIGH_RATE, is_high, f"{bpm:.0f} bpm, above {high:g}", index),
         ]
 
-    def _asystole_alarm(self, index: int) -> list[Event]:
-        if AlarmKind.SIGNAL_LOST in self._raised:
+    def _beat_alarms(self, index: int) -> list[Event]:
+        """What is to be said when no beat comes, or nothing that is one."""
+        asystole = AlarmKind.ASYSTOLE in self._raised
+        if AlarmKind.SIGNAL_LOST in self._raised and not asystole:
             self._since = index
         quiet_s = (index - self._since) / self._rate_hz - FOUND_S
-        silent = quiet_s > self.limits.asystole_s
-        events = self._alarm(AlarmKind.ASYSTOLE, silent, f"no beat for {self.limits.asystole_s:g} s", index)
-        if silent and events:
+        # What ends an asystole is a beat, also behind a gap.
+        silent = quiet_s > self.limits.asystole_s or (asystole and not self._beats_again)
+        self._beats_again = False
+        noisy = self._lead.severe and AlarmKind.SIGNAL_LOST not in self._raised
+        off = self._lead.dead and (silent or AlarmKind.ELECTRODE in self._raised)
+        if off:
+            self._since = index
+        still = silent and not off and (asystole or not noisy)
+        no_beat = f"no beat for {self.limits.asystole_s:g} s"
+        events = [
+            *self._alarm(AlarmKind.ELECTRODE, off, "the lead is dead flat, or at its rail", index),
+            *self._alarm(AlarmKind.ASYSTOLE, still, no_beat, index),
+        ]
+        events += self._alarm(AlarmKind.CANNOT_ANALYSE, noisy, "too much noise for a heart rate", index)
+        if events:  # neither what was counted before it nor what was counted in it holds after it
             self._rate.clear()
             events += self._rate_alarms(index, nan)
         return events
 
     def _signal_alarm(self, index: int, *, missing: bool = False) -> list[Event]:
-        why = ""
-        if self._state in (State.STALE, State.RECONNECTING):
-            why = self._state.value
-        elif not self._lead.contact:
+        why = self._silent_why
+        if not why and not self._lead.contact:
             why = "an electrode is off"
-        elif missing:
+        elif not why and missing:
             why = f"nothing came for {GAP_S:g} s"
         events = self._alarm(AlarmKind.SIGNAL_LOST, bool(why), why, index)
         if why and events:
             self._rate.clear()
             events += self._rate_alarms(index, nan)
+            for alarm in (AlarmKind.ELECTRODE, AlarmKind.CANNOT_ANALYSE):
+                events += self._alarm(alarm, False, "", index)
         return events
 
     def _alarm(self, alarm: AlarmKind, on: bool, why: str, index: int) -> list[Event]:

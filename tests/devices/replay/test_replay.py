@@ -13,7 +13,7 @@ from devices.replay.file import FileReplay
 from devices.replay.pacing import Drop, Replay
 from devices.replay.synthetic import Synthetic
 from streamer.core.errors import Field, InputError
-from streamer.core.events import SamplesLost
+from streamer.core.events import SamplesLost, Seam
 from streamer.core.stream import Chunk
 from streamer.formats.wfdb_reader import Record
 from streamer.session.source import Source
@@ -66,12 +66,18 @@ def test_an_endless_source_can_begin_anywhere() -> None:
 def test_a_loop_goes_round_and_its_index_rises(chunk: int) -> None:
     source = FileReplay(PTB, replay=fast(start_s=30, loop=True), chunk_samples=chunk)
     assert source.open().samples is None
-    chunks = []
+    chunks: list[Chunk] = []
+    seams: list[tuple[float, int]] = []
     for item in source.items():
+        if isinstance(item, Seam):
+            seams.append((item.at_s, chunks[-1].stop if chunks else 0))
         if isinstance(item, Chunk):
             chunks.append(item)
             if item.stop > 3 * 8400:
                 source.stop()
+    laps = range(8400, chunks[-1].stop, 8400)
+    assert [at_s for at_s, _ in seams] == [lap / RATE for lap in laps]
+    assert all(before <= at_s * RATE for at_s, before in seams), "it is said before the samples come"
     assert all(a.stop == b.start for a, b in pairwise(chunks))
     whole = Record(PTB).read()[0][30_000:]
     joined = np.concatenate([c.lead_mv for c in chunks])

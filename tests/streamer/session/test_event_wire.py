@@ -32,6 +32,7 @@ from streamer.core.events import (
     QualityChanged,
     RecordingStarted,
     SamplesLost,
+    Seam,
     SensorRate,
     State,
     StateChanged,
@@ -89,6 +90,10 @@ EVENTS: list[Event] = [
     ),
     Notice(Topic.REPAIR, "12 bytes of this session could not be read", host_s=12.5),
     Unrecognized("mood", "as told", count=2, number=0.5, at_s=1.0),
+    # Older versions read the first as a notice, and the others as they stand.
+    Seam(at_s=10.0, host_s=12.5),
+    Alarm(AlarmKind.ELECTRODE, True, "the lead is dead flat, or at its rail", at_s=9.5),
+    Alarm(AlarmKind.CANNOT_ANALYSE, False, at_s=9.5),
 ]
 
 LINES = (Path(__file__).parent / "events_as_written.txt").read_text("utf-8").splitlines()

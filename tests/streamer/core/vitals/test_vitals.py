@@ -19,6 +19,7 @@ from streamer.core.events import (
     Event,
     Quality,
     QualityChanged,
+    Seam,
     State,
     StateChanged,
 )
@@ -138,7 +139,7 @@ def _told_in_chunks(network: Network, lead: np.ndarray, lost: slice, cuts: list[
     ]
 
 
-@pytest.mark.parametrize("noise_mv", [0.0, 0.002, 0.02, 0.05])
+@pytest.mark.parametrize("noise_mv", [0.001, 0.002, 0.02, 0.05])
 def test_asystole_is_told_after_4_seconds_in_noise_too_and_ends_with_the_next_beat(told_of, noise_mv):
     lead = np.concatenate((beating(75, 20), quiet(30, noise_mv), beating(75, 20)))
     told = told_of(lead)
@@ -234,8 +235,7 @@ def test_a_source_without_data_or_contact_is_an_alarm_and_no_asystole(network):
         (AlarmKind.SIGNAL_LOST, True, "an electrode is off"),
         (AlarmKind.SIGNAL_LOST, False, ""),
         (AlarmKind.SIGNAL_LOST, True, "stale"),
-        (AlarmKind.SIGNAL_LOST, False, ""),
-    ]
+    ], "what ends it is a sample, and none has come"
     wrong = [event.wrong for event in told if isinstance(event, QualityChanged)]
     assert {Quality.NO_CONTACT, Quality.OUT_OF_RANGE} <= wrong[1]
     assert Quality.NO_CONTACT not in wrong[-1]
@@ -268,3 +268,103 @@ def test_an_ecg_of_any_height_is_one(network, height, bpm):
     lead = beating(bpm, 15) * np.float32(height)
     told = watch(network, [Chunk(i, lead[i : i + 25]) for i in range(0, len(lead), 25)])
     assert quality_of(told) == "quality: good"
+
+
+SILENT = [State.STALE, State.RECONNECTING, State.WAITING, State.CONNECTING]
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    said=st.lists(st.sampled_from(SILENT), min_size=1, max_size=5),
+    after=st.lists(st.sampled_from([State.LIVE, State.WAITING, State.PAUSED]), max_size=2),
+    gap_s=st.one_of(st.floats(0.1, 10.0), st.just(60.0), st.just(3600.0)),
+    ends=st.booleans(),
+)
+def test_signal_lost_ends_with_a_valid_sample_and_with_nothing_else(networks, said, after, gap_s, ends):
+    lead = beating(75, 20).astype(np.float32)
+    off = round(10 * RATE_HZ)
+    on = off + max(1, round(gap_s * RATE_HZ))
+    words = [StateChanged(state, "") for state in (*said, *after)]
+    items: list[Chunk | Event] = [StateChanged(State.WAITING, ""), Chunk(0, lead[:off]), *words]
+    if ends:
+        told = watch(networks["identity"], [*items, StateChanged(State.ENDED, "")])
+        assert [event.rises for event in alarms(told)] == [True], "neither is the end of a stream an end"
+        return
+    back = [Chunk(on + k, lead[off + k : off + k + 25]) for k in range(0, off, 25)]
+    before = len(watch_alarms(networks["identity"], items))
+    told = watch_alarms(networks["identity"], [*items, StateChanged(State.LIVE, ""), *back])
+    assert before == 1
+    assert [(event.alarm, event.rises) for event in told] == [
+        (AlarmKind.SIGNAL_LOST, True),
+        (AlarmKind.SIGNAL_LOST, False),
+    ], "it flickers not, and nothing new is raised"
+    assert on / RATE_HZ <= told[1].at_s <= on / RATE_HZ + 0.3
+
+
+def watch_alarms(network: Network, items: Sequence[Chunk | Event]) -> list[Alarm]:
+    """The alarms until now: the stream has not ended."""
+    pipeline, vitals = Pipeline(StreamInfo("test:", RATE_HZ), network), Vitals(RATE_HZ)
+    told: list[Event] = []
+    for item in items:
+        if isinstance(item, Chunk):
+            vitals.chunk(item)
+            told += [event for frame in pipeline.push(item) for event in vitals.push(frame)]
+        else:
+            told += vitals.hear(item)
+    return alarms(told)
+
+
+def test_before_the_first_sample_nothing_is_lost(network):
+    assert not watch_alarms(network, [StateChanged(state, "") for state in SILENT])
+
+
+@pytest.mark.parametrize("bpm", [40, 75, 130])
+@pytest.mark.parametrize("level_mv", [0.0, 0.37, 5.0, -5.0])
+@pytest.mark.parametrize("off_s", [8.0, 8.21, 8.43, 8.64])
+def test_a_dead_or_railed_lead_is_an_electrode_and_no_asystole(told_of, bpm, level_mv, off_s):
+    dead = np.full(round(15 * RATE_HZ), level_mv, np.float32)
+    lead = np.concatenate((beating(bpm, off_s), dead, quiet(1.0), beating(bpm, 15)))
+    about = alarms(told_of(lead), AlarmKind.ELECTRODE, AlarmKind.ASYSTOLE)
+    assert [(event.alarm, event.rises) for event in about] == [
+        (AlarmKind.ELECTRODE, True),
+        (AlarmKind.ELECTRODE, False),
+    ]
+    assert about[0].at_s - off_s <= 8.0, "the filters ring for a while behind a rail"
+    assert off_s + 15 <= about[1].at_s <= off_s + 19
+
+
+def test_an_asystole_goes_on_behind_a_gap_until_a_beat(network):
+    lead = np.concatenate((beating(75, 10), quiet(30), beating(75, 10))).astype(np.float32)
+    chunks = [Chunk(k, lead[k : k + 25]) for k in range(0, len(lead), 25) if not 5000 <= k < 6000]
+    said = [event for event in watch(network, chunks) if isinstance(event, Alarm)]
+    rise, end = alarms(said, AlarmKind.ASYSTOLE)
+    assert rise.rises and not end.rises and 40 < end.at_s < 43
+
+
+@pytest.mark.parametrize("noise_mv", [0.3, 1.0])
+@pytest.mark.parametrize("begins_s", [10.0, 10.3, 10.77, 11.1])
+def test_noise_raises_a_technical_alarm_and_none_of_the_rate(told_of, noise_mv, begins_s):
+    lead = beating(75, 60)
+    noisy = slice(round(begins_s * RATE_HZ), round((begins_s + 20) * RATE_HZ))
+    lead[noisy] += quiet(20, noise_mv)
+    said = alarms(told_of(lead))
+    assert [(event.alarm, event.rises) for event in said] == [
+        (AlarmKind.CANNOT_ANALYSE, True),
+        (AlarmKind.CANNOT_ANALYSE, False),
+    ]
+    assert begins_s < said[0].at_s < begins_s + 5
+    assert begins_s + 20 < said[1].at_s < begins_s + 28
+
+
+@pytest.mark.parametrize("at_s", [10.0, 10.1, 10.3, 10.5, 10.7])
+def test_across_the_seam_of_a_loop_there_is_no_interval(network, at_s):
+    """Both ends meet at any phase of a beat."""
+    cut = round(at_s * RATE_HZ)
+    lead = beating(60, at_s)[:cut].astype(np.float32)
+    items: list[Chunk | Event] = []
+    for lap in range(4):
+        if lap:
+            items.append(Seam(at_s=lap * cut / RATE_HZ))
+        items += [Chunk(lap * cut + k, lead[k : k + 5]) for k in range(0, cut, 5)]
+    rates = [beat.bpm for beat in beats(watch(network, items)) if math.isfinite(beat.bpm)]
+    assert np.abs(np.array(rates) - 60).max() <= 2
