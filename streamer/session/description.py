@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Any
 
@@ -132,6 +133,12 @@ def algorithmic_ms(latency: LatencyBudget) -> dict[str, float]:
 
 def band_in_words(sos: Sos, rate_hz: float) -> str:
     """The band of a cascade between its -3 dB points, such as ``0.5-40 Hz``."""
+    return _band_in_words(sos.tobytes(), len(sos), rate_hz)
+
+
+@lru_cache(maxsize=16)  # a run over an archive describes one filter for every record
+def _band_in_words(sections: bytes, count: int, rate_hz: float) -> str:
+    sos = np.frombuffer(sections).reshape(count, 6)
     hz = np.geomspace(0.01, rate_hz / 2, 20_000)
     z = np.exp(-2j * np.pi * hz / rate_hz)
     powers = np.stack((np.ones_like(z), z, z * z))
