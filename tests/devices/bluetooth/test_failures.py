@@ -71,17 +71,23 @@ def test_a_scan_that_is_refused_at_first_is_tried_three_times_more(
 @pytest.mark.parametrize("hangs", [True, False])
 def test_a_battery_that_never_answers_is_done_without(hangs: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     read = virtual_radio._Client.read_gatt_char
+    waited_s: list[float] = []
 
     async def reads(self: virtual_radio._Client, characteristic: object, **kwargs: object) -> bytearray:
         if hangs and characteristic.uuid == BATTERY:  # type: ignore[attr-defined]
-            await asyncio.sleep(1e9)
+            begun_s = asyncio.get_running_loop().time()
+            try:
+                await asyncio.sleep(1e9)
+            finally:
+                waited_s.append(asyncio.get_running_loop().time() - begun_s)
         return await read(self, characteristic, **kwargs)  # type: ignore[arg-type]
 
     monkeypatch.setattr(virtual_radio._Client, "read_gatt_char", reads)
     air = Air(H10(battery=4))
     heard = Heard(polar(radio=air.radio()), air, after(3))
-    begun, first = heard.first(State.CONNECTING).host_s, heard.chunks[0].arrival_s
-    assert first - begun < 10 and air.connections == 1
+    assert heard.chunks and air.connections == 1
+    # On the radio's own clock: a thread that comes late lets it leap.
+    assert waited_s == ([pytest.approx(3.0)] if hangs else [])
     levels = [event.percent for event in heard.events if isinstance(event, Battery)]
     warned = [text for text in heard.notices(Topic.LINK) if "at 4 %" in text]
     assert (levels, len(warned)) == (([], 0) if hangs else ([4], 1))
