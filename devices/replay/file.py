@@ -22,6 +22,9 @@ from streamer.formats.wfdb_files import show
 from streamer.formats.wfdb_reader import Record
 from streamer.lead_recording import LeadRecording, open_recording
 
+_LOOK = 1 << 16
+_MOST_KEPT = 1 << 20
+
 
 class FileReplay:
     """Replays a file that `streamer.lead_recording.open_recording` opens; follows
@@ -72,6 +75,7 @@ class FileReplay:
         self._record: LeadRecording | None = None
         self._row = 0
         self._reference: dict[int, int] = {}
+        self._begin: Samples | None = None  # read to see that there is something, and not twice
 
     def open(self) -> StreamInfo:
         """Read the header, choose the lead, and see that there is something to play.
@@ -99,7 +103,8 @@ class FileReplay:
         if not lead.is_voltage:
             why = f"lead {label} of {name} is in {show(lead.unit)}, no voltage"
             raise InputError(why, Field.LEAD, choices=_others(record, row))
-        if not _any_valid(record, row):
+        begin = record.read(0, _LOOK)
+        if not (np.isfinite(begin[row]).any() or _any_valid(record, row)):
             raise InputError(
                 f"lead {label} of {name} holds no valid sample", Field.LEAD, choices=_others(record, row)
             )
@@ -109,6 +114,7 @@ class FileReplay:
         if lead.name is not None:  # of two leads of one name, the one that is played
             reference[LEADS.index(lead.name)] = row
         self._record, self._row = record, row
+        self._begin = begin if begin.size <= _MOST_KEPT else None
         self._reference = reference if len(reference) > 1 else {}
         self._placement = placement
         return StreamInfo(
@@ -205,7 +211,11 @@ class FileReplay:
 
     def _read(self, start: int, stop: int) -> tuple[Samples, Samples | None]:
         assert self._record is not None
-        signals = self._record.read(start, stop)
+        if self._begin is not None and stop <= self._begin.shape[1]:
+            signals = self._begin[:, start:stop].copy()
+        else:
+            self._begin = None
+            signals = self._record.read(start, stop)
         twelve = self._rows(signals)
         return signals[self._row], twelve if self._reference else None
 
@@ -243,8 +253,8 @@ def _others(record: LeadRecording, row: int) -> list[str]:
 
 
 def _any_valid(record: LeadRecording, row: int) -> bool:
-    step = 1 << 16
+    """Whether a row has a sample behind the first `_LOOK`."""
     return any(
-        bool(np.isfinite(record.read(start, start + step)[row]).any())
-        for start in range(0, record.samples, step)
+        bool(np.isfinite(record.read(start, start + _LOOK)[row]).any())
+        for start in range(_LOOK, record.samples, _LOOK)
     )

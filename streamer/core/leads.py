@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +57,7 @@ _LABEL = re.compile(
 )
 
 
+@lru_cache(4096)  # an archive's records all have the same labels
 def canonical_lead(name: str) -> str | None:
     """The lead that a label means; None if it means none of the twelve.
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 import unicodedata
+from functools import lru_cache
 
 from streamer.core.errors import Field, InputError
 
@@ -24,6 +25,7 @@ _NOT_STATED = re.compile(
 )
 
 
+@lru_cache(1024)  # an archive's records all have the same
 def mv_per_unit(text: str) -> float | None:
     """Millivolts to one of a unit; None if it is no voltage.
 

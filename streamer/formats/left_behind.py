@@ -13,6 +13,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import lru_cache
 from io import BufferedWriter
 from pathlib import Path
 
@@ -54,6 +55,14 @@ def remove_left_behind(folder: Path) -> None:
         for path in [path for path in folder.iterdir() if _PART.fullmatch(path.name)]:
             with suppress(OSError):
                 _remove_if_free(path)
+
+
+@lru_cache(4096)
+def remove_left_behind_once(folder: Path) -> None:
+    """As `remove_left_behind`, once in a process: to list a folder of 100,000 records for each record that
+    is added would take longer than to write them.
+    """
+    remove_left_behind(folder)
 
 
 def _remove_if_free(path: Path) -> None:

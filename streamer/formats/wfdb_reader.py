@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -69,7 +70,7 @@ class Record:
         """Sampling rate of the signals: the header's, times how many samples they have in a frame."""
         return self.header.rate_hz * self.signals[0].per_frame
 
-    @property
+    @cached_property
     def leads(self) -> tuple[Lead, ...]:
         """What each row is."""
         return tuple(Lead(s.name, s.units or "mV", s.steps_per_mv is not None) for s in self.signals)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, PREDICTED
 from streamer.core.stream import Samples
-from streamer.formats.left_behind import claim, remove_left_behind
+from streamer.formats.left_behind import claim, remove_left_behind_once
 
 GAIN_PER_MV = 1000
 """1 LSB is 1 µV."""
@@ -89,7 +89,7 @@ class WfdbWriter:
         self._began = began
         self._refuse_existing()
         folder.mkdir(parents=True, exist_ok=True)
-        remove_left_behind(folder)
+        remove_left_behind_once(folder)
         self._finished = False
         self._part = folder / f".{name}.{os.getpid()}.part"
         self._file: BufferedWriter | None = self._part.open("wb")

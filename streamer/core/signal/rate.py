@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import cache, lru_cache
 from math import pi
 
 import numpy as np
@@ -60,6 +61,7 @@ PHASES = 1024
 ends, which moves by a 1024th of a sample.  Where an output lies is exact all the same."""
 
 
+@cache
 def rational(rate_hz: float) -> Fraction:
     """A nominal rate as the fraction that its decimal text stands for (129.91 Hz is 12991/100).
 
@@ -162,8 +164,10 @@ class RateConverter:
         half += between / PHASES  # to the second of the two phases
         self._wait = int(np.ceil(half * self._up)) + same  # in phases: 1/up of an input sample
         self._reach = int(np.ceil(half))
-        phases = np.arange(PHASES + 1) / PHASES if between else np.arange(self._up) / self._up
-        self._taps = np.ones((1, 1)) if same else _polyphase(phases, self._reach, source_hz, target_hz)
+        phases = PHASES if between else self._up
+        self._taps = np.ones((1, 1))
+        if not same:
+            self._taps = _polyphase(phases, phases + between, self._reach, source_hz, target_hz)
         self.delay_s = (self._wait - 1) / self._up / source_hz
         """From an output's instant to the newest input sample that it can depend on, at the most."""
         self._history: NDArray[np.float64] = np.empty(0)
@@ -238,13 +242,14 @@ class RateConverter:
         return [run]
 
 
+@lru_cache(64)  # all records of an archive share few; nobody writes to what it returns
 def _polyphase(
-    phases: NDArray[np.float64], reach: int, source_hz: float, target_hz: float
+    phases: int, count: int, reach: int, source_hz: float, target_hz: float
 ) -> NDArray[np.float64]:
-    """The kernel sampled for each of the phases, in input samples: ``(phases, 2 * reach + 1)``.
+    """The kernel at the first ``count`` of so many phases: ``(count, 2 * reach + 1)``.
 
     Every phase sums to one, so that an offset (millivolts, where an ECG is tenths) makes no ripple.
     """
-    offset = np.arange(-reach, reach + 1)[None, :] - phases[:, None]
+    offset = np.arange(-reach, reach + 1)[None, :] - np.arange(count)[:, None] / phases
     taps = kernel(offset / source_hz, source_hz, target_hz)
     return np.ascontiguousarray(taps / taps.sum(axis=1, keepdims=True))

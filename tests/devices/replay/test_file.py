@@ -19,7 +19,7 @@ from devices.replay.pacing import Replay
 from streamer.core.errors import Field, InputError
 from streamer.core.events import State, StateChanged
 from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Placement
+from streamer.core.stream import Chunk, Placement, Samples
 from streamer.formats.wfdb_reader import Record
 from streamer.session.source import Source
 
@@ -316,3 +316,21 @@ def test_a_record_without_others_of_the_twelve_has_none_to_read_ahead() -> None:
     source = FileReplay(RECORDINGS / "mitdb" / "100", lead="MLII")
     source.open()
     assert source.whole() is None
+
+
+def test_a_short_record_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[tuple[int, int | None]] = []
+    whole = Record.read
+
+    def noted(self: Record, start: int = 0, stop: int | None = None) -> Samples:
+        read.append((start, stop))
+        return whole(self, start, stop)
+
+    monkeypatch.setattr(Record, "read", noted)
+    path = RECORDINGS / "ptb-xl" / "00010_hr"
+    source = FileReplay(path, replay=Replay(speed=math.inf), chunk_samples=1000)
+    source.open()
+    played = np.concatenate([item.lead_mv for item in source.items() if isinstance(item, Chunk)])
+    assert len(read) == 1
+    record = Record(path)
+    assert np.array_equal(played, record.twelve()[0], equal_nan=True)

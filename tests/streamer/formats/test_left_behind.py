@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import stat
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,21 @@ def test_exports_are_the_user_s_alone_as_recordings_are(tmp_path: Path, form: st
     assert main(["export", str(HOSTILE / "escapes.xdf"), "--format", form, "--out", str(out)]) == 0
     files = list(out.iterdir())
     assert files and all(stat.S_IMODE(path.stat().st_mode) == 0o600 for path in files)
+
+
+def test_a_run_over_many_records_looks_once_for_what_others_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    listed: list[Path] = []
+    iterdir = Path.iterdir
+
+    def noted(self: Path) -> Iterator[Path]:
+        listed.append(self)
+        return iterdir(self)
+
+    monkeypatch.setattr(Path, "iterdir", noted)
+    for name in ("a", "b", "c"):
+        writer = WfdbWriter(tmp_path, name, 250.0)
+        writer.append(np.zeros((12, 10), np.float32))
+        writer.finish()
+    assert listed == [tmp_path]
