@@ -29,7 +29,7 @@ from streamer.core.signal.filters import sosfilt, steady_state
 from streamer.core.stream import StreamInfo
 from streamer.formats.calibration_file import from_bytes
 from streamer.formats.wfdb_reader import Record
-from streamer.reconstruction import whole_lead
+from streamer.reconstruction import HOP_S, whole_lead
 
 SCORED_FROM_S = 3.0
 
@@ -123,7 +123,7 @@ def evaluate(
     network = _network(model, calibration)
     budget = Pipeline(StreamInfo("evaluate", rate_hz), network).latency
     results: list[Scored | Skipped] = []
-    for result in score_all(entries, model, jobs, calibration=calibration):
+    for result in score_all(entries, model, jobs, hop_s=HOP_S, calibration=calibration):
         results.append(result)
         progress(len(results), len(entries))
 
@@ -261,7 +261,7 @@ def _score(work: _Work) -> Scored | Skipped:
     last = truth.shape[1] - round(END_S * rate_hz)
     if last <= first:
         return Skipped(f"shorter than {SCORED_FROM_S + END_S:g} s")
-    filtered = np.stack([_filter_only(row, source_hz, network) for row in leads_mv])
+    filtered = _filter_only(leads_mv, source_hz, network)
     beats = find_beats(truth[:, :last], rate_hz, first)
 
     def compared(leads: NDArray[np.float32], bands: BandCounts | None = None) -> Compared:
@@ -271,7 +271,8 @@ def _score(work: _Work) -> Scored | Skipped:
     bands = None
     if network.spec.has_scale:
         where = regions(beats, truth.shape[1], first, rate_hz, last) & np.isfinite(estimate[0])
-        bands = count(estimate, scale, truth, network.spec.bands, where)
+        here = slice(first, last)  # nothing else counts
+        bands = count(estimate[:, here], scale[:, here], truth[:, here], network.spec.bands, where[:, here])
     at_beats = measure(truth, beats, rate_hz) if beats else None
     return Scored(compared(estimate, bands), compared(filtered), at_beats)
 
@@ -285,14 +286,15 @@ def stream(
 
 
 def _filter_only(
-    lead_mv: NDArray[np.float32], rate_hz: float, network: Network | PersonalNetwork
+    leads_mv: NDArray[np.float32], rate_hz: float, network: Network | PersonalNetwork
 ) -> NDArray[np.float32]:
-    """A true lead in the causal input band, its low-pass's delay removed."""
+    """True leads ``(12, n)`` in the causal input band, its low-pass's delay removed."""
     spec = network.spec
-    x = to_rate(np.nan_to_num(lead_mv).astype(np.float64), rate_hz, spec.rate_hz)
-    y = sosfilt(spec.filters.input, x, steady_state(spec.filters.input) * x[0])
+    start = steady_state(spec.filters.input)
+    at_rate = [to_rate(row, rate_hz, spec.rate_hz) for row in np.nan_to_num(leads_mv).astype(np.float64)]
+    y = np.stack([sosfilt(spec.filters.input, x, start * x[0]) for x in at_rate])
     delay = group_delay_s(spec.filters.input, spec.rate_hz, 10.0) * spec.rate_hz
     # A fraction of a sample, so by phase; the held end keeps the turn of the record out of it.
-    held = np.concatenate((y, np.full(256, y[-1])))
-    turn = np.exp(2j * np.pi * np.fft.rfftfreq(len(held)) * delay)
-    return np.fft.irfft(np.fft.rfft(held) * turn, len(held))[: len(y)].astype(np.float32)
+    held = np.concatenate((y, np.repeat(y[:, -1:], 256, axis=1)), axis=1)
+    turn = np.exp(2j * np.pi * np.fft.rfftfreq(held.shape[1]) * delay)
+    return np.fft.irfft(np.fft.rfft(held) * turn, held.shape[1])[:, : y.shape[1]].astype(np.float32)
