@@ -5,9 +5,10 @@ from __future__ import annotations
 
 import time
 from argparse import ArgumentParser
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -25,7 +26,8 @@ from mecg.app.learning import (
     warm_up,
 )
 from mecg.app.models import network_of
-from mecg.app.terminal import put, say
+from mecg.app.terminal import put, put_json, say
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_force, add_model, add_unit_and_rate
 from mecg.evaluation.lead_scores import lead_sums
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
@@ -43,6 +45,19 @@ from streamer.formats.calibration_file import read_with_visits, write
 ONE_VISIT = (
     "one visit: it fits while the electrodes stay on; on another day they sit elsewhere, and some get worse "
     "than without: mark the places of the electrodes, and add a second visit with --add"
+)
+
+
+HELP = Help(
+    about=(
+        "Learns one person from 10 s of twelve leads, or from several visits, and writes a file that "
+        "--calibration takes. The file says who this person is: keep it private."
+    ),
+    examples=(
+        "mecg calibrate recordings/ptb-xl/00010_hr --out person.npz",
+        "mecg calibrate second-visit --add person.npz --out person.npz --check third-visit",
+    ),
+    takes=("mecg.sources", "mecg.formats"),
 )
 
 
@@ -72,6 +87,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--placement", choices=("arms", "chest"), help="where Lead I's electrodes sit")
     parser.add_argument("--invert", action="store_true", help="turn Lead I's polarity")
     add_unit_and_rate(parser)
+    parser.add_argument("--json", action="store_true", help="the figures as JSON")
     add_model(parser)
     add_force(parser, "the file")
 
@@ -90,6 +106,7 @@ class Options:
     invert: bool
     unit_mv: float | None
     rate_hz: float | None
+    json: bool
     model: Path | None
     force: bool
 
@@ -123,17 +140,23 @@ def run(options: Options) -> int:
     visits = in_order(earlier, new)
     calibration = combined(prior_of(network), visits)
     took_s = time.monotonic() - began
-    put(*_lines(calibration, visits, took_s))
+    facts = _facts(calibration, visits, took_s)
+    if not options.json:
+        put(*_lines(facts))
     for note in calibration.notes:
         say(note)
     if not calibration.head.any():
         say(NOTHING_LEARNED)
     other = _recorded(options.check, options) if options.check else None
     if other is not None and options.check:
-        put(*_checked(network, calibration, *other, name_of(options.check)))
+        facts["check"] = _checked(network, calibration, *other, name_of(options.check))
+        if not options.json:
+            put(*_check_lines(facts["check"]))
     write(options.out, calibration, visits)
     if options.picture is not None:
         _draw(network, calibration, *(other or read[-1]), options, options.picture)
+    if options.json:
+        put_json(facts)
     say(f"calibration written to {options.out}; it says who this person is, so keep it private")
     if len(visits) == 1:
         say(ONE_VISIT)
@@ -154,22 +177,54 @@ def _kept(path: Path) -> tuple[Visit, ...]:
     return visits
 
 
-def _lines(calibration: Calibration, visits: Sequence[Visit], took_s: float) -> list[str]:
-    lines = [f"personal: {calibration.origin.words()}: learned in {took_s:.2f} s"]
-    if len(visits) > 1:
+def _facts(calibration: Calibration, visits: Sequence[Visit], took_s: float) -> dict[str, Any]:
+    """What was learned, as plain JSON types; errors are RMSE in mV."""
+    others = zip(visits, brings(visits), strict=True) if len(visits) > 1 else ()
+    return {
+        "learned_from": calibration.origin.words(),
+        "took_s": took_s,
+        "visits": [
+            {
+                "name": f"{visit.origin.source} {visit.origin.date}".strip(),
+                "on_the_others": {"generic_mv": _known(generic), "personal_mv": _known(personal)},
+            }
+            for visit, (generic, personal) in others
+        ],
+        "left_out_mv": {
+            lead: {"generic": float(generic), "personal": float(personal)}
+            for lead, generic, personal in zip(SEVEN, *calibration.rmse_mv, strict=True)
+            if np.isfinite(generic)
+        },
+        "notes": list(calibration.notes),
+        "check": None,
+    }
+
+
+def _known(mv: float) -> float | None:
+    return float(mv) if np.isfinite(mv) else None
+
+
+def _lines(facts: Mapping[str, Any]) -> list[str]:
+    lines = [f"personal: {facts['learned_from']}: learned in {facts['took_s']:.2f} s"]
+    if facts["visits"]:
         lines.append("what each visit alone does on the others, mean of II and V1-V6:")
         lines.append(f"{'generic mV':>12}{'personal mV':>12}  visit")
-        for visit, (generic, personal) in zip(visits, brings(visits), strict=True):
-            name = f"{visit.origin.source} {visit.origin.date}".strip()
-            lines.append(f"{generic:>12.3f}{personal:>12.3f}  {name}")
+        for visit in facts["visits"]:
+            brought = ("-" if mv is None else f"{mv:.3f}" for mv in visit["on_the_others"].values())
+            lines.append(f"{''.join(f'{each:>12}' for each in brought)}  {visit['name']}")
         lines.append("each visit left out scored with what the others taught:")
     else:
         lines.append("each half of the reference scored with what the other half taught:")
-    lines.append(f"{'':6}{'generic mV':>12}{'personal mV':>12}")
-    for lead, generic, personal in zip(SEVEN, *calibration.rmse_mv, strict=True):
-        if np.isfinite(generic):
-            lines.append(f"{lead:6}{generic:>12.3f}{personal:>12.3f}")
-    return lines
+    return lines + _table(facts["left_out_mv"])
+
+
+def _check_lines(check: Mapping[str, Any]) -> list[str]:
+    return [f"on {check['on']}:", *_table(check["rmse_mv"])]
+
+
+def _table(rmse_mv: Mapping[str, Mapping[str, float]]) -> list[str]:
+    rows = (f"{lead:6}{each['generic']:>12.3f}{each['personal']:>12.3f}" for lead, each in rmse_mv.items())
+    return [f"{'':6}{'generic mV':>12}{'personal mV':>12}", *rows]
 
 
 def _draw(
@@ -195,7 +250,7 @@ def _draw(
 
 def _checked(
     network: Network, calibration: Calibration, info: StreamInfo, leads_mv: Samples, name: str
-) -> list[str]:
+) -> dict[str, Any]:
     """What it does on another record of the person."""
     truth = clinical_frame(leads_mv, info.rate_hz, network.spec.filters, network.spec.rate_hz)
     first = round(SCORED_FROM_S * network.spec.rate_hz)
@@ -204,8 +259,8 @@ def _checked(
         leads = reconstructed(info, model, leads_mv[0])
         sums = lead_sums(leads[:, first:], truth[:, first:])
         rmse[way] = np.sqrt(sums.squared / np.maximum(sums.count, 1))
-    lines = [f"on {name}:", f"{'':6}{'generic mV':>12}{'personal mV':>12}"]
-    for i, lead in enumerate(LEADS):
-        if lead in SEVEN or lead in DERIVED:
-            lines.append(f"{lead:6}{rmse['generic'][i]:>12.3f}{rmse['personal'][i]:>12.3f}")
-    return lines
+    scored = [(i, lead) for i, lead in enumerate(LEADS) if lead in SEVEN or lead in DERIVED]
+    return {
+        "on": name,
+        "rmse_mv": {lead: {way: float(each[i]) for way, each in rmse.items()} for i, lead in scored},
+    }

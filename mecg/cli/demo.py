@@ -24,6 +24,7 @@ from mecg.app.session_builder import (
     vitals_of,
 )
 from mecg.app.terminal import put, say, words
+from mecg.cli.help_text import Help
 from mecg.cli.monitor import show
 from mecg.cli.options import WindowOptions
 from streamer.core.errors import InputError
@@ -120,6 +121,15 @@ def _say(out: Path, report: SessionReport) -> None:
         f"latency: {algorithmic_ms:.1f} ms algorithmic + {measured['p50']:.1f} ms measured "
         f"(p99 {measured['p99']:.1f} ms); {report.lost} of {samples} samples lost"
     )
+
+
+HELP = Help(
+    about=(
+        "The main job on the bundled recording: in a window if there is a display, else for 20 s without "
+        "one, with a 12-lead record, a page and a latency summary in out/demo. It takes no options."
+    ),
+    examples=("mecg demo",),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -14,6 +14,7 @@ from devices.lsl.search import scan_lsl
 from mecg.app.terminal import put, put_json, say
 from mecg.cli.argument_types import positive
 from mecg.cli.exit_codes import error_line
+from mecg.cli.help_text import Help
 from streamer.core.errors import InputError
 from streamer.core.printable import printable
 from streamer.session.source import ScanResult
@@ -43,6 +44,18 @@ class _Beside:
         if self._error is not None:
             raise self._error
         return self._found
+
+
+HELP = Help(
+    about=(
+        "Looks for what can be connected to, over Bluetooth and over LSL at the same time, and lists each "
+        "with the SOURCE to name. What cannot be searched is said on stderr."
+    ),
+    examples=(
+        "mecg devices",
+        "mecg devices --seconds 10 --json",
+    ),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -12,8 +12,9 @@ from typing import Any
 from mecg.app.interrupt import deferred
 from mecg.app.models import latency_of, model_bytes
 from mecg.app.options import ModelOptions
-from mecg.app.terminal import put, say, words
+from mecg.app.terminal import put, put_json, say, words
 from mecg.cli.argument_types import folds_of
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_calibration, add_force, add_jobs, add_model
 from mecg.cli.progress_bar import Bar
 from mecg.evaluation.evaluate import SCORED_FROM_S, evaluate
@@ -23,13 +24,26 @@ from streamer.core.errors import InputError
 from streamer.formats.atomic_write import refuse_existing, write_whole
 from streamer.formats.calibration_file import read_calibration, to_bytes
 
+HELP = Help(
+    about=(
+        "Scores the real path on a folder shaped like PTB-XL: Lead I of every record goes through the "
+        "model's own windows, and the twelve leads are held against the measured ones in the clinical "
+        "frame."
+    ),
+    examples=(
+        "mecg evaluate PTB-XL --folds 9 --report fold9.json",
+        "mecg evaluate PTB-XL --personal --references 2 --jobs 2",
+    ),
+)
+
 
 def add_options(parser: ArgumentParser) -> None:
     """All that `Options` holds."""
-    parser.add_argument("dataset", type=Path, metavar="DATASET")
+    parser.add_argument("dataset", type=Path, metavar="DATASET", help="its folder")
     parser.add_argument("--folds", type=folds_of, default=(9,), metavar="9,10", help="which (9)")
     parser.add_argument("--rate", type=int, choices=(100, 500), default=100, help="of the files (100)")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_model(parser)
     add_calibration(parser)
     parser.add_argument(
@@ -56,6 +70,7 @@ class Options:
     folds: tuple[int, ...]
     rate: int
     report: Path | None
+    json: bool
     models: ModelOptions
     personal: bool
     references: int
@@ -97,7 +112,10 @@ def run(options: Options) -> int:
     if options.report is not None:
         write_whole(options.report, f"{json.dumps(scores, indent=1)}\n".encode())
         say(f"scores written to {options.report}")
-    put(*lines(scores) if options.personal else _lines(scores))
+    if options.json:
+        put_json(scores)
+    else:
+        put(*lines(scores) if options.personal else _lines(scores))
     return 0
 
 

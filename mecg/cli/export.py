@@ -15,6 +15,7 @@ from pathlib import Path
 
 from mecg.app.terminal import put, say
 from mecg.cli.argument_types import from_zero, names, positive
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_force
 from streamer.core.errors import InputError
 from streamer.export.excerpt import LONGEST_GAP_S, Excerpt, excerpts_of
@@ -39,10 +40,22 @@ FORMATS: dict[str, tuple[str, Write]] = {
 """By name: the end of the main file's name, and what writes all of them."""
 
 
+HELP = Help(
+    about=(
+        "Writes a recorded session, or a part of it, as files for other programs. All files are written, or "
+        "none. Paths of the files go to stdout."
+    ),
+    examples=(
+        "mecg export mecg-20261128-081500-000.xdf --format edf --out files",
+        "mecg export mecg-20261128-081500-000.xdf --format csv --start 60 --end 90 --leads II,V2 --out files",
+    ),
+)
+
+
 def add_options(parser: ArgumentParser) -> None:
     """All that `Options` holds."""
     parser.add_argument("session", type=Path, metavar="SESSION", help="a session's file")
-    parser.add_argument("--format", choices=tuple(FORMATS), required=True)
+    parser.add_argument("--format", choices=tuple(FORMATS), required=True, help="of the files")
     parser.add_argument(
         "--start",
         dest="start_s",

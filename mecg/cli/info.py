@@ -13,6 +13,7 @@ from typing import Any
 from mecg import __version__
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
 from mecg.app.terminal import put, put_json
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_model
 from streamer.core.network.latency import budget
 from streamer.core.signal.rate import RateConverter
@@ -23,6 +24,18 @@ RATES_HZ = (1000.0, 500.0, 250.0, 130.0, 100.0)
 """Source rates that the latency budget is shown for."""
 
 PACKAGES = ("numpy", "numba", "onnxruntime", "pylsl", "bleak", "matplotlib", "PyQt6", "pyqtgraph")
+
+
+HELP = Help(
+    about=(
+        "Prints the versions in use, the model with its hash, the filters, and the latency budget for each "
+        "source rate."
+    ),
+    examples=(
+        "mecg info",
+        "mecg info --latency full --json",
+    ),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -18,9 +18,25 @@ from gui.controller import RunningSession
 from mecg.app.controller import Controller
 from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
 from mecg.app.session_builder import raise_failure
+from mecg.cli.help_text import Help
 from mecg.cli.options import WindowOptions, add_outputs, add_replay, add_source, add_window
 from streamer.core.errors import InputError
 from streamer.formats.atomic_write import refuse_existing
+
+HELP = Help(
+    about=(
+        "The live path in a window: the measured lead and eleven estimated ones, on paper true to the "
+        "millimetre, with heart rate, quality and alarms. Without a SOURCE the window asks for one. Press ? "
+        "in it for its keys."
+    ),
+    examples=(
+        "mecg monitor polar: --placement arms",
+        "mecg monitor recordings/ptb-xl/00010_hr",
+        "mecg monitor --seconds 10 --screenshot monitor.png",
+    ),
+    failed="the recording was removed while it was written",
+    takes=("mecg.sources", "mecg.formats"),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -34,7 +34,7 @@ def add_source(parser: ArgumentParser) -> None:
 
 def add_source_text(parser: ArgumentParser) -> None:
     """The SOURCE itself."""
-    parser.add_argument("text", nargs="?", metavar="SOURCE", help="the bundled recording where left out")
+    parser.add_argument("text", nargs="?", metavar="SOURCE", help="the bundled recording if left out")
 
 
 def add_reading(parser: ArgumentParser) -> None:
@@ -47,7 +47,7 @@ def add_reading(parser: ArgumentParser) -> None:
 
 def add_lead(parser: ArgumentParser) -> None:
     """Which lead, and its polarity."""
-    parser.add_argument("--lead", metavar="NAME", help="measured lead; Lead I where left out")
+    parser.add_argument("--lead", metavar="NAME", help="measured lead; Lead I if left out")
     parser.add_argument("--invert", action="store_true", help="turn its polarity")
 
 
@@ -58,14 +58,14 @@ def add_unit_and_rate(parser: ArgumentParser) -> None:
         dest="unit_mv",
         type=unit,
         metavar="UNIT",
-        help="what the source's numbers are in, if it says not: uV, mV, V, nV, or how many mV a step is",
+        help="what the source's numbers are in, if it does not say: uV, mV, V, nV, or how many mV a step is",
     )
     parser.add_argument(
         "--rate",
         dest="rate_hz",
         type=positive,
         metavar="HZ",
-        help="the sampling rate, if a file says it not",
+        help="the sampling rate, if a file does not state it",
     )
 
 

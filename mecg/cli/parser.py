@@ -6,11 +6,13 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import importlib
+import textwrap
 from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_type_hints
 
 from mecg import __version__
 from mecg.app.terminal import say
+from mecg.cli.help_text import PLUG_INS, WIDTH, added_by_plug_ins
 
 COMMANDS = {
     "monitor": "the window",
@@ -28,10 +30,17 @@ COMMANDS = {
     "review": "a recorded session in the window, as it was",
     "devices": "what can be connected to, over Bluetooth and LSL",
     "info": "versions, model, filters, latency budget",
+    "completion": "a script that makes a shell complete mecg's words",
 }
-"""Each is a module of this package with ``add_options(parser)``, a data class ``Options`` that holds what
-they say, and ``run(options)``.  It is imported only when asked for: `mecg --version` must not wait for a
-compiler or a window."""
+"""Each is a module of this package with ``HELP``, ``add_options(parser)``, a data class ``Options`` that
+holds what they say, and ``run(options)``.  It is imported only when asked for: `mecg --version` must not wait
+for a compiler or a window."""
+
+
+SOURCE = (
+    "A SOURCE is a recording's path, or polar:, movesense:, lsl:QUERY, synthetic:?rate=500&bpm=72, "
+    "session:FILE, or nothing: the bundled recording. mecg COMMAND --help has examples and exit codes."
+)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -45,11 +54,63 @@ class _Parser(argparse.ArgumentParser):
 class _CommandParser(_Parser):
     """Gets its options from the command's module, once it is that command's turn."""
 
-    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+    _filled = False
+
+    def fill(self) -> None:
+        """Import the command's module and take its options and its help."""
+        if self._filled:
+            return
+        self._filled = True
         module = importlib.import_module(f"mecg.cli.{self.prog.split()[-1]}")
         module.add_options(self)
         self.set_defaults(module=module)
+        self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.description = module.HELP.description()
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        self.fill()
         return super().parse_known_args(args, namespace)
+
+    def format_help(self) -> str:
+        self.fill()
+        self.epilog = self.get_default("module").HELP.epilog()  # asks for plug-ins, which others need not
+        return super().format_help()
+
+
+class _WholeParser(_Parser):
+    """Of `mecg` itself."""
+
+    def format_help(self) -> str:
+        added = [line for group in PLUG_INS for line in added_by_plug_ins(group)]
+        self.epilog = "\n\n".join(
+            [
+                textwrap.fill(SOURCE, WIDTH),
+                "\n".join(["plug-ins:", *(f"  {line}" for line in added or ["none installed"])]),
+                "exit codes: 0 done, 1 a check failed, 2 bad input or usage, 130 ended by Ctrl-C",
+            ]
+        )
+        return super().format_help()
+
+
+def parser_of_all() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The whole parser, and that of each command by its name, still to be filled."""
+    parser = _WholeParser(
+        prog="mecg",
+        description="Live 12-lead ECG from one measured lead.  Research software, not a medical device.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"mecg {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
+    return parser, {name: commands.add_parser(name, help=about) for name, about in COMMANDS.items()}
+
+
+def filled_parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+    """The same with the options of every command, for manual pages and a shell's completion."""
+    parser, commands = parser_of_all()
+    for command in commands.values():
+        if isinstance(command, _CommandParser):
+            command.fill()
+    return parser, commands
 
 
 def parse(argv: Sequence[str] | None) -> Callable[[], int]:
@@ -60,15 +121,7 @@ def parse(argv: Sequence[str] | None) -> Callable[[], int]:
     SystemExit
         Wrong usage, after one line on stderr; or --help and --version, after what they print.
     """
-    parser = _Parser(
-        prog="mecg",
-        description="Live 12-lead ECG from one measured lead.  Research software, not a medical device.",
-        epilog="A SOURCE is a WFDB record, synthetic:?rate=500&bpm=72, or nothing: the bundled recording.",
-    )
-    parser.add_argument("--version", action="version", version=f"mecg {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=_CommandParser)
-    for name, about in COMMANDS.items():
-        commands.add_parser(name, help=about)
+    parser, _ = parser_of_all()
     arguments = parser.parse_args(argv)
     module = arguments.module
     options = _filled(module.Options, arguments)

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from argparse import ArgumentParser
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,13 @@ from mecg.app.session_builder import (
     vitals_of,
     words_of,
 )
-from mecg.app.terminal import put, words
+from mecg.app.terminal import put, put_json, words
 from mecg.cli.argument_types import positive
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_force, add_replay, add_source
 from mecg.profiling.clock_offset import Beside, Kept, measure
 from mecg.profiling.collector import LatencyCollector
-from mecg.profiling.compare import check_length, compare, read_summary, remarks, table
+from mecg.profiling.compare import Row, check_length, compare, read_summary, remarks, table
 from mecg.profiling.perfetto_trace import trace
 from mecg.profiling.report_html import report_html
 from mecg.profiling.resources import ResourceMonitor
@@ -44,6 +46,20 @@ from streamer.session.sink import Overflow
 from streamer.session.status_line import StatusLine
 
 FILES = ("summary.json", "trace.json", "report.html")
+
+
+HELP = Help(
+    about=(
+        "Measures a live session and says where each millisecond goes. Writes summary.json, trace.json for "
+        "Perfetto and report.html."
+    ),
+    examples=(
+        "mecg profile --seconds 60 --out before",
+        "mecg profile --seconds 60 --out after --compare before/summary.json",
+    ),
+    failed="the comparison found something worse, beyond noise",
+    takes=("mecg.sources", "mecg.formats"),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:
@@ -61,6 +77,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--reference", metavar="SOURCE", help="a second measurement of the same signal with stamps to trust"
     )
+    parser.add_argument("--json", action="store_true", help="print the summary as JSON")
     add_force(parser)
     add_replay(parser)
 
@@ -77,6 +94,7 @@ class Options:
     with_monitor: bool
     compare: Path | None
     reference: str | None
+    json: bool
     force: bool
 
 
@@ -126,9 +144,7 @@ def run(options: Options) -> int:
     write_whole(options.out / "summary.json", f"{json.dumps(summary, indent=1, allow_nan=False)}\n".encode())
     write_whole(options.out / "trace.json", json.dumps(trace(hops, watched, source.events)).encode())
     write_whole(options.out / "report.html", report_html(summary, hops, rows).encode())
-    _say(summary, options.out)
-    if before is not None:
-        put(*(*remarks(before, summary), *table(rows)))
+    _print(summary, before, rows, options)
     if interrupted:
         return 130
     return 1 if any(row.verdict == "worse" for row in rows) else 0
@@ -174,6 +190,18 @@ def _show(session: Session, description: SessionDescription, hops: LatencyCollec
     finally:
         session.stop()
         session.wait()
+
+
+def _print(
+    summary: dict[str, Any], before: dict[str, Any] | None, rows: Sequence[Row], options: Options
+) -> None:
+    if options.json:
+        compared = [{**asdict(row), "verdict": row.verdict} for row in rows]
+        put_json(summary if before is None else {**summary, "comparison": compared})
+        return
+    _say(summary, options.out)
+    if before is not None:
+        put(*remarks(before, summary), *table(rows))
 
 
 def _say(summary: dict[str, Any], out: Path) -> None:

@@ -23,6 +23,7 @@ from mecg.app.options import ModelOptions, SourceOptions
 from mecg.app.session_builder import personal_of, words_of
 from mecg.app.terminal import say, words
 from mecg.cli.exit_codes import error_line
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_force, add_jobs, add_reading, add_unit_and_rate
 from mecg.cli.progress_bar import Bar
 from streamer.core.calibration.correction import PersonalNetwork
@@ -66,6 +67,20 @@ class Outcome:
     good: bool
     words: str
     """What the user should know; often nothing where it went well."""
+
+
+HELP = Help(
+    about=(
+        "Reconstructs recordings as fast as it goes: each becomes a 12-lead WFDB record of the same name, "
+        "rate, start and length, with the algorithmic latency taken out, and a record NAME_band with the 90 "
+        "% band."
+    ),
+    examples=(
+        "mecg reconstruct recordings/ptb-xl/00010_hr --out twelve",
+        "mecg reconstruct night-1.edf night-2.edf --out twelve --jobs 2",
+    ),
+    takes=("mecg.formats",),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -21,6 +21,7 @@ from devices.replay.pacing import Replay
 from mecg.app.models import network_of
 from mecg.app.options import ModelOptions, SourceOptions
 from mecg.app.terminal import put, put_json, say
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_force, add_reading, add_unit_and_rate
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
@@ -50,6 +51,19 @@ NOT_TO_READ = (
     "no diagnosis: the estimated leads are likely, not measured",
     "no ST changes, infarction, hypertrophy, bundle branch block or axis from the estimated leads",
     "no intervals or amplitudes to the millimetre: what is shown is band-limited",
+)
+
+
+HELP = Help(
+    about=(
+        "Makes a 12-lead page (PDF and PNG) of the first 10 s of any recording, and says in a few lines "
+        "what can be read from it and what cannot."
+    ),
+    examples=(
+        "mecg report ecg_2026-03-14.csv --open",
+        "mecg report 'export.zip?reading=2' --out pages --json",
+    ),
+    takes=("mecg.formats",),
 )
 
 

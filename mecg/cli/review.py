@@ -8,8 +8,16 @@ from dataclasses import dataclass
 
 from devices.registry import session_source
 from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
+from mecg.cli.help_text import Help
 from mecg.cli.monitor import show
 from mecg.cli.options import WindowOptions, add_pace, add_window
+
+HELP = Help(
+    about=(
+        "Shows a recorded session in the window with the twelve leads as they were recorded, none made again."
+    ),
+    examples=("mecg review mecg-20261128-081500-000.xdf --start 60",),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -12,8 +12,18 @@ from mecg.app.first_seconds import FirstSeconds
 from mecg.app.options import ReplayOptions, SourceOptions
 from mecg.app.session_builder import refuse_other_speeds, replay_of, say_notes, source_of
 from mecg.app.terminal import say
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_lead, add_replay, add_seconds, add_source_text, add_unit_and_rate
 from streamer.core.stream import Chunk
+
+HELP = Help(
+    about=(
+        "Replays the measured lead of a source as an LSL stream, to rehearse with whatever reads one. "
+        "Anybody who reaches this machine can read the stream."
+    ),
+    examples=("mecg send recordings/ptb-xl/00010_hr --lsl rehearsal --loop",),
+    takes=("mecg.sources", "mecg.formats"),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

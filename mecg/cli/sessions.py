@@ -9,8 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from mecg.app.terminal import put, put_json, say
+from mecg.cli.help_text import Help
 from streamer.core.printable import printable
 from streamer.recording.folder import Summary, default_folder, sessions
+
+HELP = Help(
+    about=(
+        "Lists what was recorded, the oldest first: when, how long, what was lost, and whether the file is "
+        "whole. A file that cannot be read is listed with the reason."
+    ),
+    examples=(
+        "mecg sessions",
+        "mecg sessions recordings-of-may --json",
+    ),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

@@ -19,10 +19,25 @@ from mecg.app.session_builder import (
     vitals_of,
 )
 from mecg.app.terminal import data, say, words
+from mecg.cli.help_text import Help
 from mecg.cli.options import add_outputs, add_replay, add_seconds, add_source
 from streamer.session.json_lines import JsonLines
 from streamer.session.session import Session
 from streamer.session.status_line import StatusLine
+
+HELP = Help(
+    about=(
+        "The live path without a window. A status line goes to stderr; the twelve leads go to stdout as "
+        "JSON lines, into a recording or into an LSL stream, if asked for."
+    ),
+    examples=(
+        "mecg stream lsl:type=ECG --json --record",
+        "mecg stream polar: --placement arms --lsl-out",
+        "mecg stream synthetic:?bpm=72 --seconds 60 --speed max --json",
+    ),
+    failed="a live source gave no sample, or the recording was removed while it was written",
+    takes=("mecg.sources", "mecg.formats"),
+)
 
 
 def add_options(parser: ArgumentParser) -> None:

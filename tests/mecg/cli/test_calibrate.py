@@ -69,6 +69,18 @@ def person(model, tmp_path_factory) -> Path:
     return out
 
 
+def test_json_holds_the_figures_that_are_printed(model, tmp_path, capsys):
+    command = ["calibrate", str(RECORDING), str(OTHER), "--check", str(OTHER), "--model", str(model)]
+    assert main([*command, "--out", str(tmp_path / "a.npz")]) == 0
+    printed = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert main([*command, "--out", str(tmp_path / "b.npz"), "--json"]) == 0
+    facts = json.loads(capsys.readouterr().out)
+    assert len(facts["visits"]) == 2 and facts["check"]["on"] == "00155_hr"
+    for rows in (facts["left_out_mv"], facts["check"]["rmse_mv"]):
+        for lead, each in rows.items():
+            assert [lead, f"{each['generic']:.3f}", f"{each['personal']:.3f}"] in printed
+
+
 def test_a_file_reads_back_as_it_was_written():
     ours, back = calibration(), from_bytes(to_bytes(calibration()))
     assert back.origin == ours.origin

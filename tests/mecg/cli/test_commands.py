@@ -241,6 +241,8 @@ def test_evaluate_scores_a_small_dataset(
     assert f"{scores['i_prime']['rmse_mv']:.4f}" in out
     assert main(command) == 2
     assert "exists" in capsys.readouterr().err
+    assert main([*command, "--force", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == scores
 
 
 def test_the_headless_demo_leaves_a_record_a_page_and_a_latency_summary(

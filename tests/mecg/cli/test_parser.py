@@ -21,7 +21,7 @@ from streamer.recording.reader import Recording
 
 ROOT = Path(__file__).parents[3]
 CLI = ROOT / "mecg" / "cli"
-NOT_COMMANDS = {"__init__", "argument_types", "exit_codes", "options", "parser", "progress_bar"}
+NOT_COMMANDS = {"__init__", "argument_types", "exit_codes", "help_text", "options", "parser", "progress_bar"}
 
 
 def names_of(kind: type[Any]) -> set[str]:

@@ -101,6 +101,26 @@ def test_repair_says_what_it_did(
     assert summary(path).state == "complete"
 
 
+def test_repair_says_it_as_json(tmp_path: Path, model_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = recorded(tmp_path, "synthetic:", "--seconds", "5", "--model", str(model_file))
+    path.write_bytes(path.read_bytes()[:-9000])
+    capsys.readouterr()
+    done = []
+    for _ in range(2):
+        assert main(["repair", str(path), "--json"]) == 0
+        done.append(json.loads(capsys.readouterr().out))
+    assert [each["repaired"] for each in done] == [True, False]
+    assert done[0]["dropped_bytes"] > 0 and done[0]["kept"] == f"{path}.damaged"
+    assert done[0]["seconds"] == pytest.approx(summary(path).seconds)
+    assert done[1] == {
+        "file": str(path),
+        "repaired": False,
+        "seconds": None,
+        "dropped_bytes": 0,
+        "kept": None,
+    }
+
+
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [

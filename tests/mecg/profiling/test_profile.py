@@ -41,6 +41,20 @@ def out(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Path:
     return out
 
 
+def test_json_is_the_summary_with_the_comparison(
+    out: Path, model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    command = ["profile", "synthetic:", "--seconds", "8.5", "--model", str(model_file), "--json"]
+    assert main([*command, "--out", str(tmp_path / "a")]) == 0
+    first = json.loads(capsys.readouterr().out)
+    assert first == json.loads((tmp_path / "a" / "summary.json").read_text())
+    compared = [*command, "--compare", str(tmp_path / "a" / "summary.json")]
+    code = main([*compared, "--out", str(tmp_path / "b")])
+    rows = json.loads(capsys.readouterr().out)["comparison"]
+    assert {row["verdict"] for row in rows} <= {"worse", "better", "same"}
+    assert code == any(row["verdict"] == "worse" for row in rows)
+
+
 @pytest.fixture
 def summary(out: Path) -> Any:
     return json.loads((out / "summary.json").read_text())
