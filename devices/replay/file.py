@@ -126,6 +126,9 @@ class FileReplay:
             placement=placement,
             samples=None if self._replay.loop else length,
             notes=(*self._notes(name, label, is_lead_i), *record.notes),
+            speed=self._replay.speed,
+            start_s=self._replay.start_s,
+            began=began.isoformat() if (began := _began(record)) is not None else "",
         )
 
     def _notes(self, name: str, label: str, is_lead_i: bool) -> tuple[str, ...]:
@@ -150,7 +153,7 @@ class FileReplay:
     @property
     def began(self) -> datetime | None:
         """When the first sample that is played was taken, if the file says so; call `open` first."""
-        began = self._record.began if isinstance(self._record, Recording) else None
+        began = None if self._record is None else _began(self._record)
         return None if began is None else began + timedelta(seconds=self._replay.start_s)
 
     def items(self) -> Iterator[Chunk | Event]:
@@ -225,6 +228,10 @@ class FileReplay:
         reference = np.full((len(LEADS), signals.shape[1]), np.nan, np.float32)
         reference[list(self._reference)] = signals[list(self._reference.values())]
         return reference
+
+
+def _began(record: LeadRecording) -> datetime | None:
+    return record.began if isinstance(record, Recording) else None
 
 
 def _measured(record: LeadRecording, name: str, asked: str | None, placement: Placement) -> tuple[int, bool]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Event, Notice, SamplesLost, Seam, State, StateChanged, Topic
+from streamer.core.events import Event, SamplesLost, Seam, SpeedChanged, State, StateChanged
 from streamer.core.stream import Chunk, Samples
 
 Read = Callable[[int, int], tuple[Samples, Samples | None]]
@@ -203,8 +203,7 @@ class Playback:
             if speed != self._speed:
                 self._let_go()
                 self._speed = speed
-                text = f"playing at {speed:g} times the real speed"
-                self._news.append(Notice(Topic.PLAYBACK, text, host_s=self._clock()))
+                self._news.append(SpeedChanged(speed, host_s=self._clock()))
 
     @property
     def paused(self) -> bool:

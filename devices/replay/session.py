@@ -35,6 +35,7 @@ from streamer.core.events import (
     SamplesLost,
     Seam,
     SensorRate,
+    SpeedChanged,
     StateChanged,
     Topic,
     Unrecognized,
@@ -140,6 +141,10 @@ class SessionReplay:
             placement=placement,
             samples=None if self.replay.loop else length,
             live=False,
+            as_recorded=False,
+            speed=self.replay.speed,
+            start_s=self.replay.start_s,
+            began=recording.began.isoformat(timespec="milliseconds"),
             notes=(*notes, *self.replay.notes()),
         )
 
@@ -208,7 +213,7 @@ def is_told_again(event: Event) -> bool:
     match event:
         case StateChanged() | SamplesLost() | Dropped() | Failed() | LeftBehind() | RecordingStarted():
             return False
-        case Beat() | QualityChanged() | Alarm() | AlarmsSilenced() | Drift():
+        case Beat() | QualityChanged() | Alarm() | AlarmsSilenced() | Drift() | SpeedChanged():
             return False
         case Notice():
             return event.topic not in (Topic.DISK, Topic.REPAIR, Topic.PLAYBACK)

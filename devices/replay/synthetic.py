@@ -103,6 +103,9 @@ class Synthetic:
             inverted=self._sign < 0,
             placement=self._placement,
             device="synthetic",
+            synthetic=True,
+            speed=self._replay.speed,
+            start_s=self._replay.start_s,
             samples=None if self._replay.loop else length,
             notes=(
                 f"A synthetic ECG of {self._bpm:g} beats a minute at {self.rate_hz:g} Hz, nobody's heart.",

@@ -112,11 +112,11 @@ class Header:
 
     def refresh(self, how: StreamStatus, news: str, theme: Theme) -> None:
         """Say how the stream stands."""
-        state, alarming = how.state.value, how.state in (State.STALE, State.RECONNECTING)
+        state, alarming = how.words, how.state in (State.STALE, State.RECONNECTING)
         if how.state is State.LIVE and how.settling:
-            state = "live, settling"
+            state = f"{how.words}, settling"
         if how.untrusted and how.state is State.LIVE:
-            state, alarming = "live, input not to be trusted", True
+            state, alarming = f"{how.words}, input not to be trusted", True
         if how.quiet and how.age_s is not None:
             state, alarming = f"{state}: no sample for {how.age_s:.0f} s", True
         self.recalibrate.setVisible(how.recalibrate)

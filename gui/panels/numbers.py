@@ -53,7 +53,7 @@ class Numbers:
         self._quality: frozenset[Quality] | None = None
         self.battery_percent: float = math.nan
         """As the sensor last told; NaN if it never did."""
-        self._paused = False
+        self._paused = self._ended = False
         self._lost = 0
         self._recording_s: tuple[float, float] | None = None
 
@@ -69,6 +69,7 @@ class Numbers:
         match event:
             case StateChanged():
                 self._paused = event.state is State.PAUSED
+                self._ended = event.state is State.ENDED
             case Beat():
                 self._note_beat(event)
             case QualityChanged():
@@ -147,8 +148,8 @@ class Numbers:
         age_s = self.age_s(now_s)
         if math.isnan(age_s):
             return UNKNOWN, False
-        if self._paused:
-            return "paused", False
+        if self._paused or self._ended:
+            return "paused" if self._paused else "ended", False
         return (f"{age_s:.2f} s" if age_s < 10 else duration(age_s)), age_s > OLD_S
 
     def _silent(self, now_s: float) -> bool:

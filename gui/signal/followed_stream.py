@@ -11,9 +11,10 @@ from gui.signal.frozen_view import FrozenView
 from gui.signal.history import History
 from gui.signal.inbox import Inbox, Measured, Raw
 from gui.signal.playout import PlayoutBuffer
-from streamer.core.events import Beat, Drift, Event, State, StateChanged
+from streamer.core.events import Beat, Drift, Event, SpeedChanged, State, StateChanged
 from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Frame, StreamInfo
+from streamer.session.source_words import state_words
 
 _LEAD_IN_SLACK_S = 0.05
 """Of what comes at once the end is taken for packets, so that there is an edge if a replay is held."""
@@ -27,6 +28,8 @@ class StreamStatus:
     """How a stream stands at an instant, for the header."""
 
     state: State
+    words: str
+    """The same for the user: what is not live is not called so."""
     age_s: float | None
     """Of the newest sample; None before the first."""
     quiet: bool
@@ -70,6 +73,7 @@ class FollowedStream:
         self._paced_from_s = lead_in_s - algorithmic_ms / 1e3 - _LEAD_IN_SLACK_S
         self._newest: tuple[float, Frame] | None = None
         self._state = State.WAITING
+        self._speed = info.speed
         self._recalibrate = False
 
     @property
@@ -125,6 +129,8 @@ class FollowedStream:
         match event:
             case StateChanged():
                 self._state = event.state
+            case SpeedChanged():
+                self._speed = event.speed
             case Drift():
                 self._recalibrate = event.rises
         if not isinstance(event, Beat):
@@ -165,6 +171,7 @@ class FollowedStream:
         untrusted = self.history.untrusted
         return StreamStatus(
             state=self._state,
+            words=state_words(self._state, self.info, self._speed),
             age_s=age_s,
             quiet=(age_s or 0.0) > _QUIET_S and self._state not in (State.ENDED, State.PAUSED),
             settling=newest is not None and bool(newest[1].settling.any()),

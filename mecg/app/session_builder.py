@@ -159,7 +159,9 @@ def core_of(
             "--as-recorded shows what was recorded: leave out --model, --latency, --calibration, "
             "--loop, --drop, --invert"
         )
-    return ReplayCore(source.recording, source.origin), dataclasses.replace(recorded, stream=info)
+    return ReplayCore(source.recording, source.origin), dataclasses.replace(
+        recorded, stream=dataclasses.replace(info, as_recorded=True)
+    )
 
 
 def vitals_of(description: SessionDescription, core: Pipeline | ReplayCore | None = None) -> Vitals:

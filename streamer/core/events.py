@@ -288,6 +288,19 @@ class Notice(_Moment):
 
 
 @dataclass(frozen=True, slots=True)
+class SpeedChanged(_Moment):
+    """What is replayed goes on at another speed."""
+
+    speed: float
+    """1 is real time."""
+
+    @property
+    def text(self) -> str:
+        """One sentence for the user."""
+        return f"playing at {self.speed:g} times the real speed"
+
+
+@dataclass(frozen=True, slots=True)
 class Seam(_Moment):
     """A replay that loops begins again at ``at_s``: nothing measured across that instant is real."""
 
@@ -332,6 +345,7 @@ Event: TypeAlias = (
     | Drift
     | RecordingStarted
     | Notice
+    | SpeedChanged
     | Seam
     | Unrecognized
 )

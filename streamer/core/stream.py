@@ -27,6 +27,18 @@ class Placement(Enum):
     """A strap or patch on the chest: not Lead I, and every reconstructed lead is marked so."""
 
 
+class SourceKind(Enum):
+    """What stands behind a stream; the value is what the user reads.  A replay is not a patient."""
+
+    LIVE = "live"
+    REPLAY = "REPLAY"
+    """A recording is played, and its leads are made again."""
+    RECORDED = "RECORDED"
+    """The twelve leads are those that were recorded."""
+    SYNTHETIC = "SYNTHETIC"
+    """Nobody's heart: a program makes it, live or not."""
+
+
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
     """What is known of a stream before its first sample; travels to every sink.
@@ -57,6 +69,25 @@ class StreamInfo:
     """True if nobody can ask for a sample again (BLE, LSL)."""
     notes: tuple[str, ...] = field(default=())
     """Sentences for the user: what was chosen, what to mind."""
+    synthetic: bool = False
+    """No heart is behind it, whether it comes live or not."""
+    as_recorded: bool = False
+    """The twelve leads come from the recording as well; nothing is reconstructed again."""
+    speed: float = 1.0
+    """Of a replay, as it begins; 1 is real time."""
+    start_s: float = 0.0
+    """Of a replay: the place of sample 0 in the recording, seconds."""
+    began: str = ""
+    """Of a replay: when the recording began, as it states that (ISO 8601); empty if it does not."""
+
+    @property
+    def kind(self) -> SourceKind:
+        """What stands behind it: the one place that decides it."""
+        if self.synthetic:
+            return SourceKind.SYNTHETIC
+        if self.live:
+            return SourceKind.LIVE
+        return SourceKind.RECORDED if self.as_recorded else SourceKind.REPLAY
 
 
 @dataclass(frozen=True, slots=True)

@@ -104,6 +104,7 @@ class SessionDescription:
         stream = self.stream
         return {
             "source": stream.source,
+            "source_kind": stream.kind.name.lower(),
             "source_rate_hz": stream.rate_hz,
             "input_lead": stream.lead,
             "input_is_lead_i": stream.is_lead_i,

@@ -34,6 +34,7 @@ from streamer.core.events import (
     SamplesLost,
     Seam,
     SensorRate,
+    SpeedChanged,
     State,
     StateChanged,
     Topic,
@@ -54,7 +55,7 @@ class WireEvent:
     at_s: float = math.nan
     value: float = math.nan
     """Of a ``beat`` bpm, of an ``alarm`` 1 as it rises and 0 as it ends, of ``contact`` 1 or 0, of
-    ``battery`` percent, of a ``drift`` its distance."""
+    ``battery`` percent, of a ``drift`` its distance, of a ``replay`` its new speed."""
     quality: frozenset[Quality] | None = None
 
 
@@ -80,6 +81,8 @@ def to_wire(event: Event) -> WireEvent:
             value = float(event.rises)
         case Drift():
             value = event.distance
+        case SpeedChanged():
+            value = event.speed
         case Unrecognized():
             state, count, value, quality = event.state, event.count, event.number, event.quality
         case (
@@ -104,7 +107,7 @@ def wire_kind(event: Event) -> str:
     match event:
         case Notice():
             return event.topic.value
-        case Seam():
+        case Seam() | SpeedChanged():
             return Topic.PLAYBACK.value  # as older versions read it
         case Unrecognized():
             return event.name
@@ -180,6 +183,8 @@ def _recognized(wire: WireEvent) -> Event | None:
             return Drift(value, host_s=host_s, at_s=at_s)
         case "replay" if wire.text == SEAM and math.isfinite(at_s):
             return Seam(host_s=host_s, at_s=at_s)
+        case "replay" if value > 0:
+            return SpeedChanged(value, host_s=host_s, at_s=at_s)
         case "link" | "clock" | "replay" | "disk" | "repaired":
             return Notice(Topic(wire.kind), text, host_s=host_s, at_s=at_s)
         case _:

@@ -17,6 +17,7 @@ from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
 from streamer.session.event_wire import to_wire
 from streamer.session.sink import Sink
+from streamer.session.source_words import state_name
 from streamer.session.status import SessionStatus
 
 STATUS_S = 1.0
@@ -36,10 +37,11 @@ class JsonLines(Sink):
     and ``scale_mv`` (uncertainty, lead to list; null where the model states none).  A sample that
     was lost is null.  Between them objects of type ``event``: a ``beat`` has ``at_s`` (of the R peak,
     seconds since sample 0) and the heart rate as ``value``.  And after each second of the signal one
-    of type ``status``: ``seconds``, ``state``, ``source_rate_hz``, ``hr_bpm``, ``quality`` (a list of what
-    is wrong, null while unknown), ``recalibrate`` (whether Lead I no longer looks like the person's
-    reference, null where the model is generic), ``lost`` and ``latency_ms`` (``algorithmic``, ``now``,
-    ``p99``).
+    of type ``status``: ``seconds``, ``state`` (in place of ``live`` the ``source_kind`` of what is not),
+    ``source_kind`` (``live``, ``replay``, ``recorded`` or ``synthetic``), ``speed`` (of a replay; null if it
+    has none, or the highest), ``source_rate_hz``, ``hr_bpm``, ``quality`` (a list of what is wrong, null
+    while unknown), ``recalibrate`` (whether Lead I no longer looks like the person's reference, null where
+    the model is generic), ``lost`` and ``latency_ms`` (``algorithmic``, ``now``, ``p99``).
 
     Parameters
     ----------
@@ -58,6 +60,7 @@ class JsonLines(Sink):
 
     def open(self, description: SessionDescription) -> None:
         """Write the first line."""
+        self._stream = description.stream
         self._standing = SessionStatus(description, self._lost)
         self._write({"type": "stream", **description.as_dict()})
 
@@ -96,7 +99,7 @@ class JsonLines(Sink):
                 "kind": wire.kind,
                 "text": wire.text,
                 "host_s": _number(wire.host_s),
-                "state": wire.state.name.lower() if wire.state else None,
+                "state": state_name(wire.state, self._stream) if wire.state else None,
                 "count": wire.count,
                 "at_s": _number(wire.at_s),
                 "value": _number(wire.value),

@@ -8,10 +8,20 @@ from collections.abc import Callable
 from math import isfinite, nan
 from typing import Any
 
-from streamer.core.events import Beat, Drift, Event, Quality, QualityChanged, State, StateChanged
+from streamer.core.events import (
+    Beat,
+    Drift,
+    Event,
+    Quality,
+    QualityChanged,
+    SpeedChanged,
+    State,
+    StateChanged,
+)
 from streamer.core.stream import Chunk, Frame
 from streamer.session.description import SessionDescription
 from streamer.session.histogram import Histogram
+from streamer.session.source_words import state_name, state_words
 
 BEAT_S = 4.5
 """After so long without a beat the heart rate is unknown."""
@@ -28,6 +38,8 @@ class SessionStatus:
     """
 
     def __init__(self, description: SessionDescription, lost: Callable[[], int]) -> None:
+        self._stream = description.stream
+        self._speed = description.stream.speed
         self._rate_hz = description.stream.rate_hz
         self._algorithmic_ms = description.latency.total_ms
         self._lost = lost
@@ -62,6 +74,8 @@ class SessionStatus:
         match event:
             case StateChanged():
                 self.state = event.state
+            case SpeedChanged():
+                self._speed = event.speed
             case Beat():
                 self._beat = event
             case QualityChanged():
@@ -80,7 +94,9 @@ class SessionStatus:
         measured = self._latencies.count > 0
         return {
             "seconds": round(self._stop / self._rate_hz, 3),
-            "state": self.state.name.lower(),
+            "state": state_name(self.state, self._stream),
+            "source_kind": self._stream.kind.name.lower(),
+            "speed": self._speed if isfinite(self._speed) and not self._stream.live else None,
             "source_rate_hz": self._rate_hz,
             "hr_bpm": round(self.bpm, 1) if isfinite(self.bpm) else None,
             "quality": None if self._wrong is None else sorted(flag.name.lower() for flag in self._wrong),
@@ -95,7 +111,7 @@ class SessionStatus:
 
     def text(self) -> str:
         """One line for the user."""
-        parts = [self.state.value]
+        parts = [state_words(self.state, self._stream, self._speed)]
         if self._recalibrate:
             parts.append("RECALIBRATE")  # in front: a narrow terminal cuts the end off
         parts += [f"{self._rate_hz:g} Hz", f"{self._stop / self._rate_hz:.1f} s"]

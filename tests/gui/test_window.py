@@ -23,7 +23,7 @@ MakeFrame = Callable[..., Frame]
 
 @pytest.fixture
 def monitor(qtbot: QtBot) -> Monitor:
-    return Monitor(qtbot, StreamInfo("wfdb:s0010_re", RATE_HZ, lead="i"))
+    return Monitor(qtbot, StreamInfo("wfdb:s0010_re", RATE_HZ, lead="i", live=True))
 
 
 @pytest.fixture

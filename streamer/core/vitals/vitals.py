@@ -157,6 +157,7 @@ class Vitals:
         self._silent_why = ""  # the state in which nothing comes; empty once a sample has come after it
         self._back = 0  # the first index that ends that
         self._raised: set[AlarmKind] = set()  # the alarms that stand
+        self._ended = False  # a replay has: there are no alarms any more
         self._bounds = None if stream is None else SampleBounds(stream.rate_hz)
         self._wild: int | None = None  # raw index behind the newest sample that no electrode gives
         self._untold: list[Event] = []
@@ -164,6 +165,8 @@ class Vitals:
     def hear(self, event: Event) -> list[Event]:
         """Take what the source says beside the samples: its state, and contact if it reports that."""
         match event:
+            case StateChanged(state=State.ENDED) if self._stream is not None and not self._stream.live:
+                return self._end_all()
             case StateChanged() if event.state in SILENT and self._come:
                 self._silent_why, self._back = event.state.value, self._come
                 return self._signal_alarm(self._seen or 0)
@@ -348,8 +351,15 @@ class Vitals:
                 events += self._alarm(alarm, False, "", index)
         return events
 
+    def _end_all(self) -> list[Event]:
+        """A replay has ended: nobody is in danger there, and nothing rises again."""
+        self._ended = True
+        at = self._seen or 0
+        return [event for alarm in AlarmKind for event in self._alarm(alarm, False, "", at)]
+
     def _alarm(self, alarm: AlarmKind, on: bool, why: str, index: int) -> list[Event]:
         """The event of an alarm that rises or ends."""
+        on = on and not self._ended
         if on == (alarm in self._raised):
             return []
         self._raised ^= {alarm}

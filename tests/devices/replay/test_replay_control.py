@@ -15,7 +15,7 @@ from devices.replay.pacing import Replay
 from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
 from streamer.core.errors import InputError
-from streamer.core.events import Notice, State, StateChanged
+from streamer.core.events import SpeedChanged, State, StateChanged
 from streamer.core.stream import Chunk
 from streamer.session.source import Played
 
@@ -200,5 +200,5 @@ def test_another_speed_is_told() -> None:
     clock = Clock()
     source = synthetic(clock)
     clock.at(1.0, lambda: setattr(source.player, "speed", 2.0))
-    told = [item.text for item in source.items() if isinstance(item, Notice)]
-    assert told == ["playing at 2 times the real speed"]
+    told = [item.speed for item in source.items() if isinstance(item, SpeedChanged)]
+    assert told == [2.0]

@@ -34,6 +34,7 @@ from streamer.core.events import (
     SamplesLost,
     Seam,
     SensorRate,
+    SpeedChanged,
     State,
     StateChanged,
     Topic,
@@ -94,6 +95,7 @@ EVENTS: list[Event] = [
     Seam(at_s=10.0, host_s=12.5),
     Alarm(AlarmKind.ELECTRODE, True, "the lead is dead flat, or at its rail", at_s=9.5),
     Alarm(AlarmKind.CANNOT_ANALYSE, False, at_s=9.5),
+    SpeedChanged(2.0, host_s=12.5),
 ]
 
 LINES = (Path(__file__).parent / "events_as_written.txt").read_text("utf-8").splitlines()
@@ -125,7 +127,8 @@ def test_a_json_line_is_what_it_always_was(number: int) -> None:
     event, _, line, _ = WRITTEN[number]
     out = io.StringIO()
     lines = JsonLines(out, lambda: 0)
-    lines.open(description())
+    about = description()
+    lines.open(dataclasses.replace(about, stream=dataclasses.replace(about.stream, live=True)))
     lines.event(event)
     assert out.getvalue().splitlines()[-1] == line
 
@@ -186,6 +189,7 @@ def events() -> st.SearchStrategy[Event]:
         "at_s": number,
         "bpm": st.floats(20, 300) | st.just(nan),
         "distance": st.floats(0, 100),
+        "speed": st.floats(0.01, 100),
         "low_bpm": st.integers(15, 100).map(float),
         "high_bpm": st.integers(100, 300).map(float),
         "percent": st.integers(0, 100),

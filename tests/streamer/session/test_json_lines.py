@@ -15,7 +15,7 @@ from streamer.session.json_lines import JsonLines
 
 
 def test_every_line_is_valid_json_and_together_they_are_the_stream(network: Network) -> None:
-    info = StreamInfo("test:", 500)
+    info = StreamInfo("test:", 500, live=True)
     pipeline = Pipeline(info, network)
     out = io.StringIO()
     sink = JsonLines(out, lambda: 200)

@@ -316,6 +316,6 @@ def test_the_status_line_counts_gaps_and_gives_events_their_own_line(network: Ne
     session.run()
     lines = out.getvalue().splitlines()
     assert "the recording has ended" in lines
-    assert lines[-1].startswith("ended | 500 Hz | 1.5 s | HR -- | quality -- | lost 250 | latency ")
+    assert lines[-1].startswith("REPLAY, ended | 500 Hz | 1.5 s | HR -- | quality -- | lost 250 | latency ")
     assert "\r" not in out.getvalue()
     assert gone.start == before.stop

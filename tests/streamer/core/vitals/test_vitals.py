@@ -287,7 +287,8 @@ def test_signal_lost_ends_with_a_valid_sample_and_with_nothing_else(networks, sa
     words = [StateChanged(state, "") for state in (*said, *after)]
     items: list[Chunk | Event] = [StateChanged(State.WAITING, ""), Chunk(0, lead[:off]), *words]
     if ends:
-        told = watch(networks["identity"], [*items, StateChanged(State.ENDED, "")])
+        live = StreamInfo("test:", RATE_HZ, live=True)
+        told = watch(networks["identity"], [*items, StateChanged(State.ENDED, "")], live)
         assert [event.rises for event in alarms(told)] == [True], "neither is the end of a stream an end"
         return
     back = [Chunk(on + k, lead[off + k : off + k + 25]) for k in range(0, off, 25)]
