@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 from math import ceil, inf, isfinite, nan
@@ -54,7 +54,7 @@ class Trace:
     """One row of an excerpt, and how it came to be."""
 
     label: str
-    """A name of `streamer.core.leads.LEADS`, or ``I, as measured``; printable ASCII."""
+    """A name of `streamer.core.leads.LEADS`, ``I, as measured``, or ``V5 corrected``; printable ASCII."""
     lead: str | None
     """The lead of the twelve that it is of; None if what was measured is none of them."""
     origin: str
@@ -299,9 +299,11 @@ def _traces(about: SessionDescription) -> list[Trace]:
     origins = {lead: about.origins.get(lead, "predicted") for lead in LEADS}
     origins = {lead: origin if origin in words else "predicted" for lead, origin in origins.items()}
     traces = [
-        Trace(lead, lead, origin, True, plain_ascii(words[origin], 200)) for lead, origin in origins.items()
+        Trace(plain_ascii(label, 30), lead, origin, True, plain_ascii(words[origin], 200))
+        for label, (lead, origin) in zip(about.labels, origins.items(), strict=True)
     ]
     lead = "I" if stream.is_lead_i else None
+    traces[0] = replace(traces[0], lead=lead)
     return [
         *traces,
         Trace(f"{name}, as measured", lead, "measured", False, f"{caution}measured {source}, input band"),

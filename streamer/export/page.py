@@ -400,7 +400,8 @@ def _draw_panel(
 
 def _label_panel(pen: _Pen, page: Page, panel: layout.Panel) -> None:
     x, y = panel.label_mm
-    x += pen.text(x, y, panel.lead, 10.0, bold=True, halo=True) + 1.5
+    if page.is_lead_i or panel.lead != "I":
+        x += pen.text(x, y, panel.lead, 10.0, bold=True, halo=True) + 1.5
     if panel.lead == "I":
         words = "measured" if page.is_lead_i else f"measured: {page.lead}, not Lead I"
         pen.text(x, y, words, 7.0, halo=True, room_mm=45.0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from streamer.core.stream import Samples
 from streamer.export.band import HALF_WIDTH, band_beside, band_name, band_note, half_width_of
-from streamer.export.excerpt import Excerpt, MarkType, plain_ascii
+from streamer.export.excerpt import Excerpt, MarkType, Trace, plain_ascii
 from streamer.formats.edf import EdfNote, EdfSignal, write_edf_plus
 from streamer.formats.wfdb_writer import clipped_note, sixteen_bits
 
@@ -31,7 +31,7 @@ def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     band = excerpt.description.band
     signals = [
         EdfSignal(
-            label=f"ECG {trace.label}" if trace.processed else "ECG measured",
+            label=_label(trace),
             transducer=plain_ascii(trace.words, 80),
             prefiltering=f"HP:{band[0]}Hz LP:{band[1]}Hz" if band else "",
         )
@@ -50,6 +50,14 @@ def write_edf(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     path = folder / f"{name}.edf"
     _write_edf(excerpt, path, signals, excerpt.mv, notes)
     return [*written, path]
+
+
+def _label(trace: Trace) -> str:
+    """In the 16 letters that EDF has."""
+    if not trace.processed:
+        return "ECG measured"
+    name = trace.label.removeprefix("ECG ").removesuffix(" corrected")
+    return f"ECG {trace.label}" if name == trace.label else f"ECG {name[:6]} corr."
 
 
 def _write_edf(

@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from streamer.core.leads import LEADS
 from streamer.core.stream import Samples
 from streamer.export.band import band_beside, band_name, band_note, half_width_of
 from streamer.export.excerpt import Excerpt
@@ -27,7 +28,7 @@ def write_wfdb(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     measured, predicted and derived is said in the header's comments.  The band is a record of its
     own, which they name.
     """
-    signals = [trace.label.upper() if trace.processed else trace.label for trace in excerpt.traces]
+    signals = [trace.label.upper() if trace.label in LEADS else trace.label for trace in excerpt.traces]
     notes, written = list(excerpt.notes), []
     if excerpt.half_width_mv is not None:
         widths = [half_width_of(signal) for signal in signals[: len(excerpt.banded)]]

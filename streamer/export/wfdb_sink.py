@@ -25,7 +25,8 @@ from streamer.export.band import (
     band_note,
     half_width_of,
 )
-from streamer.formats.wfdb_writer import EIGHT, TWELVE, WfdbWriter, clipped_note
+from streamer.export.excerpt import plain_ascii
+from streamer.formats.wfdb_writer import EIGHT, WfdbWriter, clipped_note
 from streamer.recording.redact import without_folders
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.session.sink import Sink
@@ -175,11 +176,14 @@ class WfdbSink(Sink):
         rate_hz = description.stream.rate_hz
         self._resampled = AtSourceRate(description.rate_hz, rate_hz)
         self._half_widths = HalfWidthsAtSourceRate(description.rate_hz, rate_hz)
-        self._writer = WfdbWriter(self._folder, self._record, rate_hz, force=self._force, began=self._began)
+        leads = signals_of(description)
+        self._writer = WfdbWriter(
+            self._folder, self._record, rate_hz, force=self._force, signals=leads, began=self._began
+        )
         self._writers = [self._writer]
         try:
             if BAND in description.bands:
-                name, signals = band_name(self._record), [half_width_of(lead) for lead in TWELVE]
+                name, signals = band_name(self._record), [half_width_of(lead) for lead in leads]
                 band = WfdbWriter(
                     self._folder, name, rate_hz, force=self._force, signals=signals, began=self._began
                 )
@@ -255,15 +259,23 @@ class WfdbSink(Sink):
             raise
 
 
+def signals_of(description: SessionDescription) -> list[str]:
+    """The twelve signals as PTB-XL names them; what is not Lead I is not called so."""
+    first, *rest = description.labels
+    first = first if description.stream.is_lead_i else plain_ascii(first, 30)
+    return [first, *(lead.upper() for lead in rest)]
+
+
 def record_comments(description: SessionDescription) -> list[str]:
     """What a file must say of itself: which leads are estimates, by what, and what was taken out."""
     stream = description.stream
     by_origin: dict[str, list[str]] = {}
-    for lead, origin in description.origins.items():
+    for lead, origin in description.as_dict()["origins"].items():
         by_origin.setdefault(origin, []).append(lead)
     lines = [f"{NOT_FOR_DIAGNOSIS[0].upper()}{NOT_FOR_DIAGNOSIS[1:]}"]
     lines += [f"{origin}: {', '.join(leads)}" for origin, leads in by_origin.items()]
-    lines.append("lead I is the measured one, baseline and phase corrected by the model")
+    first = "lead I" if stream.is_lead_i else description.labels[0]
+    lines.append(f"{first} is the measured one, baseline and phase corrected by the model")
     lines += [warning for warning in description.warnings if warning != NOT_FOR_DIAGNOSIS]
     source = without_folders(stream.source)
     lines.append(f"source: {source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")

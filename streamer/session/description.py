@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from streamer.core.leads import ORIGIN
+from streamer.core.leads import LEADS, ORIGIN
 from streamer.core.network.alternatives import Plausible
 from streamer.core.network.latency import LatencyBudget
 from streamer.core.network.spec import ModelSpec
@@ -94,6 +94,12 @@ class SessionDescription:
         return f"{self.model} {self.model_version}, {self.whose}"
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What the twelve rows are called: the first is Lead I only if that was measured."""
+        first = LEADS[0] if self.stream.is_lead_i else f"{self.stream.lead} corrected"
+        return (first, *LEADS[1:])
+
+    @property
     def warnings(self) -> tuple[str, ...]:
         """What must be said beside every reconstructed lead."""
         wrong = () if self.stream.is_lead_i else (f"input is not Lead I but {self.stream.lead}",)
@@ -113,8 +119,11 @@ class SessionDescription:
             "device": stream.device,
             "rate_hz": self.rate_hz,
             "units": "mV",
-            "leads": list(self.origins),
-            "origins": dict(self.origins),
+            "leads": list(self.labels),
+            "origins": {
+                label: self.origins.get(lead, "predicted")
+                for label, lead in zip(self.labels, LEADS, strict=True)
+            },
             "bands": {level: list(factors) for level, factors in self.bands.items()},
             "model": self.model,
             "model_version": self.model_version,

@@ -12,8 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.events import Event
-from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Frame
+from streamer.core.stream import Chunk, Frame, Samples
 from streamer.session.description import SessionDescription
 from streamer.session.event_wire import to_wire
 from streamer.session.sink import Sink
@@ -33,7 +32,8 @@ class JsonLines(Sink):
     The first, of type ``stream``, is the session's description.  Then, in order, objects of type
     ``frame``: ``start`` (index at ``rate_hz``, algorithmic latency taken out), ``seconds`` (the same
     as time since sample 0), ``device_s`` and ``arrival_s`` (the host's monotonic clock), ``settling``
-    (the filters have just started), ``leads_mv`` (lead to list), ``measured_mv`` ("I, as measured")
+    (the filters have just started), ``leads_mv`` (lead to list; ``I`` only if
+    Lead I was measured), ``measured_mv`` ("I, as measured")
     and ``scale_mv`` (uncertainty, lead to list; null where the model states none).  A sample that
     was lost is null.  Between them objects of type ``event``: a ``beat`` has ``at_s`` (of the R peak,
     seconds since sample 0) and the heart rate as ``value``.  And after each second of the signal one
@@ -62,6 +62,7 @@ class JsonLines(Sink):
         """Write the first line."""
         self._stream = description.stream
         self._standing = SessionStatus(description, self._lost)
+        self._labels = description.labels
         self._write({"type": "stream", **description.as_dict()})
 
     def chunk(self, chunk: Chunk) -> None:
@@ -80,9 +81,9 @@ class JsonLines(Sink):
                 "device_s": _number(frame.device_s),
                 "arrival_s": _number(frame.arrival_s),
                 "settling": bool(frame.settling.any()),
-                "leads_mv": dict(zip(LEADS, map(_numbers, frame.leads_mv), strict=True)),
+                "leads_mv": self._by_lead(frame.leads_mv),
                 "measured_mv": _numbers(frame.measured_mv),
-                "scale_mv": dict(zip(LEADS, map(_numbers, frame.scale_mv), strict=True)) if stated else None,
+                "scale_mv": self._by_lead(frame.scale_mv) if stated else None,
             }
         )
         if frame.stop / frame.rate_hz >= self._status_s:
@@ -110,6 +111,9 @@ class JsonLines(Sink):
     def close(self) -> None:
         """Flush."""
         self._out.flush()
+
+    def _by_lead(self, rows: Samples) -> dict[str, list[float | None]]:
+        return dict(zip(self._labels, map(_numbers, rows), strict=True))
 
     def _write(self, line: dict[str, Any]) -> None:
         self._out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
