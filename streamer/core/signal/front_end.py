@@ -16,11 +16,12 @@ from streamer.core.errors import SignalError
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.rate import RateConverter, Run
 from streamer.core.signal.runs import true_runs
-from streamer.core.signal.sample_bounds import SampleBounds
+from streamer.core.signal.sample_bounds import JUMP_MV, SampleBounds
 from streamer.core.stream import Chunk
 
 KEEP_STATE_S = 2.0
-"""A gap up to this long keeps the filters' state; after a longer one they start again."""
+"""A gap up to this long keeps the filters' state; after a longer one they start again, and wherever the lead
+goes on at another level than an ECG can reach (`JUMP_MV`): an electrode has been moved, or hit a rail."""
 
 SETTLE_S = 2.0
 """For so long after a (re)start samples are marked as settling."""
@@ -78,6 +79,9 @@ class FrontEnd:
         self._expected: int | None = None  # index of the next input sample
         self._settle = 0  # samples still to be marked as settling
         self._last: Run | None = None  # the newest converted samples
+        self._level_mv = 0.0  # the newest usable sample, ...
+        self._level_stop = -1  # ... and the index after it
+        self._moved = True  # the filters start again with what is converted next
 
     @property
     def end(self) -> int:
@@ -116,11 +120,15 @@ class FrontEnd:
         self, start: int, x: NDArray[np.float64], runs: list[tuple[int, int]]
     ) -> Iterator[BandBlock]:
         for a, b in runs:
+            if start + a != self._level_stop and abs(x[a] - self._level_mv) > JUMP_MV:
+                yield from self.finish()
+                self._moved = True
+            self._level_mv, self._level_stop = float(x[b - 1]), start + b
             for run in self.converter.push(start + a, x[a:b]):
                 yield self._filter(run)
 
     def finish(self) -> Iterator[BandBlock]:
-        """The stream ended: yield what still waited."""
+        """The stream ended, or this stretch of it: yield what still waited."""
         for run in self.converter.finish():
             yield self._filter(run)
 
@@ -132,9 +140,11 @@ class FrontEnd:
 
     def _filter(self, run: Run) -> BandBlock:
         self._converted()
-        if self._last is None or run.start - self._last.stop > KEEP_STATE_S * self._rate_hz:
+        gap = 0 if self._last is None else run.start - self._last.stop
+        if self._moved or gap > KEEP_STATE_S * self._rate_hz:
             self._bands.restart(run.x[0])
             self._settle = round(SETTLE_S * self._rate_hz)
+            self._moved = False
         self._last = run
         settling = np.zeros(len(run.x), np.bool_)
         if self._settle:

@@ -179,6 +179,10 @@ class BeatDetector:
         self._newest = 0.0
         self._begin(0)
 
+    def forget(self) -> None:
+        """Learn again from the next sample on: what was learned from was no ECG."""
+        self._begin(0)
+
     def push(self, start: int, lead_mv: NDArray[np.float32]) -> list[int]:
         """Take samples ``(n,)`` mV from absolute index ``start`` on; return the beats' indices.
 

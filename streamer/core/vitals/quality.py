@@ -182,6 +182,8 @@ class LeadQuality:
         """The newest judgement of the noise, over its limit: it need not last yet; NaN while unknown."""
         self.dead = False
         """Whether the newest raw samples do not move at all."""
+        self.still = False
+        """The same of the newest block alone: it may become dead."""
         self._settled = 0  # before it the baseline was not to be trusted
         self._next: int | None = None
         self._stop = 0  # index after the newest sample
@@ -237,6 +239,7 @@ class LeadQuality:
             raw.advance(floor(stop / rational(self._band.rate_hz) * rational(raw.rate_hz)))
             moved_mv = float(np.ptp(raw.samples))
             self.dead = float(np.ptp(raw.newest(DEAD_S))) < DEAD_MV
+            self.still = float(np.ptp(raw.newest(BLOCK_S))) < DEAD_MV
             judge["flat"].judge(FLAT_MV / max(moved_mv, 1e-9), 1.0)
             clipped = _is_clipped(raw.samples, raw.rate_hz)
             judge["clipped"].judge(float(clipped), 0.5)

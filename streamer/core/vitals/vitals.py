@@ -325,11 +325,16 @@ class Vitals:
         off = self._lead.dead and (silent or AlarmKind.ELECTRODE in self._raised)
         if off:
             self._since = index
-        still = silent and not off and (asystole or not noisy)
+        elif AlarmKind.ELECTRODE in self._raised:  # the step up from a rail is no beat to learn from
+            self._detector.forget()
+            self._beat = None
+            self._since = index + round(LEARN_S * self._rate_hz)
+        # A line that stands still is given the time to show whether it is dead.
+        stopped = silent and not off and (asystole or not (noisy or self._lead.still))
         no_beat = f"no beat for {self.limits.asystole_s:g} s"
         events = [
             *self._alarm(AlarmKind.ELECTRODE, off, "the lead is dead flat, or at its rail", index),
-            *self._alarm(AlarmKind.ASYSTOLE, still, no_beat, index),
+            *self._alarm(AlarmKind.ASYSTOLE, stopped, no_beat, index),
         ]
         events += self._alarm(AlarmKind.CANNOT_ANALYSE, noisy, "too much noise for a heart rate", index)
         if events:  # neither what was counted before it nor what was counted in it holds after it

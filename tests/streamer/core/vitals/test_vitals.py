@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from devices.replay.synthetic import Synthetic
@@ -29,6 +29,8 @@ from streamer.core.stream import Chunk, StreamInfo
 from streamer.core.vitals.vitals import HYSTERESIS_BPM, Limits, Vitals
 
 RATE_HZ = 250.0
+UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
+"""A counter-example of half a minute of signal takes minutes to make smaller, and says no more."""
 
 
 def beating(bpm: float, seconds: float, rate_hz: float = RATE_HZ) -> np.ndarray:
@@ -332,6 +334,32 @@ def test_a_dead_or_railed_lead_is_an_electrode_and_no_asystole(told_of, bpm, lev
     ]
     assert about[0].at_s - off_s <= 8.0, "the filters ring for a while behind a rail"
     assert off_s + 15 <= about[1].at_s <= off_s + 19
+
+
+@settings(max_examples=30, deadline=None, phases=UNSHRUNK)
+@given(
+    bpm=st.integers(20, 130),
+    level_mv=st.one_of(st.floats(5.0, 900.0), st.sampled_from([19.9, 20.1, 200.0, 400.0])),
+    below=st.booleans(),
+    off_s=st.floats(8.0, 14.0),
+    dead_s=st.floats(8.0, 20.0),
+)
+def test_a_rail_however_far_is_an_electrode_and_leaves_no_asystole_behind(
+    networks, bpm, level_mv, below, off_s, dead_s
+):
+    """The jump back must not hide the beats that follow it."""
+    rail = np.full(round(dead_s * RATE_HZ), -level_mv if below else level_mv, np.float32)
+    before, after = (beating(bpm, seconds) + quiet(seconds, 0.002) for seconds in (off_s, 15))
+    lead = np.concatenate((before, rail, after)).astype(np.float32)
+    told = watch(networks["identity"], [Chunk(0, lead)])
+    about = alarms(told, AlarmKind.ELECTRODE, AlarmKind.ASYSTOLE)
+    assert [(event.alarm, event.rises) for event in about] == [
+        (AlarmKind.ELECTRODE, True),
+        (AlarmKind.ELECTRODE, False),
+    ]
+    on_s = len(lead) / RATE_HZ - 15
+    back = [beat.at_s for beat in beats(told) if beat.at_s > on_s]
+    assert back and back[0] - on_s <= 4.0 + 60 / bpm
 
 
 def test_an_asystole_goes_on_behind_a_gap_until_a_beat(network):
