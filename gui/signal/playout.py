@@ -3,7 +3,8 @@
 
 Packets come in jerks.  The edge is held back by the p99 of what the packets are late by, so that it
 never runs ahead of the data, and data never appear in mid-screen.  Missing samples are no lateness: over
-a gap the edge leaps, and after a break the estimate begins again.
+a gap the edge leaps, and after a break the estimate begins again.  What a stall held back is run through
+within a second; only stalls that come again and again are waited for.
 """
 
 from __future__ import annotations
@@ -34,8 +35,15 @@ MEMORY_S = 10.0
 """How long the p99 looks back.  Longer would let a device's clock, up to 1.5 % off its nominal rate,
 drift into it."""
 
+STALL_S = 0.25
+"""A packet that is later than the p99 by more is a stall, not jitter, unless there was one in `MEMORY_S`."""
+
 SLEW = 0.2
-"""The edge runs at most this much faster or slower than time while the display delay changes."""
+"""The edge runs so much faster or slower than time while the display delay changes."""
+
+NEAR_S, CATCH_UP_S = 0.1, 0.2
+"""What the edge is late by beyond the first falls to a third in the second: after any stall it is up to date
+within a second, and still runs there instead of leaping."""
 
 
 class PlayoutBuffer:
@@ -47,6 +55,8 @@ class PlayoutBuffer:
         self._usual_s = math.inf  # length of a packet before the break
         self._returned_s = -math.inf  # when the first packet after a break came
         self._backlog_s = math.nan  # how late the first of the packets since then was
+        self._broke = False  # it was a break, not a stall
+        self._stalled_s = -math.inf  # when the newest stall ended
         self._goal_s = math.nan
         self._lag_s = math.nan
         self._lag_then_s = math.nan  # as the newest packet was there
@@ -75,8 +85,11 @@ class PlayoutBuffer:
         gap = missing_s > 0.5 / self._rate_hz
         if silence_s > BREAK_S or missing_s > BREAK_S or missing_s < -1e-9:
             self._forget(packet)
-            self._returned_s = packet.at_s
+            self._returned_s, self._broke = packet.at_s, True
             self._lag_s = math.nan
+        elif not gap and self._is_stall(packet):
+            self._forget(packet)
+            self._returned_s, self._broke = packet.at_s, False
         elif gap:
             self._leaps = True
             while self._packets and self._packets[-1].at_s > packet.at_s - TAIL_S:
@@ -86,7 +99,7 @@ class PlayoutBuffer:
             and packet.at_s - packet.stop_s < self._backlog_s - BACKLOG_S
         ):
             self._forget(packet)
-            self._leaps = True
+            self._leaps = self._broke
         if not self._packets:
             usual_s = min(packet.stop_s - packet.start_s, self._usual_s)
             self._packets.append(replace(packet, start_s=packet.stop_s - usual_s))
@@ -94,6 +107,13 @@ class PlayoutBuffer:
             self._packets[-1] = replace(self._packets[-1], stop_s=packet.stop_s)
         else:
             self._packets.append(packet)
+
+    def _is_stall(self, packet: _Packet) -> bool:
+        """Whether it is late as none of late was."""
+        if len(self._packets) < KNOWN or packet.late_s <= self._goal_s + STALL_S:
+            return False
+        before_s, self._stalled_s = self._stalled_s, packet.at_s
+        return packet.at_s - before_s > MEMORY_S
 
     def _forget(self, packet: _Packet) -> None:
         if len(self._packets) >= KNOWN:
@@ -112,8 +132,10 @@ class PlayoutBuffer:
         if math.isnan(self._lag_s) or (self._leaps and self._lag_s > self._goal_s):
             self._lag_s = self._goal_s
         else:
-            step_s = SLEW * (now_s - self._asked_s)
-            self._lag_s += min(max(self._goal_s - self._lag_s, -step_s), step_s)
+            past_s = now_s - self._asked_s
+            late_s, step_s = self._lag_s - self._goal_s, SLEW * past_s
+            fast_s = max(0.0, late_s - NEAR_S) * -math.expm1(-past_s / CATCH_UP_S)
+            self._lag_s += min(max(-late_s, -step_s - fast_s), step_s)
         self._leaps = False
         self._asked_s = now_s
         self._lag_s = max(self._lag_s, now_s - self._newest.stop_s)

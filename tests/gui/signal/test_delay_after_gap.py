@@ -30,6 +30,39 @@ def ignored(*_: object) -> None:
 
 
 @pytest.mark.parametrize("packet_s", [0.02, 0.1, 0.56])
+@pytest.mark.parametrize("stall_s", [0.1, 0.3, 0.6, 1.0, 1.5, 1.9, 2.5, 6.0])
+def test_so_it_is_after_a_stall_without_a_loss(network: Network, packet_s: float, stall_s: float) -> None:
+    """What was held back comes at once, one packet after the other."""
+    info = StreamInfo("test:", RATE_HZ, live=True)
+    pipeline, inbox = Pipeline(info, network), ClockedInbox()
+    stream = FollowedStream(inbox, info, 0.0)
+    n = round(packet_s * RATE_HZ)
+    begins = round(12 / packet_s)
+    held = max(1, round(stall_s / packet_s))
+    back_s = (begins + held) * packet_s
+    usual_s = 0.0
+    for k in range(begins + held + round(4 / packet_s)):
+        came_s = (k + 1) * packet_s
+        if begins <= k < begins + held:
+            came_s = back_s + 1e-3 * (k - begins)
+        inbox.now_s = max(inbox.now_s, came_s)
+        for frame in pipeline.push(Chunk(k * n, np.sin(np.arange(n) / 9).astype(np.float32))):
+            inbox.now_s += 2e-4
+            inbox.frame(frame)
+        stream.take(ignored, ignored)
+        if begins <= k < begins + held - 1:
+            continue
+        for now_s in np.arange(inbox.now_s, came_s + packet_s, TICK_S):
+            edge_s = stream.edge_s(float(now_s))
+            if edge_s is None:
+                continue
+            if k < begins:
+                usual_s = float(now_s) - edge_s
+            elif now_s > back_s + packet_s + 1.0:
+                assert now_s - edge_s <= usual_s + 0.3
+
+
+@pytest.mark.parametrize("packet_s", [0.02, 0.1, 0.56])
 @pytest.mark.parametrize("gap_s", [0.1, 0.3, 1.0, 1.9, 2.1, 3.0, 6.0, 20.0, 60.0, 600.0, 3600.0])
 def test_the_picture_is_up_to_date_a_second_after_the_return(
     network: Network, packet_s: float, gap_s: float
