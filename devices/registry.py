@@ -13,6 +13,7 @@ from typing import Any, Protocol, cast
 
 from devices.bluetooth.movesense import movesense
 from devices.bluetooth.polar import polar
+from devices.brainflow.board import BrainflowBoard
 from devices.lsl.inlet import LslStream
 from devices.replay.file import FileReplay
 from devices.replay.pacing import AS_RECORDED, Replay
@@ -56,6 +57,7 @@ SCHEMES: dict[str, Scheme] = {
     "movesense": Scheme(movesense, live=True, radio=True),
     "session": Scheme(SessionReplay),
     "file": Scheme(FileReplay),
+    "brainflow": Scheme(BrainflowBoard, live=True),
 }
 """What a SOURCE may begin with.  A new source is one file in this package and one line here; code that must
 know a scheme asks this module."""

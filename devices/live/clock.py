@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from statistics import median
 from typing import Protocol
@@ -73,13 +74,34 @@ class HostClock(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Oscillator:
+    """How far a device's clock may run off, and how soon that must be found."""
+
+    most_skew: float = _MOST_SKEW
+    window_s: float = WINDOW_S
+    span_s: float = _SKEW_SPAN_S
+
+
+CRYSTAL = Oscillator()
+
+RESONATOR = Oscillator(most_skew=0.08, window_s=120.0, span_s=5.0)
+"""A ceramic resonator, or a loop that takes as long as it takes: per cent off, which minutes make seconds."""
+
+
 class ArrivalClock:
     """Maps a device's time to the host's, from pairs of both.
 
     Device time must have been freed of jumps (`devices.live.timeline` does it).
+
+    Parameters
+    ----------
+    oscillator : Oscillator
+        What the device's time comes from.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, oscillator: Oscillator = CRYSTAL) -> None:
+        self._oscillator = oscillator
         self._skew = 0.0
         self.restart()
 
@@ -121,9 +143,9 @@ class ArrivalClock:
             self._begun_s = self._block_s = self._at_s = device_s
             self._offset_s = arrival_s - device_s
         self._keep((device_s, arrival_s - device_s))
-        if self._least[-1][0] - self._least[0][0] >= _SKEW_SPAN_S:
-            slope = _slope_of_lower_edge(self._least)
-            skew = min(max(slope, -_MOST_SKEW), _MOST_SKEW)
+        if self._least[-1][0] - self._least[0][0] >= self._oscillator.span_s:
+            slope, most_skew = _slope_of_lower_edge(self._least), self._oscillator.most_skew
+            skew = min(max(slope, -most_skew), most_skew)
         else:
             skew = self._skew
         line = min(y - skew * (x - device_s) for x, y in self._least)
@@ -134,8 +156,8 @@ class ArrivalClock:
         self._skew, self._at_s = skew, device_s
 
     def _keep(self, point: Point) -> None:
-        block = WINDOW_S / _BLOCKS
-        while self._least and self._least[0][0] < point[0] - WINDOW_S:
+        block = self._oscillator.window_s / _BLOCKS
+        while self._least and self._least[0][0] < point[0] - self._oscillator.window_s:
             self._least.popleft()
         if not self._least or point[0] >= self._block_s + block:
             self._block_s = point[0]

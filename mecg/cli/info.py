@@ -23,7 +23,10 @@ from streamer.session.description import algorithmic_ms, band_in_words
 RATES_HZ = (1000.0, 500.0, 250.0, 130.0, 100.0)
 """Source rates that the latency budget is shown for."""
 
-PACKAGES = ("numpy", "numba", "onnxruntime", "pylsl", "bleak", "matplotlib", "PyQt6", "pyqtgraph")
+PACKAGES = (
+    *("numpy", "numba", "onnxruntime", "pylsl", "bleak", "matplotlib", "PyQt6", "pyqtgraph"),
+    *("brainflow", "pyserial"),
+)
 
 
 HELP = Help(

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""OpenBCI and some sixty other boards, through the BrainFlow library."""

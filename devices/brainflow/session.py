@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: MIT
+"""One session with a board: prepared, configured, read, released; BrainFlow allows one at a time."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from devices.brainflow.library import explain
+
+BUFFER_S = 60
+"""What BrainFlow keeps for us, should this program stall."""
+
+_LOOK_S = 0.1
+
+
+class BoardError(Exception):
+    """The board does not do what is asked; the message says why, and what to do."""
+
+
+class BoardSession:
+    """A board that is prepared.
+
+    Parameters
+    ----------
+    shim : module
+        ``brainflow.board_shim``.
+    board_id : int
+        BrainFlow's.
+    params : BrainFlowInputParams
+        Where it is.
+    commands : sequence of str
+        Sent before it streams, in the board's own language.
+    stopped : callable
+        Asked while the board takes its time; once it is true, nobody waits any longer.
+
+    Raises
+    ------
+    BoardError
+        It cannot be prepared, or refuses a command.
+    """
+
+    def __init__(
+        self,
+        shim: Any,
+        board_id: int,
+        params: Any,
+        commands: Sequence[str],
+        stopped: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self._error = shim.BrainFlowError
+        # BrainFlow knows a session by its board and parameters: one that is let go of by Python, some time
+        # after its end, would release the next one.
+        owned = type("Owned", (shim.BoardShim,), {"__del__": lambda _: None})
+        self._board = owned(board_id, params)
+        self._ask(self._board.prepare_session, stopped)
+        try:
+            for command in commands:
+                answer = self._ask(partial(self._board.config_board, command), stopped)
+                if "fail" in str(answer).casefold():
+                    words = " ".join(str(answer).replace("$", " ").split())
+                    raise BoardError(f"it refuses {command!r} ({words}); change the command")
+            self.rate_hz = float(self._ask(self._board.get_board_sampling_rate, stopped))
+        except BaseException:
+            self.release()
+            raise
+
+    def start(self) -> None:
+        """Make it send; raises `BoardError`."""
+        self._ask(lambda: self._board.start_stream(round(BUFFER_S * max(self.rate_hz, 1))), lambda: False)
+
+    def read(self) -> NDArray[np.float64]:
+        """What has come since the last call, ``(rows, n)``; raises `BoardError`."""
+        try:
+            data: NDArray[np.float64] = self._board.get_board_data()
+        except self._error as error:
+            raise BoardError(explain(error)) from error
+        return data
+
+    def release(self) -> None:
+        """Let it go, whatever state it is in."""
+        with suppress(self._error):
+            self._board.release_session()
+
+    def _ask(self, what: Callable[[], Any], stopped: Callable[[], bool]) -> Any:
+        """Do what may take a board its time, in a thread that Ctrl-C need not wait for."""
+        answer: list[Any] = []
+        failure: list[BaseException] = []
+        given_up = threading.Event()
+
+        def do() -> None:
+            try:
+                answer.append(what())
+                if given_up.is_set():
+                    self.release()
+            except BaseException as error:  # noqa: BLE001 - raised where somebody waits
+                failure.append(error)
+
+        thread = threading.Thread(target=do, name="board", daemon=True)
+        thread.start()
+        try:
+            while thread.is_alive() and not stopped():
+                thread.join(_LOOK_S)
+        except BaseException:  # Ctrl-C
+            given_up.set()
+            raise
+        if failure and isinstance(failure[0], self._error):
+            raise BoardError(explain(failure[0])) from failure[0]
+        if failure:
+            raise failure[0]
+        if not answer:
+            given_up.set()
+            raise BoardError("it was given up before it answered; try again")
+        return answer[0]
