@@ -61,11 +61,13 @@ class PageCommands(QObject):
         history, edge_s = self._window.seen()
         at = datetime.now().astimezone()
         others = self._window.paper.look.alternatives
+        running = self._controller.running
         page = page_of(
             history,
             edge_s,
-            self._controller.running.description,
+            running.description,
             at,
+            speed=None if running.player is None else running.player.speed,
             alternatives=others,
             consecutive=self.consecutive,
         )

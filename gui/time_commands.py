@@ -115,14 +115,15 @@ class TimeCommands:
             self.freeze(False)
 
     def frozen_words(self, now_s: float) -> str:
-        """How long the picture is still, how far back it is, how it goes on; empty if it is live."""
+        """When what is shown was, how long it is still or how far back, how it goes on; empty if it runs."""
         frozen = self._stream().frozen
         if frozen is None:
             return ""
-        back = f"   {frozen.back_s:.1f} s back" if frozen.back_s else ""
         left_s = frozen.returns_at_s - now_s
-        how = f"live again in {max(0.0, left_s):.0f} s" if math.isfinite(left_s) else "Space lets go"
-        return f"FROZEN for {now_s - frozen.at_s:.0f} s{back}   {how}"
+        how = f"goes on in {max(0.0, left_s):.0f} s" if math.isfinite(left_s) else "Space lets go"
+        back = f"{frozen.back_s:.1f} s back" if frozen.back_s else f"for {now_s - frozen.at_s:.0f} s"
+        shown = frozen.history.time.words(frozen.edge_s)
+        return "   ".join(part for part in (f"FROZEN {shown}".strip(), back, how) if part)
 
     def turn(self, screens: float) -> None:
         """The same by screens."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import threading
@@ -20,10 +21,11 @@ from gui.signal.history import History
 from streamer.core.events import RECALIBRATE
 from streamer.core.leads import canonical_lead
 from streamer.core.stream import Samples
-from streamer.export.page import Page, render_pdf, render_png
+from streamer.export.page import Page, heart_rate_words, render_pdf, render_png
 from streamer.export.page_layout import PAGE_S
 from streamer.recording.redact import without_folders
 from streamer.session.description import SessionDescription
+from streamer.session.source_words import kind_words
 
 Write = Callable[[Path, Page, str], tuple[Path, ...]]
 
@@ -41,6 +43,7 @@ def page_of(
     *,
     alternatives: bool = False,
     consecutive: bool = True,
+    speed: float | None = None,
 ) -> Page | None:
     """What lies before an instant of the stream; None if there is nothing yet.
 
@@ -58,6 +61,8 @@ def page_of(
         With plausible alternatives, where the model knows of any.
     consecutive : bool
         Time runs on from column to column; else all columns show the newest seconds.
+    speed : float, optional
+        At which it is played.
     """
     traces, stream = history.traces, about.stream
     if traces is None:
@@ -67,6 +72,8 @@ def page_of(
     if not np.isfinite(seen.leads_mv).any():
         return None
     start_s, stop_s = seen.start / traces.rate_hz, stop / traces.rate_hz
+    rates = [beat.bpm for beat in history.beats if start_s <= beat.at_s < stop_s]
+    made = "" if stream.live else f" · page made {at:%Y-%m-%d %H:%M:%S %Z}"
     drifted = any(begin_s < stop_s and end_s > start_s for begin_s, end_s in history.drifted)
     return Page(
         consecutive=consecutive,
@@ -80,7 +87,10 @@ def page_of(
         lead=canonical_lead(stream.lead) or stream.lead,
         is_lead_i=stream.is_lead_i,
         quality=RECALIBRATE if drifted else "",
-        started=f"{at:%Y-%m-%d %H:%M:%S %Z} · {start_s:.1f} to {stop_s:.1f} s of the stream",
+        kind=kind_words(stream, speed),
+        heart_rate=heart_rate_words(rates[-1] if rates else math.nan),
+        markers=tuple((m.at_s - start_s, m.text) for m in history.markers if start_s <= m.at_s < stop_s),
+        started=f"{history.time.span(start_s, stop_s)}{made}",
         filters=about.filters,
         model=about.model_in_words,
         latency=f"{about.latency.total_ms:.0f} ms algorithmic",

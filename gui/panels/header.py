@@ -20,16 +20,23 @@ RECALIBRATE = "recalibrate (C)"
 
 
 class Elided(QLabel):
-    """Words of the source's making: never taken for markup, cut with an ellipsis where there is no room."""
+    """Words of the source's making: never taken for markup, cut with an ellipsis where there is no room.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    least_px : int
+        So much of them is shown also where there is no room for what stands beside them.
+    """
+
+    def __init__(self, least_px: int = 40) -> None:
         super().__init__()
+        self._least_px = least_px
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
-        """A few letters wide."""
-        return QSize(40, super().minimumSizeHint().height())
+        """As wide as all words, but no wider than it must be."""
+        return QSize(min(self._least_px, self.sizeHint().width()), super().minimumSizeHint().height())
 
     def setText(self, text: str | None) -> None:  # noqa: N802 - Qt's name
         """Show these words; whole under the mouse."""
@@ -73,15 +80,17 @@ class Header:
     def __init__(self) -> None:
         self.source = Elided()
         self.lead = Elided()
-        self.state = QLabel()
-        self.scale = QLabel()
+        self.clock = Elided(80)
+        """When what runs was measured."""
+        self.state = Elided(220)
+        self.scale = Elided(60)
         self.model = Elided()
         self.recalibrate = QLabel(RECALIBRATE)
         self.health = Elided()
         self.research = QLabel(RESEARCH_USE)
         self.news = Elided()
-        self.frozen = QLabel()
-        for label in (self.source, self.state, self.scale, self.research, self.recalibrate):
+        self.frozen = Elided(200)
+        for label in (self.source, self.clock, self.state, self.scale, self.research, self.recalibrate):
             label.setProperty("heavy", True)
         for label in (self.model, self.health, self.news):
             label.setProperty("soft", True)
@@ -91,7 +100,7 @@ class Header:
         self.recalibrate.setToolTip("Lead I no longer looks like the reference's")
         self.recalibrate.hide()
         self.above = (
-            _bar((self.source, 2), (self.lead, 1), None, self.frozen, self.state, self.scale),
+            _bar((self.source, 2), (self.lead, 1), None, self.frozen, self.clock, self.state, self.scale),
             _bar((self.model, 1), self.recalibrate, None, (self.health, 3)),
         )
         self.under = _bar(self.research, None, (self.news, 3))
@@ -120,6 +129,7 @@ class Header:
         if how.quiet and how.age_s is not None:
             state, alarming = f"{state}: no sample for {how.age_s:.0f} s", True
         self.recalibrate.setVisible(how.recalibrate)
+        self.clock.setText(how.time)
         self.state.setText(f"● {state}")
         self.state.setStyleSheet(f"color: {theme.warning if alarming else theme.ink}")
         said = []

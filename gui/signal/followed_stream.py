@@ -30,6 +30,8 @@ class StreamStatus:
     state: State
     words: str
     """The same for the user: what is not live is not called so."""
+    time: str
+    """Of day, of the newest column, or its place in a replay."""
     age_s: float | None
     """Of the newest sample; None before the first."""
     quiet: bool
@@ -144,6 +146,11 @@ class FollowedStream:
         edge_s = math.nan if self.playout is None else self.playout.edge_s(now_s)
         return edge_s if math.isfinite(edge_s) else None
 
+    def time_words(self, now_s: float) -> str:
+        """The time of day of the live picture's newest column, or its place in a replay."""
+        edge_s = self.edge_s(now_s)
+        return "" if edge_s is None else self.history.time.words(edge_s)
+
     def seen(self) -> tuple[History, float]:
         """What the picture is made of, and the instant at its newest end, seconds of the stream."""
         if self.frozen is not None:
@@ -172,6 +179,7 @@ class FollowedStream:
         return StreamStatus(
             state=self._state,
             words=state_words(self._state, self.info, self._speed),
+            time=self.time_words(now_s),
             age_s=age_s,
             quiet=(age_s or 0.0) > _QUIET_S and self._state not in (State.ENDED, State.PAUSED),
             settling=newest is not None and bool(newest[1].settling.any()),

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from gui.signal.stream_time import StreamTime
 from gui.signal.trace_buffer import OneTrace, Stretch, TraceBuffer
-from streamer.core.events import UNTRUSTED, Beat, Drift, Event, Marker, QualityChanged
+from streamer.core.events import UNTRUSTED, Beat, Drift, Event, Marker, QualityChanged, Seam
 from streamer.core.network.alternatives import Plausible
 from streamer.core.stream import Frame, Samples
 from streamer.export.band import BAND
@@ -28,6 +29,8 @@ class Mark:
     at_s: float
     text: str = ""
     """Empty for a beat."""
+    bpm: float = math.nan
+    """The heart rate at a beat; NaN if it is unknown."""
 
 
 class History:
@@ -39,6 +42,8 @@ class History:
         # What is kept is the band's half-width, from which the scale is had again.
         stated = description.plausible if description is not None and BAND in description.bands else ""
         self._plausible = Plausible.from_json(stated) if stated else None
+        self.time = StreamTime(None if description is None else description.stream, seconds)
+        """When its instants were."""
         self.traces: TraceBuffer | None = None
         """None before the first frame."""
         self.diagnostic: OneTrace | None = None
@@ -101,6 +106,8 @@ class History:
             self.markers.clear()
             self.untrusted.clear()
             self.drifted.clear()
+            self.time.clear()
+        self.time.frame(frame)
         about = self._description
         self.traces.push(frame, None if about is None else about.half_width_mv(frame.scale_mv, BAND))
 
@@ -120,11 +127,13 @@ class History:
         at_s = event.at_s if math.isfinite(event.at_s) else self.stop_s
         match event:
             case Beat():
-                self._note(self.beats, Mark(at_s))
+                self._note(self.beats, Mark(at_s, bpm=event.bpm))
                 return at_s, at_s
             case Marker():
                 self._note(self.markers, Mark(at_s, event.text))
                 return at_s, at_s
+            case Seam():
+                self.time.seam(at_s)
             case Drift():  # words say so, not the traces
                 self._turn(self.drifted, event.rises, at_s)
             case QualityChanged() if self._turn(self.untrusted, bool(event.wrong & UNTRUSTED), at_s):
@@ -135,6 +144,7 @@ class History:
         """The same, for looking at while more comes."""
         other = copy.copy(self)
         other.traces, other.diagnostic = copy.deepcopy(self.traces), copy.deepcopy(self.diagnostic)
+        other.time = self.time.copy()
         other.beats, other.markers = self.beats.copy(), self.markers.copy()
         other.untrusted, other.drifted = self.untrusted.copy(), self.drifted.copy()
         return other

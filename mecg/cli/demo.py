@@ -37,6 +37,7 @@ from streamer.formats.wfdb_header import read_header
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
 from streamer.session.sink import Sink
+from streamer.session.source_words import kind_words
 from streamer.session.status_line import StatusLine
 
 OUT = Path("out") / "demo"
@@ -74,6 +75,7 @@ class PageSink(Sink):
                 rate_hz=about.rate_hz,
                 measured_mv=np.concatenate([frame.measured_mv for frame in self._frames]),
                 source=stream.source,
+                kind=kind_words(stream, stream.speed),
                 lead=canonical_lead(stream.lead) or stream.lead,
                 is_lead_i=stream.is_lead_i,
                 filters=about.filters,

@@ -8,8 +8,9 @@ gives the same bytes.
 from __future__ import annotations
 
 import io
+import math
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NamedTuple
@@ -88,6 +89,12 @@ class Page:
     """The label of the measured lead, as the source names it."""
     is_lead_i: bool = True
     """False marks every reconstructed lead "input is not Lead I"."""
+    kind: str = ""
+    """What stands behind it, such as ``live`` or ``REPLAY 1x`` (`streamer.session.source_words`)."""
+    heart_rate: str = ""
+    """In words (`heart_rate_words`)."""
+    markers: tuple[tuple[float, str], ...] = ()
+    """What the user marked: seconds after the first sample, and the note."""
     quality: str = ""
     """What was wrong with the measured lead, in words."""
     started: str = ""
@@ -95,6 +102,16 @@ class Page:
     filters: str = ""
     model: str = ""
     latency: str = ""
+
+
+def heart_rate_words(bpm: float) -> str:
+    """A heart rate for `Page.heart_rate`; NaN is one that is unknown."""
+    return f"{bpm:.0f} bpm" if math.isfinite(bpm) else "heart rate unknown"
+
+
+def rate_of(beats_s: Sequence[float]) -> float:
+    """The heart rate from instants of beats, by the median of their intervals; NaN of fewer than three."""
+    return float(60 / np.median(np.diff(beats_s))) if len(beats_s) > 2 else math.nan
 
 
 def render_png(page: Page, dpi: int = PNG_DPI) -> bytes:
@@ -164,6 +181,7 @@ def _draw(page: Page) -> Figure:
                     pen.line(*layout.trace_mm(panel, sound_mv, page.rate_hz), _ALTERNATIVE, 0.12)
             _draw_panel(pen, page, panel, page.leads_mv[k], None if page.band_mv is None else page.band_mv[k])
             _label_panel(pen, page, panel)
+    _draw_markers(pen, page)
     pen.text(layout.PAPER_MM[0], 200.5, FOOTER, 8.5, bold=True)
     pen.text(layout.PAPER_MM[2], 200.5, _legend(page), 7.0, _SOFT_INK, right=True)
     if _faint(page).any():
@@ -187,6 +205,7 @@ def _last_10_s(page: Page) -> Page:
     if others_mv is not None and (others_mv.ndim != 3 or others_mv.shape[1:] != (rows, n)):
         raise ValueError(f"the alternatives have shape {others_mv.shape}, not (count, 12, {n})")
     last = slice(max(0, n - round(layout.PAGE_S * page.rate_hz)), n)
+    cut_s = last.start / page.rate_hz
     return replace(
         page,
         leads_mv=page.leads_mv[:, last],
@@ -194,6 +213,7 @@ def _last_10_s(page: Page) -> Page:
         band_mv=None if page.band_mv is None else page.band_mv[:, last],
         faint=None if page.faint is None else page.faint[last],
         alternatives_mv=None if others_mv is None else others_mv[:, :, last],
+        markers=tuple((at_s - cut_s, note) for at_s, note in page.markers if at_s >= cut_s),
     )
 
 
@@ -351,7 +371,13 @@ def _draw_header(pen: _Pen, page: Page) -> None:
     left, _, right, _ = layout.PAPER_MM
     middle = (left + right) / 2 + 10.0
     room = middle - left - 5.0
-    pen.text(left, 12.0, page.title, 13.0, bold=True, room_mm=room)
+    scales = f"{layout.MM_PER_S:g} mm/s · {layout.MM_PER_MV:g} mm/mV · 3x4 + rhythm strip"
+    scales_mm = right - pen.text(right, 12.0, scales, 10.0, bold=True, right=True, room_mm=right - middle)
+    x_mm = left + pen.text(left, 12.0, page.title, 13.0, bold=True, room_mm=room) + 4.0
+    warns = page.kind not in ("", "live")
+    for words, color in ((page.kind, _WARNING if warns else _INK), (page.heart_rate, _INK)):
+        if words:
+            x_mm += pen.text(x_mm, 12.0, words, 10.0, color, bold=True, room_mm=scales_mm - x_mm - 4.0) + 4.0
     measured = f"Measured: lead {_measured_lead(page)}"
     if not page.is_lead_i:
         measured += " (input is not Lead I)"
@@ -362,8 +388,6 @@ def _draw_header(pen: _Pen, page: Page) -> None:
         measured += f" · not to be trusted, grey: {_faint(page).sum() / page.rate_hz:.2f} s"
     if page.quality:
         measured += f" · {page.quality}"
-    scales = f"{layout.MM_PER_S:g} mm/s · {layout.MM_PER_MV:g} mm/mV · 3x4 + rhythm strip"
-    pen.text(right, 12.0, scales, 10.0, bold=True, right=True, room_mm=right - middle)
     warned = _WARNING if page.quality or not page.is_lead_i else _INK
     for y, words, color, head, beside in (
         (17.5, page.source, _INK, "Filters", page.filters),
@@ -373,6 +397,19 @@ def _draw_header(pen: _Pen, page: Page) -> None:
         beside = f"{head}: {beside}" if beside else ""
         width = pen.text(right, y, beside, 8.0, right=True, room_mm=right - middle)
         pen.text(left, y, words, 8.0, color, room_mm=right - width - 5.0 - left)
+
+
+def _draw_markers(pen: _Pen, page: Page) -> None:
+    """A line for each marker, over all rows if time runs on from column to column, with its note."""
+    strip = next(panel for panel in layout.panels(consecutive=page.consecutive) if panel.rhythm)
+    _, top, right, bottom = layout.PAPER_MM
+    for at_s, note in page.markers:
+        x = strip.left_mm + at_s * layout.MM_PER_S
+        above = top if page.consecutive else strip.baseline_mm - 15.0
+        pen.line(np.full(2, x), np.array([above, bottom]), _WARNING, 0.2, order=4.5)
+        before = x + 2.0 + pen.width_mm(note[:300], 7.0) > right  # no room behind it
+        room = (x - strip.left_mm if before else right - x) - 2.0
+        pen.text(x + (-1.0 if before else 1.0), bottom - 1.5, note, 7.0, _WARNING, right=before, room_mm=room)
 
 
 def _draw_panel(

@@ -8,10 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 
 from streamer.core.errors import Field, InputError
+from streamer.core.events import Marker
 from streamer.core.leads import LEADS
 from streamer.export.excerpt import Excerpt, MarkType
-from streamer.export.page import Page, write_pdf
+from streamer.export.page import Page, heart_rate_words, rate_of, write_pdf
 from streamer.export.page_layout import PAGE_S
+from streamer.session.event_wire import wire_kind
+from streamer.session.source_words import page_words
+
+MARKER = wire_kind(Marker())
 
 
 def write_pages(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
@@ -48,7 +53,16 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
             and mark.start < start + n
             and mark.stop > max(start, mark.start)
         ]
+        here = [mark for mark in excerpt.marks if start <= mark.start < start + n]
+        beats = [mark.start / excerpt.rate_hz for mark in here if mark.type is MarkType.BEAT]
         yield Page(
+            kind=page_words(stream),
+            heart_rate=heart_rate_words(rate_of(beats)),
+            markers=tuple(
+                ((mark.start - start) / excerpt.rate_hz, mark.text.removeprefix("marker: "))
+                for mark in here
+                if mark.kind == MARKER
+            ),
             leads_mv=excerpt.mv[: len(LEADS), start : start + n],
             band_mv=None if excerpt.half_width_mv is None else excerpt.half_width_mv[:, start : start + n],
             faint=faint[start : start + n],

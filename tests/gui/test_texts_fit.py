@@ -65,6 +65,20 @@ def test_no_word_is_cut(rig: Rig, keys: str) -> None:
     assert list(cut(rig.window)) == []
 
 
+@pytest.mark.parametrize("state", State)
+def test_the_header_never_makes_the_window_wider_and_shows_state_and_time(rig: Rig, state: State) -> None:
+    header, wide = rig.window.header, rig.window.width()
+    rig.tick(StateChanged(state, "a reason that is as long as reasons are: " * 5))
+    for _ in range(2):  # running, and frozen
+        rig.tick()
+        rig.qtbot.wait(1)
+        assert rig.window.width() == wide and rig.window.minimumSizeHint().width() <= 800
+        assert header.state.width() >= min(header.state.sizeHint().width(), 220)
+        told = header.frozen if rig.window.frozen else header.clock
+        assert told.text() and told.isVisible() and told.width() >= min(told.sizeHint().width(), 80)
+        rig.key(" ")
+
+
 def test_the_help_covers_the_paper_alone_and_can_be_read_to_its_end(rig: Rig) -> None:
     rig.key("?")
     help_, paper = rig.window.help, rig.window.paper

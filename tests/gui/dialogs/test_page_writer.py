@@ -4,9 +4,10 @@ from __future__ import annotations
 import os
 import stat
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +15,7 @@ import pytest
 
 from gui.dialogs.page_writer import in_another_process, page_of, write_beside, write_page
 from gui.signal.history import History
-from streamer.core.events import RECALIBRATE, Drift, Quality, QualityChanged
+from streamer.core.events import RECALIBRATE, Beat, Drift, Marker, Quality, QualityChanged
 from streamer.core.leads import LEADS
 from streamer.core.network.alternatives import SHOWN, Plausible
 from streamer.core.stream import Frame, StreamInfo
@@ -52,9 +53,45 @@ def test_a_page_says_what_it_shows(history: History) -> None:
     page = page_of(history, 20.0, about(device="Make Type 3"), AT)
     assert page is not None
     assert page.source == "wfdb:~/patient Make Type 3"
-    assert page.started == "2026-01-02 03:04:05 UTC · 10.0 to 20.0 s of the stream"
+    assert page.started == "10.0 to 20.0 s of the recording · page made 2026-01-02 03:04:05 UTC"
+    assert page.kind == "REPLAY"
     assert (page.filters, page.model, page.latency) == ("0.5-40 Hz", "net 7, generic", "72 ms algorithmic")
     assert page.is_lead_i and page.lead == "I" and page.band_mv is None
+
+
+@pytest.mark.parametrize("edge_s", [12.0, 20.0])
+def test_a_page_carries_the_time_of_what_it_shows(frame: MakeFrame, edge_s: float) -> None:
+    live, began_s = about(live=True), time.monotonic() - 20.0
+    history = History(live)
+    for start in range(0, 5000, 50):
+        history.frame(replace(frame(start, 50), device_s=began_s + start / 250))
+    page = page_of(history, edge_s, live, AT)
+    then = datetime.now().astimezone() - timedelta(seconds=20.0 - edge_s)
+    assert page is not None and page.kind == "live"
+    ends = [f"to {then + timedelta(seconds=s):%H:%M:%S}" for s in (-1, 0, 1)]
+    assert any(end in page.started for end in ends), page.started
+    assert f"{edge_s:.1f} s of the stream" in page.started
+
+
+def test_a_page_of_a_replay_says_when_that_was_and_how_fast_it_is_played(frame: MakeFrame) -> None:
+    played = about(start_s=100.0, began="2026-03-14T09:15:12+01:00")
+    history = History(played)
+    for start in range(0, 5000, 50):
+        history.frame(frame(start, 50))
+    page = page_of(history, 20.0, played, AT, speed=2.0)
+    assert page is not None and page.kind == "REPLAY 2x"
+    assert page.started.startswith("2026-03-14 09:17:02 to 09:17:12 UTC+01:00 · 110.0 to 120.0 s of the rec")
+
+
+def test_a_page_has_the_heart_rate_and_the_markers_of_what_it_shows(history: History) -> None:
+    for at_s, bpm in ((5.0, 50.0), (12.0, 70.0), (13.0, 72.4), (19.0, 90.0)):
+        history.event(Beat(bpm, at_s=at_s))
+        history.event(Marker(f"at {at_s:g}", at_s=at_s))
+    page = page_of(history, 18.0, about(), AT)
+    assert page is not None and page.heart_rate == "72 bpm"
+    assert page.markers == ((4.0, "at 12"), (5.0, "at 13"))
+    quiet = page_of(history, 4.0, about(), AT)
+    assert quiet is not None and quiet.heart_rate == "heart rate unknown" and not quiet.markers
 
 
 def test_a_page_of_another_lead_says_so(history: History) -> None:

@@ -206,6 +206,26 @@ def test_words_say_what_is_measured_and_what_is_not(monkeypatch: pytest.MonkeyPa
     assert not any("not Lead I" in text for text in words)
 
 
+def test_what_stands_behind_it_the_heart_rate_and_markers_are_on_the_page(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    page = replace(
+        a_page(12.0), kind="REPLAY 2x", heart_rate="72 bpm", markers=((1.0, "old"), (5.0, "dizzy"))
+    )
+    words = words_of(page, monkeypatch)
+    assert {"REPLAY 2x", "72 bpm", "dizzy"} <= set(words) and "old" not in words
+
+
+@pytest.mark.parametrize(("consecutive", "at_s"), [(True, 3.3), (False, 9.99)])
+def test_a_marker_stands_at_its_instant(consecutive: bool, at_s: float) -> None:
+    plain = replace(a_page(), consecutive=consecutive)
+    marked = replace(plain, markers=((at_s, ""),))
+    drawn = np.abs(pixels(render_png(marked)) - pixels(render_png(plain))).max(axis=2) > 0.2
+    strip = layout.panels()[-1]
+    x = np.flatnonzero(drawn.any(axis=0)) / PX_PER_MM
+    assert len(x) and np.allclose(x, strip.left_mm + at_s * layout.MM_PER_S, atol=0.3)
+
+
 def test_an_input_that_is_not_lead_i_marks_every_reconstructed_lead(monkeypatch: pytest.MonkeyPatch) -> None:
     words = words_of(replace(a_page(), lead="MLII", is_lead_i=False), monkeypatch)
     assert words.count("input is not Lead I") == 11
