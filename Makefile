@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long coverage lint benchmarks screenshots clean
+.PHONY: help demo test test-long coverage lint docs benchmarks screenshots clean
 
 BIN := .venv/bin
 
@@ -17,6 +17,7 @@ help:
 	@echo "make test-long  the tests that take minutes"
 	@echo "make coverage   which lines the tests run, and which they do not"
 	@echo "make lint       style and types only"
+	@echo "make docs       the documents as a site, out/site/index.html, and manual pages; no network is needed"
 	@echo "make benchmarks measures every row of docs/performance.md anew (6 minutes; leave the machine alone)"
 	@echo "make screenshots makes the pictures of the README and docs/ from the real program on real recordings"
 	@echo "make clean      remove .venv and what the tests and the demo left"
@@ -39,6 +40,11 @@ coverage: .venv/.test
 lint: .venv/.test
 	@$(BIN)/python -m pytest -q tests/test_architecture.py
 
+docs: .venv/.docs
+	@$(BIN)/python -m sphinx -q -W --keep-going -b html -c docs/site -d out/site-trees . out/site
+	@$(BIN)/python docs/site/command_line.py out/man/man1
+	@echo "out/site/index.html"
+
 benchmarks: .venv/.bench
 	@$(BIN)/python -m benchmarks
 
@@ -48,9 +54,9 @@ screenshots: .venv/.gui
 clean:
 	rm -rf .venv out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage .coverage.* *.egg-info
 
-.venv/.gui .venv/.test .venv/.bench: .venv/.%: pyproject.toml | .venv/pyvenv.cfg
+.venv/.gui .venv/.test .venv/.docs .venv/.bench: .venv/.%: pyproject.toml | .venv/pyvenv.cfg
 	@echo "installing what '$*' needs into .venv (once; a minute or two, some 100 MB):"
-	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[$(if $(filter test bench,$*),gui$(comma)$*,$*)]' \
+	@$(BIN)/python -m pip install --disable-pip-version-check --progress-bar off -e '.[$(if $(filter test,$*),gui$(comma)docs$(comma)$*,$(if $(filter bench,$*),gui$(comma)$*,$*))]' \
 	  | sed -u -n -e 's/^Collecting \([A-Za-z0-9_.-]*\).*/  \1/p' -e 's/^Installing collected.*/  installing .../p'
 	@touch $@
 
