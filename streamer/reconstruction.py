@@ -15,12 +15,16 @@ from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.errors import InputError, SignalError
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.network.network import Network
+from streamer.core.network.spec import ModelSpec
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import Chunk, Samples, StreamInfo
 from streamer.model_files import load_model
 
-HOP_S = 4.0
+HOP_S = 8.0
 """A whole array needs no low latency, and long windows cost a twentieth."""
+
+IN_ONE_S = 20.0
+"""What is no longer than this is one window: two would each look back at the receptive field again."""
 
 MOST_SWING_MV = 20.0
 """No heart moves an electrode by as much from second to second; in microvolts every heart does."""
@@ -129,7 +133,23 @@ def reconstruct(
     _refuse_microvolts(lead_mv, float(rate_hz))
     network = model if isinstance(model, Network) else load_model(model)
     personal = network if calibration is None else PersonalNetwork(network, calibration)
-    return whole_lead(StreamInfo("array", float(rate_hz)), personal, lead_mv, network.spec.hop_of(HOP_S))
+    hop = long_hop(network.spec, len(lead_mv), float(rate_hz))
+    return whole_lead(StreamInfo("array", float(rate_hz)), personal, lead_mv, hop)
+
+
+def long_hop(spec: ModelSpec, samples: int | None, rate_hz: float) -> int | None:
+    """The hop, in samples of the model, that costs least if a lead is there as a whole.
+
+    The leads are those of the model's own hop within 1e-4 mV.  None if the network runs with that only.
+
+    Parameters
+    ----------
+    samples : int or None
+        Of the lead, at its ``rate_hz``; None if nobody knows.
+    """
+    if samples is None or samples > IN_ONE_S * rate_hz:
+        return spec.hop_of(HOP_S)
+    return spec.hop_of(samples / rate_hz + (spec.look_ahead + spec.overlap + spec.grid) / spec.rate_hz)
 
 
 def whole_lead(

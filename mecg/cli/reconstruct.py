@@ -37,7 +37,7 @@ from streamer.export.band import band_name
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats import calibration_file
 from streamer.formats.registry import split_reading
-from streamer.reconstruction import HOP_S
+from streamer.reconstruction import long_hop
 from streamer.session.description import SessionDescription
 
 CHUNK_SAMPLES = 16384
@@ -189,7 +189,7 @@ def reconstruct(
     )
     info, spec = source.open(), network.spec
     person = personal_of(network, job.calibration, info)
-    pipeline = Pipeline(info, person, hop=spec.hop_of(HOP_S))
+    pipeline = Pipeline(info, person, hop=long_hop(spec, info.samples, info.rate_hz))
     # The record states what the live path owes, not what these long hops would wait for.
     latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
     sink = WfdbSink(job.out, _record_name(path), force=job.force, began=source.began)

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from mecg.evaluation.band_scores import BandCounts, band_summary, count, regions
 from mecg.evaluation.beat_scores import BeatValues, amplitude_summary, find_beats, measure, st_summary
 from mecg.evaluation.dataset import SUPERCLASSES, Entry, read_table
-from mecg.evaluation.lead_scores import LeadSums, lead_sums, one_summary, summary
+from mecg.evaluation.lead_scores import LeadSums, lead_sums_to, one_summary, summary
 from mecg.evaluation.processes import in_processes
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
@@ -24,12 +24,12 @@ from streamer.core.leads import ELEVEN, LEADS, SEVEN
 from streamer.core.network.latency import group_delay_s
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
-from streamer.core.signal.clinical_frame import clinical_frame, to_rate
+from streamer.core.signal.clinical_frame import at_rate, clinical_frame_at_rate
 from streamer.core.signal.filters import sosfilt, steady_state
 from streamer.core.stream import StreamInfo
 from streamer.formats.calibration_file import from_bytes
 from streamer.formats.wfdb_reader import Record
-from streamer.reconstruction import HOP_S, whole_lead
+from streamer.reconstruction import long_hop, whole_lead
 
 SCORED_FROM_S = 3.0
 
@@ -123,7 +123,7 @@ def evaluate(
     network = _network(model, calibration)
     budget = Pipeline(StreamInfo("evaluate", rate_hz), network).latency
     results: list[Scored | Skipped] = []
-    for result in score_all(entries, model, jobs, hop_s=HOP_S, calibration=calibration):
+    for result in score_all(entries, model, jobs, dense=True, calibration=calibration):
         results.append(result)
         progress(len(results), len(entries))
 
@@ -200,7 +200,7 @@ def score_all(
     model: bytes,
     jobs: int,
     change: Change | None = None,
-    hop_s: float | None = None,
+    dense: bool = False,
     calibration: bytes | None = None,
 ) -> Iterator[Scored | Skipped]:
     """What each record gives, in order.
@@ -214,13 +214,13 @@ def score_all(
         Processes.
     change : callable, optional
         Disturbs each record first; picklable where there are several processes.
-    hop_s : float, optional
-        Run a model with a stated receptive field in hops of about so long: a twentieth of the time,
-        and the same within 1e-4 mV.  Left out, everything runs as it does live.
+    dense : bool
+        Run a model with a stated receptive field in long hops: a twentieth of the time, and the same
+        within 1e-4 mV.  Left out, everything runs as it does live.
     calibration : bytes, optional
         A person's file.
     """
-    work = (_Work(entry.path, model, change, hop_s, calibration) for entry in entries)
+    work = (_Work(entry.path, model, change, dense, calibration) for entry in entries)
     yield from in_processes(_score, work, jobs, 16)
 
 
@@ -235,7 +235,7 @@ class _Work:
     path: Path
     model: bytes
     change: Change | None = None
-    hop_s: float | None = None
+    dense: bool = False
     calibration: bytes | None = None
 
 
@@ -251,21 +251,22 @@ def _score(work: _Work) -> Scored | Skipped:
         if change is not None:
             chances = np.random.default_rng(zlib.crc32(path.name.encode()))
             measured_mv, leads_mv, source_hz = change(leads_mv, source_hz, chances)
-        hop = None if work.hop_s is None else network.spec.hop_of(work.hop_s)
+        hop = long_hop(network.spec, len(measured_mv), source_hz) if work.dense else None
         estimate, scale = stream(measured_mv, source_hz, network, hop)
     except InputError as error:
         return Skipped(str(error))
     rate_hz = network.spec.rate_hz
-    truth = clinical_frame(leads_mv, source_hz, network.spec.filters, rate_hz)
+    true_mv = at_rate(leads_mv, source_hz, rate_hz)
+    truth = clinical_frame_at_rate(true_mv, network.spec.filters)
     first = round(SCORED_FROM_S * rate_hz)
     last = truth.shape[1] - round(END_S * rate_hz)
     if last <= first:
         return Skipped(f"shorter than {SCORED_FROM_S + END_S:g} s")
-    filtered = _filter_only(leads_mv, source_hz, network)
+    filtered = _filter_only(true_mv, network)
     beats = find_beats(truth[:, :last], rate_hz, first)
 
     def compared(leads: NDArray[np.float32], bands: BandCounts | None = None) -> Compared:
-        sums, to_end = (lead_sums(leads[:, first:to], truth[:, first:to]) for to in (last, None))
+        sums, to_end = lead_sums_to(leads[:, first:], truth[:, first:], last - first)
         return Compared(sums, to_end, measure(leads, beats, rate_hz) if beats else None, bands)
 
     bands = None
@@ -285,16 +286,14 @@ def stream(
     return whole.leads_mv, whole.scale_mv
 
 
-def _filter_only(
-    leads_mv: NDArray[np.float32], rate_hz: float, network: Network | PersonalNetwork
-) -> NDArray[np.float32]:
-    """True leads ``(12, n)`` in the causal input band, its low-pass's delay removed."""
+def _filter_only(leads_mv: NDArray[np.float64], network: Network | PersonalNetwork) -> NDArray[np.float32]:
+    """True leads ``(12, n)`` at the model's rate in the causal input band, its low-pass's delay removed."""
     spec = network.spec
     start = steady_state(spec.filters.input)
-    at_rate = [to_rate(row, rate_hz, spec.rate_hz) for row in np.nan_to_num(leads_mv).astype(np.float64)]
-    y = np.stack([sosfilt(spec.filters.input, x, start * x[0]) for x in at_rate])
+    y = np.stack([sosfilt(spec.filters.input, x, start * x[0]) for x in leads_mv])
     delay = group_delay_s(spec.filters.input, spec.rate_hz, 10.0) * spec.rate_hz
     # A fraction of a sample, so by phase; the held end keeps the turn of the record out of it.
-    held = np.concatenate((y, np.repeat(y[:, -1:], 256, axis=1)), axis=1)
+    n = y.shape[1]
+    held = np.concatenate((y, np.repeat(y[:, -1:], 256 + -n % 256, axis=1)), axis=1)  # a length for the FFT
     turn = np.exp(2j * np.pi * np.fft.rfftfreq(held.shape[1]) * delay)
-    return np.fft.irfft(np.fft.rfft(held) * turn, held.shape[1])[:, : y.shape[1]].astype(np.float32)
+    return np.fft.irfft(np.fft.rfft(held) * turn, held.shape[1])[:, :n].astype(np.float32)

@@ -28,17 +28,47 @@ class LeadSums:
 
 def lead_sums(estimate_mv: NDArray[np.float32], truth_mv: NDArray[np.float32]) -> LeadSums:
     """Compare ``(12, n)`` with ``(12, n)``, mV; columns with a NaN are left out."""
+    return _of_moments(_moments(estimate_mv, truth_mv))
+
+
+def lead_sums_to(
+    estimate_mv: NDArray[np.float32], truth_mv: NDArray[np.float32], last: int
+) -> tuple[LeadSums, LeadSums]:
+    """As `lead_sums`, of the columns before ``last``, and of all."""
+    body = _moments(estimate_mv[:, :last], truth_mv[:, :last])
+    return _of_moments(body), _of_moments(body + _moments(estimate_mv[:, last:], truth_mv[:, last:]))
+
+
+def _moments(estimate_mv: NDArray[np.float32], truth_mv: NDArray[np.float32]) -> NDArray[np.float64]:
+    """``(8, 12)`` sums over the columns without a NaN: how many; of the error its squares and sizes; of both
+    signals themselves, their squares and their products.
+    """
     known = np.isfinite(estimate_mv).all(axis=0) & np.isfinite(truth_mv).all(axis=0)
     a, b = estimate_mv[:, known].astype(np.float64), truth_mv[:, known].astype(np.float64)
     error = a - b
-    a, b = a - a.mean(axis=1, keepdims=True), b - b.mean(axis=1, keepdims=True)
-    norm = np.sqrt(_products(a, a) * _products(b, b))
-    product = _products(a, b)
+    return np.stack(
+        [
+            np.full(12, float(known.sum())),
+            _products(error, error),
+            np.abs(error).sum(axis=1),
+            a.sum(axis=1),
+            b.sum(axis=1),
+            _products(a, a),
+            _products(b, b),
+            _products(a, b),
+        ]
+    )
+
+
+def _of_moments(moments: NDArray[np.float64]) -> LeadSums:
+    n, squared, absolute, a, b, aa, bb, ab = moments
+    n_1 = np.maximum(n, 1)
+    norm = np.sqrt(np.maximum(aa - a * a / n_1, 0) * np.maximum(bb - b * b / n_1, 0))
     return LeadSums(
-        count=np.full(12, float(known.sum())),
-        squared=_products(error, error),
-        absolute=np.abs(error).sum(axis=1),
-        pearson=np.divide(product, norm, out=np.full(12, np.nan), where=norm > 1e-9),
+        count=n,
+        squared=squared,
+        absolute=absolute,
+        pearson=np.divide(ab - a * b / n_1, norm, out=np.full(12, np.nan), where=norm > 1e-9),
     )
 
 

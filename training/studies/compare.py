@@ -91,7 +91,7 @@ def compare(
 
 
 def _scores(model: Model, entries: Sequence[Entry], jobs: int) -> list[Any]:
-    found = score_all(entries, model.data, jobs, hop_s=1.0)
+    found = score_all(entries, model.data, jobs, dense=True)
     return list(tqdm(found, desc=model.name, total=len(entries), mininterval=5))
 
 

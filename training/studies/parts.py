@@ -26,7 +26,6 @@ from streamer.core.stream import StreamInfo
 from training.command import ended_in_one_line
 from training.studies.cost import a_hop, milliseconds, of_step
 
-HOP_S = 1.0
 SOURCE_HZ = 500
 """Of the stream whose latency is stated."""
 
@@ -44,7 +43,7 @@ def study(model: bytes, data: Path, folds: Sequence[int], every: int, jobs: int)
         raise InputError(f"the model {network.spec.name} {network.spec.version} has no parts that run alone")
     entries = read_table(data, folds, 100)[::every]
     files = {**network.parts, ALL_BANDS: model}
-    results = {name: list(score_all(entries, content, jobs, hop_s=HOP_S)) for name, content in files.items()}
+    results = {name: list(score_all(entries, content, jobs, dense=True)) for name, content in files.items()}
     scored = {name: [s if isinstance(s, Scored) else None for s in some] for name, some in results.items()}
     whole = [i for i in range(len(entries)) if all(some[i] is not None for some in scored.values())]
     if not whole:

@@ -179,7 +179,7 @@ def rows_of(
 
 
 def _results(model: bytes, entries: Sequence[Entry], change: Change, jobs: int, name: str) -> list[Any]:
-    found = score_all(entries, model, jobs, change, hop_s=1.0)
+    found = score_all(entries, model, jobs, change, dense=True)
     return list(tqdm(found, desc=name, total=len(entries), mininterval=5))
 
 

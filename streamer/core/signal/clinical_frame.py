@@ -31,11 +31,18 @@ def clinical_frame(
     array (leads, m)
         At the model's rate, on the same grid as the frames of `streamer.core.pipeline.Pipeline`.
     """
-    rows = [
-        forward_backward(filters.clinical, to_rate(row.astype(np.float64), source_hz, rate_hz))
-        for row in np.nan_to_num(leads_mv, nan=0.0)
-    ]
-    return np.stack(rows).astype(np.float32)
+    return clinical_frame_at_rate(at_rate(leads_mv, source_hz, rate_hz), filters)
+
+
+def clinical_frame_at_rate(leads_mv: NDArray[np.float64], filters: Filters) -> NDArray[np.float32]:
+    """As `clinical_frame`, of leads ``(leads, m)`` that are at the model's rate already."""
+    return np.stack([forward_backward(filters.clinical, row) for row in leads_mv]).astype(np.float32)
+
+
+def at_rate(leads_mv: NDArray[np.float32], source_hz: float, rate_hz: float) -> NDArray[np.float64]:
+    """Whole leads ``(leads, n)`` at another rate, ``(leads, m)``; a missing sample counts as zero."""
+    whole = np.nan_to_num(leads_mv, nan=0.0).astype(np.float64)
+    return np.stack([to_rate(row, source_hz, rate_hz) for row in whole])
 
 
 def to_rate(x: NDArray[np.float64], source_hz: float, rate_hz: float) -> NDArray[np.float64]:

@@ -98,7 +98,7 @@ def test_what_the_truth_is_in_a_records_last_300_ms_moves_no_score_but_that_to_t
 ) -> None:
     """The zero-phase filter's own end bends it there."""
     network = Network(model_bytes(None))
-    rate_hz, frame = network.spec.rate_hz, evaluation.clinical_frame
+    rate_hz, frame = network.spec.rate_hz, evaluation.clinical_frame_at_rate
 
     def bent(leads_mv: np.ndarray, *rest: Any) -> np.ndarray:
         truth = frame(leads_mv, *rest)
@@ -108,7 +108,7 @@ def test_what_the_truth_is_in_a_records_last_300_ms_moves_no_score_but_that_to_t
 
     work = evaluation._Work(RECORD, model_bytes(None))
     as_it_is = evaluation._score(work)
-    monkeypatch.setattr(evaluation, "clinical_frame", bent)
+    monkeypatch.setattr(evaluation, "clinical_frame_at_rate", bent)
     changed = evaluation._score(work)
     assert isinstance(as_it_is, Scored)
     assert isinstance(changed, Scored)
