@@ -57,7 +57,7 @@ def test_the_core_is_under_one_contract_of_purity_and_no_contract_has_an_excepti
     assert not any("ignore_imports" in contract for contract in contracts)
 
 
-@pytest.mark.parametrize("top", ["streamer", "devices", "gui", "mecg"])
+@pytest.mark.parametrize("top", ["streamer", "devices", "gui", "ward", "mecg"])
 def test_every_folder_with_code_is_a_package_and_is_installed_as_typed(top: str) -> None:
     # What setuptools finds by itself is what has an __init__.py.
     folders = {path.parent for path in (ROOT / top).rglob("*.py")}
@@ -71,7 +71,7 @@ def test_runs_of_a_mask_are_found_in_one_place() -> None:
     finds_edges = re.compile(r"diff\([^()]*(\([^()]*\))?[^()]*prepend=False")
     found = [
         str(path.relative_to(ROOT))
-        for top in ("streamer", "devices", "gui", "mecg", "training")
+        for top in ("streamer", "devices", "gui", "ward", "mecg", "training")
         for path in (ROOT / top).rglob("*.py")
         if finds_edges.search(path.read_text("utf-8"))
     ]
@@ -81,7 +81,9 @@ def test_runs_of_a_mask_are_found_in_one_place() -> None:
 def test_no_module_imports_itself_by_way_of_others() -> None:
     """Imports inside functions count: they would hide a circle, not open it."""
     imports: dict[str, set[str]] = {}
-    for path in (p for top in ("streamer", "devices", "gui", "mecg") for p in (ROOT / top).rglob("*.py")):
+    for path in (
+        p for top in ("streamer", "devices", "gui", "ward", "mecg") for p in (ROOT / top).rglob("*.py")
+    ):
         if path.name == "__init__.py":  # it offers what lies below it
             continue
         said: set[str] = set()
@@ -100,7 +102,7 @@ def test_only_the_wire_form_names_kinds_of_events_in_text() -> None:
     asked = re.compile(r"\bevent\.(kind|value)\b|\.text\.(startswith|partition|split)\(")
     found = {
         path.relative_to(ROOT).as_posix()
-        for top in ("streamer", "devices", "gui", "mecg")
+        for top in ("streamer", "devices", "gui", "ward", "mecg")
         for path in (ROOT / top).rglob("*.py")
         if asked.search(path.read_text("utf-8"))
     }
@@ -111,7 +113,7 @@ def test_one_file_compiles_and_no_import_sets_the_environment() -> None:
     """What is compiled is cached where `streamer.compiled` finds a place, not where an import has put it."""
     code = {
         path.relative_to(ROOT).as_posix(): path.read_text("utf-8")
-        for top in ("streamer", "devices", "gui", "mecg")
+        for top in ("streamer", "devices", "gui", "ward", "mecg")
         for path in (ROOT / top).rglob("*.py")
     }
     assert [name for name, text in code.items() if re.search(r"^\s*(import|from) numba", text, re.M)] == [
@@ -132,6 +134,7 @@ def test_the_version_is_said_once() -> None:
         ("devices", "MIT"),
         ("examples", "MIT"),
         ("gui", "GPL-3.0-or-later"),
+        ("ward", "GPL-3.0-or-later"),
         ("mecg", "GPL-3.0-or-later"),
     ],
 )
@@ -158,7 +161,7 @@ def literals(*folders: str) -> Iterator[tuple[Path, ast.Constant]]:
 def test_no_string_of_a_library_or_of_the_window_names_an_option() -> None:
     named = [
         f"{path.relative_to(ROOT)}:{node.lineno}"
-        for path, node in literals("streamer", "devices", "gui")
+        for path, node in literals("streamer", "devices", "gui", "ward")
         if re.search(r"--[a-z]", str(node.value))
     ]
     assert named == []
@@ -174,7 +177,7 @@ def test_only_the_registry_lists_or_compares_schemes() -> None:
 
     found = []
     for path in (
-        path for top in ("streamer", "devices", "gui", "mecg") for path in (ROOT / top).rglob("*.py")
+        path for top in ("streamer", "devices", "gui", "ward", "mecg") for path in (ROOT / top).rglob("*.py")
     ):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))) if path != registry else ():
             listed = isinstance(node, ast.Tuple | ast.List | ast.Set) and len(schemes_in(*node.elts)) > 1
@@ -215,7 +218,7 @@ def _lines_of(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) -> in
 
 def test_functions_fit_a_screen_and_classes_have_one_job() -> None:
     large = {}
-    for top in ("streamer", "devices", "gui", "mecg"):
+    for top in ("streamer", "devices", "gui", "ward", "mecg"):
         for path in (ROOT / top).rglob("*.py"):
             for node in ast.walk(ast.parse(path.read_text("utf-8"))):
                 name = f"{path.relative_to(ROOT).as_posix()}:{getattr(node, 'name', '')}"

@@ -28,7 +28,7 @@ IDIOMS = (
 )
 """What is not plain English, or was replaced by the field's term (the glossary has the words)."""
 FILE = re.compile(r"(?:[\w.-]+/)+(?:[\w.-]+\.(?:py|md|toml|yml|onnx|txt|png|csv))?")
-TOP = {"streamer", "devices", "gui", "mecg", "training"} | {
+TOP = {"streamer", "devices", "gui", "ward", "mecg", "training"} | {
     "tests",
     "benchmarks",
     "docs",
@@ -112,7 +112,7 @@ def test_words_are_plain(document: Path) -> None:
 def test_comments_and_docstrings_are_plain_too() -> None:
     found = []
     for path in (
-        path for top in ("streamer", "devices", "gui", "mecg") for path in (ROOT / top).rglob("*.py")
+        path for top in ("streamer", "devices", "gui", "ward", "mecg") for path in (ROOT / top).rglob("*.py")
     ):
         for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
             if token.type == tokenize.COMMENT or token.string.startswith('"""'):

@@ -12,7 +12,17 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-BUILT_FROM = ("streamer", "devices", "gui", "mecg", "LICENSES", "LICENSE", "README.md", "pyproject.toml")
+BUILT_FROM = (
+    "streamer",
+    "devices",
+    "gui",
+    "ward",
+    "mecg",
+    "LICENSES",
+    "LICENSE",
+    "README.md",
+    "pyproject.toml",
+)
 DISPLAY = ("DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM", "PYTHONPATH")
 
 
@@ -65,11 +75,11 @@ def test_it_holds_every_package_the_models_and_a_recording_with_its_licence(whee
         held = set(packed.namelist())
     code = {
         path.relative_to(ROOT).as_posix()
-        for top in ("streamer", "devices", "gui", "mecg")
+        for top in ("streamer", "devices", "gui", "ward", "mecg")
         for path in (ROOT / top).rglob("*.py")
     }
     assert code <= held
-    assert {f"{top}/py.typed" for top in ("streamer", "devices", "gui", "mecg")} <= held
+    assert {f"{top}/py.typed" for top in ("streamer", "devices", "gui", "ward", "mecg")} <= held
     assert {f"streamer/models/mecgnet-{name}.onnx" for name in ("low", "balanced", "full")} <= held
     assert {f"mecg/recordings/{name}" for name in ("00010_hr.hea", "00010_hr.dat", "LICENSE.txt")} <= held
     assert not any(name.startswith(("tests/", "training/", "benchmarks/", "recordings/")) for name in held)

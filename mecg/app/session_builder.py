@@ -138,8 +138,14 @@ def core_of(
     *,
     calibration: Path | Calibration | None = None,
     as_recorded: bool = False,
+    load: Callable[[Path | None], Network] = network_of,
 ) -> tuple[Pipeline | ReplayCore, SessionDescription]:
     """What makes the twelve leads of an open source, and what every sink is told.
+
+    Parameters
+    ----------
+    load : callable
+        Loads the model; sessions side by side may share one.
 
     Raises
     ------
@@ -147,7 +153,7 @@ def core_of(
         Where the model or the stream's rate cannot be used, or what was recorded cannot be shown so.
     """
     if not as_recorded:
-        network = personal_of(network_of(model), calibration, info)
+        network = personal_of(load(model), calibration, info)
         pipeline = pipeline_of(info, network)
         return pipeline, SessionDescription.of(info, network.spec, pipeline.latency, words_of(network))
     if not isinstance(source, SessionReplay):

@@ -87,6 +87,17 @@ def count(text: str) -> int:
     return value
 
 
+def address(text: str) -> tuple[str, int]:
+    """Host and port, such as `127.0.0.1:8912` or `[::1]:8912`."""
+    host, colon, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]") if host.startswith("[") else host
+    if not colon or not host or (":" in host and not text.startswith("[")) or not port.isascii():
+        raise argparse.ArgumentTypeError(f"{printable(text, 60)} is no ADDRESS:PORT, such as 0.0.0.0:8912")
+    if not port.isdigit() or int(port) > 65535:
+        raise argparse.ArgumentTypeError(f"{printable(port, 60)} is no port from 0 to 65535")
+    return host, int(port)
+
+
 def folds_of(text: str) -> tuple[int, ...]:
     """Folds of PTB-XL, such as `8,9`."""
     try:

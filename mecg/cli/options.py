@@ -7,7 +7,17 @@ from argparse import ArgumentParser, _ArgumentGroup
 from dataclasses import dataclass
 from pathlib import Path
 
-from mecg.cli.argument_types import count, folder, from_zero, latency, positive, speed, stream_name, unit
+from mecg.cli.argument_types import (
+    address,
+    count,
+    folder,
+    from_zero,
+    latency,
+    positive,
+    speed,
+    stream_name,
+    unit,
+)
 from streamer.model_files import LATENCIES
 from streamer.recording.folder import default_folder
 
@@ -119,6 +129,14 @@ def add_outputs(parser: ArgumentParser) -> None:
         metavar="NAME",
         help="send the twelve leads as an LSL stream (mecg); anybody who reaches this machine can read it",
     )
+    add_record(parser)
+    parser.add_argument(
+        "--as-recorded", action="store_true", help="of session: the twelve leads as recorded, none made again"
+    )
+
+
+def add_record(parser: ArgumentParser) -> None:
+    """Whether and where it is recorded."""
     parser.add_argument(
         "--record",
         nargs="?",
@@ -127,8 +145,23 @@ def add_outputs(parser: ArgumentParser) -> None:
         metavar="DIR",
         help="record the session in a new file in DIR, or in the user's own folder; see mecg sessions",
     )
-    parser.add_argument(
-        "--as-recorded", action="store_true", help="of session: the twelve leads as recorded, none made again"
+
+
+def add_serving(parser: ArgumentParser) -> None:
+    """`mecg.app.page_server.ServeOptions`."""
+    page = parser.add_argument_group("the page in the browser")
+    page.add_argument(
+        "--serve",
+        type=address,
+        metavar="ADDRESS:PORT",
+        help="where it is, such as 0.0.0.0:8912 for other machines too (127.0.0.1:8912)",
+    )
+    page.add_argument(
+        "--tls-certificate", type=Path, metavar="FILE", help="serve it by TLS: PEM, with its chain"
+    )
+    page.add_argument("--tls-key", type=Path, metavar="FILE", help="the certificate's key, PEM")
+    page.add_argument(
+        "--allow", action="append", choices=("silence",), default=[], help="let viewers silence alarms"
     )
 
 

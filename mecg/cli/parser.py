@@ -18,6 +18,7 @@ COMMANDS = {
     "monitor": "the window",
     "demo": "the window on the bundled recording; files of it without a display",
     "stream": "without a window; a status line on stderr",
+    "ward": "many beds on one page, in the browser",
     "report": "a recording of a watch or any other file as a 12-lead page, and what can be read from it",
     "reconstruct": "WFDB records in, 12-lead WFDB records out",
     "calibrate": "learn one person from a short 12-lead reference",

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The ring holds what came, where it came, and nothing else."""
+
+from __future__ import annotations
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from streamer.core.network.network import Network
+from tests.ward.a_bed import a_description, a_frame
+from ward.samples import FLAGS, HALF_WIDTH, KEPT_S, MEASURED, MISSING, SampleRing, to_microvolts
+
+
+@given(st.lists(st.floats(width=32), max_size=40))
+def test_microvolts_are_the_nearest_whole_ones_and_only_nan_and_infinity_are_missing(mv: list[float]) -> None:
+    given_mv = np.array(mv, np.float32)
+    uv = to_microvolts(given_mv).astype(float)
+    known = np.isfinite(given_mv)
+    assert (uv[~known] == MISSING).all() and (uv[known] != MISSING).all()
+    inside = known & (np.abs(given_mv) < 32.7)
+    assert np.abs(uv[inside] - 1e3 * given_mv[inside].astype(float)).max(initial=0) <= 0.51
+
+
+@given(
+    pieces=st.lists(st.tuples(st.integers(0, 400), st.integers(1, 700)), min_size=1, max_size=30),
+    asked=st.integers(0, 60),
+)
+def test_the_ring_equals_the_end_of_the_whole_stream(
+    network: Network, pieces: list[tuple[int, int]], asked: int
+) -> None:
+    ring = SampleRing(a_description(network))
+    whole: dict[int, int] = {}
+    at = 1000
+    for k, (gap, count) in enumerate(pieces):
+        at += gap
+        level_mv = 1e-3 * (k + 1)
+        ring.add(a_frame(at, count, level_mv=level_mv), untrusted=False)
+        whole |= dict.fromkeys(range(at, at + count), 2 * (k + 1))
+        at += count
+        if k % 7 == asked % 7:
+            assert ring.span[1] == at
+    first, stop = ring.span
+    assert stop == at and stop - first <= KEPT_S * 250
+    assert list(ring.rows([1], first, stop)[0]) == [whole.get(i, MISSING) for i in range(first, stop)]
+
+
+def test_each_row_is_what_its_name_says(banded_network: Network) -> None:
+    description = a_description(banded_network)
+    ring = SampleRing(description)
+    ring.add(a_frame(0), untrusted=True)
+    rows = ring.rows(range(FLAGS + 1), *ring.span)
+    assert [row[0] for row in rows[:MEASURED]] == [500 * k for k in range(1, 13)]
+    assert (rows[MEASURED] == 250).all() and (rows[FLAGS] == 2).all()
+    half_mv = description.half_width_mv(a_frame(0).scale_mv, "0.9")
+    assert half_mv is not None and np.allclose(rows[HALF_WIDTH:FLAGS], 1e3 * half_mv, atol=0.51)

@@ -1,0 +1,276 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What the server answers: the page for anybody, everything of a bed for who has the cookie."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from importlib.resources import files
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from ward.access import COOKIE, STAYS_S, Access
+from ward.bed import Beds
+from ward.live import MOST_VIEWERS, Live, Viewer, Wanted
+
+SILENCE = "silence"
+"""The one thing that a viewer may be allowed to do."""
+
+ABORT = "abort"
+"""In the state of a connection: ends it at once."""
+
+MOST_BODY = 1024
+"""Bytes of a request; the longest holds a token."""
+
+HEADERS = {
+    "content-security-policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
+        "manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
+        "require-trusted-types-for 'script'"
+    ),
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), microphone=(), geolocation=(), usb=()",
+    "cache-control": "no-store",
+}
+
+_KINDS = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+
+
+class Guard:
+    """Refuses a foreign ``Host``, and sets the headers of every answer; ASGI around an app."""
+
+    def __init__(self, app: ASGIApp, access: Access) -> None:
+        self._app = app
+        self._access = access
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one connection."""
+        if scope["type"] not in ("http", "websocket"):
+            await self._app(scope, receive, send)
+            return
+        if not self._access.is_ours(Headers(scope=scope).get("host")):
+            answer = Response("this server goes by another name", 421)
+            await answer(scope, receive, _with_headers(send))
+            return
+        await self._app(scope, receive, _with_headers(send))
+
+
+def _with_headers(send: Send) -> Send:
+    async def sending(message: Message) -> None:
+        if message["type"] in ("http.response.start", "websocket.http.response.start"):
+            headers = MutableHeaders(scope=message)
+            for name, value in HEADERS.items():
+                headers[name] = value
+        await send(message)
+
+    return sending
+
+
+class Pages:
+    """The routes of one server.
+
+    Parameters
+    ----------
+    beds : Beds
+        What there is to see.
+    access : Access
+        Who may see it.
+    allowed : frozenset of str
+        What a viewer may do: nothing, or `SILENCE`.
+    theme : mapping
+        Colours of the two looks by name: ``light`` and ``dark``, each a mapping of name to ``#rrggbb`` or
+        ``#aarrggbb``.
+    """
+
+    def __init__(
+        self,
+        beds: Beds,
+        access: Access,
+        allowed: frozenset[str],
+        theme: Mapping[str, Mapping[str, str]],
+    ) -> None:
+        self._beds = beds
+        self._access = access
+        self._allowed = allowed
+        self.live = Live(beds, allowed)
+        self._files = _page_files() | {"theme.css": (_KINDS["css"], theme_css(theme).encode())}
+
+    def app(self) -> ASGIApp:
+        """The whole, guarded."""
+        app = Starlette(
+            routes=[
+                Route("/", self._page, methods=["GET"]),
+                Route("/me", self._me, methods=["GET"]),
+                Route("/login", self._login, methods=["POST"]),
+                Route("/beds/{bed:int}/silence", self._silence, methods=["POST"]),
+                WebSocketRoute("/live", self._live),
+                Route("/{name}", self._page, methods=["GET"]),
+            ],
+            lifespan=self._lifespan,
+        )
+        return Guard(app, self._access)
+
+    @contextlib.asynccontextmanager
+    async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        task = asyncio.create_task(self.live.run())
+        yield
+        task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+    # ---- for anybody
+
+    async def _page(self, request: Request) -> Response:
+        found = self._files.get(request.path_params.get("name", "index.html"))
+        if found is None:
+            return Response("there is no such page", 404)
+        kind, content = found
+        return Response(content, headers={"content-type": kind})
+
+    async def _login(self, request: Request) -> Response:
+        """Give a cookie for the token, which only the body of this request may hold."""
+        if not self._from_own_page(request):
+            return _refused("from another page", 403)
+        said = await _body(request)
+        if said is None or not isinstance(said.get("token"), str):
+            return _refused("no token", 400)
+        cookie = self._access.exchange(said["token"])
+        if cookie is None:
+            await asyncio.sleep(0.25)  # guessing is slow
+            return _refused("wrong token", 403)
+        answer = JSONResponse({"allowed": sorted(self._allowed)})
+        answer.set_cookie(
+            COOKIE,
+            cookie,
+            max_age=STAYS_S,
+            httponly=True,
+            samesite="strict",
+            secure=self._access.address.tls,
+        )
+        return answer
+
+    # ---- with the cookie
+
+    async def _me(self, request: Request) -> Response:
+        """Whether this browser may look."""
+        if not self._access.knows(request.cookies.get(COOKIE)):
+            return _refused("no access", 401)
+        return JSONResponse({"allowed": sorted(self._allowed)})
+
+    async def _silence(self, request: Request) -> Response:
+        if not self._access.knows(request.cookies.get(COOKIE)):
+            return _refused("no access", 401)
+        if not self._from_own_page(request):
+            return _refused("from another page", 403)
+        if SILENCE not in self._allowed:
+            return _refused("this page only shows", 403)
+        bed = self._beds.get(request.path_params["bed"])
+        if bed is None:
+            return _refused("there is no such bed", 404)
+        return JSONResponse({"silenced": bed.silence()})
+
+    async def _live(self, socket: WebSocket) -> None:
+        headers = socket.headers
+        if not self._access.is_own_page(headers.get("origin"), headers.get("host")):
+            await socket.send_denial_response(_refused("from another page", 403))
+            return
+        if not self._access.knows(socket.cookies.get(COOKIE)):
+            await socket.send_denial_response(_refused("no access", 401))
+            return
+        if len(self.live.viewers) >= MOST_VIEWERS:
+            await socket.send_denial_response(_refused("too many look already", 503))
+            return
+        await socket.accept()
+        viewer = _viewer(socket)
+        self.live.viewers.add(viewer)
+        try:
+            while True:
+                viewer.look(Wanted.of(await socket.receive_text()))
+        except (ValueError, KeyError, RecursionError):  # KeyError: it was binary
+            await socket.close(1008)
+        except (WebSocketDisconnect, RuntimeError):  # RuntimeError: closed by this side meanwhile
+            pass
+        finally:
+            self.live.viewers.discard(viewer)
+            if viewer.task is not None:
+                viewer.task.cancel()
+
+    def _from_own_page(self, request: Request) -> bool:
+        headers = request.headers
+        return self._access.is_own_page(headers.get("origin"), headers.get("host"))
+
+
+def _viewer(socket: WebSocket) -> Viewer:
+    async def send(message: str | bytes) -> None:
+        if isinstance(message, bytes):
+            await socket.send_bytes(message)
+        else:
+            await socket.send_text(message)
+
+    return Viewer(send, socket.scope["state"][ABORT])
+
+
+def _refused(why: str, code: int) -> Response:
+    return JSONResponse({"refused": why}, code)
+
+
+async def _body(request: Request) -> dict[str, Any] | None:
+    """A small JSON object; None if it is not that."""
+    content = b""
+    async for part in request.stream():
+        content += part
+        if len(content) > MOST_BODY:
+            return None
+    try:
+        said = json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return said if isinstance(said, dict) else None
+
+
+def _page_files() -> dict[str, tuple[str, bytes]]:
+    """By name: kind and content.  What is not here does not exist for the server, whatever a path says."""
+    return {
+        each.name: (_KINDS[each.name.rpartition(".")[2]], each.read_bytes())
+        for each in (files("ward") / "page").iterdir()
+        if each.name.rpartition(".")[2] in _KINDS
+    }
+
+
+def theme_css(theme: Mapping[str, Mapping[str, str]]) -> str:
+    """The colours as custom properties of each look, a dash for each underscore in their names."""
+
+    def properties(look: Mapping[str, str]) -> str:
+        return "".join(
+            f"  --{name.replace('_', '-')}: {_css(value)};\n"
+            for name, value in look.items()
+            if value.startswith("#")
+        )
+
+    return "".join(
+        f":root{'' if name == 'light' else f'[data-look={name}]'} {{\n{properties(look)}}}\n"
+        for name, look in theme.items()
+    )
+
+
+def _css(colour: str) -> str:
+    """``#aarrggbb`` as the web has it, ``#rrggbbaa``."""
+    return f"#{colour[3:]}{colour[1:3]}" if len(colour) == 9 else colour

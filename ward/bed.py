@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""One bed: what its sessions, one after the other, have brought, and how it stands."""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from streamer.core.events import (
+    UNTRUSTED,
+    Alarm,
+    AlarmKind,
+    AlarmsSilenced,
+    Beat,
+    Drift,
+    Event,
+    Failed,
+    LeftBehind,
+    LimitsChanged,
+    Quality,
+    QualityChanged,
+    RecordingStarted,
+    SpeedChanged,
+    State,
+    StateChanged,
+)
+from streamer.core.stream import Chunk, Frame
+from streamer.core.vitals.vitals import Limits
+from streamer.recording.recorder import Recorder
+from streamer.session.description import SessionDescription
+from streamer.session.sink import Sink
+from streamer.session.source_words import state_words
+from ward.samples import Microvolts, SampleRing
+
+URGENT = frozenset({AlarmKind.ASYSTOLE, AlarmKind.SIGNAL_LOST, AlarmKind.ELECTRODE})
+"""As at the bedside: these come first."""
+
+OLD_S = 2.0
+"""Without a sample for so long there is no heart rate to show, and what is seen is old."""
+
+LONGEST_RR_S = 4.2
+"""After so long without a beat the heart rate is unknown."""
+
+Tell = Callable[[Event], None]
+"""Takes an event to the session, and with it to its recording."""
+
+
+@dataclass(frozen=True, slots=True)
+class StandingAlarm:
+    """An alarm that stands."""
+
+    kind: AlarmKind
+    text: str
+    """As the bedside's banner has it."""
+    silenced: bool
+
+    @property
+    def urgent(self) -> bool:
+        """Whether it comes before the others."""
+        return self.kind in URGENT
+
+
+@dataclass(frozen=True, slots=True)
+class BedStatus:
+    """How a bed stands at an instant."""
+
+    number: int
+    """In addresses it stands for the name."""
+    name: str
+    epoch: int
+    """Of the session: another stream has another."""
+    state: State
+    words: str
+    """How that reads: ``live`` of nothing but a live source."""
+    news: str
+    """The newest sentence about the stream."""
+    description: SessionDescription | None
+    """Of the session; None before the first."""
+    age_s: float
+    """Of the newest sample; NaN before the first."""
+    bpm: float
+    """NaN while unknown."""
+    limits: Limits
+    quality: frozenset[Quality] | None
+    """All that is wrong with the measured lead; None before anything is known."""
+    alarms: tuple[StandingAlarm, ...]
+    """The urgent first."""
+    sound: bool
+    """Whether the bedside sounds."""
+    lost: int
+    """Missing samples of the session, at the model's rate."""
+    recording: bool
+    recalibrate: bool
+
+    @property
+    def old(self) -> bool:
+        """Nothing comes: what is seen is past."""
+        return self.state is not State.PAUSED and not self.age_s <= OLD_S
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Consecutive samples of one bed."""
+
+    number: int
+    epoch: int
+    start: int
+    """Index of the first."""
+    rate_hz: float
+    came_s: float
+    """When the newest came to this program, monotonic seconds."""
+    rows: Sequence[int]
+    uv: Microvolts
+    """``(rows, n)``"""
+
+
+class Bed:
+    """Keeps what a page shows of one bed.  Any thread may fill it, ask it, and act on it.
+
+    Parameters
+    ----------
+    number : int
+        Stands for the name in addresses.
+    name : str
+        What the user calls it.
+    """
+
+    def __init__(self, number: int, name: str, limits: Limits | None = None) -> None:
+        self.number, self.name = number, name
+        self._lock = threading.Lock()
+        self._limits = limits or Limits()
+        self._sound = True
+        self._tell: Tell | None = None
+        self._epoch = 0
+        self._description: SessionDescription | None = None
+        self._ring: SampleRing | None = None
+        self._state = State.CONNECTING
+        self._news = ""
+        self._standing: dict[AlarmKind, str] = {}
+        self._silenced: set[AlarmKind] = set()
+        self.changes = 0
+        """Counts what a viewer should see at once."""
+        self._forget()
+
+    def _forget(self) -> None:
+        self._newest: Frame | None = None
+        self._beat: Beat | None = None
+        self._quality: frozenset[Quality] | None = None
+        self._recalibrate = self._recording = False
+        self._lost = 0
+        self._speed: float | None = None
+        self._carried = bool(self._standing)  # from the session before, until a sample comes
+
+    def sink(self, tell: Tell) -> BedSink:
+        """What fills it from another session; ``tell`` takes an event to that session."""
+        return BedSink(self, tell)
+
+    # ---- what its sessions bring
+
+    def begin(self, description: SessionDescription, tell: Tell) -> None:
+        """Another session begins.  What alarms stand goes on standing until something says otherwise."""
+        with self._lock:
+            self._epoch += 1
+            self._description = description
+            self._ring = SampleRing(description)
+            self._tell = tell
+            self._state = State.WAITING
+            self._forget()
+            self._speed = description.stream.speed
+            self.changes += 1
+
+    def frame(self, frame: Frame) -> None:
+        """Take twelve leads."""
+        with self._lock:
+            if self._ring is None:
+                return
+            untrusted = bool(self._quality and self._quality & UNTRUSTED)
+            self._ring.add(frame, untrusted=untrusted)
+            valid = int(frame.valid.sum())
+            self._lost += frame.valid.size - valid
+            if self._carried and valid:
+                self._standing.clear()
+                self._silenced.clear()
+                self._carried = False
+                self.changes += 1
+            if self._newest is None and self._state is State.WAITING:
+                self._state = State.LIVE
+                self.changes += 1
+            self._newest = frame
+
+    def event(self, event: Event) -> None:
+        """Take what happened."""
+        with self._lock:
+            self._hear(event)
+            if isinstance(event, Beat):
+                self._beat = event
+                return
+            self._news = event.text
+            self.changes += 1
+
+    def _hear(self, event: Event) -> None:
+        match event:
+            case StateChanged():
+                self._state = event.state
+            case QualityChanged():
+                self._quality = event.wrong
+            case SpeedChanged():
+                self._speed = event.speed
+            case Drift():
+                self._recalibrate = event.rises
+            case RecordingStarted():
+                self._recording = True
+            case Failed() | LeftBehind() if event.part == Recorder.name:
+                self._recording = False
+            case LimitsChanged():
+                self._limits = replace(self._limits, low_bpm=event.low_bpm, high_bpm=event.high_bpm)
+                self._sound = event.sound
+            case AlarmsSilenced():
+                self._silenced.update(set(event.alarms) & self._standing.keys())
+            case Alarm():
+                self._silenced.discard(event.alarm)
+                if event.rises:
+                    self._standing[event.alarm] = event.text
+                else:
+                    self._standing.pop(event.alarm, None)
+                self._carried = False
+
+    def end(self, state: State, news: str) -> None:
+        """Its session has ended, or could not begin.
+
+        Parameters
+        ----------
+        state : State
+            ``ENDED`` if nothing more will come, ``RECONNECTING`` if it is tried again: then the signal is
+            lost.
+        news : str
+            One sentence with the reason.
+        """
+        with self._lock:
+            self._tell = None
+            self._state, self._news = state, news
+            self._recording = False
+            if state is State.ENDED:
+                self._standing.clear()
+                self._silenced.clear()
+            elif self._description is not None and AlarmKind.SIGNAL_LOST not in self._standing:
+                self._standing[AlarmKind.SIGNAL_LOST] = Alarm(AlarmKind.SIGNAL_LOST, True, news).text
+            self.changes += 1
+
+    # ---- what is asked
+
+    def status(self, now_s: float) -> BedStatus:
+        """How it stands at ``now_s``, monotonic seconds."""
+        with self._lock:
+            age_s = self._age_s(now_s)
+            return BedStatus(
+                number=self.number,
+                name=self.name,
+                epoch=self._epoch,
+                state=self._state,
+                words=self._words(),
+                news=self._news,
+                description=self._description,
+                age_s=age_s,
+                bpm=self._bpm() if age_s <= OLD_S or self._state is State.PAUSED else math.nan,
+                limits=self._limits,
+                quality=self._quality,
+                alarms=tuple(
+                    StandingAlarm(kind, self._standing[kind], kind in self._silenced)
+                    for kind in sorted(self._standing, key=lambda kind: kind not in URGENT)
+                ),
+                sound=self._sound,
+                lost=self._lost,
+                recording=self._recording,
+                recalibrate=self._recalibrate,
+            )
+
+    def _words(self) -> str:
+        if self._description is None:
+            return self._state.value
+        return state_words(self._state, self._description.stream, self._speed)
+
+    def _age_s(self, now_s: float) -> float:
+        frame = self._newest
+        if frame is None:
+            return math.nan
+        taken_s = frame.device_s + (frame.stop - 1 - frame.start) / frame.rate_hz
+        since_s = taken_s if math.isfinite(taken_s) else frame.arrival_s
+        return max(0.0, now_s - since_s)
+
+    def _bpm(self) -> float:
+        if self._beat is None or self._newest is None:
+            return math.nan
+        silent_s = self._newest.stop / self._newest.rate_hz - self._beat.at_s
+        return self._beat.bpm if silent_s <= LONGEST_RR_S else math.nan
+
+    def cursor(self, back_s: float = 0.0) -> tuple[int, int]:
+        """Epoch, and the index after the newest sample, or so many seconds before it."""
+        with self._lock:
+            if self._ring is None:
+                return self._epoch, 0
+            first, stop = self._ring.span
+            return self._epoch, max(first, stop - round(back_s * self._ring.rate_hz))
+
+    def piece(self, rows: Sequence[int], start: int, stop: int) -> Piece | None:
+        """These samples of the session that runs, as far as they are kept; None if none is."""
+        with self._lock:
+            if self._ring is None or self._newest is None:
+                return None
+            first, last = self._ring.span
+            start, stop = max(start, first), min(stop, last)
+            if start >= stop:
+                return None
+            came_s = self._newest.arrival_s
+            uv = self._ring.rows(rows, start, stop)
+            rate_hz = self._ring.rate_hz
+            return Piece(self.number, self._epoch, start, rate_hz, came_s, rows, uv)
+
+    def silence(self) -> bool:
+        """Silence what stands; False if nothing was sounding, or no session hears it."""
+        with self._lock:
+            sounding = tuple(kind for kind in self._standing if kind not in self._silenced)
+            tell = self._tell
+            if not sounding or tell is None:
+                return False
+        tell(AlarmsSilenced(sounding))
+        return True
+
+
+class BedSink(Sink):
+    """One session's way to a bed; attach it so that it drops rather than waits."""
+
+    name = "ward"
+
+    def __init__(self, bed: Bed, tell: Tell) -> None:
+        self._bed = bed
+        self._tell = tell
+
+    def open(self, description: SessionDescription) -> None:
+        """A session begins."""
+        self._bed.begin(description, self._tell)
+
+    def chunk(self, chunk: Chunk) -> None:
+        """Nothing: the page shows what was made of it."""
+
+    def frame(self, frame: Frame) -> None:
+        """Take twelve leads."""
+        self._bed.frame(frame)
+
+    def event(self, event: Event) -> None:
+        """Take what happened."""
+        self._bed.event(event)
+
+    def close(self) -> None:
+        """What follows is said by `Bed.end`."""
+
+
+class Beds:
+    """The beds of a ward, which may come and go.  Any thread may ask."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._lock = threading.Lock()
+        self._beds: dict[int, Bed] = {}
+        self._next = 1
+        self.clock = clock
+        """Monotonic seconds."""
+
+    def add(self, name: str, limits: Limits | None = None) -> Bed:
+        """Another bed; its number is never given again."""
+        with self._lock:
+            bed = Bed(self._next, name, limits)
+            self._beds[bed.number] = bed
+            self._next += 1
+            return bed
+
+    def remove(self, bed: Bed) -> None:
+        """It is no longer shown."""
+        with self._lock:
+            self._beds.pop(bed.number, None)
+
+    def all(self) -> tuple[Bed, ...]:
+        """In the order in which they came."""
+        with self._lock:
+            return tuple(self._beds.values())
+
+    def get(self, number: int) -> Bed | None:
+        """The bed of this number."""
+        with self._lock:
+            return self._beds.get(number)

@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: GPL-3.0-or-later
+// The page: who may look, the connection, and which view is shown.
+
+import { element, mark, say } from "./dom.js";
+import { BedView } from "./bed.js";
+import { Tiles } from "./tiles.js";
+import { Traces } from "./traces.js";
+import { blocks } from "./wire.js";
+import * as words from "./words.js";
+
+const SILENT_S = 2; // without a word of the server for so long, what is seen is old
+const AGAIN_MS = [250, 500, 1000, 2000];
+
+const byId = (id) => document.getElementById(id);
+const now = () => performance.now() / 1000;
+
+const ward = {
+  statuses: [],
+  cameS: -Infinity,
+  heardS: -Infinity,
+  traces: new Map(),
+  leads: [],
+  allowed: [],
+  leftOut: 0,
+  socket: null,
+  failures: 0,
+  view: null,
+  bed: null,
+  lead: localStorage.getItem("lead") ?? "II",
+  spoken: "",
+};
+
+/** Figures for tests and measurements: how long samples took to the screen, and how often it was painted. */
+window.wardFigures = { painted: 0, toPixelMs: [], message: 0 };
+
+// ---- who may look
+
+async function logIn(token) {
+  const answer = await fetch("login", {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify({ token }),
+  });
+  return answer.ok;
+}
+
+async function begin() {
+  const token = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (token) {
+    history.replaceState(null, "", location.pathname); // it stays in no address bar and no history
+    await logIn(token);
+  }
+  connect();
+}
+
+byId("login").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const field = byId("token");
+  if (await logIn(field.value.trim().replace(/^.*#token=/, ""))) {
+    field.value = "";
+    byId("login").hidden = true;
+    connect();
+  } else {
+    say(byId("refused"), "That is not the token.");
+  }
+});
+
+// ---- the connection
+
+function connect() {
+  const address = new URL("live", location.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  address.hash = "";
+  const socket = new WebSocket(address);
+  socket.binaryType = "arraybuffer";
+  ward.socket = socket;
+  let opened = false;
+  socket.addEventListener("open", () => {
+    opened = true;
+    ward.failures = 0;
+    byId("login").hidden = true;
+    ask();
+  });
+  socket.addEventListener("message", (event) => hear(event.data));
+  socket.addEventListener("close", async () => {
+    if (ward.socket !== socket) return;
+    if (!opened && (await refused())) {
+      byId("login").hidden = false;
+      say(byId("link"), "not connected");
+      byId("token").focus();
+      return;
+    }
+    setTimeout(connect, AGAIN_MS[Math.min(ward.failures++, AGAIN_MS.length - 1)]);
+  });
+}
+
+/** Whether the server lives and does not know us. */
+async function refused() {
+  try {
+    return (await fetch("me")).status === 401;
+  } catch {
+    return false;
+  }
+}
+
+function ask() {
+  if (ward.socket?.readyState === WebSocket.OPEN) {
+    ward.socket.send(JSON.stringify({ lead: ward.lead, bed: ward.bed }));
+  }
+}
+
+function hear(data) {
+  const nowS = now();
+  ward.heardS = nowS;
+  window.wardFigures.message++;
+  if (typeof data !== "string") {
+    for (const block of blocks(data)) {
+      let traces = ward.traces.get(block.bed);
+      if (traces === undefined) ward.traces.set(block.bed, (traces = new Traces()));
+      traces.add(block, nowS);
+    }
+    return;
+  }
+  const said = JSON.parse(data);
+  if (said.kind === "left out") {
+    ward.leftOut = said.ticks;
+    return;
+  }
+  ward.statuses = said.beds;
+  ward.cameS = nowS;
+  ward.allowed = said.allowed;
+  if (ward.leads.length === 0) offerLeads(said.leads);
+  tell();
+  speak();
+}
+
+// ---- what is shown
+
+function connected(nowS) {
+  return nowS - ward.heardS < SILENT_S;
+}
+
+function tell() {
+  const nowS = now();
+  const linked = connected(nowS);
+  const link = byId("link");
+  const alarming = ward.statuses.filter((status) => status.alarms.length > 0).length;
+  const count = `${ward.statuses.length} ${ward.statuses.length === 1 ? "bed" : "beds"}`;
+  const behind = ward.leftOut ? `, this browser was too slow ${ward.leftOut} times` : "";
+  say(link, linked ? `${count}, ${alarming || "no"} with alarms${behind}` : "no connection: data old");
+  mark(link, "wrong", !linked || alarming > 0);
+  say(byId("clock"), new Date().toLocaleTimeString());
+  ward.view?.tell(ward.statuses, ward.cameS, nowS, linked, byId("urgent-first").checked, ward.traces);
+}
+
+/** Say alarms as they rise and end, once, to a screen reader. */
+function speak() {
+  const standing = ward.statuses.filter((status) => status.alarms.length)
+    .map((status) => `${status.name}: ${words.alarms(status)}`).join(". ");
+  if (standing !== ward.spoken) {
+    ward.spoken = standing;
+    say(byId("alarms"), standing || "no alarms");
+  }
+}
+
+function offerLeads(leads) {
+  ward.leads = leads;
+  const select = byId("lead");
+  select.replaceChildren(...leads.map((lead) => element("option", { value: lead, text: lead })));
+  if (!leads.includes(ward.lead)) ward.lead = "II";
+  select.value = ward.lead;
+}
+
+function show(bed) {
+  ward.view?.end();
+  ward.bed = bed;
+  ward.traces.clear();
+  byId("controls").classList.toggle("one", bed !== null);
+  ward.view = bed === null
+    ? new Tiles(byId("stage"), (number) => { location.hash = `bed-${number}`; })
+    : new BedView(byId("stage"), bed, {
+      back: () => { location.hash = ""; },
+      allowed: () => ward.allowed,
+      silence: () => fetch(`beds/${bed}/silence`, { method: "POST" }),
+    });
+  ask();
+  tell();
+}
+
+function route() {
+  const found = /^#bed-(\d+)$/.exec(location.hash);
+  const bed = found ? Number(found[1]) : null;
+  if (ward.view === null || bed !== ward.bed) {
+    const from = ward.bed;
+    show(bed);
+    if (bed === null && from !== null) document.querySelector(`[data-bed="${from}"] .open`)?.focus();
+  }
+}
+
+byId("lead").addEventListener("change", (event) => {
+  ward.lead = event.target.value;
+  localStorage.setItem("lead", ward.lead);
+  ward.traces.clear();
+  ask();
+});
+byId("urgent-first").checked = localStorage.getItem("urgent-first") === "yes";
+byId("urgent-first").addEventListener("change", (event) => {
+  localStorage.setItem("urgent-first", event.target.checked ? "yes" : "no");
+  tell();
+});
+
+function dress(look) {
+  document.documentElement.dataset.look = look;
+  say(byId("look"), look === "dark" ? "Light" : "Dark");
+  localStorage.setItem("look", look);
+  ward.view?.restyle();
+}
+
+byId("look").addEventListener("click", () => dress(document.documentElement.dataset.look === "dark" ? "light" : "dark"));
+window.addEventListener("hashchange", route);
+
+// ---- each picture
+
+function frame() {
+  const nowS = now();
+  ward.view?.paint(ward.traces, Math.max(0, ward.leads.indexOf(ward.lead)), nowS);
+  const figures = window.wardFigures;
+  figures.painted++;
+  for (const traces of ward.traces.values()) {
+    // Of samples that were not there at the last picture: from when they came to the program until they are drawn.
+    if (traces.cameMs && traces.cameMs !== traces.timedMs) {
+      traces.timedMs = traces.cameMs;
+      const waits = Math.max(0, traces.stop - traces.edge) / traces.rateHz * 1000;
+      figures.toPixelMs.push(Date.now() - traces.cameMs + waits);
+      if (figures.toPixelMs.length > 20000) figures.toPixelMs.shift();
+    }
+  }
+  requestAnimationFrame(frame);
+}
+
+dress(localStorage.getItem("look") ?? (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light"));
+route();
+begin();
+setInterval(tell, 250);
+requestAnimationFrame(frame);
