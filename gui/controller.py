@@ -209,7 +209,7 @@ found, in one line, or nothing."""
 
 
 class SessionController(Protocol):
-    """Composes sessions.  `open` and `previews` may block: call them from a thread of their own."""
+    """Composes sessions.  `open`, `previews` and `report` may block: call them from a thread of their own."""
 
     @property
     def running(self) -> RunningSession:
@@ -238,6 +238,16 @@ class SessionController(Protocol):
         ------
         InputError, OSError
             It cannot be opened; what runs goes on, where the new source was refused before it ended.
+        """
+        ...
+
+    def report(self, file: str, folder: Path) -> tuple[Path, ...]:
+        """Write the page of a recording into a folder, beside what is there; returns the PDF first.
+
+        Raises
+        ------
+        InputError, OSError
+            It cannot be read, or the page cannot be written.
         """
         ...
 

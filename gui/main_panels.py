@@ -18,6 +18,7 @@ from gui.panels.latency_panel import LatencyPanel
 from gui.panels.notice import Notice
 from gui.panels.number_column import NumberColumn
 from gui.record_commands import RecordCommands
+from gui.report_commands import ReportCommands
 from gui.settings import Settings, look_from_table, look_to_table
 from gui.source_commands import SourceCommands
 from gui.theme import Theme, dialog_style
@@ -68,6 +69,8 @@ class MainPanels:
         self.sources = SourceCommands(window, controller, settings, self._say)
         self.record = RecordCommands(window, controller, self._say, self.numbers.numbers.not_recording)
         self.pages = PageCommands(window, controller, self.notice.say, pages, write)
+        self.reports = ReportCommands(window, controller, self._say, pages)
+        self.sources.start.page_wanted.connect(self.reports.ask_file)
         self._plug_in()
 
     def _plug_in(self) -> None:
@@ -76,7 +79,11 @@ class MainPanels:
         window.column.addWidget(self.numbers.widget)
         window.below.addWidget(self.sources.replay.widget)
         window.table.add(
-            *self.sources.table(), *self.record.table(), *self.alarms.table(), *self._window_table()
+            *self.sources.table(),
+            *self.reports.table(),
+            *self.record.table(),
+            *self.alarms.table(),
+            *self._window_table(),
         )
         window.show_actions()
         for part in (self.numbers, self.alarms.banner, self):
@@ -97,15 +104,6 @@ class MainPanels:
                 "the last 10 s as a page: PDF and PNG",
                 self.pages.write_page,
                 "Page",
-            ),
-            Action(
-                (),
-                "Window",
-                "Consecutive columns on the page",
-                "time runs on over the columns of the page, or all show the newest seconds",
-                self.pages.toggle_consecutive,
-                "Page",
-                lambda: self.pages.consecutive,
             ),
             act(("W",), "Latency", "where the time of the last minute went", self.show_latency),
             act(("I",), "Limits of the model", "what ST and pacing spikes can show", self.show_model_limits),

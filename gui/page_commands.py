@@ -47,20 +47,14 @@ class PageCommands(QObject):
         self._say = say
         self._folder = folder
         self._write = write
-        self.consecutive = True
-        """On the page time runs on from column to column, as on paper."""
         self.written.connect(lambda paths: self._done(f"page written: {_listed(paths)}"))
         self.failed.connect(self._done)
-
-    def toggle_consecutive(self) -> None:
-        """Time runs on over the page's columns, or all show the newest seconds."""
-        self.consecutive = not self.consecutive
 
     def write_page(self) -> None:
         """Write what is shown, the last 10 s, beside the pages written before."""
         history, edge_s = self._window.seen()
         at = datetime.now().astimezone()
-        others = self._window.paper.look.alternatives
+        look = self._window.paper.look
         running = self._controller.running
         page = page_of(
             history,
@@ -68,8 +62,8 @@ class PageCommands(QObject):
             running.description,
             at,
             speed=None if running.player is None else running.player.speed,
-            alternatives=others,
-            consecutive=self.consecutive,
+            alternatives=look.alternatives,
+            consecutive=look.consecutive,
         )
         if page is None:
             self._say("there is nothing to put on a page yet")

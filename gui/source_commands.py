@@ -118,6 +118,7 @@ class SourceCommands:
     def _take_over(self, running: RunningSession) -> None:
         self.replay.control(running.player, lambda: running.inbox.closed)
         running.watch_for(self._settings.limits)
+        self._window.header.idle = not running.request.source
         self._window.stage.setCurrentWidget(self._window.paper if running.request.source else self.start)
         if running.request.source:
             self._window.paper.setFocus()  # else the focus goes to a button, which Space would press

@@ -17,7 +17,7 @@ LEAST_PX = 40
 
 
 class StartPage(QWidget):
-    """Emits `chosen`, or `file_wanted`; stands in the place of the paper.
+    """Emits `chosen`, `file_wanted` or `page_wanted`; stands in the place of the paper.
 
     Parameters
     ----------
@@ -32,7 +32,9 @@ class StartPage(QWidget):
     chosen = pyqtSignal(object)
     """A `SourceRequest`."""
     file_wanted = pyqtSignal(str)
-    """The user wants to choose a file; what to ask for."""
+    """The user wants to choose a file to play; what to ask for."""
+    page_wanted = pyqtSignal()
+    """The user wants to choose a file and have its page."""
 
     def __init__(
         self, scan: Callable[[OnScan], Callable[[], None]], recent: Callable[[], list[str]], bundled: str
@@ -60,14 +62,16 @@ class StartPage(QWidget):
         self.connect_button.clicked.connect(lambda: self._choose(self.list.chosen_source()))
         self.bundled_button.clicked.connect(lambda: self._choose(bundled))
         self.file_button.clicked.connect(lambda: self.file_wanted.emit("Open a recording"))
-        self.watch_button.clicked.connect(lambda: self.file_wanted.emit("A recording from a watch"))
+        self.watch_button.clicked.connect(lambda: self.page_wanted.emit())
         self._assemble()
 
     def _assemble(self) -> None:
         heading = QLabel("Where does Lead I come from?")
         heading.setObjectName("heading")
-        drop = QLabel("or drop a file anywhere on this window")
-        drop.setProperty("soft", True)
+        below = {
+            self.file_button: "played; or drop a file anywhere on this window",
+            self.watch_button: "as a page: PDF and PNG",
+        }
         left, right, both = QVBoxLayout(), QVBoxLayout(), QHBoxLayout()
         left.addWidget(self.list, 1)
         left.addWidget(self.list.status)
@@ -77,8 +81,11 @@ class StartPage(QWidget):
             button.setMinimumHeight(LEAST_PX)
         for button in buttons:
             right.addWidget(button)
-            if button is self.file_button:
-                right.addWidget(drop)
+            if button in below:
+                words = QLabel(below[button])
+                words.setProperty("soft", True)
+                words.setWordWrap(True)
+                right.addWidget(words)
         right.addStretch(1)
         both.setSpacing(18)
         both.addLayout(left, 3)

@@ -89,7 +89,7 @@ class Header:
         self.health = Elided()
         self.research = QLabel(RESEARCH_USE)
         self.news = Elided()
-        self.frozen = Elided(200)
+        self.frozen = Elided(280)
         for label in (self.source, self.clock, self.state, self.scale, self.research, self.recalibrate):
             label.setProperty("heavy", True)
         for label in (self.model, self.health, self.news):
@@ -99,6 +99,8 @@ class Header:
         self.recalibrate.setProperty("warning", True)
         self.recalibrate.setToolTip("Lead I no longer looks like the reference's")
         self.recalibrate.hide()
+        self.idle = False
+        """There is no source: nothing is measured, and nothing stands anywhere."""
         self.above = (
             _bar((self.source, 2), (self.lead, 1), None, self.frozen, self.clock, self.state, self.scale),
             _bar((self.model, 1), self.recalibrate, None, (self.health, 3)),
@@ -128,6 +130,8 @@ class Header:
             state, alarming = f"{how.words}, input not to be trusted", True
         if how.quiet and how.age_s is not None:
             state, alarming = f"{state}: no sample for {how.age_s:.0f} s", True
+        for label in (self.lead, self.state, self.health):
+            label.setVisible(not self.idle)
         self.recalibrate.setVisible(how.recalibrate)
         self.clock.setText(how.time)
         self.state.setText(f"● {state}")

@@ -53,6 +53,7 @@ class LatencyPanel(QWidget):
         """Into the lower right corner of what it lies on."""
         below = self.parentWidget()
         if below is not None:
+            self.setFixedSize(min(_SIZE[0], below.width() - 16), min(_SIZE[1], below.height() - 16))
             x, y = below.width() - self.width() - 8, below.height() - self.height() - 8
             self.move(max(0, x), max(0, y))
 

@@ -70,7 +70,7 @@ class PaperCommands:
                 ("N",),
                 "Paper",
                 "Consecutive columns",
-                "time runs on from column to column, as on the page, or all columns show the same time",
+                "time runs on from column to column, here and on the page, or all columns show the same time",
                 lambda: self._change(consecutive=not self._look.consecutive),
                 "Layout",
                 lambda: self._look.consecutive,

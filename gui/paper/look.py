@@ -24,7 +24,7 @@ class Look:
     sweep: bool = True
     """New samples overwrite the oldest behind a bar that runs; else the picture scrolls."""
     consecutive: bool = False
-    """Time runs on from column to column, as on the printed page; the picture scrolls then."""
+    """Time runs on from column to column, here and on the printed page; else all show the same time."""
     ribbon: bool = True
     """The 90 % band is drawn."""
     alternatives: bool = False

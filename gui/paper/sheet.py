@@ -17,7 +17,7 @@ from gui.paper.geometry import LeadArea, Scale, lay_out, shown_s
 from gui.paper.grid import draw_margin, draw_paper
 from gui.paper.look import Look
 from gui.paper.trace_strip import TraceStrip, mark_size, marker_reach
-from gui.paper.viewport import Viewport, column_of
+from gui.paper.viewport import Course, Viewport, column_of
 from gui.signal.history import History
 
 BAR_MM = 5.0
@@ -49,6 +49,7 @@ class Sheet:
             TraceStrip(tuple(areas), *_reach(areas, height), self.scale, ratio >= 1.5)
             for areas in columns.values()
         )
+        self._edge_s = 0.0
         self.viewports: tuple[Viewport, ...] = ()
         """What of each strip is seen; empty before there is a signal."""
 
@@ -60,6 +61,7 @@ class Sheet:
 
     def show(self, history: History, edge_s: float, sweep: bool) -> list[QRectF]:
         """Draw what was up to ``edge_s``, seconds of the stream; returns what changed on the paper."""
+        self._edge_s = edge_s
         before, self.viewports = self.viewports, self._see(edge_s, sweep)
         changed: list[QRectF] = []
         for strip, was, viewport in zip(self.strips, before or self.viewports, self.viewports, strict=True):
@@ -79,15 +81,14 @@ class Sheet:
         per_s, reach = self.scale.px_per_s, marker_reach(self.scale)
         marked = any(from_s <= mark.at_s <= to_s for mark in history.markers)
         before = reach if marked else math.ceil(mark_size(self.scale))
+        after = reach if marked else math.ceil(mark_size(self.scale)) + 1
         first = column_of(from_s, per_s) - before
         changed: list[QRectF] = []
         for strip, viewport in zip(self.strips, self.viewports, strict=True):
             stop = (
-                column_of(to_s, per_s) + math.ceil(mark_size(self.scale)) + 1
-                if math.isfinite(to_s)
-                else viewport.edge + 1
+                column_of(to_s, per_s) + after if math.isfinite(to_s) else column_of(self._edge_s, per_s) + 1
             )
-            drawn = strip.again(first, stop, history, self.look)
+            drawn = strip.again(first, stop, viewport, history, self.look)
             if drawn is not None:
                 changed += _boxes(strip, viewport, *drawn)
         return changed
@@ -158,8 +159,12 @@ class Sheet:
 
     def _see(self, edge_s: float, sweep: bool) -> tuple[Viewport, ...]:
         edge, bar = column_of(edge_s, self.scale.px_per_s), round(BAR_MM * self.scale.px_per_mm)
-        if self.look.consecutive:
+        if self.look.consecutive and self.strips:
+            left = min(strip.left for strip in self.strips)
             right = max(strip.left + strip.width for strip in self.strips)
+            if sweep:
+                courses = (Course(strip.width, strip.left - left, right - left) for strip in self.strips)
+                return tuple(Viewport.on_course(edge, course, bar) for course in courses)
             return tuple(
                 Viewport(edge - (right - strip.left - strip.width), strip.width, False)
                 for strip in self.strips

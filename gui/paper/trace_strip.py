@@ -19,7 +19,7 @@ from PyQt6.QtGui import QBrush, QColor, QFont, QPainter, QPen, QPixmap, QPolygon
 from pyqtgraph import functions as pg
 
 from gui.paper.geometry import RHYTHM, LeadArea, Scale
-from gui.paper.viewport import Covered, Viewport, column_of
+from gui.paper.viewport import Course, Covered, Viewport, column_of
 from gui.signal.history import History, Mark
 from gui.signal.trace_buffer import envelope
 from gui.theme import Theme
@@ -130,16 +130,20 @@ class TraceStrip:
         """Draw what is missing of what is seen; returns the columns, as ``(first, after the last)``."""
         drawn = self._covered.missing(viewport.oldest, viewport.edge + 1)
         for first, stop in drawn:
-            self._draw(first, stop, history, look)
-        self._covered.unfinished(column_of(self._final_s(history), self._scale.px_per_s) - SEAM)
+            self._draw(first, stop, viewport.course, history, look)
+        final = column_of(self._final_s(history), self._scale.px_per_s) - SEAM
+        self._covered.unfinished(viewport.own(final))
         return drawn
 
-    def again(self, first: int, stop: int, history: History, look: Look) -> tuple[int, int] | None:
-        """Draw columns again, as far as they are there; returns which."""
+    def again(
+        self, first: int, stop: int, viewport: Viewport, history: History, look: Look
+    ) -> tuple[int, int] | None:
+        """Draw columns of the stream again, as far as they are there; returns which, as `cover` does."""
+        first, stop = viewport.own(first), viewport.own(stop)
         first, stop = max(first, self._covered.first), min(stop, self._covered.stop)
         if first >= stop:
             return None
-        self._draw(first, stop, history, look)
+        self._draw(first, stop, viewport.course, history, look)
         return first, stop
 
     def blit(self, painter: QPainter, viewport: Viewport, rect: QRectF) -> None:
@@ -157,13 +161,14 @@ class TraceStrip:
 
     # ---- drawing
 
-    def _draw(self, first: int, stop: int, history: History, look: Look) -> None:
+    def _draw(self, first: int, stop: int, course: Course | None, history: History, look: Look) -> None:
         painter = QPainter(self.ring)
         stop = min(stop, first + self.width)
         while first < stop:
             origin = first - first % self.width
             end = min(stop, origin + self.width)
-            self._draw_piece(painter, origin, first, end, history, look)
+            skipped = 0 if course is None else course.of_stream(origin) - origin
+            self._draw_piece(painter, origin + skipped, first + skipped, end + skipped, history, look)
             first = end
         painter.end()
         self._blank = False
@@ -171,7 +176,7 @@ class TraceStrip:
     def _draw_piece(
         self, painter: QPainter, origin: int, first: int, stop: int, history: History, look: Look
     ) -> None:
-        """Columns that stand side by side in the ring; ``origin`` is the one at its left."""
+        """Columns of the stream that stand side by side in the ring; ``origin`` is the one at its left."""
         painter.resetTransform()
         painter.translate(0, -self._top)
         box = QRectF(first - origin, self._top, stop - first, self._height)
@@ -340,14 +345,17 @@ class TraceStrip:
         font.setPixelSize(round(reach * 12 / MARKER_TEXT_PX))
         painter.setFont(font)
         pen = QPen(QColor(theme.warning), 1)
-        for mark in _between(history.markers, (first - 1) / per_s, (stop + reach) / per_s):
+        for mark in _between(history.markers, (first - reach) / per_s, (stop + reach) / per_s):
             # In the column of its instant; its note to the left, which is seen at the newest edge too.
             x = column_of(mark.at_s, per_s) - origin
-            wide = painter.fontMetrics().horizontalAdvance(mark.text)
+            wide = min(painter.fontMetrics().horizontalAdvance(mark.text), reach - 4)
+            begins = x - 4 - wide
+            if 0 <= x < self.width and begins < 0:  # cut there, it would be no word
+                begins = x + 4
             painter.setPen(pen)
             painter.drawLine(x, self._top, x, self._top + self._height)
             for area in (self.areas[0], self.areas[-1])[: len(self.areas)]:
-                painter.drawText(QPointF(x - 4 - min(wide, reach - 4), area.bottom - size), mark.text)
+                painter.drawText(QPointF(begins, area.bottom - size), mark.text)
 
 
 def mark_size(scale: Scale) -> float:

@@ -42,6 +42,9 @@ from streamer.session.source import Played, Player, ScanResult, Source
 
 Scan = Callable[[float], list[ScanResult]]
 
+MakeReport = Callable[[str, Path, Path | None], tuple[Path, ...]]
+"""Takes a file, the folder of the page, and a model or None; returns where the page was written."""
+
 SCAN_S = {"ble": 3.0, "lsl": 1.0}
 """A round of looking, each over and over while somebody looks."""
 
@@ -130,6 +133,8 @@ class Controller:
         What a recording states beside them: the command's own options.
     scans : mapping, optional
         For tests.
+    report : callable, optional
+        Writes the page of a file.
     """
 
     def __init__(
@@ -138,11 +143,13 @@ class Controller:
         beside: Mapping[str, object] | None = None,
         scans: dict[str, Scan] | None = None,
         limits: Limits | None = None,
+        report: MakeReport | None = None,
     ) -> None:
         self._options = options or SessionOptions()
         self._beside = beside or {}
         self._scans = scans or {"ble": scan_ble, "lsl": scan_lsl}
         self._limits = limits or Limits()
+        self._make_report = report
         self._lock = threading.Lock()  # one source is opened at a time, which may take long, ...
         self._switching = threading.Lock()  # ... and no session begins while the window closes
         self._closed = False
@@ -166,6 +173,12 @@ class Controller:
     def previews(self) -> CalibrationPreviews:
         """What learns a person from what runs, or from a file."""
         return CalibrationPreviews(self._options.models.model, lambda: (self.running.description, self._last))
+
+    def report(self, file: str, folder: Path) -> tuple[Path, ...]:
+        """Write the page of a recording; raises `InputError` or `OSError` if that cannot be done."""
+        if self._make_report is None:
+            raise InputError("pages of files are not made here; use mecg report")
+        return self._make_report(file, folder, self._options.models.model)
 
     def prepare(self) -> None:
         """Open the first source, and compose its session; `begin` starts it.

@@ -20,6 +20,7 @@ from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
 from mecg.app.session_builder import raise_failure
 from mecg.cli.help_text import Help
 from mecg.cli.options import WindowOptions, add_outputs, add_replay, add_source, add_window
+from mecg.cli.report import beside_others
 from streamer.core.errors import InputError
 from streamer.formats.atomic_write import refuse_existing
 
@@ -94,7 +95,7 @@ def show(session: SessionOptions, window: WindowOptions, *, start_page: bool = F
         _refuse_picture(window.screenshot, force=window.force)
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(why_no_display)  # takes a second, as loading the model does
-        controller = Controller(session, window.settings())
+        controller = Controller(session, window.settings(), report=beside_others)
         begin = controller.wait_for_choice if start_page else controller.begin
         if not start_page:
             controller.prepare()

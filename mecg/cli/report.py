@@ -11,6 +11,7 @@ from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from mecg.cli.help_text import Help
 from mecg.cli.options import add_force, add_reading, add_unit_and_rate
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
-from streamer.core.events import QualityChanged
+from streamer.core.events import Beat, QualityChanged
 from streamer.core.leads import canonical_lead
 from streamer.core.network.latency import budget
 from streamer.core.network.network import Network
@@ -33,7 +34,7 @@ from streamer.core.pipeline import Pipeline
 from streamer.core.signal.rate import RateConverter
 from streamer.core.stream import Chunk, Frame, Placement, StreamInfo
 from streamer.core.vitals.vitals import Vitals
-from streamer.export.page import FOOTER, Page, render_pdf, render_png
+from streamer.export.page import FOOTER, Page, heart_rate_words, rate_of, render_pdf, render_png
 from streamer.export.page_layout import PAGE_S
 from streamer.formats.atomic_write import refuse_existing, write_private
 from streamer.formats.recording import Recording, Stated
@@ -41,6 +42,7 @@ from streamer.formats.registry import split_reading
 from streamer.lead_recording import LeadRecording, SessionRecording, open_recording
 from streamer.reconstruction import HOP_S
 from streamer.session.description import SessionDescription
+from streamer.session.source_words import page_words
 
 LEAST_S = 2.0
 """So long the filters settle: of less there is nothing to show."""
@@ -99,14 +101,41 @@ class Shown:
     about: SessionDescription
     quality: tuple[str, ...]
     """What is wrong with the measured lead, in words; nothing if it is good."""
+    bpm: float
+    """The heart rate of that stretch; NaN if it is unknown."""
 
 
 def run(options: Options) -> int:
     """Write both files, or none, and say what they show."""
+    facts, files = _made(options)
+    if options.json:
+        put_json(facts)
+    else:
+        put(*_lines(facts))
+    if options.open:
+        _open(files[0])
+    return 0
+
+
+def beside_others(file: str, folder: Path, model: Path | None) -> tuple[Path, ...]:
+    """The page of a file in a folder that may hold others of its name; raises as `run`."""
+    path = _path_of(file)
+    name = "report" if path is None else _name(path)
+    names = (name if number == 1 else f"{name}-{number}" for number in count(1))
+    stem = next(one for one in names if not any((folder / f"{one}{end}").exists() for end in _ENDS_MADE))
+    models = ModelOptions(model)
+    return _made(Options(file, folder, False, False, SourceOptions(), models, False), stem)[1]
+
+
+_ENDS_MADE = (".pdf", ".png")
+
+
+def _made(options: Options, stem: str | None = None) -> tuple[dict[str, Any], tuple[Path, ...]]:
+    """What is said of the recording, and the files that were written: both, or none."""
     path = _path_of(options.file)
     if path is None:
         raise InputError(f"{options.file} is no file; record it first, with mecg stream --record")
-    files = {end: options.out / f"{_name(path)}{end}" for end in (".pdf", ".png")}
+    files = {end: options.out / f"{stem or _name(path)}{end}" for end in _ENDS_MADE}
     for file in files.values():
         refuse_existing(file, force=options.force)
     stated = options.source
@@ -128,13 +157,7 @@ def run(options: Options) -> int:
     page = _page(shown, facts)
     _write({files[".pdf"]: render_pdf(page), files[".png"]: render_png(page)})
     facts["files"] = [str(file) for file in files.values()]
-    if options.json:
-        put_json(facts)
-    else:
-        put(*_lines(facts))
-    if options.open:
-        _open(files[".pdf"])
-    return 0
+    return facts, tuple(files.values())
 
 
 def _shown(source: FileReplay, models: ModelOptions) -> Shown:
@@ -146,21 +169,30 @@ def _shown(source: FileReplay, models: ModelOptions) -> Shown:
     latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
     about = SessionDescription.of(info, person.spec, latency, whose)
     vitals = Vitals(spec.rate_hz, info, latency.low_pass_delay_10hz_ms / 1e3)
-    frames, found = [], []
+    frames: list[Frame] = []
+    found: list[QualityChanged] = []
+    beats_s: list[float] = []
+
+    def watch(frame: Frame) -> None:
+        frames.append(frame)
+        for event in vitals.push(frame):
+            if isinstance(event, QualityChanged):
+                found.append(event)
+            elif isinstance(event, Beat):
+                beats_s.append(event.at_s)
+
     sound = 0
     for item in source.items():
         if not isinstance(item, Chunk):
             continue
         vitals.chunk(item)
         for frame in pipeline.push(item):
-            frames.append(frame)
-            found += [event for event in vitals.push(frame) if isinstance(event, QualityChanged)]
+            watch(frame)
             sound += int((frame.valid & ~frame.settling).sum())
         if sound >= PAGE_S * spec.rate_hz:
             source.stop()
     for frame in pipeline.finish():
-        frames.append(frame)
-        found += [event for event in vitals.push(frame) if isinstance(event, QualityChanged)]
+        watch(frame)
     whole = _joined(frames)
     good = np.flatnonzero(whole.valid & ~whole.settling)
     if not len(good):
@@ -169,7 +201,9 @@ def _shown(source: FileReplay, models: ModelOptions) -> Shown:
         )
     n = round(PAGE_S * spec.rate_hz)
     first = max(0, min(int(good[0]), len(whole.valid) - n))
-    return Shown(_cut(whole, slice(first, first + n)), about, _wrong(found))
+    begins_s, ends_s = first / spec.rate_hz, (first + n) / spec.rate_hz
+    bpm = rate_of([at_s for at_s in beats_s if begins_s <= at_s < ends_s])
+    return Shown(_cut(whole, slice(first, first + n)), about, _wrong(found), bpm)
 
 
 def _path_of(text: str) -> Path | None:
@@ -284,6 +318,8 @@ def _page(shown: Shown, facts: Mapping[str, Any]) -> Page:
         measured_mv=frame.measured_mv,
         band_mv=about.half_width_mv(frame.scale_mv, "0.9"),
         faint=frame.settling,
+        kind=page_words(about.stream),
+        heart_rate=heart_rate_words(shown.bpm),
         source=f"{facts['kind']}, {facts['length_s']:.1f} s at {facts['rate_hz']:g} Hz",
         lead=facts["lead"],
         is_lead_i=facts["is_lead_i"],

@@ -82,7 +82,7 @@ class Page:
     faint: NDArray[np.bool_] | None = None
     """``(n,)``: where the filters settled or the input was not to be trusted.  All traces are grey there."""
     consecutive: bool = True
-    """Time runs on from column to column, with ticks between them; else all show the newest 2.5 s."""
+    """Time runs on from column to column; else all show the newest 2.5 s."""
     title: str = "12-lead ECG reconstructed from one lead"
     source: str = ""
     lead: str = "I"
@@ -163,7 +163,7 @@ def _draw(page: Page) -> Figure:
     axes.set_axis_off()
     pen = _Pen(axes)
 
-    _draw_paper(pen, ticks=page.consecutive)
+    _draw_paper(pen)
     _draw_header(pen, page)
     for mark in layout.calibration_marks():
         pen.line(mark[:, 0], mark[:, 1], _INK, 0.3)
@@ -353,7 +353,7 @@ class _Pen:
         return Rectangle(*self._paper, transform=self.axes.transData)
 
 
-def _draw_paper(pen: _Pen, *, ticks: bool) -> None:
+def _draw_paper(pen: _Pen) -> None:
     left, top, right, bottom = layout.PAPER_MM
     pen.fill_paper(_PAPER)
     for step, color, width in ((1.0, _GRID_1_MM, 0.1), (5.0, _GRID_5_MM, 0.2)):
@@ -361,7 +361,7 @@ def _draw_paper(pen: _Pen, *, ticks: bool) -> None:
         upright = np.stack([np.column_stack([across, across * 0 + y]) for y in (top, bottom)], axis=1)
         level = np.stack([np.column_stack([down * 0 + x, down]) for x in (left, right)], axis=1)
         pen.segments(np.concatenate([upright, level]), color, width)
-    for panel in (panel for panel in layout.panels() if ticks and panel.column > 0):
+    for panel in (panel for panel in layout.panels() if panel.column > 0):
         x = np.full(2, panel.left_mm)
         pen.line(x, panel.baseline_mm + np.array([-13.0, -10.0]), _SOFT_INK, 0.2)
         pen.line(x, panel.baseline_mm + np.array([10.0, 13.0]), _SOFT_INK, 0.2)
@@ -371,7 +371,8 @@ def _draw_header(pen: _Pen, page: Page) -> None:
     left, _, right, _ = layout.PAPER_MM
     middle = (left + right) / 2 + 10.0
     room = middle - left - 5.0
-    scales = f"{layout.MM_PER_S:g} mm/s · {layout.MM_PER_MV:g} mm/mV · 3x4 + rhythm strip"
+    columns = "3x4" if page.consecutive else "3x4 at the same time"
+    scales = f"{layout.MM_PER_S:g} mm/s · {layout.MM_PER_MV:g} mm/mV · {columns} + rhythm strip"
     scales_mm = right - pen.text(right, 12.0, scales, 10.0, bold=True, right=True, room_mm=right - middle)
     x_mm = left + pen.text(left, 12.0, page.title, 13.0, bold=True, room_mm=room) + 4.0
     warns = page.kind not in ("", "live")

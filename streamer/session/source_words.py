@@ -28,8 +28,9 @@ def kind_words(stream: StreamInfo, speed: float | None = None) -> str:
 
 
 def page_words(stream: StreamInfo) -> str:
-    """What stands behind a page that is made of a recording: if that was a patient's, ``RECORDED``."""
-    return str((SourceKind.RECORDED if stream.kind is SourceKind.LIVE else stream.kind).value)
+    """What stands behind a page that is made of a file and not of what is played."""
+    made = SourceKind.SYNTHETIC if stream.synthetic else SourceKind.RECORDED
+    return str(made.value)
 
 
 def state_words(state: State, stream: StreamInfo, speed: float | None = None) -> str:

@@ -160,6 +160,7 @@ class AController:
     told: list[Event] = field(default_factory=list)
     limits: list[Limits] = field(default_factory=list)
     opened: list[SourceRequest] = field(default_factory=list)
+    reported: list[str] = field(default_factory=list)
     refuse: str = ""
     refuse_field: Field | None = None
     players: bool = True
@@ -206,6 +207,12 @@ class AController:
             raise InputError(self.refuse, self.refuse_field, choices=self.choices)
         self._running_session = self._show(request)
         return self._running_session
+
+    def report(self, file: str, folder: Path) -> tuple[Path, ...]:
+        self.reported.append(file)
+        if self.refuse:
+            raise InputError(self.refuse, self.refuse_field)
+        return folder / "a.pdf", folder / "a.png"
 
     def scan(self, found: OnScan) -> Callable[[], None]:
         self.found, self.scans = found, self.scans + 1

@@ -98,7 +98,8 @@ class Monitor:
         columns = np.arange(viewport.oldest, viewport.edge + 1)
         strokes = 0.5 if color == theme.measured else 0.0  # a heavy line is drawn twice, 1 px apart
         mv = (area.baseline + strokes - y[columns % viewport.width]) / paper.sheet.scale.px_per_mv
-        return (columns + 0.5) / paper.sheet.scale.px_per_s, mv
+        stream = columns if viewport.course is None else np.array([*map(viewport.course.of_stream, columns)])
+        return (stream + 0.5) / paper.sheet.scale.px_per_s, mv
 
     def picture(self) -> NDArray[np.uint8]:
         return rgb_of(self.window.paper.grab())

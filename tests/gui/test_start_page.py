@@ -70,11 +70,39 @@ def test_what_is_refused_is_said_there_and_it_stays(rig: Rig) -> None:
     assert rig.panels.sources.start.isVisible()
 
 
-@pytest.mark.parametrize("button", ["file_button", "watch_button"])
-def test_a_file_is_chosen_from_there(rig: Rig, button: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_is_chosen_from_there(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: ("/r/a.hea", ""))
-    QTest.mouseClick(getattr(rig.panels.sources.start, button), Qt.MouseButton.LeftButton)
+    QTest.mouseClick(rig.panels.sources.start.file_button, Qt.MouseButton.LeftButton)
     rig.qtbot.waitUntil(lambda: rig.controller.opened == [SourceRequest("wfdb:/r/a")])
+
+
+def test_a_file_from_a_watch_becomes_a_page_that_is_shown_and_nothing_is_played(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shown: list[Path] = []
+    monkeypatch.setattr(rig.panels.reports, "_show", shown.append)
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *args: ("/r/watch.csv", ""))
+    QTest.mouseClick(rig.panels.sources.start.watch_button, Qt.MouseButton.LeftButton)
+    rig.qtbot.waitUntil(lambda: bool(shown))
+    assert rig.controller.reported == ["/r/watch.csv"] and shown[0].name == "a.pdf"
+    assert rig.controller.opened == [] and rig.panels.sources.start.isVisible()
+    assert "a.pdf" in rig.panels.sources.start.answer.text()
+
+
+def test_why_a_file_becomes_no_page_is_said(rig: Rig) -> None:
+    rig.controller.refuse = "there is no ECG in it"
+    rig.panels.reports.make("/r/watch.csv")
+    rig.qtbot.waitUntil(lambda: "there is no ECG in it" in rig.panels.sources.start.answer.text())
+
+
+def test_without_a_source_nothing_is_said_to_be_measured_or_played(rig: Rig, frame: MakeFrame) -> None:
+    rig.tick()
+    header = rig.window.header
+    assert not any(label.isVisible() for label in (header.lead, header.state, header.health))
+    QTest.mouseClick(rig.panels.sources.start.bundled_button, Qt.MouseButton.LeftButton)
+    rig.qtbot.waitUntil(lambda: rig.window.paper.isVisible())
+    rig.tick(frame(0, 500))
+    assert header.lead.isVisible() and "REPLAY" in header.state.text() and header.state.isVisible()
 
 
 def test_a_source_without_lead_i_has_its_leads_offered_at_once(rig: Rig) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from mecg.__main__ import main
+from mecg.cli.report import beside_others
 
 FILES = Path("tests/streamer/formats/files")
 FACTS = json.loads((FILES / "facts.json").read_text())
@@ -90,3 +91,10 @@ def test_what_a_file_does_not_say_is_stated(tmp_path: Path, capsys: pytest.Captu
 def test_a_live_source_is_no_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "synthetic:", "--out", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_the_window_writes_the_same_page_beside_those_that_are_there(tmp_path: Path) -> None:
+    first = beside_others(str(FILES / "apple_en.csv"), tmp_path, None)
+    second = beside_others(str(FILES / "apple_en.csv"), tmp_path, None)
+    assert first[0].suffix == ".pdf" and {*first, *second} == {*tmp_path.iterdir()}
+    assert first[1].read_bytes() == second[1].read_bytes() and len({*first, *second}) == 4
