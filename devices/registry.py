@@ -19,6 +19,7 @@ from devices.replay.file import FileReplay
 from devices.replay.pacing import AS_RECORDED, Replay
 from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
+from devices.serial.port import SerialPort
 from streamer.core.errors import Field, InputError
 from streamer.core.stream import Placement
 from streamer.session.source import Source
@@ -58,6 +59,7 @@ SCHEMES: dict[str, Scheme] = {
     "session": Scheme(SessionReplay),
     "file": Scheme(FileReplay),
     "brainflow": Scheme(BrainflowBoard, live=True),
+    "serial": Scheme(SerialPort, live=True),
 }
 """What a SOURCE may begin with.  A new source is one file in this package and one line here; code that must
 know a scheme asks this module."""

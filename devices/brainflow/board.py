@@ -32,11 +32,12 @@ from devices.brainflow.boards import (
 from devices.brainflow.library import load_brainflow
 from devices.brainflow.session import BoardError, BoardSession
 from devices.live.counted import UNSEEN_S, CountedTimeline
+from devices.live.electrodes import Electrodes
 from devices.live.feed import Feed, Timeouts
 from devices.live.parameters import number_of, parameters_of, the_one
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Battery, Contact, Event, State
+from streamer.core.events import Battery, Event, State
 from streamer.core.leads import canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
@@ -51,9 +52,6 @@ _KNOWN = (*_WORDS, *_NUMBERS, "master", "channel", "config")
 _POLL_S = 0.02
 _BATTERY_S = 60.0
 """The battery is told at most this often."""
-
-_OFF_S, _ON_S = 0.2, 1.0
-"""So long at the end of its range an electrode is off; so long away from it, it is on again."""
 
 
 class BrainflowBoard:
@@ -111,7 +109,7 @@ class BrainflowBoard:
         self._params: Any = None
         self._board_id = 0
         self._left: int | None = None  # packages of a played file that have not come
-        self._off = _Electrodes(clock)
+        self._electrodes = Electrodes(clock, "the amplifier is at the end of its range")
         self._battery_s = -_BATTERY_S
 
     def open(self) -> StreamInfo:
@@ -286,7 +284,7 @@ class BrainflowBoard:
         numbers = None
         if board.numbering is not None and board.number_row is not None:
             numbers = numbers_of(board, data[board.number_row]).tolist()
-        contact = self._off.look(off)
+        contact = self._electrodes.look(off)
         if contact is not None:
             self._feed.say(contact)
         self._feed.put(self._timeline.place(lead_mv, numbers, arrival_s))
@@ -316,30 +314,6 @@ class BrainflowBoard:
                 )
             self._timeline.reconnected()
             return session
-        return None
-
-
-class _Electrodes:
-    """Says when an electrode comes off, and when it is on again."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._since_s: float | None = None
-        self._touches = True
-
-    def look(self, off: NDArray[np.bool_]) -> Contact | None:
-        """Take which of the newest samples lie at the amplifier's end; None if nothing has changed."""
-        now_s = self._clock()
-        if bool(off.all() if self._touches else not off.any()):
-            self._since_s = now_s if self._since_s is None else self._since_s
-            if now_s - self._since_s >= (_OFF_S if self._touches else _ON_S):
-                self._since_s, self._touches = None, not self._touches
-                text = "the electrodes are on again"
-                if not self._touches:
-                    text = "an electrode is off: the amplifier is at the end of its range"
-                return Contact(self._touches, text)
-        else:
-            self._since_s = None
         return None
 
 

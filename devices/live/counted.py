@@ -314,7 +314,7 @@ class RateWatch:
         mean = (first + second) / 2
         if abs(mean / self._rate_hz - 1) > RATE_TOLERANCE:
             raise InputError(
-                f"{self._who} sends {mean:.3g} samples a second, not {self._rate_hz:g}: "
+                f"{self._who} sends about {mean:.3g} samples a second, not {self._rate_hz:g}: "
                 "open it again with the rate that it has",
                 Field.RATE,
             )
