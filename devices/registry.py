@@ -105,6 +105,12 @@ def record_of(text: str) -> Path | None:
     return Path(rest) if scheme in ("wfdb", "file") else None
 
 
+def recording_of(text: str) -> Path | None:
+    """As `record_of`, recorded sessions among them."""
+    scheme, rest = parse_source(text)
+    return Path(rest) if scheme in ("wfdb", "file", "session") else None
+
+
 def parse_source(text: str) -> tuple[str, str]:
     """Split a SOURCE into its scheme and the rest.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol
 
@@ -50,6 +51,16 @@ class LeadRecording(Protocol):
         ...
 
     @property
+    def began(self) -> datetime | None:
+        """When the first sample was, if that is stated; of the year 1 if only the time of day is."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """What the file is, in words, such as ``an Apple Watch ECG``."""
+        ...
+
+    @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user."""
         ...
@@ -85,6 +96,8 @@ class SessionRecording:
         As `streamer.recording.reader.Recording` does.
     """
 
+    kind = "a session of this program"
+
     def __init__(self, path: Path) -> None:
         self.session = Recording(path)
 
@@ -107,6 +120,11 @@ class SessionRecording:
     def placement(self) -> Placement:
         """As it was stated then."""
         return self.session.description.stream.placement
+
+    @property
+    def began(self) -> datetime | None:
+        """Of the first sample, UTC."""
+        return self.session.first_sample
 
     @property
     def notes(self) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from streamer.core.events import Event
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
-from streamer.formats.recording import Recording, Stated
+from streamer.formats.recording import Stated
 from streamer.formats.registry import split_reading
 from streamer.formats.wfdb_files import show
 from streamer.formats.wfdb_reader import Record
@@ -128,7 +128,7 @@ class FileReplay:
             notes=(*self._notes(name, label, is_lead_i), *record.notes),
             speed=self._replay.speed,
             start_s=self._replay.start_s,
-            began=began.isoformat() if (began := _began(record)) is not None else "",
+            began=began.isoformat() if (began := record.began) is not None and began.year > 1 else "",
         )
 
     def _notes(self, name: str, label: str, is_lead_i: bool) -> tuple[str, ...]:
@@ -153,7 +153,7 @@ class FileReplay:
     @property
     def began(self) -> datetime | None:
         """When the first sample that is played was taken, if the file says so; call `open` first."""
-        began = None if self._record is None else _began(self._record)
+        began = None if self._record is None else self._record.began
         return None if began is None else began + timedelta(seconds=self._replay.start_s)
 
     def items(self) -> Iterator[Chunk | Event]:
@@ -228,10 +228,6 @@ class FileReplay:
         reference = np.full((len(LEADS), signals.shape[1]), np.nan, np.float32)
         reference[list(self._reference)] = signals[list(self._reference.values())]
         return reference
-
-
-def _began(record: LeadRecording) -> datetime | None:
-    return record.began if isinstance(record, Recording) else None
 
 
 def _measured(record: LeadRecording, name: str, asked: str | None, placement: Placement) -> tuple[int, bool]:

@@ -14,7 +14,7 @@ from math import inf
 from pathlib import Path
 from typing import Any
 
-from devices.registry import record_of
+from devices.registry import recording_of
 from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
 from mecg.app.interrupt import deferred
@@ -37,6 +37,8 @@ from streamer.export.band import band_name
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats import calibration_file
 from streamer.formats.registry import split_reading
+from streamer.formats.wfdb_files import is_kind
+from streamer.formats.wfdb_writer import record_name
 from streamer.reconstruction import long_hop
 from streamer.session.description import SessionDescription
 
@@ -284,17 +286,19 @@ def _in_process(path: Path, job: Job) -> Outcome:
 
 
 def _path_of(text: str) -> Path:
-    path = record_of(text)
+    path = recording_of(text)
     if path is None:
-        raise InputError(f"{text} is no recording: name a WFDB record")
-    return path.with_suffix("") if path.suffix.lower() in (".hea", ".dat") else path
+        raise InputError(f"{text} is no recording; record it first, or name a file")
+    if path.suffix.lower() in (".hea", ".dat", ".mat") and is_kind(Path.is_file, path.with_suffix(".hea")):
+        return path.with_suffix("")
+    return path
 
 
 def _record_name(path: Path) -> str:
-    """What the result is called: a WFDB record as it is, another file without its ending."""
+    """What the result is called: a WFDB record as it is, another file without its ending; as WFDB allows."""
     text, reading = split_reading(str(path))
     name = Path(text).stem if Path(text).is_file() else Path(text).name
-    return name if reading is None else f"{name}_{re.sub('[^0-9A-Za-z]', '-', reading)}"
+    return record_name(name if reading is None else f"{name}_{re.sub('[^0-9A-Za-z]', '-', reading)}")
 
 
 def _refuse_clashes(paths: Sequence[Path], out: Path) -> None:

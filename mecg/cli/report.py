@@ -37,9 +37,9 @@ from streamer.core.vitals.vitals import Vitals
 from streamer.export.page import FOOTER, Page, heart_rate_words, rate_of, render_pdf, render_png
 from streamer.export.page_layout import PAGE_S
 from streamer.formats.atomic_write import refuse_existing, write_private
-from streamer.formats.recording import Recording, Stated
+from streamer.formats.recording import Stated
 from streamer.formats.registry import split_reading
-from streamer.lead_recording import LeadRecording, SessionRecording, open_recording
+from streamer.lead_recording import LeadRecording, open_recording
 from streamer.reconstruction import HOP_S
 from streamer.session.description import SessionDescription
 from streamer.session.source_words import page_words
@@ -209,9 +209,9 @@ def _shown(source: FileReplay, models: ModelOptions) -> Shown:
 def _path_of(text: str) -> Path | None:
     if ":" not in text:
         return Path(text)
-    from devices.registry import record_of  # loads Bluetooth and LSL, which a page of a file need not
+    from devices.registry import recording_of  # loads Bluetooth and LSL, which a page of a file need not
 
-    return record_of(text)
+    return recording_of(text)
 
 
 def _person(
@@ -268,10 +268,10 @@ def _facts(recording: LeadRecording, shown: Shown) -> dict[str, Any]:
     begins_s = frame.start / frame.rate_hz
     lead = _lead(stream)
     return {
-        "kind": _kind(recording),
+        "kind": recording.kind,
         "rate_hz": recording.rate_hz,
         "length_s": recording.samples / recording.rate_hz,
-        "began": began.isoformat() if (began := _began(recording)) is not None else None,
+        "began": None if recording.began is None else _instant(recording.began),
         "lead": lead,
         "is_lead_i": stream.is_lead_i,
         "inverted": stream.inverted,
@@ -331,16 +331,10 @@ def _page(shown: Shown, facts: Mapping[str, Any]) -> Page:
     )
 
 
-def _kind(recording: LeadRecording) -> str:
-    if isinstance(recording, Recording):
-        return recording.kind
-    return "a session of this program" if isinstance(recording, SessionRecording) else "a WFDB record"
-
-
-def _began(recording: LeadRecording) -> datetime | None:
-    if isinstance(recording, Recording):
-        return recording.began
-    return recording.session.began if isinstance(recording, SessionRecording) else None
+def _instant(began: datetime) -> str:
+    """To the millisecond; without a date if the file states none."""
+    text = began.isoformat(timespec="milliseconds")
+    return text if began.year > 1 else text.partition("T")[2]
 
 
 def _lead(stream: StreamInfo) -> str:

@@ -251,9 +251,10 @@ def _excerpt(
         widths_mv = about.half_width_mv(part.scale_mv, BAND)
         if widths_mv is not None:
             half_width_mv[:, here] = np.where(part.valid, widths_mv[banded], np.float32(np.nan))
-    since_s = first / about.rate_hz
+    since_s = (recording.first_sample - recording.began) / timedelta(seconds=1)
+    since_s += first / about.rate_hz - recording.raw_start / about.stream.rate_hz
     frame = recording.twelve(first, first + 1)
-    if isfinite(frame.device_s) and isfinite(recording.began_host_s):
+    if about.stream.live and isfinite(frame.device_s) and isfinite(recording.began_host_s):
         since_s = frame.device_s - recording.began_host_s
     marks = [
         *_stretches(missing, MarkType.GAP, "gap: signal lost", about.rate_hz),
@@ -278,6 +279,8 @@ def _excerpt(
 
 
 def _stamped_hz(recording: Recording, frame: Frame, stop: int) -> float:
+    if not recording.description.stream.live:  # what is played is stamped by whoever plays it
+        return nan
     took_s = recording.twelve(stop - 1, stop).device_s - frame.device_s
     return (stop - 1 - frame.start) / took_s if took_s > 0 else nan
 

@@ -42,7 +42,7 @@ def read(path: Path, stated: Stated) -> Recording:
                 key=lambda entry: entry.filename,
             )[:_MOST_ECGS]
             if not ecgs:
-                raise InputError("the archive holds no ECG of an Apple Watch (electrocardiograms/*.csv)")
+                raise InputError(_other(archive))
             if (stated.reading is None and len(ecgs) > 1) or not (stated.reading or "1").isdecimal():
                 dates = [_began(archive, entry) or Path(entry.filename).stem for entry in ecgs]
             else:
@@ -56,6 +56,20 @@ def read(path: Path, stated: Stated) -> Recording:
         if isinstance(error, InputError):
             raise
         raise InputError("the archive is damaged or encrypted; export it again") from None
+
+
+def _other(archive: zipfile.ZipFile) -> str:
+    """What an archive is that holds no ECG of an Apple Watch."""
+    names = [entry.filename for entry in archive.filelist[:_MOST_FILES]]
+    if any(name.startswith("xl/") for name in names):
+        return "an Excel workbook; save its table as CSV"
+    if any(name.startswith("word/") for name in names):
+        return "a Word document; name another file"
+    if names and all(name.endswith(".npy") for name in names):
+        return "an archive of arrays, such as a person's calibration, no recording; name another file"
+    return (
+        "an archive without an ECG of an Apple Watch (electrocardiograms/*.csv); unpack it, or name another"
+    )
 
 
 def _began(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> str:

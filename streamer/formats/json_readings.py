@@ -7,6 +7,7 @@ A vendor is told by the names of its fields, wherever they lie.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -62,12 +63,13 @@ _RATES = (
     "sampling_frequency",
     "frequency",
 )
+_BEGIN = re.compile(r"[\ufeff\s]*(?:\{\s*[\"}]|\[\s*(?:[\[{\]\"\d-]|null|NaN|true|false)|[\[{]\s*$)")
 _FIELDS = ("waveformSamples", "voltageMeasurements", "Samples", "signal")
 
 
 def recognizes(head: Head) -> bool:
     """JSON, of any kind."""
-    return head.text.lstrip("\ufeff \t\r\n")[:1] in ("{", "[")
+    return _BEGIN.match(head.text) is not None
 
 
 def read(path: Path, stated: Stated) -> Recording:

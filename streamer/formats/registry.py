@@ -27,7 +27,9 @@ from streamer.formats import (
     withings_csv,
 )
 from streamer.formats.file_format import HEAD_BYTES, Format, Head
+from streamer.formats.other_kinds import kind_of
 from streamer.formats.recording import Recording, Stated
+from streamer.formats.wfdb_files import show
 
 FORMATS: tuple[Format, ...] = (
     kardia_atc.FORMAT,
@@ -62,9 +64,20 @@ def format_of(path: Path) -> Format | None:
     OSError
         The file cannot be read.
     """
-    with path.open("rb") as file:
-        head = Head(file.read(HEAD_BYTES))
+    head = head_of(path)
     return next((form for form in (*_added(), *FORMATS) if form.recognizes(head)), None)
+
+
+def head_of(path: Path) -> Head:
+    """How a file begins; raises OSError."""
+    with path.open("rb") as file:
+        return Head(file.read(HEAD_BYTES))
+
+
+def kind_in_words(path: Path) -> str:
+    """What a file is, such as ``an Apple Watch ECG``; raises OSError."""
+    found = format_of(path)
+    return kind_of(path, head_of(path)) if found is None else found.kind
 
 
 def read_file(path: Path, stated: Stated) -> Recording:
@@ -79,7 +92,7 @@ def read_file(path: Path, stated: Stated) -> Recording:
     """
     found = format_of(path)
     if found is None:
-        raise InputError(f"{path.name!r} is of no format that is known here; see docs/files.md")
+        raise InputError(f"{show(path.name)} is {kind_of(path, head_of(path))}")
     try:
         return found.read(path, stated)
     except InputError as error:

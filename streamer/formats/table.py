@@ -176,6 +176,8 @@ def read_text(text: str, stated: Stated) -> Recording:
         raise InputError(f"{what} of fewer than three rows; name another file")
     if time is not None:
         scale, began, said = _time_scale(values[0], time, stated.rate_hz)
+        first = next(rows_of(text, layout, [time.index], what))[1][0]
+        began = _instant(first) or began
         notes += said
         rate_hz, index = grid_of(values[0] * scale - values[0][0] * scale, what)
         if stated.rate_hz is not None and abs(rate_hz / stated.rate_hz - 1) > 0.02:
@@ -257,15 +259,25 @@ def _time_scale(
     return scale, began, notes
 
 
+def _instant(text: str) -> datetime | None:
+    """A date and a clock, in the zone that it states or none; None if it is none."""
+    if not re.match(r"\d{4}-\d\d-\d\d[T ]", text):
+        return None
+    try:
+        return datetime.fromisoformat(text.replace(",", "."))
+    except ValueError:
+        return None
+
+
 def _instant_s(text: str) -> float | None:
     """A date and a clock as seconds since 1970; a clock alone as seconds of the day."""
     try:
         if re.fullmatch(r"\d{1,2}:\d\d:\d\d([.,]\d{1,9})?", text):
             hours, minutes, seconds = text.replace(",", ".").split(":")
             return 3600.0 * int(hours) + 60.0 * int(minutes) + float(seconds)
-        if not re.match(r"\d{4}-\d\d-\d\d[T ]", text):
+        instant = _instant(text)
+        if instant is None:
             return None
-        instant = datetime.fromisoformat(text.replace(",", "."))
         epoch = datetime(1970, 1, 1, tzinfo=instant.tzinfo and UTC)
         return (instant - epoch) / timedelta(seconds=1)
     except (ValueError, OverflowError):

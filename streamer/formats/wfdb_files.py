@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import stat
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,8 +25,24 @@ def header_path(path: str | Path, exists: bool = True) -> Path:
     stem = text[:-4] if text.lower().endswith((".hea", ".dat", ".mat")) else text
     header = Path(text) if text.lower().endswith(".hea") else Path(f"{stem}.hea")
     if exists and not is_kind(Path.is_file, header):
+        _refuse_what_is_there(text)
         raise InputError(f"no record {show(stem)} (there is no file {show(header)}); check the path")
     return header
+
+
+def _refuse_what_is_there(text: str) -> None:
+    """Raise InputError if a path is there, but is no file that can be read."""
+    what = show(text)
+    try:
+        mode = Path(text).lstat().st_mode
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise unreadable(Path(text), error) from None
+    if stat.S_ISLNK(mode) and not is_kind(Path.exists, text):
+        raise InputError(f"{what} is a link to a file that is not there; mend it, or name another file")
+    if not is_kind(Path.is_file, text):
+        raise InputError(f"{what} is no regular file but a pipe or a device; save it, and name that file")
 
 
 def beside(header: Path, name: str) -> Path:

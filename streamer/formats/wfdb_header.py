@@ -6,6 +6,7 @@ from __future__ import annotations
 import math
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from streamer.core.errors import InputError
@@ -26,6 +27,8 @@ _NUMBER = r"(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][+-]?\d{1,2})?"
 _RATE = re.compile(rf"({_NUMBER})(?:/({_NUMBER})(?:\(-?{_NUMBER}\))?)?", re.ASCII)
 _FORMAT = re.compile(r"(\d{1,4})(?:x(\d{1,6}))?(?::(\d{1,4}))?(?:\+(\d{1,12}))?", re.ASCII)
 _GAIN = re.compile(rf"([+-]?{_NUMBER})(?:\((-?\d{{1,10}})\))?(?:/(\S+))?", re.ASCII)
+_CLOCK = re.compile(r"(?:(?:(\d{1,2}):)?(\d{1,2}):)?(\d{1,2})(?:\.(\d{1,9}))?", re.ASCII)
+_DATE = re.compile(r"(\d{1,2})[/.-](\d{1,2})[/.-](\d{4})|(\d{4})[/.-](\d{1,2})[/.-](\d{1,2})", re.ASCII)
 _INTEGER = re.compile(r"[+-]?\d{1,19}", re.ASCII)
 
 
@@ -80,6 +83,8 @@ class Header:
     segments: tuple[tuple[str, int], ...]
     """Name and length of each segment; ``~`` is a stretch without samples."""
     comments: tuple[str, ...]
+    began: datetime | None = None
+    """Base time and date; of the year 1 if the header states no date."""
 
 
 def read_header(path: str | Path) -> Header:
@@ -135,7 +140,8 @@ def read_header(path: str | Path) -> Header:
         segments = tuple(_segment(line, what) for line in body[:wanted])
     else:
         signals = tuple(_signal(line, i, what) for i, line in enumerate(body[:wanted]))
-    return Header(path, path.name[:-4], rate_hz, samples or None, signals, segments, comments)
+    began = _began(fields[4:6])
+    return Header(path, path.name[:-4], rate_hz, samples or None, signals, segments, comments, began)
 
 
 def _count(fields: list[str], place: int) -> int | None:
@@ -149,6 +155,22 @@ def _rate(text: str, what: str) -> float:
     if not 0 < rate_hz < math.inf:
         raise InputError(f"{what} states the impossible sampling rate {show(text)}; correct its first line")
     return rate_hz
+
+
+def _began(fields: list[str]) -> datetime | None:
+    """Base time and base date, in whichever order; None if there is no time, or none that can be."""
+    date = next((match for field in fields if (match := _DATE.fullmatch(field))), None)
+    clock = next((match for field in fields if (match := _CLOCK.fullmatch(field))), None)
+    if clock is None:
+        return None
+    year, month, day = 1, 1, 1
+    if date is not None:
+        year, month, day = map(int, date.group(3, 2, 1) if date[3] else date.group(4, 5, 6))
+    hour, minute, second = (int(clock[i] or 0) for i in (1, 2, 3))
+    try:
+        return datetime(year, month, day, hour, minute, second, int((clock[4] or "0").ljust(6, "0")[:6]))
+    except ValueError:
+        return None
 
 
 def _segment(line: str, what: str) -> tuple[str, int]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -69,6 +70,11 @@ class Record:
     def rate_hz(self) -> float:
         """Sampling rate of the signals: the header's, times how many samples they have in a frame."""
         return self.header.rate_hz * self.signals[0].per_frame
+
+    @property
+    def began(self) -> datetime | None:
+        """When the first sample was, if the header says so; of the year 1 if it states only the time."""
+        return self.header.began
 
     @cached_property
     def leads(self) -> tuple[Lead, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -55,7 +56,7 @@ class WfdbWriter:
     signals : sequence of str
         Their names, one line each; the twelve leads where left out.
     began : datetime, optional
-        When the first sample was.
+        When the first sample was; one of the year 1 is a time without a date.
 
     Raises
     ------
@@ -182,12 +183,19 @@ class WfdbWriter:
     def _header_text(self, comments: Sequence[str]) -> str:
         lines = [f"{self.header.stem} {len(self._signals)} {self._rate_hz:.12g} {self.samples}"]
         if self._began is not None:
-            lines[0] += f" {self._began:%H:%M:%S.%f %d/%m/%Y}"
+            lines[0] += f" {self._began:%H:%M:%S.%f}"
+            lines[0] += f" {self._began:%d/%m/%Y}" if self._began.year > 1 else ""
         for name, first, total in zip(self._signals, self._first, self._sums, strict=True):
             checksum = int(total + 0x8000) % 0x10000 - 0x8000  # 16 bits, signed
             lines.append(f"{self._signal.name} 16 {GAIN_PER_MV}(0)/mV 16 0 {first} {checksum} 0 {name}")
         lines += [f"# {' '.join(comment.split())}" for comment in comments]
         return "\n".join(lines) + "\n"
+
+
+def record_name(name: str) -> str:
+    """A name as WFDB allows it: letters without their accents, ``_`` for all but digits, ``_`` and ``-``."""
+    plain = "".join(c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c))
+    return re.sub(r"[^A-Za-z0-9_-]", "_", plain)[:200] or "record"
 
 
 def sixteen_bits(mv: Samples) -> tuple[NDArray[np.int16], int]:

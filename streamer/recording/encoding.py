@@ -247,6 +247,8 @@ class Encoder:
         self.so_far = RawSums()
         self._counts = dict.fromkeys(Stream, 0)
         self._stamps: dict[Stream, tuple[float, float]] = {}
+        self._zero_s: float | None = None  # of what is played: the stamp of its sample 0
+        self._played = np.empty((2, 0))  # when samples were handed over, and the stamps they got
 
     def mark(self) -> tuple[Any, ...]:
         """Where it stands, for `undo`: what could not be written does not count."""
@@ -297,6 +299,9 @@ class Encoder:
             leads_stop=before.leads_stop,
         )
         rows = _rows(chunks, [len(item.lead_mv) for item in chunks], rate_hz, self._began[1])
+        self._stamp(rows, rate_hz)
+        known = rows[np.isfinite(rows["device_s"])]
+        self._played = np.concatenate([self._played[:, -1:], [known["device_s"], known["stamp"]]], axis=1)
         return self._with_table(Stream.PACKETS, rows, {Stream.RAW: values}, rate_hz)
 
     def frames(self, frames: Sequence[Frame]) -> bytes:
@@ -307,6 +312,7 @@ class Encoder:
         self.so_far = dataclasses.replace(self.so_far, leads_stop=frames[-1].stop)
         rate_hz = self._description.rate_hz
         rows = _rows(frames, [len(frame.valid) for frame in frames], rate_hz, self._began[1])
+        self._stamp(rows, rate_hz)
         leads = np.concatenate(
             [np.vstack((f.leads_mv, f.measured_mv, f.settling)).astype(np.float32) for f in frames], axis=1
         )
@@ -319,13 +325,28 @@ class Encoder:
     def events(self, events: Sequence[Event], now_s: float) -> bytes:
         """Events, as one JSON object each."""
         stamped = [
-            (
-                event.host_s if abs(event.host_s - self._began[1]) <= STAMP_REACH_S else now_s,
-                (json.dumps(plain(to_wire(event)), allow_nan=False),),
-            )
+            (self._stamp_of(event, now_s), (json.dumps(plain(to_wire(event)), allow_nan=False),))
             for event in events
         ]
         return self._text(Stream.EVENTS, stamped) if stamped else b""
+
+    def _stamp(self, rows: NDArray[Any], rate_hz: float) -> None:
+        """What is played, fast, slowly or with pauses, was sampled at its own rate all the same."""
+        if self._description.stream.live:
+            return
+        if self._zero_s is None:
+            self._zero_s = float(rows["stamp"][0] - rows["start"][0] / rate_hz)
+        rows["stamp"] = self._zero_s + rows["start"] / rate_hz
+
+    def _stamp_of(self, event: Event, now_s: float) -> float:
+        """When it was, on the clock of the samples."""
+        zero_s = self._began[1]
+        host_s = event.host_s if abs(event.host_s - zero_s) <= STAMP_REACH_S else now_s
+        if self._description.stream.live:
+            return host_s
+        if abs(event.at_s) <= STAMP_REACH_S:
+            return (self._zero_s or zero_s) + event.at_s
+        return float(np.interp(host_s, *self._played)) if self._played.shape[1] else host_s
 
     def tail(self, host_s: float, unix_s: float) -> bytes:
         """What a complete file ends with: a boundary, the sums, and a footer for each stream."""

@@ -12,7 +12,7 @@ import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any, BinaryIO
@@ -24,6 +24,7 @@ from streamer.core.errors import InputError
 from streamer.core.events import Event
 from streamer.core.printable import printable
 from streamer.core.stream import Chunk, Frame, Samples
+from streamer.formats.registry import kind_in_words
 from streamer.formats.xdf import (
     BOUNDARY_UUID,
     MAGIC,
@@ -185,6 +186,13 @@ class Recording:
         return self._raw.stop
 
     @property
+    def first_sample(self) -> datetime:
+        """Wall-clock time of the first raw sample, UTC."""
+        rows = self._raw.rows
+        since_s = float(rows["stamp"][0]) - self.began_host_s if len(rows) else 0.0
+        return self.began + timedelta(seconds=since_s)
+
+    @property
     def start(self) -> int:
         """Index of the first sample of the twelve leads."""
         return self._frames.start
@@ -293,7 +301,8 @@ class Recording:
         rows, rate_hz = self._raw.rows, self.description.stream.rate_hz
         if not len(rows):
             return host_s - self.began_host_s
-        stamps_s = np.maximum.accumulate(rows["stamp"])
+        taken_s = np.where(np.isfinite(rows["device_s"]), rows["device_s"], rows["stamp"])
+        stamps_s = np.maximum.accumulate(taken_s)
         seconds = rows["start"] / rate_hz
         last_s = float(seconds[-1] + max(host_s - stamps_s[-1], 0.0))
         if host_s >= stamps_s[-1]:
@@ -423,7 +432,8 @@ class Recording:
             if not size or _is_ours(file, size):
                 reasons = "".join(f" ({damage.reason})" for damage in reader.damage[:1])
                 raise InputError(f"{self.shown} holds nothing yet that can be read{reasons}")
-            raise InputError(f"{self.shown} is no recording of this program")
+            kind = kind_in_words(self.path).partition(";")[0]
+            raise InputError(f"{self.shown} is no recording of this program, but {kind}")
         self.description, self.facts = about.description, about.facts
         self.began, self.began_host_s = about.began, about.began_host_s
         self.clock = tuple(scan.clock)

@@ -34,7 +34,7 @@ def a_session(
 
     ``clock`` is the device's true rate over its nominal one; ``events`` come on top.
     """
-    info = StreamInfo("test:session", RATE_HZ, lead=lead, is_lead_i=is_lead_i)
+    info = StreamInfo("test:session", RATE_HZ, lead=lead, is_lead_i=is_lead_i, live=True)
     pipeline = Pipeline(info, network)
     recorder = Recorder(folder, {"settings": {}}, lambda event: None)
     recorder.open(SessionDescription.of(info, network.spec, pipeline.latency))
