@@ -272,11 +272,12 @@ def test_a_page_is_of_what_is_seen_and_says_where_it_went(rig: Rig, frame: MakeF
     playout._lag_s = -1e9  # the edge jumps to the newest sample
     rig.key(" ")
     rig.tick(*(frame(start, 50) for start in range(5000, 7500, 50)))
+    rig.key("n")  # one layout, here and there
     rig.key("p")
     rig.qtbot.waitUntil(lambda: len(rig.pages) == 2)
     first, frozen = rig.pages
-    assert first.started.endswith("10.0 to 20.0 s of the stream")
-    assert np.array_equal(frozen.leads_mv, first.leads_mv)
+    assert first.started.startswith("10.0 to 20.0 s of the recording") and not first.consecutive
+    assert np.array_equal(frozen.leads_mv, first.leads_mv) and frozen.consecutive
 
 
 def test_a_page_that_is_done_after_the_window_has_gone_troubles_nobody(qtbot: QtBot, tmp_path: Path) -> None:
