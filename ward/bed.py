@@ -158,6 +158,12 @@ class Bed:
         """What fills it from another session; ``tell`` takes an event to that session."""
         return BedSink(self, tell)
 
+    def watch_for(self, limits: Limits) -> None:
+        """Alarms are raised by these limits from now on."""
+        with self._lock:
+            self._limits = limits
+            self.changes += 1
+
     # ---- what its sessions bring
 
     def begin(self, description: SessionDescription, tell: Tell) -> None:

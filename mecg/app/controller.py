@@ -39,6 +39,7 @@ from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
 from streamer.session.sink import Overflow
 from streamer.session.source import Played, Player, ScanResult, Source
+from ward.bed import Bed
 
 Scan = Callable[[float], list[ScanResult]]
 
@@ -133,6 +134,8 @@ class Controller:
         What a recording states beside them: the command's own options.
     scans : mapping, optional
         For tests.
+    bed : Bed, optional
+        Shows every session on a page too.
     report : callable, optional
         Writes the page of a file.
     """
@@ -143,12 +146,14 @@ class Controller:
         beside: Mapping[str, object] | None = None,
         scans: dict[str, Scan] | None = None,
         limits: Limits | None = None,
+        bed: Bed | None = None,
         report: MakeReport | None = None,
     ) -> None:
         self._options = options or SessionOptions()
         self._beside = beside or {}
         self._scans = scans or {"ble": scan_ble, "lsl": scan_lsl}
         self._limits = limits or Limits()
+        self._bed = bed
         self._make_report = report
         self._lock = threading.Lock()  # one source is opened at a time, which may take long, ...
         self._switching = threading.Lock()  # ... and no session begins while the window closes
@@ -224,6 +229,8 @@ class Controller:
 
     def _set_limits(self, limits: Limits) -> None:
         self._limits = limits
+        if self._bed is not None:
+            self._bed.watch_for(limits)
 
     def begin(self) -> RunningSession:
         """Start what was prepared; raises `InputError` or `OSError` as `Session.start` does."""
@@ -277,6 +284,8 @@ class Controller:
         inbox = Inbox(truth=truth_beside(source, info, core))
         switch = self._attach_switch(session, options)
         session.attach(inbox, Overflow.DROP_OLDEST)
+        if self._bed is not None:
+            session.attach(self._bed.sink(session.tell), Overflow.DROP_OLDEST)
         last = LastSeconds()
         session.attach(last, Overflow.DROP_OLDEST)
         attach_outlet(session, options.lsl_out, AS_RECORDED if info.live else Replay(options.replay.speed))
@@ -302,7 +311,8 @@ class Controller:
             player.paused = parts.request.paused
 
         def watch_for(limits: Limits) -> None:
-            self._limits = vitals.limits = limits
+            vitals.limits = limits
+            self._set_limits(limits)
 
         session.start()
         self._session, self._last = session, parts.last

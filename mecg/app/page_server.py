@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +12,7 @@ from typing import TYPE_CHECKING
 from gui.theme import DARK, LIGHT
 from mecg.app.terminal import say, words
 from streamer.core.errors import InputError
-from ward.bed import Beds
+from ward.bed import Bed, Beds
 
 if TYPE_CHECKING:
     from ward.server import WardServer
@@ -51,11 +53,48 @@ def page_server(beds: Beds, options: ServeOptions) -> WardServer:
     return WardServer(beds, serving, look, say)
 
 
-def say_where(server: WardServer) -> None:
-    """Show the page's address with its token, once, and as a code for a tablet's camera."""
+@contextmanager
+def page_of_one_bed(options: ServeOptions) -> Iterator[Bed | None]:
+    """Serve a page for one session within the block.
+
+    Yields
+    ------
+    Bed or None
+        To be filled by the session; None if no page is wanted.
+
+    Raises
+    ------
+    InputError
+        As `page_server`.
+    """
+    if options.serve is None:
+        if options.tls_certificate or options.tls_key or options.allow:
+            raise InputError("TLS and --allow are of the page: say where it is, with --serve ADDRESS:PORT")
+        yield None
+        return
+    beds = Beds()
+    bed = beds.add("Bed")
+    server = page_server(beds, options)
+    server.start()
+    say_where(server, bed)
+    try:
+        yield bed
+    finally:
+        server.stop()
+
+
+def say_where(server: WardServer, bed: Bed | None = None) -> None:
+    """Show the page's address with its token, once, and as a code for a tablet's camera.
+
+    Parameters
+    ----------
+    bed : Bed, optional
+        Opened at once.
+    """
     from ward.qr import qr_lines
 
-    say(f"the page: {server.link}", "Its token holds until this program ends; who has it can look.")
+    link = server.link if bed is None else f"{server.link}&bed={bed.number}"
+    say(f"the page: {link}", "Its token holds until this program ends; who has it can look.")
     if server.address.loopback:
         return
     if not server.address.tls:
@@ -64,4 +103,4 @@ def say_where(server: WardServer) -> None:
             "give --tls-certificate and --tls-key, or serve it in a network of your own."
         )
     if words().isatty():
-        say(*qr_lines(server.link))
+        say(*qr_lines(link))

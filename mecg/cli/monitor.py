@@ -17,12 +17,14 @@ from gui.app import load_window, run_monitor, why_no_display
 from gui.controller import RunningSession
 from mecg.app.controller import Controller
 from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
+from mecg.app.page_server import ServeOptions, page_of_one_bed
 from mecg.app.session_builder import raise_failure
 from mecg.cli.help_text import Help
-from mecg.cli.options import WindowOptions, add_outputs, add_replay, add_source, add_window
+from mecg.cli.options import WindowOptions, add_outputs, add_replay, add_serving, add_source, add_window
 from mecg.cli.report import beside_others
 from streamer.core.errors import InputError
 from streamer.formats.atomic_write import refuse_existing
+from ward.bed import Bed
 
 HELP = Help(
     about=(
@@ -45,6 +47,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_source(parser)
     add_replay(parser)
     add_outputs(parser)
+    add_serving(parser, "no page")
     add_window(parser)
 
 
@@ -54,11 +57,13 @@ class Options:
 
     session: SessionOptions
     window: WindowOptions
+    serving: ServeOptions
 
 
 def run(options: Options) -> int:
     """Show the monitor until it is closed."""
-    return show(options.session, options.window, start_page=wants_start_page(options))
+    with page_of_one_bed(options.serving) as bed:
+        return show(options.session, options.window, start_page=wants_start_page(options), bed=bed)
 
 
 def wants_start_page(options: Options) -> bool:
@@ -78,13 +83,17 @@ def wants_start_page(options: Options) -> bool:
     )
 
 
-def show(session: SessionOptions, window: WindowOptions, *, start_page: bool = False) -> int:
+def show(
+    session: SessionOptions, window: WindowOptions, *, start_page: bool = False, bed: Bed | None = None
+) -> int:
     """Show a session until the window is closed; returns the exit code.
 
     Parameters
     ----------
     start_page : bool
         Let the user choose the source in the window.
+    bed : Bed, optional
+        Shows on a page what the window shows.
 
     Raises
     ------
@@ -95,7 +104,7 @@ def show(session: SessionOptions, window: WindowOptions, *, start_page: bool = F
         _refuse_picture(window.screenshot, force=window.force)
     with ThreadPoolExecutor(1) as beside:
         asked = beside.submit(why_no_display)  # takes a second, as loading the model does
-        controller = Controller(session, window.settings(), report=beside_others)
+        controller = Controller(session, window.settings(), report=beside_others, bed=bed)
         begin = controller.wait_for_choice if start_page else controller.begin
         if not start_page:
             controller.prepare()

@@ -147,14 +147,14 @@ def add_record(parser: ArgumentParser) -> None:
     )
 
 
-def add_serving(parser: ArgumentParser) -> None:
-    """`mecg.app.page_server.ServeOptions`."""
+def add_serving(parser: ArgumentParser, usual: str) -> None:
+    """`mecg.app.page_server.ServeOptions`; ``usual`` is what holds without ``--serve``."""
     page = parser.add_argument_group("the page in the browser")
     page.add_argument(
         "--serve",
         type=address,
         metavar="ADDRESS:PORT",
-        help="where it is, such as 0.0.0.0:8912 for other machines too (127.0.0.1:8912)",
+        help=f"where it is, such as 0.0.0.0:8912 for other machines too ({usual})",
     )
     page.add_argument(
         "--tls-certificate", type=Path, metavar="FILE", help="serve it by TLS: PEM, with its chain"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.options import SessionOptions
+from mecg.app.page_server import ServeOptions, page_of_one_bed
 from mecg.app.session_builder import (
     attach_outlet,
     attach_recorder,
@@ -20,10 +21,12 @@ from mecg.app.session_builder import (
 )
 from mecg.app.terminal import data, say, words
 from mecg.cli.help_text import Help
-from mecg.cli.options import add_outputs, add_replay, add_seconds, add_source
+from mecg.cli.options import add_outputs, add_replay, add_seconds, add_serving, add_source
 from streamer.session.json_lines import JsonLines
 from streamer.session.session import Session
+from streamer.session.sink import Overflow
 from streamer.session.status_line import StatusLine
+from ward.bed import Bed
 
 HELP = Help(
     about=(
@@ -46,6 +49,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_seconds(parser)
     add_replay(parser)
     add_outputs(parser)
+    add_serving(parser, "no page")
     parser.add_argument("--json", action="store_true", help="the twelve leads as JSON lines on stdout")
 
 
@@ -54,12 +58,18 @@ class Options:
     """What the command line says."""
 
     session: SessionOptions
+    serving: ServeOptions
     seconds: float | None
     json: bool
 
 
 def run(options: Options) -> int:
     """Stream until the source ends, ``--seconds`` have passed, or Ctrl-C."""
+    with page_of_one_bed(options.serving) as bed:
+        return _stream(options, bed)
+
+
+def _stream(options: Options, bed: Bed | None) -> int:
     wanted = options.session
     replay = replay_of(wanted.replay)
     whole = source_of(wanted.source, replay)
@@ -81,6 +91,8 @@ def run(options: Options) -> int:
         session.attach(JsonLines(data(), lambda: core.lost), vital=True)
     attach_outlet(session, wanted.lsl_out, replay)
     session.attach(StatusLine(words(), lambda: core.lost))
+    if bed is not None:
+        session.attach(bed.sink(session.tell), Overflow.DROP_OLDEST)
     raise_failure(session.run())
     if info.live and source.empty:
         say(f"no sample came from {info.source}; see that it measures, and try again")

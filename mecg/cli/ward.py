@@ -48,7 +48,7 @@ def add_options(parser: ArgumentParser) -> None:
         help="the beds as a TOML file: name, source, placement, calibration, limits; beds come and go as it "
         "is changed",
     )
-    add_serving(parser)
+    add_serving(parser, "127.0.0.1:8912")
     add_record(parser)
     add_reading(parser)
     add_unit_and_rate(parser)

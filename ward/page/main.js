@@ -47,7 +47,9 @@ async function logIn(token) {
 async function begin() {
   const token = new URLSearchParams(location.hash.slice(1)).get("token");
   if (token) {
-    history.replaceState(null, "", location.pathname); // it stays in no address bar and no history
+    const bed = new URLSearchParams(location.hash.slice(1)).get("bed");
+    history.replaceState(null, "", location.pathname + (bed ? `#bed-${bed}` : "")); // no token in the address bar
+    route();
     await logIn(token);
   }
   connect();

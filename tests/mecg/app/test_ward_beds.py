@@ -10,8 +10,10 @@ from typing import Any
 
 import pytest
 
+from gui.controller import SourceRequest
 from mecg.app import ward_beds
 from mecg.app.bed_list import BedPlan, plans_of, read_bed_list
+from mecg.app.controller import Controller
 from mecg.app.options import ModelOptions, ReplayOptions, SessionOptions, SourceOptions
 from mecg.app.ward_beds import WardBeds
 from streamer.core.errors import InputError
@@ -180,3 +182,19 @@ def test_each_bed_is_recorded_in_a_folder_of_its_own(running: Ward, tmp_path: Pa
     found = {path.name: list(sessions(path)) for path in tmp_path.iterdir()}
     assert set(found) == {"Bed-1", "Anna-K"}
     assert all(each.state == "complete" and each.seconds > 0.5 for [each] in found.values())
+
+
+def test_the_window_and_the_page_show_the_same_session_and_the_same_limits(model_file: Path) -> None:
+    bed = Beds().add("Bed")
+    options = SessionOptions(SourceOptions("synthetic:?bpm=60"), models=ModelOptions(model_file))
+    controller = Controller(options, bed=bed)
+    controller.prepare()
+    running = controller.begin()
+    try:
+        running.watch_for(Limits(40.0, 150.0))
+        assert until(lambda: bed.cursor()[1] > 250)
+        assert bed.status(0).limits == Limits(40.0, 150.0)
+        controller.open(SourceRequest("synthetic:?bpm=75"))
+        assert until(lambda: bed.cursor()[0] == 2 and bed.cursor()[1] > 0)
+    finally:
+        controller.close()

@@ -106,7 +106,7 @@ def test_the_window_asks_for_a_source_only_if_nothing_needs_one_at_once(
 ) -> None:
     asked: list[bool] = []
 
-    def show(session: object, window: object, *, start_page: bool = False) -> int:
+    def show(session: object, window: object, *, start_page: bool = False, bed: object = None) -> int:
         asked.append(start_page)
         return 0
 

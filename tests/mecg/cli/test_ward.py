@@ -30,6 +30,8 @@ ROOT = Path(__file__).parents[3]
         ["ward", "synthetic:", "--serve", "127.0.0.1:0", "--tls-key", "key.pem"],
         ["ward", "synthetic:", "--serve", "127.0.0.1:0", "--allow", "everything"],
         ["ward", "synthetic:", "--model", "nothing.onnx"],
+        ["stream", "synthetic:", "--allow", "silence"],
+        ["stream", "synthetic:", "--tls-key", "key.pem", "--tls-certificate", "key.pem"],
     ],
 )
 def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
@@ -39,14 +41,15 @@ def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
-def test_the_page_is_served_where_the_command_says_and_ends_with_it(model_file: Path) -> None:
-    command = ["ward", "synthetic:", "--serve", "127.0.0.1:0", "--seconds", "6", "--model", str(model_file)]
+@pytest.mark.parametrize("name", ["ward", "stream"])
+def test_the_page_is_served_where_the_command_says_and_ends_with_it(name: str, model_file: Path) -> None:
+    command = [name, "synthetic:", "--serve", "127.0.0.1:0", "--seconds", "5", "--model", str(model_file)]
     with subprocess.Popen(
         [sys.executable, "-m", "mecg", *command], stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as running:
         assert running.stderr is not None
-        said = running.stderr.readline()
-        (address, token) = re.findall(r"(http://127\.0\.0\.1:\d+/)#token=(\S+)", said)[0]
+        said = next(line for line in running.stderr if "#token=" in line)
+        (address, token) = re.findall(r"(http://127\.0\.0\.1:\d+/)#token=([\w-]+)", said)[0]
         with urllib.request.urlopen(address, timeout=10) as page:
             content = page.read()
         assert b"<title>" in content and token.encode() not in content

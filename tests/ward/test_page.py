@@ -1,0 +1,291 @@
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The page as a real browser shows it."""
+
+from __future__ import annotations
+
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pytest
+
+from devices.replay.synthetic import Synthetic
+from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, QualityChanged
+from streamer.core.network.network import Network
+from tests.ward.a_bed import a_description, a_frame
+from tests.ward.conftest import Running, until
+from ward.bed import Bed
+
+sync_api = pytest.importorskip("playwright.sync_api")
+
+NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
+CHROMIUM = next((path for path in map(shutil.which, NAMES) if path), None)
+if CHROMIUM is None:
+    pytest.skip("no Chromium is installed, and the page is tested in one", allow_module_level=True)
+
+TOKEN = "token="
+
+EXPECTED = ("WebSocket", "ERR_CONNECTION", "willReadFrequently")
+"""What Chromium says of a server that has gone, and of a test that reads a picture back."""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@dataclass
+class Fed:
+    """Beds that get a heart beat for signal, in real time, until they are held."""
+
+    running: Running
+    network: Network
+    beds: list[Bed] = field(default_factory=list)
+    held: set[int] = field(default_factory=set)
+
+    def add(self, name: str) -> Bed:
+        bed = self.running.beds.add(name)
+        bed.sink(self.heard(bed)).open(a_description(self.network))
+        bed.event(QualityChanged(frozenset(), "good"))
+        self.beds.append(bed)
+        return bed
+
+    def heard(self, bed: Bed) -> Callable[[Any], None]:
+        def tell(event: Any) -> None:
+            self.running.told.append(event)
+            bed.event(event)
+
+        return tell
+
+    @contextmanager
+    def feeding(self) -> Iterator[None]:
+        lead_mv = Synthetic("?rate=250&bpm=60").lead_mv(0, 2500)
+        stopping = threading.Event()
+
+        def feed() -> None:
+            at = 0
+            while not stopping.wait(0.04):
+                now = np.arange(at, at + 10) % 2500
+                for bed in self.beds:
+                    if bed.number in self.held:
+                        continue
+                    frame = a_frame(at, 10)
+                    frame.leads_mv[:] = lead_mv[now]
+                    frame.measured_mv[:] = lead_mv[now]
+                    bed.frame(frame)
+                    bed.event(Beat(60.0, at_s=at // 250))
+                at += 10
+
+        thread = threading.Thread(target=feed)
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
+
+
+@pytest.fixture
+def fed(serve: Callable[..., Running], network: Network) -> Iterator[Fed]:
+    fed = Fed(serve(allowed=frozenset({"silence"})), network)
+    fed.add("Window")
+    fed.add("Door <b>2</b>")
+    with fed.feeding():
+        yield fed
+
+
+@contextmanager
+def a_page(
+    browser: Any, fed: Fed, width: int = 1280, height: int = 800, look: str = "light"
+) -> Iterator[Any]:
+    context = browser.new_context(viewport={"width": width, "height": height}, color_scheme=look)
+    context.set_default_timeout(30_000)
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("console", lambda said: wrong.append(said.text))
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    foreign: list[str] = []
+    page.on("request", lambda asked: foreign.append(asked.url))
+    page.goto(fed.running.server.link)
+    page.wait_for_selector(".tile .open")
+    yield page
+    context.close()
+    assert not [text for text in wrong if not any(expected in text for expected in EXPECTED)]
+    assert all(url.startswith((fed.running.origin, "ws://" + fed.running.host)) for url in foreign)
+
+
+def has_painted(page: Any, canvas: str, colour: str) -> bool:
+    """Whether a picture comes to have pixels of exactly this colour."""
+
+    def there() -> bool:
+        found: bool = page.evaluate(
+            """([selector, wanted]) => {
+              const canvas = document.querySelector(selector);
+              const context = canvas?.getContext("2d", { willReadFrequently: true });
+              if (!context || !canvas.width) return false;
+              const data = context.getImageData(0, 0, canvas.width, canvas.height).data;
+              return new Uint32Array(data.buffer).includes(wanted);
+            }""",
+            [canvas, 0xFF000000 | int(colour[5:7] + colour[3:5] + colour[1:3], 16)],
+        )
+        return found
+
+    return until(there, 15)
+
+
+def text(page: Any, selector: str) -> str:
+    return str(page.locator(selector).first.text_content())
+
+
+def test_the_link_opens_the_ward_and_its_token_stays_nowhere(browser: Any, fed: Fed) -> None:
+    with a_page(browser, fed) as page:
+        assert TOKEN not in page.url
+        assert fed.running.server.access.token not in page.content()
+        assert page.evaluate("document.cookie") == ""
+        assert page.locator(".tile .open").all_text_contents() == ["Window", "Door <b>2</b>"]
+
+
+def test_without_the_token_the_page_asks_for_it(browser: Any, fed: Fed) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+    page.goto(fed.running.origin)
+    page.locator("#token").fill("wrong")
+    page.keyboard.press("Enter")
+    assert until(lambda: text(page, "#refused"))
+    assert page.locator(".tile").count() == 0
+    page.locator("#token").fill(fed.running.server.access.token)
+    page.keyboard.press("Enter")
+    page.wait_for_selector(".tile")
+    assert page.locator("#login").is_hidden()
+    context.close()
+
+
+def test_a_tile_shows_a_measured_and_a_reconstructed_lead_and_the_rate(browser: Any, fed: Fed) -> None:
+    with a_page(browser, fed) as page:
+        assert has_painted(page, ".tile canvas", "#000000")
+        assert until(lambda: text(page, ".bpm") == "60")
+        assert text(page, ".limits") == "50-120"
+
+
+def test_an_alarm_is_seen_and_said_and_silence_crosses_its_bell(browser: Any, fed: Fed) -> None:
+    bed = fed.beds[1]
+    with a_page(browser, fed) as page:
+        bed.event(Alarm(AlarmKind.HIGH_RATE, True, "140 bpm, above 120"))
+        page.wait_for_selector(f'[data-bed="{bed.number}"] .alarm:not([hidden])')
+        said = bed.status(0).alarms[0].text
+        assert text(page, f'[data-bed="{bed.number}"] .alarm') == said
+        assert said in text(page, "#alarms") and page.get_attribute("#alarms", "aria-live") == "assertive"
+        page.goto(f"{fed.running.origin}/#bed-{bed.number}")
+        page.locator("[data-do=silence]").click()
+        page.wait_for_selector(".bed .bell.crossed")
+        assert any(isinstance(event, AlarmsSilenced) for event in fed.running.told)
+        bed.event(Alarm(AlarmKind.HIGH_RATE, False))
+        page.wait_for_selector(".bed .alarm", state="hidden")
+
+
+def test_urgent_beds_come_first_if_that_is_wanted_and_the_focus_stays(browser: Any, fed: Fed) -> None:
+    with a_page(browser, fed) as page:
+        page.locator("#urgent-first").check()
+        page.locator(".tile .open").first.focus()
+        fed.beds[1].event(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
+        assert until(lambda: page.locator(".tile").first.get_attribute("data-bed") == str(fed.beds[1].number))
+        assert page.evaluate("document.activeElement.textContent") == "Window"
+
+
+def test_a_curtain_falls_2_s_after_the_last_sample_and_rises_with_the_next(browser: Any, fed: Fed) -> None:
+    bed = fed.beds[0].number
+    curtain = f'[data-bed="{bed}"] .curtain'
+    with a_page(browser, fed) as page:
+        page.wait_for_selector(curtain, state="hidden")
+        fed.held.add(bed)
+        page.wait_for_selector(f"{curtain}:not([hidden])")
+        assert text(page, f'[data-bed="{bed}"] .bpm') == "--"
+        assert page.locator(".tile").nth(1).locator(".curtain").is_hidden()
+        fed.held.clear()
+        page.wait_for_selector(curtain, state="hidden")
+
+
+def test_without_the_server_everything_is_old_and_it_comes_back_by_itself(
+    browser: Any, fed: Fed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ward.server.AGAIN_S", 5.0)
+    with a_page(browser, fed) as page:
+        page.wait_for_selector(".curtain", state="hidden")
+        server = fed.running.server._server
+        assert server is not None
+        server.should_exit = server.force_exit = True  # it is started again
+        page.wait_for_selector(".tile .curtain:not([hidden])")
+        page.wait_for_selector(".tile .curtain", state="hidden")
+
+
+def test_a_bed_opens_by_keyboard_and_tells_measured_from_reconstructed(browser: Any, fed: Fed) -> None:
+    with a_page(browser, fed) as page:
+        page.locator(".tile .open").first.focus()
+        page.keyboard.press("ArrowRight")
+        assert page.evaluate("document.activeElement.textContent") == "Door <b>2</b>"
+        page.keyboard.press("Enter")
+        assert has_painted(page, ".bed canvas", "#000000")
+        assert text(page, ".bed h2") == "Door <b>2</b>"
+        label = page.get_attribute(".bed canvas", "aria-label")
+        assert "measured" in label and "reconstructed" in label
+        page.keyboard.press("Escape")
+        page.wait_for_selector(".tile")
+        assert page.evaluate("document.activeElement.textContent") == "Door <b>2</b>"
+
+
+def test_calipers_measure_on_a_frozen_picture_with_keys_alone(browser: Any, fed: Fed) -> None:
+    with a_page(browser, fed) as page:
+        page.goto(f"{fed.running.origin}/#bed-{fed.beds[0].number}")
+        assert has_painted(page, ".bed canvas", "#000000")
+        page.keyboard.press("c")
+        page.wait_for_selector(".frozen:not([hidden])")
+        before = text(page, ".frozen")
+        for _ in range(5):
+            page.keyboard.press("ArrowLeft")
+        after = text(page, ".frozen")
+        assert "400 ms" in before and "380 ms" in after
+        page.keyboard.press("Space")
+        page.wait_for_selector(".frozen", state="hidden")
+
+
+def test_a_millimetre_is_a_millimetre_once_it_was_set(browser: Any, fed: Fed) -> None:
+    with a_page(browser, fed) as page:
+        page.goto(f"{fed.running.origin}/#bed-{fed.beds[0].number}")
+        page.wait_for_selector(".bed canvas")
+        for _ in range(3):
+            page.locator("[data-do='mm+']").click()
+        kept = float(page.evaluate("localStorage.getItem('px-per-mm')"))
+        assert kept == pytest.approx(96 / 25.4 * 1.01**3)
+
+
+@pytest.mark.parametrize(
+    ("width", "height"), [(360, 640), (800, 480), pytest.param(3840, 2160, marks=pytest.mark.long)]
+)
+def test_nothing_is_cut_off_from_a_phone_to_4k(browser: Any, fed: Fed, width: int, height: int) -> None:
+    with a_page(browser, fed, width, height, look="dark") as page:
+        nothing_is_cut_off(page, width, ".tile canvas")
+        page.goto(f"{fed.running.origin}/#bed-{fed.beds[0].number}")
+        page.wait_for_selector(".bed canvas")
+        nothing_is_cut_off(page, width, ".bed canvas")
+
+
+def nothing_is_cut_off(page: Any, width: int, canvas: str) -> None:
+    page.wait_for_timeout(300)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    cut = page.evaluate(
+        """() => [...document.querySelectorAll("button, .bpm, .limits, h2, #research, .state")]
+          .filter(e => e.offsetParent && (e.getBoundingClientRect().right > innerWidth + 1
+            || e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).textOverflow !== "ellipsis"
+               && getComputedStyle(e).display !== "inline"))
+          .map(e => e.className + " " + e.textContent)"""
+    )
+    assert cut == []
+    box = page.locator(canvas).first.bounding_box()
+    assert box["width"] > 120 and box["height"] > 60
