@@ -4,8 +4,9 @@
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen_keys
     QT_QPA_PLATFORM=offscreen python -m benchmarks.screen_keys --start      # from the command to the trace
 
-Prints JSON.  Every key is pressed `TIMES` times on a screen full of signal, ribbons and all, with the
-whole window around the paper.
+Prints JSON.  Every key is pressed `TIMES` times on a screen full of signal, ribbons and all, in the window as
+`mecg monitor` makes it: toolbar, banner, numbers, dialogs, settings.  ``paint`` is no
+key but the paper painted whole: what a busy machine makes of that says what it makes of the others.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ PX_PER_MM = 6.3
 """Of a screen of 27 inches."""
 
 TIMES = 20
-KEYS = {"layout": "l", "theme": "d", "gain": "+-", "speed": "]["}
+KEYS = {"layout": "l", "theme": "d", "gain": "+-", "speed": "][", "paint": ""}
 
 BAR_MS = 100.0
 BAR_START_S = 4.0
@@ -83,14 +84,29 @@ def keys() -> dict[str, dict[str, float]]:
     from PyQt6.QtWidgets import QApplication
 
     from benchmarks.screen import RATE_HZ, Beside, description, made
+    from gui.controller import RunningSession, SourceRequest
+    from gui.main_panels import MainPanels
+    from gui.settings import Settings
     from gui.signal.inbox import Inbox
     from gui.window import MonitorWindow
+    from mecg.app.controller import Controller
     from streamer.core.stream import StreamInfo
 
     app = QApplication([])
-    inbox = Inbox(truth=Beside())
-    inbox.open(description())
+    inbox, about = Inbox(truth=Beside()), description()
+    inbox.open(about)
+
+    class Made(Controller):
+        """A session that is made up here."""
+
+        @property
+        def running(self) -> RunningSession:
+            return RunningSession(
+                SourceRequest("synthetic:"), inbox, about, lambda event: None, lambda limits: None
+            )
+
     window = MonitorWindow(inbox, StreamInfo("benchmark", RATE_HZ), "", 0.0, lambda: None, PX_PER_MM)
+    panels = MainPanels(window, Made(), Settings(None), lambda: None)
     window.timer.stop()
     window.resize(*SIZE)
     window.show()
@@ -101,14 +117,22 @@ def keys() -> dict[str, dict[str, float]]:
         window.tick()
         app.processEvents()
     done: list[float] = []
-    window.paper.painted = lambda stop, at_s: done.append(time.perf_counter())
+
+    def on_paint(stop: int, drawn_s: float) -> None:
+        panels.painted(stop, drawn_s, time.monotonic())
+        done.append(time.perf_counter())
+
+    window.paper.painted = on_paint
     found: dict[str, dict[str, float]] = {}
     for name, some in KEYS.items():
         took, busy = [], []
         for k in range(TIMES):
             done.clear()
             began_s, cpu_s = time.perf_counter(), time.process_time()
-            QTest.keyClick(window, some[k % len(some)])
+            if some:
+                QTest.keyClick(window, some[k % len(some)])
+            else:
+                window.paper.update()
             app.processEvents()
             if done:
                 took.append(1e3 * (done[-1] - began_s))
