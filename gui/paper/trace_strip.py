@@ -33,6 +33,9 @@ SEAM = 3
 _RIBBON_PX = 200
 """Columns of a ribbon that are drawn at once."""
 
+_FINE_PX_PER_MM = 5.0
+"""Of a screen on which nobody sees the steps of a ribbon's edge: drawn smooth it would take twice as long."""
+
 _DASH_PX = (7, 4)
 """Of a plausible alternative: drawn, and left out."""
 
@@ -266,7 +269,10 @@ class TraceStrip:
         if rows.upper is not None and rows.lower is not None:
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(QBrush(QColor(theme.ribbon)))
+            smooth = self._scale.px_per_mm < _FINE_PX_PER_MM
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, smooth)
             self._draw_ribbon(painter, x, y_of(rows.upper), y_of(rows.lower))
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         if rows.alternatives is not None:
             painter.setPen(QPen(QColor(theme.alternative), 0))
             # Dashed for who does not see the hue; by the column, since columns are drawn a few at a time.
