@@ -279,7 +279,7 @@ def _excerpt(
 
 
 def _stamped_hz(recording: Recording, frame: Frame, stop: int) -> float:
-    if not recording.description.stream.live:  # what is played is stamped by whoever plays it
+    if not recording.description.stream.live:  # what is played is stamped by who plays it
         return nan
     took_s = recording.twelve(stop - 1, stop).device_s - frame.device_s
     return (stop - 1 - frame.start) / took_s if took_s > 0 else nan
