@@ -153,6 +153,7 @@ def open_source(
     replay: Replay = AS_RECORDED,
     unit_mv: float | None = None,
     rate_hz: float | None = None,
+    keep_identity: bool = False,
 ) -> Source:
     """Make the source that a SOURCE names; nothing is opened until its `open` is called.
 
@@ -172,6 +173,8 @@ def open_source(
         How many mV a step of the numbers is, for a source that need not know.
     rate_hz : float, optional
         The sampling rate, likewise.
+    keep_identity : bool
+        Let what a file says of whose it is travel along; other sources know nothing of that.
 
     Raises
     ------
@@ -187,6 +190,8 @@ def open_source(
         if name not in signature(factory).parameters:
             raise InputError(f"{scheme}: states its {field.value} itself", field, leave_out=True)
         stated[name] = value
+    if keep_identity and "keep_identity" in signature(factory).parameters:
+        stated["keep_identity"] = True
     return factory(rest, lead=lead, invert=invert, placement=placement, replay=replay, **stated)
 
 

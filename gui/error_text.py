@@ -7,7 +7,10 @@ from streamer.core.errors import Field, InputError
 
 _CHOOSE = {
     Field.LEAD: "name a lead in Connect (O)",
-    Field.UNIT: "state the unit where the program is started: uV, or how many mV a step is",
+    Field.UNIT: "state the unit where the program is started with this file: uV, or how many mV a step is",
+    Field.RATE: "state the rate, in Hz, where the program is started with this file",
+    Field.PLACEMENT: "say in Connect (O) where the electrodes sit",
+    Field.START: "choose an earlier start",
     Field.POLARITY: "mind the polarity in Connect (O)",
     Field.READING: "put one behind the file in Connect (O), such as FILE?reading=1",
 }
@@ -15,6 +18,7 @@ _CHOOSE = {
 _LEAVE_OUT = {
     Field.LEAD: "leave the lead empty in Connect (O)",
     Field.UNIT: "state no unit where the program is started",
+    Field.RATE: "state no rate where the program is started",
     Field.CALIBRATION: "go back to the generic model",
 }
 

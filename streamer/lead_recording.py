@@ -113,8 +113,8 @@ class SessionRecording:
 
     @property
     def leads(self) -> tuple[Lead, ...]:
-        """The measured lead."""
-        return (Lead(self.names[0], "mV"),)
+        """The measured lead: Lead I if it was that, whatever its label."""
+        return (Lead("I" if self.session.description.stream.is_lead_i else self.names[0], "mV"),)
 
     @property
     def placement(self) -> Placement:

@@ -16,7 +16,7 @@ from streamer.core.events import Event
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
-from streamer.formats.recording import Stated
+from streamer.formats.recording import Recording, Stated, without_identity
 from streamer.formats.registry import split_reading
 from streamer.formats.wfdb_files import show
 from streamer.formats.wfdb_reader import Record
@@ -46,6 +46,8 @@ class FileReplay:
         label names none is Lead I.
     unit_mv, rate_hz
         For what the file does not say: how many mV a step is, and the sampling rate.
+    keep_identity : bool
+        Let what the file says of whose it is travel in the stream's description.
     replay, chunk_samples, clock, sleep
         As `devices.replay.pacing.Playback` takes them.
     """
@@ -59,6 +61,7 @@ class FileReplay:
         placement: Placement = Placement.UNSTATED,
         unit_mv: float | None = None,
         rate_hz: float | None = None,
+        keep_identity: bool = False,
         replay: Replay = AS_RECORDED,
         chunk_samples: int | None = None,
         clock: Callable[[], float] = time.monotonic,
@@ -69,6 +72,7 @@ class FileReplay:
         self._sign = np.float32(-1 if invert else 1)
         self._placement = placement
         self._stated = Stated(unit_mv, rate_hz, lead, placement)
+        self._keep_identity = keep_identity
         self._replay = replay
         self.player = Playback(replay, chunk_samples, clock, sleep)
         """Pauses it and sets its speed."""
@@ -88,7 +92,8 @@ class FileReplay:
             `streamer.formats.wfdb_reader.Record` refuses.
         """
         record = open_recording(self._path, self._stated)
-        name, rate_hz = show(Path(split_reading(str(self._path))[0]).name), record.rate_hz
+        path = str(self._path) if self._keep_identity else without_identity(str(self._path))
+        name, rate_hz = show(Path(split_reading(path)[0]).name), record.rate_hz
         if isinstance(record, Record):
             name = show(record.header.name)
         if not SOURCE_HZ[0] <= rate_hz <= SOURCE_HZ[1]:
@@ -118,7 +123,7 @@ class FileReplay:
         self._reference = reference if len(reference) > 1 else {}
         self._placement = placement
         return StreamInfo(
-            source=f"{'wfdb' if isinstance(record, Record) else 'file'}:{self._path}",
+            source=f"{'wfdb' if isinstance(record, Record) else 'file'}:{path}",
             rate_hz=rate_hz,
             lead=lead.label,
             is_lead_i=is_lead_i and placement is not Placement.CHEST,
@@ -126,6 +131,7 @@ class FileReplay:
             placement=placement,
             samples=None if self._replay.loop else length,
             notes=(*self._notes(name, label, is_lead_i), *record.notes),
+            identity=_identity(record) if self._keep_identity else "",
             speed=self._replay.speed,
             start_s=self._replay.start_s,
             began=began.isoformat() if (began := record.began) is not None and began.year > 1 else "",
@@ -228,6 +234,12 @@ class FileReplay:
         reference = np.full((len(LEADS), signals.shape[1]), np.nan, np.float32)
         reference[list(self._reference)] = signals[list(self._reference.values())]
         return reference
+
+
+def _identity(record: LeadRecording) -> str:
+    if isinstance(record, Recording):
+        return record.identity.words()
+    return "; ".join(record.header.comments)[:400] if isinstance(record, Record) else ""
 
 
 def _measured(record: LeadRecording, name: str, asked: str | None, placement: Placement) -> tuple[int, bool]:

@@ -136,7 +136,8 @@ class SessionReplay:
         return dataclasses.replace(
             then,
             source=f"session:{self._path}",
-            is_lead_i=then.is_lead_i and placement is not Placement.CHEST,
+            is_lead_i=(then.is_lead_i or self._is_on_the_arms(then.lead))
+            and placement is not Placement.CHEST,
             inverted=then.inverted != bool(self._sign < 0),
             placement=placement,
             samples=None if self.replay.loop else length,
@@ -147,6 +148,10 @@ class SessionReplay:
             began=recording.began.isoformat(timespec="milliseconds"),
             notes=(*notes, *self.replay.notes()),
         )
+
+    def _is_on_the_arms(self, lead: str) -> bool:
+        """Whether the user says so of a lead whose label names none."""
+        return self._placement is Placement.ARMS and canonical_lead(lead) is None
 
     def items(self) -> Iterator[Chunk | Event]:
         """The recorded samples and, at their places, the recorded events; call `open` first.

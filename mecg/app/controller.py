@@ -84,7 +84,14 @@ def options_for(request: SourceRequest, first: SessionOptions, *, given: bool) -
     live = is_live(request.source)
     return replace(
         first,
-        source=SourceOptions(request.source, request.lead, request.invert, request.placement),
+        source=SourceOptions(
+            request.source,
+            request.lead,
+            request.invert,
+            request.placement,
+            first.source.unit_mv if given else None,
+            first.source.rate_hz if given else None,
+        ),
         replay=ReplayOptions(
             speed=1.0 if live else request.speed,
             start_s=0.0 if live else request.start_s,

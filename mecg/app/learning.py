@@ -3,11 +3,10 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from math import inf
-from pathlib import Path
 
 import numpy as np
 
@@ -24,10 +23,10 @@ from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.stream import Chunk, Samples, StreamInfo
+from streamer.formats.recording import Stated, without_identity
 from streamer.formats.wfdb_files import show
 from streamer.lead_recording import open_recording
 from streamer.reconstruction import whole_lead
-from streamer.session.source import Source
 
 LIVE_S, FILE_S = 12.0, 60.0
 
@@ -46,6 +45,7 @@ def recorded(
     invert: bool,
     placement: str | None,
     *,
+    lead: str | None = None,
     unit_mv: float | None = None,
     rate_hz: float | None = None,
 ) -> tuple[StreamInfo, Samples]:
@@ -56,7 +56,7 @@ def recorded(
     InputError
         Where it cannot be read, or holds no Lead I.
     """
-    stated = SourceOptions(text, None, invert, placement, unit_mv, rate_hz)
+    stated = SourceOptions(text, lead, invert, placement, unit_mv, rate_hz)
     source = source_of(stated, _as_fast_as_it_comes(text))
     part = FirstSeconds(source, LIVE_S if record_of(text) is None else FILE_S)
     info = part.open()
@@ -87,7 +87,7 @@ def origin_of(network: Network, info: StreamInfo, text: str) -> Origin:
         model=network.spec.name,
         version=network.spec.version,
         source=name_of(text),
-        date=_date(text),
+        date=info.began[:10] or f"calibrated {time.strftime('%Y-%m-%d')}",
         placement=info.placement.value,
         lead=info.lead[:20],
         inverted=info.inverted,
@@ -147,10 +147,6 @@ def reconstructed(info: StreamInfo, network: Network | PersonalNetwork, lead_mv:
     return whole_lead(info, network, lead_mv).leads_mv
 
 
-def _source(text: str, lead: str | None = None) -> Source:
-    return source_of(SourceOptions(text, lead), _as_fast_as_it_comes(text))
-
-
 def _as_fast_as_it_comes(text: str) -> Replay:
     """A file as fast as it can be read."""
     return AS_RECORDED if record_of(text) is None else Replay(speed=inf)
@@ -191,34 +187,48 @@ def _places(texts: Sequence[str]) -> list[tuple[str, str]]:
     return places
 
 
-def strips_of(texts: Sequence[str]) -> tuple[dict[str, tuple[Samples, float]], list[str]]:
-    """Leads measured one after another, and what is to be said of them."""
+def strips_of(
+    texts: Sequence[str], unit_mv: float | None = None, rate_hz: float | None = None
+) -> tuple[dict[str, tuple[Samples, float]], list[str]]:
+    """Leads measured one after another, and what is to be said of them.
+
+    Parameters
+    ----------
+    texts : sequence of str
+        ``LEAD=SOURCE``.
+    unit_mv, rate_hz : float, optional
+        What those files do not say themselves.
+    """
     strips, said = {}, []
     for lead, source in _places(texts):
-        strip_mv, rate_hz, note = _strip(lead, source)
-        strips[lead] = strip_mv, rate_hz
+        strip_mv, strip_hz, note = _strip(lead, source, unit_mv, rate_hz)
+        strips[lead] = strip_mv, strip_hz
         said += [note] if note else []
     return strips, said
 
 
-def _strip(lead: str, text: str) -> tuple[Samples, float, str]:
+def _strip(
+    lead: str, text: str, unit_mv: float | None = None, rate_hz: float | None = None
+) -> tuple[Samples, float, str]:
     """One lead of its own recording ``(n,)``, NaN where lost; its rate; what is to be said of its label.
 
     A sensor that has but one lead calls it the same wherever it is held, so that one is taken.
     """
+    stated = SourceOptions(text, unit_mv=unit_mv, rate_hz=rate_hz)
     path, label = record_of(text), lead
-    if path is not None and (record := open_recording(path)).row(lead) is None:
+    known = Stated(unit_mv, rate_hz)
+    if path is not None and (record := open_recording(path, known)).row(lead) is None:
         if len(record.names) > 1:
             raise _no_such(lead, text, f"only {', '.join(show(name)[1:-1] for name in record.names[:24])}")
         label = record.names[0]
     elsewhere = label != lead
     try:
-        part = FirstSeconds(_source(text, label), LIVE_S)
+        part = FirstSeconds(source_of(replace(stated, lead=label), _as_fast_as_it_comes(text)), LIVE_S)
         info = part.open()
     except InputError:
         if path is not None:
             raise
-        part = FirstSeconds(_source(text), LIVE_S)
+        part = FirstSeconds(source_of(stated, _as_fast_as_it_comes(text)), LIVE_S)
         info, elsewhere = part.open(), True
     chunks = [item for item in part.items() if isinstance(item, Chunk)]
     if not chunks:
@@ -241,21 +251,5 @@ def name_of(text: str) -> str:
     """A source's name without the folders that it lies in."""
     path = record_of(text)
     scheme, rest = parse_source(text)
-    name = f"{scheme}:{rest.partition('?')[0]}" if path is None else path.name
+    name = f"{scheme}:{rest.partition('?')[0]}" if path is None else without_identity(path.name)
     return "".join(c for c in name if c.isprintable())[:100]
-
-
-def _date(text: str) -> str:
-    """Of the record, as its header states it; else today's."""
-    path = record_of(text)
-    if path is not None:
-        header = path.with_suffix(".hea") if path.suffix in (".dat", ".hea") else Path(f"{path}.hea")
-        try:
-            stated = re.search(
-                r"\b(\d{2})/(\d{2})/(\d{4})\b", header.read_text("utf-8", "replace").split("\n")[0]
-            )
-        except OSError:
-            stated = None
-        if stated:
-            return f"{stated[3]}-{stated[2]}-{stated[1]}"
-    return f"calibrated {time.strftime('%Y-%m-%d')}"

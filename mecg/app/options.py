@@ -22,6 +22,8 @@ class SourceOptions:
     """What a step of the source's numbers is; None if the source states it."""
     rate_hz: float | None = None
     """The sampling rate of a file that does not state it."""
+    keep_identity: bool = False
+    """Let what a file says of whose it is go into what is made of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class SessionOptions:
             "--placement": self.source.placement,
             "--unit": self.source.unit_mv,
             "--rate": self.source.rate_hz,
+            "--keep-identity": self.source.keep_identity,
             "--model": self.models.model,
             "--calibration": self.models.calibration,
             "--speed": self.replay.speed,

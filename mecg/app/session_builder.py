@@ -68,6 +68,7 @@ def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
         replay=replay,
         unit_mv=options.unit_mv,
         rate_hz=options.rate_hz,
+        keep_identity=options.keep_identity,
     )
 
 

@@ -84,6 +84,7 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="LEAD=SOURCE",
         help="one lead, held after Lead I for some 10 s; give it once for each of II, V2, V5 ...",
     )
+    parser.add_argument("--lead", metavar="NAME", help="which lead of the reference is Lead I")
     parser.add_argument("--placement", choices=("arms", "chest"), help="where Lead I's electrodes sit")
     parser.add_argument("--invert", action="store_true", help="turn Lead I's polarity")
     add_unit_and_rate(parser)
@@ -102,6 +103,7 @@ class Options:
     check: str | None
     picture: Path | None
     sequence: list[str] | None
+    lead: str | None
     placement: str | None
     invert: bool
     unit_mv: float | None
@@ -125,7 +127,7 @@ def run(options: Options) -> int:
     network = network_of(options.model)
     earlier = () if options.add is None else _kept(options.add)
     read = [_recorded(text, options) for text in options.references]
-    strips, said = strips_of(options.sequence or ())
+    strips, said = strips_of(options.sequence or (), options.unit_mv, options.rate_hz)
     warm_up(network)
     began = time.monotonic()
     new = []
@@ -164,7 +166,14 @@ def run(options: Options) -> int:
 
 
 def _recorded(text: str, options: Options) -> tuple[StreamInfo, Samples]:
-    return recorded(text, options.invert, options.placement, unit_mv=options.unit_mv, rate_hz=options.rate_hz)
+    return recorded(
+        text,
+        options.invert,
+        options.placement,
+        lead=options.lead,
+        unit_mv=options.unit_mv,
+        rate_hz=options.rate_hz,
+    )
 
 
 def _kept(path: Path) -> tuple[Visit, ...]:

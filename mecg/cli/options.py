@@ -40,6 +40,7 @@ def add_source(parser: ArgumentParser) -> None:
     add_source_text(parser)
     add_reading(parser)
     add_unit_and_rate(parser)
+    add_identity(parser)
 
 
 def add_source_text(parser: ArgumentParser) -> None:
@@ -50,7 +51,7 @@ def add_source_text(parser: ArgumentParser) -> None:
 def add_reading(parser: ArgumentParser) -> None:
     """`SourceOptions` without the SOURCE, and `ModelOptions`."""
     add_lead(parser)
-    parser.add_argument("--placement", choices=("arms", "chest"), help="where the electrodes sit")
+    add_placement(parser)
     add_model(parser)
     add_calibration(parser)
 
@@ -59,6 +60,11 @@ def add_lead(parser: ArgumentParser) -> None:
     """Which lead, and its polarity."""
     parser.add_argument("--lead", metavar="NAME", help="measured lead; Lead I if left out")
     parser.add_argument("--invert", action="store_true", help="turn its polarity")
+
+
+def add_placement(parser: ArgumentParser) -> None:
+    """Where the electrodes sit."""
+    parser.add_argument("--placement", choices=("arms", "chest"), help="where the electrodes sit")
 
 
 def add_unit_and_rate(parser: ArgumentParser) -> None:
@@ -76,6 +82,15 @@ def add_unit_and_rate(parser: ArgumentParser) -> None:
         type=positive,
         metavar="HZ",
         help="the sampling rate, if a file does not state it",
+    )
+
+
+def add_identity(parser: ArgumentParser) -> None:
+    """Whether whose recording it is goes along."""
+    parser.add_argument(
+        "--keep-identity",
+        action="store_true",
+        help="let the name, birth date, ids and serial numbers in a file go into what is made of it",
     )
 
 

@@ -24,7 +24,7 @@ from mecg.app.session_builder import personal_of, words_of
 from mecg.app.terminal import say, words
 from mecg.cli.exit_codes import error_line
 from mecg.cli.help_text import Help
-from mecg.cli.options import add_force, add_jobs, add_reading, add_unit_and_rate
+from mecg.cli.options import add_force, add_identity, add_jobs, add_reading, add_unit_and_rate
 from mecg.cli.progress_bar import Bar
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
@@ -36,6 +36,7 @@ from streamer.core.stream import Chunk, Placement
 from streamer.export.band import band_name
 from streamer.export.wfdb_sink import WfdbSink
 from streamer.formats import calibration_file
+from streamer.formats.recording import without_identity
 from streamer.formats.registry import split_reading
 from streamer.formats.wfdb_files import is_kind
 from streamer.formats.wfdb_writer import record_name
@@ -59,6 +60,7 @@ class Job:
     force: bool = False
     unit_mv: float | None = None
     rate_hz: float | None = None
+    keep_identity: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_jobs(parser)
     add_reading(parser)
     add_unit_and_rate(parser)
+    add_identity(parser)
     add_force(parser)
 
 
@@ -121,9 +124,10 @@ def run(options: Options) -> int:
         options.force,
         source.unit_mv,
         source.rate_hz,
+        source.keep_identity,
     )
     paths = [_path_of(text) for text in options.records]
-    _refuse_clashes(paths, options.out)
+    _refuse_clashes(paths, job)
     was_there = options.out.exists()
     bar = Bar(words(), len(paths))
     failed = 0
@@ -186,6 +190,7 @@ def reconstruct(
         placement=job.placement,
         unit_mv=job.unit_mv,
         rate_hz=job.rate_hz,
+        keep_identity=job.keep_identity,
         replay=Replay(speed=inf),
         chunk_samples=CHUNK_SAMPLES,
     )
@@ -194,7 +199,7 @@ def reconstruct(
     pipeline = Pipeline(info, person, hop=long_hop(spec, info.samples, info.rate_hz))
     # The record states what the live path owes, not what these long hops would wait for.
     latency = budget(spec, RateConverter(info.rate_hz, spec.rate_hz))
-    sink = WfdbSink(job.out, _record_name(path), force=job.force, began=source.began)
+    sink = WfdbSink(job.out, _record_name(path, job), force=job.force, began=source.began)
     sink.open(SessionDescription.of(info, person.spec, latency, words_of(person)))
     try:
         for item in source.items():
@@ -294,19 +299,21 @@ def _path_of(text: str) -> Path:
     return path
 
 
-def _record_name(path: Path) -> str:
+def _record_name(path: Path, job: Job) -> str:
     """What the result is called: a WFDB record as it is, another file without its ending; as WFDB allows."""
     text, reading = split_reading(str(path))
     name = Path(text).stem if Path(text).is_file() else Path(text).name
+    name = name if job.keep_identity else without_identity(name)
     return record_name(name if reading is None else f"{name}_{re.sub('[^0-9A-Za-z]', '-', reading)}")
 
 
-def _refuse_clashes(paths: Sequence[Path], out: Path) -> None:
+def _refuse_clashes(paths: Sequence[Path], job: Job) -> None:
+    out = job.out
     seen: dict[str, Path] = {}
     for path in paths:
         if path.parent.resolve() == out.resolve():
             raise InputError(f"{path} lies in {out} and would be overwritten: choose another --out")
-        for name in (_record_name(path), band_name(_record_name(path))):
+        for name in (_record_name(path, job), band_name(_record_name(path, job))):
             first = seen.setdefault(name, path)
             if first is not path:
                 raise InputError(f"{first} and {path} would both become {out / name}: do them one by one")

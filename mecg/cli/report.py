@@ -23,7 +23,7 @@ from mecg.app.models import network_of
 from mecg.app.options import ModelOptions, SourceOptions
 from mecg.app.terminal import put, put_json, say
 from mecg.cli.help_text import Help
-from mecg.cli.options import add_force, add_reading, add_unit_and_rate
+from mecg.cli.options import add_force, add_identity, add_reading, add_unit_and_rate
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
 from streamer.core.events import Beat, QualityChanged
@@ -37,7 +37,7 @@ from streamer.core.vitals.vitals import Vitals
 from streamer.export.page import FOOTER, Page, heart_rate_words, rate_of, render_pdf, render_png
 from streamer.export.page_layout import PAGE_S
 from streamer.formats.atomic_write import refuse_existing, write_private
-from streamer.formats.recording import Stated
+from streamer.formats.recording import Stated, without_identity
 from streamer.formats.registry import split_reading
 from streamer.lead_recording import LeadRecording, open_recording
 from streamer.reconstruction import HOP_S
@@ -77,6 +77,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="the text as JSON")
     add_reading(parser)
     add_unit_and_rate(parser)
+    add_identity(parser)
     add_force(parser)
 
 
@@ -135,7 +136,7 @@ def _made(options: Options, stem: str | None = None) -> tuple[dict[str, Any], tu
     path = _path_of(options.file)
     if path is None:
         raise InputError(f"{options.file} is no file; record it first, with mecg stream --record")
-    files = {end: options.out / f"{stem or _name(path)}{end}" for end in _ENDS_MADE}
+    files = {end: options.out / f"{stem or _name(path, options.source.keep_identity)}{end}" for end in _ENDS_MADE}
     for file in files.values():
         refuse_existing(file, force=options.force)
     stated = options.source
@@ -149,6 +150,7 @@ def _made(options: Options, stem: str | None = None) -> tuple[dict[str, Any], tu
         placement=placement,
         unit_mv=stated.unit_mv,
         rate_hz=stated.rate_hz,
+        keep_identity=stated.keep_identity,
         replay=Replay(speed=float("inf")),
         chunk_samples=round(recording.rate_hz),
     )
@@ -272,6 +274,7 @@ def _facts(recording: LeadRecording, shown: Shown) -> dict[str, Any]:
         "rate_hz": recording.rate_hz,
         "length_s": recording.samples / recording.rate_hz,
         "began": None if recording.began is None else _instant(recording.began),
+        **({"identity": stream.identity} if stream.identity else {}),
         "lead": lead,
         "is_lead_i": stream.is_lead_i,
         "inverted": stream.inverted,
@@ -297,6 +300,7 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
     return [
         f"file        {facts['kind']}, {facts['length_s']:.1f} s at {facts['rate_hz']:g} Hz",
         f"began       {facts['began'] or 'not stated'}",
+        *([f"identity    {facts['identity']}"] if "identity" in facts else []),
         f"measured    {lead}{', polarity turned' if facts['inverted'] else ''}",
         f"quality     until {ends_s:.0f} s: {quality}",
         f"estimated   {', '.join(facts['estimated'])}; {facts['model']}",
@@ -345,9 +349,9 @@ def _name_of(info: StreamInfo) -> str:
     return Path(info.source).name
 
 
-def _name(path: Path) -> str:
+def _name(path: Path, keep_identity: bool = False) -> str:
     """A name for the files: the recording's own, and which reading, in letters that every system allows."""
-    text, reading = split_reading(str(path))
+    text, reading = split_reading(str(path) if keep_identity else without_identity(str(path)))
     stem = re.sub(
         r"\.(csv|tsv|txt|json|zip|edf|bdf|hea|dat|mat|atc|dcm|xdf|ecg)$", "", Path(text).name, flags=re.I
     )

@@ -13,7 +13,14 @@ from mecg.app.options import ReplayOptions, SourceOptions
 from mecg.app.session_builder import refuse_other_speeds, replay_of, say_notes, source_of
 from mecg.app.terminal import say
 from mecg.cli.help_text import Help
-from mecg.cli.options import add_lead, add_replay, add_seconds, add_source_text, add_unit_and_rate
+from mecg.cli.options import (
+    add_lead,
+    add_placement,
+    add_replay,
+    add_seconds,
+    add_source_text,
+    add_unit_and_rate,
+)
 from streamer.core.stream import Chunk
 
 HELP = Help(
@@ -31,6 +38,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_source_text(parser)
     parser.add_argument("--lsl", required=True, metavar="NAME", help="the stream's name")
     add_lead(parser)
+    add_placement(parser)
     add_unit_and_rate(parser)
     add_seconds(parser)
     add_replay(parser)

@@ -80,6 +80,9 @@ class StreamInfo:
     began: str = ""
     """Of a replay: when the recording began, as it states that (ISO 8601); empty if it does not."""
 
+    identity: str = ""
+    """Whose recording it is, as a file says it; empty unless the user asks to keep that."""
+
     @property
     def kind(self) -> SourceKind:
         """What stands behind it: the one place that decides it."""

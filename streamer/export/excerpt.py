@@ -149,6 +149,7 @@ class Excerpt:
             *(f"lead {trace.label}: {trace.words}" for trace in self.traces if trace.origin == "measured"),
             *(warning for warning in about.warnings if warning != NOT_FOR_DIAGNOSIS),
             f"source: {stream.source}, lead {stream.lead}{', inverted' if stream.inverted else ''}",
+            *((f"identity: {stream.identity}",) if stream.identity else ()),
             f"model: {about.model_in_words}, input band {about.filters}",
             *(() if self.banded else (NO_BAND,)),
             f"algorithmic latency removed: {about.latency.total_ms:.1f} ms",

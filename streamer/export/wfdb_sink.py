@@ -279,6 +279,7 @@ def record_comments(description: SessionDescription) -> list[str]:
     lines += [warning for warning in description.warnings if warning != NOT_FOR_DIAGNOSIS]
     source = without_folders(stream.source)
     lines.append(f"source: {source}, lead {stream.lead}{', inverted' if stream.inverted else ''}")
+    lines += [f"identity: {stream.identity}"] if stream.identity else []
     lines.append(f"model: {description.model_in_words}, input band {description.filters}")
     lines.append(f"algorithmic latency removed: {description.latency.total_ms:.1f} ms")
     return lines

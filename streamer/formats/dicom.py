@@ -24,6 +24,13 @@ KIND = "a DICOM ECG"
 _MDC = {f"2:{i}": lead for i, lead in enumerate(("I", "II", "V1", "V2", "V3", "V4", "V5", "V6"), 1)}
 _MDC |= {"2:3": "V1", "2:61": "III", "2:62": "aVR", "2:63": "aVL", "2:64": "aVF"}
 _LONGEST = 1 << 28
+_IDENTITY = {
+    "PatientName": "name",
+    "PatientID": "id",
+    "PatientBirthDate": "born",
+    "InstitutionName": "institution",
+    "DeviceSerialNumber": "device",
+}
 
 
 def recognizes(head: Head) -> bool:
@@ -104,7 +111,7 @@ def _recording(dataset: Any, groups: list[Any], stated: Stated) -> Recording:
         began=_began(str(dataset.get("AcquisitionDateTime", "") or "")),
         notes=tuple(notes),
         identity=Identity(
-            {"name": str(dataset.get("PatientName", "")), "id": str(dataset.get("PatientID", ""))}
+            {words: str(dataset.get(keyword, "") or "") for keyword, words in _IDENTITY.items()}
         ),
     )
 

@@ -17,7 +17,7 @@ from streamer.core.errors import InputError
 from streamer.core.leads import canonical_lead
 from streamer.core.units import mv_per_unit
 from streamer.formats.file_format import Format, Head
-from streamer.formats.recording import Lead, Recording, Stated, choose
+from streamer.formats.recording import Identity, Lead, Recording, Stated, choose, without_serials
 from streamer.formats.sample_times import grid_of, place
 from streamer.formats.xdf import MAGIC, ChunkReader, Tag, split_samples
 
@@ -77,7 +77,9 @@ def read(path: Path, stated: Stated) -> Recording:
     ecgs = [stream for stream in streams if stream.is_ecg]
     if not ecgs:
         raise InputError(f"{KIND} without a stream of an ECG; name another file")
-    stream = ecgs[choose(len(ecgs), [s.text("name")[:40] for s in ecgs], stated.reading, KIND)]
+    stream = ecgs[
+        choose(len(ecgs), [without_serials(s.text("name")[:40]) for s in ecgs], stated.reading, KIND)
+    ]
     values, stamps = np.concatenate(stream.values, axis=0).T, np.concatenate(stream.stamps)
     nominal = stream.text("nominal_srate")
     try:
@@ -102,13 +104,15 @@ def read(path: Path, stated: Stated) -> Recording:
         raise InputError(f"{KIND} whose ECG has no channel in volts; name another file")
     mv = place(np.stack(rows), index)
     notes = (
-        [f"The stream is {stream.text('name')[:40]!r}, of {len(streams)} in the file."]
+        [f"The stream is {without_serials(stream.text('name')[:40])!r}, of {len(streams)} in the file."]
         if len(streams) > 1
         else []
     )
     if damaged:
         notes.append("Parts of the file are damaged and left out.")
-    return Recording(KIND, rate_hz, tuple(leads), mv, began, notes=tuple(notes))
+    names = ("name", "source_id", "hostname", "desc/acquisition/serial_number")
+    identity = Identity({name.rpartition("/")[2]: stream.text(name) for name in names})
+    return Recording(KIND, rate_hz, tuple(leads), mv, began, notes=tuple(notes), identity=identity)
 
 
 def _streams(path: Path) -> tuple[list[_Stream], datetime | None, bool]:

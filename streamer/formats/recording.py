@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import canonical_lead
+from streamer.core.printable import printable
 from streamer.core.stream import Placement, Samples
 from streamer.core.units import mv_per_unit
 
@@ -37,6 +39,27 @@ class Identity:
 
     facts: dict[str, str] = field(default_factory=dict, repr=False)
     """Such as name, date of birth, serial number of the device."""
+
+    def words(self) -> str:
+        """All of it in one line, for who has asked to keep it."""
+        facts = (f"{key}: {printable(' '.join(value.split()))}" for key, value in self.facts.items())
+        return "; ".join(fact for fact in facts if not fact.endswith(": "))[:400]
+
+
+_SERIAL = re.compile(
+    r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{8}|\d{5,}|[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5})(?![0-9A-Za-z])"
+)
+_POLAR = re.compile(r"(Polar[ _-][A-Za-z0-9]+)[ _-][0-9A-F]{8}(?=[ _-]\d{8}[ _-])", re.I)
+
+
+def without_serials(text: str) -> str:
+    """A device's name without its serial number or address."""
+    return _SERIAL.sub("...", text)
+
+
+def without_identity(path: str) -> str:
+    """The path of a file without the serial number that Polar Sensor Logger puts into its name."""
+    return _POLAR.sub(r"\1", path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -137,9 +137,7 @@ def values_of(text: str, layout: Layout, wanted: Sequence[int], what: str) -> ND
                 if value is None:
                     value = _instant_s(field)
                 if value is None and field.casefold() not in _MISSING:
-                    raise InputError(
-                        f"line {i + 1} of {what} has {field[:30]!r} for a number; correct it"
-                    ) from None
+                    raise InputError(f"line {i + 1} of {what} has a word for a number; correct it") from None
                 out.append(np.nan if value is None else value)
     return np.frombuffer(out, np.float64).reshape(-1, len(wanted)).T
 

@@ -117,6 +117,7 @@ class SessionDescription:
             "inverted": stream.inverted,
             "placement": stream.placement.value,
             "device": stream.device,
+            **({"identity": stream.identity} if stream.identity else {}),
             "rate_hz": self.rate_hz,
             "units": "mV",
             "leads": list(self.labels),
