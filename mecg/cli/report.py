@@ -136,7 +136,8 @@ def _made(options: Options, stem: str | None = None) -> tuple[dict[str, Any], tu
     path = _path_of(options.file)
     if path is None:
         raise InputError(f"{options.file} is no file; record it first, with mecg stream --record")
-    files = {end: options.out / f"{stem or _name(path, options.source.keep_identity)}{end}" for end in _ENDS_MADE}
+    stem = stem or _name(path, options.source.keep_identity)
+    files = {end: options.out / f"{stem}{end}" for end in _ENDS_MADE}
     for file in files.values():
         refuse_existing(file, force=options.force)
     stated = options.source
