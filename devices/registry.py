@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -13,16 +14,19 @@ from typing import Any, Protocol, cast
 
 from devices.bluetooth.movesense import movesense
 from devices.bluetooth.polar import polar
+from devices.bluetooth.scan import scan_ble
 from devices.brainflow.board import BrainflowBoard
 from devices.lsl.inlet import LslStream
+from devices.lsl.search import scan_lsl
 from devices.replay.file import FileReplay
 from devices.replay.pacing import AS_RECORDED, Replay
 from devices.replay.session import SessionReplay
 from devices.replay.synthetic import Synthetic
 from devices.serial.port import SerialPort
+from devices.serial.scan import scan_ports
 from streamer.core.errors import Field, InputError
 from streamer.core.stream import Placement
-from streamer.session.source import Source
+from streamer.session.source import ScanResult, Source
 
 
 class Factory(Protocol):
@@ -63,6 +67,13 @@ SCHEMES: dict[str, Scheme] = {
 }
 """What a SOURCE may begin with.  A new source is one file in this package and one line here; code that must
 know a scheme asks this module."""
+
+SCANS: dict[str, Callable[[float], list[ScanResult]]] = {
+    "ble": scan_ble,
+    "lsl": scan_lsl,
+    "port": scan_ports,
+}
+"""What can be looked for, by `ScanResult.kind`: takes seconds, raises `InputError` if it cannot be done."""
 
 GROUP = "mecg.sources"
 """Entry points by which installed packages add theirs: the name is the scheme, the object a `Factory`, which

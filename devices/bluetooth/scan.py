@@ -4,16 +4,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 
 from bleak import BleakScanner
 
 from devices.bluetooth.failures import explain
 from devices.bluetooth.sensor import NO_RSSI, Radio
 from devices.bluetooth.sensors import known_sensors
+from devices.brainflow.boards import board_named
 from streamer.core.errors import InputError
 from streamer.session.source import ScanResult
 
 _HEART_RATE_SERVICE = "0000180d-0000-1000-8000-00805f9b34fb"
+
+_BATTERY_SERVICE = "0000180f-0000-1000-8000-00805f9b34fb"
 
 _PATIENCE_S = 10.0
 """Beyond the scan itself; a Bluetooth service that hangs must not hang the list."""
@@ -48,13 +52,23 @@ def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResul
             name = advertised.local_name or device.name or ""
             rssi = advertised.rssi if advertised.rssi > NO_RSSI else None
             services = advertised.service_uuids
+            battery = _battery_in(advertised.service_data)
+            board = board_named(name)
             sensor = next((s for s in sensors if s.matches(name, services)), None)
             if sensor is not None:
                 source = f"{sensor.scheme}:{device.address}"
                 rate_hz = sensor.rate_hz
-                found.append(ScanResult(source, "ble", name, device.address, rssi, rate_hz, True))
-            elif _HEART_RATE_SERVICE in services:
-                found.append(ScanResult("", "ble", name, device.address, rssi))
+                found.append(
+                    ScanResult(source, "ble", name, device.address, rssi, rate_hz, True, battery=battery)
+                )
+            elif board:
+                source = f"brainflow:{board}?mac_address={device.address}"
+                found.append(ScanResult(source, "ble", name, device.address, rssi, None, True, "a board"))
+            elif _HEART_RATE_SERVICE in services or name.startswith("Polar "):
+                what, why_not = _without_ecg(name)
+                found.append(
+                    ScanResult("", "ble", name, device.address, rssi, None, False, what, why_not, battery)
+                )
         return sorted(found, key=lambda one: (not one.ecg, -(one.rssi or NO_RSSI)))
 
     try:
@@ -62,3 +76,26 @@ def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResul
             return runner.run(scan())
     except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
         raise InputError(explain(error)) from error
+
+
+_ONLY_RATE = "it sends a heart rate only; of Polar's sensors the H10 has an ECG"
+_OPTICAL = ("OH1", "Sense", "Verity", "Unite", "Vantage", "Pacer", "Ignite", "Grit")
+
+
+def _without_ecg(name: str) -> tuple[str, str]:
+    """What a heart rate sensor is, and why it cannot be used."""
+    model = name.removeprefix("Polar ")
+    if name.startswith("Polar ") and model.startswith(_OPTICAL):
+        return (
+            "no ECG",
+            f"a Polar {model.split()[0]} measures the pulse by light; of Polar's sensors the H10 has an ECG",
+        )
+    if model.startswith(("H9", "H7", "H6")):
+        return "no ECG", f"a Polar {model[:2]} sends a heart rate only; of Polar's sensors the H10 has an ECG"
+    return "no ECG", _ONLY_RATE
+
+
+def _battery_in(service_data: Mapping[str, bytes]) -> int | None:
+    """Percent, from the few sensors that advertise it."""
+    level = service_data.get(_BATTERY_SERVICE, b"")
+    return level[0] if level and level[0] <= 100 else None

@@ -157,7 +157,8 @@ class BrainflowBoard:
             inverted=self._sign < 0,
             placement=self._placement,
             device=self._name,
-            live=True,
+            live=self._name != PLAYBACK,
+            synthetic=self._board.name == SYNTHETIC,
             notes=self._notes(),
         )
 

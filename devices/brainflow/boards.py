@@ -143,6 +143,11 @@ def find(shim: Any, text: str) -> str:
     )
 
 
+def board_named(name: str) -> str | None:
+    """The board that advertises itself over Bluetooth by a name; None if none does."""
+    return "ganglion_native" if name.startswith(("Ganglion-", "Simblee")) else None
+
+
 def _plain(text: str) -> str:
     return re.sub(r"[^a-z0-9]|board", "", text.casefold())
 

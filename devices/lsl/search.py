@@ -7,12 +7,10 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from devices.lsl.description import (
-    About,
-    show,
-)
+from devices.lsl.description import About, choose, refuse_rate, show
 from devices.lsl.library import load_pylsl
 from streamer.core.errors import InputError
+from streamer.core.stream import Placement
 from streamer.session.source import ScanResult
 
 _FORGET_S = 2.0
@@ -95,14 +93,32 @@ def scan_lsl(seconds: float) -> list[ScanResult]:
     lsl = load_pylsl()
     found = lsl.resolve_streams(seconds)
     abouts = [about for about in (description_of(lsl, one, 1.0) for one in found) if about is not None]
-    return [
-        ScanResult(
-            source="" if about.format == "string" else source_of(about, abouts),
-            kind="lsl",
-            name=about.name,
-            address=about.source_id,
-            rate_hz=about.rate_hz or None,
-            ecg=about.has_ecg,
-        )
-        for about in abouts
-    ]
+    return [_described(about, abouts) for about in abouts]
+
+
+def _described(about: About, others: list[About]) -> ScanResult:
+    """A stream for a list, and why it cannot be read as it is."""
+    usable, why_not = about.format != "string", ""
+    try:
+        choose(about, None, Placement.UNSTATED)
+    except InputError as error:
+        why_not = _about_it(error, about)  # another channel may do, or a stated unit
+    try:
+        if about.rate_hz:
+            refuse_rate(about, about.rate_hz)
+    except InputError as error:
+        usable, why_not = False, _about_it(error, about)
+    return ScanResult(
+        source=source_of(about, others) if usable else "",
+        kind="lsl",
+        name=about.name,
+        address=about.source_id,
+        rate_hz=about.rate_hz or None,
+        ecg=about.has_ecg,
+        why_not=why_not,
+    )
+
+
+def _about_it(error: InputError, about: About) -> str:
+    """The line without the stream's name, which stands beside it."""
+    return error.line.replace(f"{about} ", "it ", 1).removeprefix("it ")

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The live list of what can be connected to: over Bluetooth, over LSL, and what was opened before."""
+"""The live list of what can be connected to: over Bluetooth, LSL, serial ports, and recent ones."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QHideEvent, QKeyEvent, QShowEvent
@@ -12,7 +12,7 @@ from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTreeWidget,
 from gui.controller import OnScan
 from streamer.session.source import ScanResult
 
-KINDS = {"ble": "Bluetooth", "lsl": "LSL"}
+KINDS = {"ble": "Bluetooth", "lsl": "LSL", "port": "Serial port"}
 
 _SOURCE = Qt.ItemDataRole.UserRole
 
@@ -42,7 +42,7 @@ class SourceList(QTreeWidget):
         self._stop: Callable[[], None] | None = None
         self._problems: dict[str, str] = {}
         self._seen: dict[str, list[ScanResult]] = {}
-        self.setHeaderLabels(["Name", "Over", "Rate", "Signal", "Source"])
+        self.setHeaderLabels(["Name", "Over", "Rate", "Signal", "Source", "What it is"])
         self.setAccessibleName("Sources in sight, and recent ones")
         self.setRootIsDecorated(True)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
@@ -72,7 +72,7 @@ class SourceList(QTreeWidget):
         self._problems.clear()
         for key in KINDS:
             self.groups[key].takeChildren()
-        self._fill("recent", [(source, "", "", "", source) for source in self._recent()])
+        self._fill("recent", [(source, "", "", "", source, "") for source in self._recent()])
         self._say_status()
         if self._stop is None:
             self._stop = self._scan(self._found.emit)
@@ -92,20 +92,21 @@ class SourceList(QTreeWidget):
         rows = [
             (
                 _one_line(one.name) or "(no name)",
-                KINDS[kind] + ("" if one.ecg else ", no ECG"),
+                KINDS[kind] + ("" if one.ecg or one.what else ", no ECG"),
                 "" if one.rate_hz is None else f"{one.rate_hz:g} Hz",
-                "" if one.rssi is None else f"{one.rssi} dBm",
+                ", ".join(_link_of(one)),
                 one.source,
+                _one_line(one.words, 200) if one.why_not or one.what else "",
             )
             for one in sorted(seen, key=lambda one: (not one.ecg, -(one.rssi or -999), one.name))
         ]
         self._fill(kind, rows)
         self._say_status()
 
-    def _fill(self, key: str, rows: list[tuple[str, str, str, str, str]]) -> None:
+    def _fill(self, key: str, rows: list[tuple[str, str, str, str, str, str]]) -> None:
         """Bring a group up to date; what is selected stays selected while it is there."""
         group = self.groups[key]
-        now = [tuple(item.text(i) for i in range(5)) for item in _children(group)]
+        now = [tuple(item.text(i) for i in range(6)) for item in _children(group)]
         if now == rows:
             return
         chosen = self.chosen_source()
@@ -114,7 +115,7 @@ class SourceList(QTreeWidget):
         for row in rows:
             item = QTreeWidgetItem(group, list(row))
             item.setData(0, _SOURCE, row[4])
-            item.setToolTip(0, row[4] or row[0])
+            item.setToolTip(0, row[5] or row[4] or row[0])
             if row[0] == row[4]:
                 item.setText(4, "")  # a recent one has no other name
             item.setDisabled(not row[4])
@@ -147,6 +148,14 @@ def _children(group: QTreeWidgetItem) -> list[QTreeWidgetItem]:
     return [item for item in items if item is not None]
 
 
-def _one_line(text: str) -> str:
+def _link_of(one: ScanResult) -> Iterator[str]:
+    """How strong it comes in, and its battery, as far as that is known."""
+    if one.rssi is not None:
+        yield f"{one.rssi} dBm"
+    if one.battery is not None:
+        yield f"battery {one.battery} %"
+
+
+def _one_line(text: str, most: int = 60) -> str:
     """Names come from the air."""
-    return "".join(c if c.isprintable() else "?" for c in text)[:60]
+    return "".join(c if c.isprintable() else "?" for c in text)[:most]

@@ -6,11 +6,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from importlib.util import find_spec
 from pathlib import Path
 
-from devices.bluetooth.scan import scan_ble
-from devices.lsl.search import scan_lsl
-from devices.registry import is_live, is_session
+from devices.registry import SCANS, is_live, is_session
 from devices.replay.pacing import AS_RECORDED, Replay
 from gui.controller import OnScan, RecordingStatus, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
@@ -46,7 +45,7 @@ Scan = Callable[[float], list[ScanResult]]
 MakeReport = Callable[[str, Path, Path | None], tuple[Path, ...]]
 """Takes a file, the folder of the page, and a model or None; returns where the page was written."""
 
-SCAN_S = {"ble": 3.0, "lsl": 1.0}
+SCAN_S = {"ble": 3.0, "lsl": 1.0, "port": 1.0}
 """A round of looking, each over and over while somebody looks."""
 
 LEAD_IN_S = 10.0
@@ -126,6 +125,11 @@ class _Recording:
         return None if now is None else RecordingStatus(*now)
 
 
+def _scans() -> dict[str, Scan]:
+    """What can be looked for; serial ports are no matter for who has not installed their extra."""
+    return {kind: scan for kind, scan in SCANS.items() if kind != "port" or find_spec("serial")}
+
+
 class Controller:
     """Composes the sessions of one window; see `gui.controller.SessionController`.
 
@@ -158,7 +162,7 @@ class Controller:
     ) -> None:
         self._options = options or SessionOptions()
         self._beside = beside or {}
-        self._scans = scans or {"ble": scan_ble, "lsl": scan_lsl}
+        self._scans = scans or _scans()
         self._limits = limits or Limits()
         self._bed = bed
         self._make_report = report

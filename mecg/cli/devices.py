@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""`mecg devices`: what can be connected to, over Bluetooth and over LSL."""
+"""`mecg devices`: what can be connected to, over Bluetooth, LSL and serial ports."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from argparse import ArgumentParser
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from devices.bluetooth.scan import scan_ble
-from devices.lsl.search import scan_lsl
+from devices.registry import SCANS
 from mecg.app.terminal import put, put_json, say
 from mecg.cli.argument_types import positive
 from mecg.cli.exit_codes import error_line
@@ -48,8 +47,9 @@ class _Beside:
 
 HELP = Help(
     about=(
-        "Looks for what can be connected to, over Bluetooth and over LSL at the same time, and lists each "
-        "with the SOURCE to name. What cannot be searched is said on stderr."
+        "Looks for what can be connected to, over Bluetooth, LSL and serial ports at the same time, and "
+        "lists each with the SOURCE to name, what it is, and why it cannot be used if it cannot. What "
+        "cannot be searched is said on stderr."
     ),
     examples=(
         "mecg devices",
@@ -73,8 +73,8 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Scan both at the same time and list what is there; what cannot be scanned says so."""
-    scans = [_Beside(scan, options.seconds) for scan in (scan_ble, scan_lsl)]
+    """Scan all at the same time and list what is there; what cannot be scanned says so."""
+    scans = [_Beside(scan, options.seconds) for scan in SCANS.values()]
     found: list[ScanResult] = []
     for scan in scans:
         try:
@@ -98,9 +98,9 @@ def _table(found: list[ScanResult]) -> list[str]:
             _cell(one.name),
             "-" if one.rate_hz is None else f"{one.rate_hz:g} Hz",
             "-" if one.rssi is None else f"{one.rssi} dBm",
-            "ECG" if one.ecg else "no ECG",
+            _cell(one.words),
         )
-        for one in sorted(found, key=lambda one: not one.ecg)
+        for one in sorted(found, key=lambda one: (not one.ecg, not one.source))
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
     return ["  ".join((*map(str.ljust, row, widths), row[4])).rstrip() for row in rows]

@@ -18,16 +18,30 @@ class ScanResult:
     source: str
     """The SOURCE to paste; empty where nothing here can read it."""
     kind: str
-    """``ble`` or ``lsl``."""
+    """``ble``, ``lsl`` or ``port``, a serial one."""
     name: str
     address: str
-    """Bluetooth address (on macOS a UUID), or an LSL stream's source_id."""
+    """Bluetooth address (on macOS a UUID), an LSL stream's source_id, or a USB device's serial number."""
     rssi: int | None = None
     """dBm, Bluetooth only."""
     rate_hz: float | None = None
     """Nominal, where it is stated."""
     ecg: bool = False
     """Whether it says that it has an ECG."""
+    what: str = ""
+    """What it is, in a few words, if that is not plain from the rest."""
+    why_not: str = ""
+    """Why it cannot be used as it is, and what to do; empty if it can."""
+    battery: int | None = None
+    """Percent, if it says so before it is connected to."""
+
+    @property
+    def words(self) -> str:
+        """What the user reads behind the SOURCE: what it is, its battery, and why not."""
+        said = [self.what or ("ECG" if self.ecg else "no ECG")]
+        if self.battery is not None:
+            said.append(f"battery {self.battery} %")
+        return ", ".join(said) + (f": {self.why_not}" if self.why_not else "")
 
 
 class Source(Protocol):

@@ -27,6 +27,7 @@ from streamer.core.network.latency import LatencyBudget
 from streamer.core.stream import StreamInfo
 from streamer.core.vitals.vitals import Limits
 from streamer.session.description import SessionDescription
+from streamer.session.source import ScanResult
 
 BUDGET = LatencyBudget(56.0, 0.0, 16.0, 0.0, 72.0, 10.0)
 
@@ -58,10 +59,11 @@ class APlayer:
 
 
 @dataclass(frozen=True)
-class Seen:
+class Seen(ScanResult):
     source: str
     kind: str = "ble"
     name: str = "a strap"
+    address: str = ""
     rssi: int | None = -60
     rate_hz: float | None = 130.0
     ecg: bool = True

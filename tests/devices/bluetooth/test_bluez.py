@@ -312,6 +312,7 @@ def test_what_is_in_sight(bluetoothd: Callable[..., Bluetoothd]) -> None:
         ("polar:E4:AC:AC:01:02:03", "Polar H10 8C4CAD2D", -62, 130.0, True),
         ("", "Polar H9 1234", -61, None, False),
     ]
+    assert [bool(one.why_not) for one in found] == [False, False, True] and "H9" in found[2].why_not
 
 
 def test_the_nearest_of_two_is_taken_and_the_other_one_named(bluetoothd: Callable[..., Bluetoothd]) -> None:

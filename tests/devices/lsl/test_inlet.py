@@ -221,7 +221,12 @@ def test_streams_that_are_no_ecg_are_refused_in_one_line(send: Send, name: str) 
     assert LslStream(f"{name} c", lead="Fp1").open().lead == "Fp1"
     found = {one.name: one for one in scan_lsl(1.5) if one.name.startswith(name)}
     assert [found[f"{name} {x}"].ecg for x in "abcd"] == [False, True, False, True]
-    assert found[f"{name} d"].source == f"lsl:{name} d" and found[f"{name} d"].rate_hz == 50
+    assert found[f"{name} d"].rate_hz == 50
+    # What no option mends is not offered; all say why not.
+    assert [found[f"{name} {x}"].source for x in "abcd"] == ["", f"lsl:{name} b", f"lsl:{name} c", ""]
+    reasons = ["carries strings", "whole numbers and states no unit", "no ECG channel", "50 Hz, out of the"]
+    for x, reason in zip("abcd", reasons, strict=True):
+        assert reason in found[f"{name} {x}"].why_not and name not in found[f"{name} {x}"].why_not
 
 
 def test_nobody_there_and_nonsense_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,27 @@ def test_what_cannot_be_scanned_says_so_and_hinders_nothing_else(rig: Rig) -> No
     assert "there is no Bluetooth here" in rig.dialog.list.status.text() and rig.names("lsl") == ["ECG"]
 
 
+def test_a_port_can_be_picked_and_what_cannot_says_why_not(rig: Rig) -> None:
+    port = Seen(
+        "serial:COM3",
+        "port",
+        "Uno",
+        rssi=None,
+        rate_hz=None,
+        ecg=False,
+        what="serial port",
+        why_not="state its rate",
+    )
+    rig.find("port", port)
+    rig.find("lsl", Seen("", "lsl", "fast", rssi=None, rate_hz=8192.0, why_not="too fast"))
+    rig.find("ble", Seen("polar:1", battery=7))
+    item, fast, strap = (rig.dialog.list.groups[key].child(0) for key in ("port", "lsl", "ble"))
+    assert item is not None and fast is not None and strap is not None
+    assert not item.isDisabled() and "state its rate" in item.text(5) and "no ECG" not in item.text(1)
+    assert fast.isDisabled() and "too fast" in fast.text(5)
+    assert "7 %" in strap.text(3)
+
+
 def test_it_looks_only_while_it_is_shown(rig: Rig) -> None:
     assert rig.controller.scans == 1
     rig.dialog.reject()

@@ -22,10 +22,12 @@ from streamer.session.source import ScanResult
 from tests.devices.lsl.lsl_rig import Sender
 
 STRAP = ScanResult(
-    "polar:24:AC:AC:01:02:03", "ble", "Polar H10 12345678", "24:AC:AC:01:02:03", -61, 130.0, True
+    "polar:24:AC:AC:01:02:03", "ble", "Polar H10 12345678", "24:AC:AC:01:02:03", -61, 130.0, True, battery=80
 )
 BELT = ScanResult("", "ble", "Belt\x1b[2J", "24:AC:AC:01:02:04", None)
 STREAM = ScanResult("lsl:My ECG", "lsl", "My ECG", "id", None, 250.0, True)
+FAST = ScanResult("", "lsl", "Fast", "id2", None, 8192.0, True, why_not="too fast; slow it down")
+PORT = ScanResult("serial:COM3", "port", "Uno", "1", what="serial port, Arduino", why_not="state its rate")
 
 
 @pytest.fixture
@@ -40,6 +42,10 @@ def send(lsl_loopback: object) -> Iterator[Callable[..., Sender]]:
     yield start
     for sender in senders:
         sender.kill()
+
+
+def looks_for(monkeypatch: pytest.MonkeyPatch, **scans: Callable[[float], list[ScanResult]]) -> None:
+    monkeypatch.setattr(devices, "SCANS", scans)
 
 
 def lists(*found: ScanResult, takes_s: float = 0.0) -> Callable[[float], list[ScanResult]]:
@@ -60,14 +66,23 @@ def refuses(text: str) -> Callable[[float], list[ScanResult]]:
 def test_both_are_scanned_at_once(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(devices, "scan_ble", lists(BELT, STRAP, takes_s=0.5))
-    monkeypatch.setattr(devices, "scan_lsl", lists(STREAM, takes_s=0.5))
+    looks_for(
+        monkeypatch,
+        ble=lists(BELT, STRAP, takes_s=0.5),
+        lsl=lists(STREAM, takes_s=0.5),
+        port=lists(PORT, takes_s=0.5),
+    )
     begun = time.monotonic()
     assert main(["devices", "--json"]) == 0
     assert time.monotonic() - begun < 0.9
     out, err = capsys.readouterr()
     listed = json.loads(out)
-    assert err == "" and [one["source"] for one in listed] == ["", STRAP.source, STREAM.source]
+    assert err == "" and [one["source"] for one in listed] == [
+        "",
+        STRAP.source,
+        STREAM.source,
+        PORT.source,
+    ]
     assert listed[1] == {
         "source": "polar:24:AC:AC:01:02:03",
         "kind": "ble",
@@ -76,30 +91,33 @@ def test_both_are_scanned_at_once(
         "rssi": -61,
         "rate_hz": 130.0,
         "ecg": True,
+        "what": "",
+        "why_not": "",
+        "battery": 80,
     }
 
 
 def test_people_get_a_table(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr(devices, "scan_ble", lists(BELT, STRAP))
-    monkeypatch.setattr(devices, "scan_lsl", lists(STREAM))
+    looks_for(monkeypatch, ble=lists(BELT, STRAP), lsl=lists(STREAM, FAST), port=lists(PORT))
     assert main(["devices"]) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "SOURCE                   NAME                RATE    RSSI",
-        "polar:24:AC:AC:01:02:03  Polar H10 12345678  130 Hz  -61 dBm  ECG",
-        "lsl:My ECG               My ECG              250 Hz  -        ECG",
-        r"-                        Belt\x1b[2J         -       -        no ECG",
+        "SOURCE                   NAME                RATE     RSSI",
+        "polar:24:AC:AC:01:02:03  Polar H10 12345678  130 Hz   -61 dBm  ECG, battery 80 %",
+        "lsl:My ECG               My ECG              250 Hz   -        ECG",
+        "-                        Fast                8192 Hz  -        ECG: too fast; slow it down",
+        "serial:COM3              Uno                 -        -        serial port, Arduino: state its rate",
+        r"-                        Belt\x1b[2J         -        -        no ECG",
     ]
 
 
 def test_what_cannot_be_scanned_says_so_in_one_line_and_the_rest_is_listed(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(devices, "scan_ble", refuses("no Bluetooth\nhere"))
-    monkeypatch.setattr(devices, "scan_lsl", lists(STREAM))
+    looks_for(monkeypatch, ble=refuses("no Bluetooth\nhere"), lsl=lists(STREAM))
     assert main(["devices", "--json"]) == 0
     out, err = capsys.readouterr()
     assert (err, [one["kind"] for one in json.loads(out)]) == ("no Bluetooth here\n", ["lsl"])
-    monkeypatch.setattr(devices, "scan_lsl", refuses("no liblsl"))
+    looks_for(monkeypatch, ble=refuses("no Bluetooth\nhere"), lsl=refuses("no liblsl"))
     assert main(["devices", "--seconds", "2"]) == 0
     out, err = capsys.readouterr()
     assert (out, err.splitlines()) == ("", ["no Bluetooth here", "no liblsl", "nothing was found in 2 s"])
@@ -109,8 +127,7 @@ def test_a_failure_that_is_nobodys_input_is_not_swallowed(monkeypatch: pytest.Mo
     def broken(seconds: float) -> list[ScanResult]:
         raise ZeroDivisionError
 
-    monkeypatch.setattr(devices, "scan_ble", lists())
-    monkeypatch.setattr(devices, "scan_lsl", broken)
+    looks_for(monkeypatch, ble=lists(), lsl=broken)
     with pytest.raises(ZeroDivisionError):
         main(["devices"])
 
