@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
 
@@ -20,6 +21,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from ward.access import COOKIE, STAYS_S, Access
 from ward.bed import Beds
+from ward.history import History, alarms_csv, trend_csv
 from ward.live import MOST_VIEWERS, Live, Viewer, Wanted
 
 SILENCE = "silence"
@@ -27,6 +29,9 @@ SILENCE = "silence"
 
 ABORT = "abort"
 """In the state of a connection: ends it at once."""
+
+MOST_SHOWN = 500
+"""Alarms that the page lists; the CSV has all."""
 
 MOST_BODY = 1024
 """Bytes of a request; the longest holds a token."""
@@ -98,6 +103,8 @@ class Pages:
     theme : mapping
         Colours of the two looks by name: ``light`` and ``dark``, each a mapping of name to ``#rrggbb`` or
         ``#aarrggbb``.
+    history : History, optional
+        The last day.
     """
 
     def __init__(
@@ -106,8 +113,10 @@ class Pages:
         access: Access,
         allowed: frozenset[str],
         theme: Mapping[str, Mapping[str, str]],
+        history: History | None = None,
     ) -> None:
         self._beds = beds
+        self._history = history
         self._access = access
         self._allowed = allowed
         self.live = Live(beds, allowed)
@@ -121,6 +130,9 @@ class Pages:
                 Route("/me", self._me, methods=["GET"]),
                 Route("/login", self._login, methods=["POST"]),
                 Route("/beds/{bed:int}/silence", self._silence, methods=["POST"]),
+                Route("/alarms.{form}", self._alarms, methods=["GET"]),
+                Route("/beds/{bed:int}/alarms.{form}", self._alarms, methods=["GET"]),
+                Route("/beds/{bed:int}/trend.{form}", self._trend, methods=["GET"]),
                 WebSocketRoute("/live", self._live),
                 Route("/{name}", self._page, methods=["GET"]),
             ],
@@ -187,6 +199,39 @@ class Pages:
             return _refused("there is no such bed", 404)
         return JSONResponse({"silenced": bed.silence()})
 
+    async def _trend(self, request: Request) -> Response:
+        """The last day of a bed, as JSON for the page or as CSV."""
+        refused, history = self._may_ask_history(request)
+        if refused is not None or history is None:
+            return refused or _refused("no history is kept", 404)
+        number, form = request.path_params["bed"], request.path_params["form"]
+        points = await asyncio.to_thread(history.trend, number)
+        if form == "csv":
+            return _csv_file(trend_csv(points), f"bed-{number}-trend.csv")
+        rows = [
+            [round(p.at_s, 1), p.bpm if p.bpm == p.bpm else None, p.quality, p.lost, p.state] for p in points
+        ]
+        return JSONResponse({"points": rows})
+
+    async def _alarms(self, request: Request) -> Response:
+        """The last day's alarms, as JSON for the page or as CSV."""
+        refused, history = self._may_ask_history(request)
+        if refused is not None or history is None:
+            return refused or _refused("no history is kept", 404)
+        number = request.path_params.get("bed")
+        if request.path_params["form"] == "csv":
+            name = "alarms.csv" if number is None else f"bed-{number}-alarms.csv"
+            return _csv_file(alarms_csv(await asyncio.to_thread(history.alarms, number)), name)
+        entries = await asyncio.to_thread(history.alarms, number, MOST_SHOWN)
+        return JSONResponse({"alarms": [asdict(entry) for entry in entries]})
+
+    def _may_ask_history(self, request: Request) -> tuple[Response | None, History | None]:
+        if not self._access.knows(request.cookies.get(COOKIE)):
+            return _refused("no access", 401), None
+        if request.path_params["form"] not in ("csv", "json"):
+            return _refused("there is no such form", 404), None
+        return None, self._history
+
     async def _live(self, socket: WebSocket) -> None:
         headers = socket.headers
         if not self._access.is_own_page(headers.get("origin"), headers.get("host")):
@@ -226,6 +271,14 @@ def _viewer(socket: WebSocket) -> Viewer:
             await socket.send_text(message)
 
     return Viewer(send, socket.scope["state"][ABORT])
+
+
+def _csv_file(content: str, name: str) -> Response:
+    return Response(
+        content,
+        media_type="text/csv",
+        headers={"content-disposition": f'attachment; filename="{name}"'},
+    )
 
 
 def _refused(why: str, code: int) -> Response:

@@ -44,6 +44,9 @@ OLD_S = 2.0
 LONGEST_RR_S = 4.2
 """After so long without a beat the heart rate is unknown."""
 
+Log = Callable[[int, Event], None]
+"""Takes what becomes of the alarms of the bed of a number; returns at once."""
+
 Tell = Callable[[Event], None]
 """Takes an event to the session, and with it to its recording."""
 
@@ -126,15 +129,27 @@ class Bed:
         Stands for the name in addresses.
     name : str
         What the user calls it.
+    log : callable, optional
+        Keeps its alarms.
+    epoch : int
+        Of the last session of a bed that had this number before.
     """
 
-    def __init__(self, number: int, name: str, limits: Limits | None = None) -> None:
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        limits: Limits | None = None,
+        log: Log = lambda number, event: None,
+        epoch: int = 0,
+    ) -> None:
         self.number, self.name = number, name
+        self._log = log
         self._lock = threading.Lock()
         self._limits = limits or Limits()
         self._sound = True
         self._tell: Tell | None = None
-        self._epoch = 0
+        self._epoch = epoch
         self._description: SessionDescription | None = None
         self._ring: SampleRing | None = None
         self._state = State.CONNECTING
@@ -188,8 +203,7 @@ class Bed:
             valid = int(frame.valid.sum())
             self._lost += frame.valid.size - valid
             if self._carried and valid:
-                self._standing.clear()
-                self._silenced.clear()
+                self._end_alarms()
                 self._carried = False
                 self.changes += 1
             if self._newest is None and self._state is State.WAITING:
@@ -225,8 +239,10 @@ class Bed:
                 self._limits = replace(self._limits, low_bpm=event.low_bpm, high_bpm=event.high_bpm)
                 self._sound = event.sound
             case AlarmsSilenced():
+                self._log(self.number, event)
                 self._silenced.update(set(event.alarms) & self._standing.keys())
             case Alarm():
+                self._log(self.number, event)
                 self._silenced.discard(event.alarm)
                 if event.rises:
                     self._standing[event.alarm] = event.text
@@ -250,11 +266,18 @@ class Bed:
             self._state, self._news = state, news
             self._recording = False
             if state is State.ENDED:
-                self._standing.clear()
-                self._silenced.clear()
+                self._end_alarms()
             elif self._description is not None and AlarmKind.SIGNAL_LOST not in self._standing:
-                self._standing[AlarmKind.SIGNAL_LOST] = Alarm(AlarmKind.SIGNAL_LOST, True, news).text
+                lost = Alarm(AlarmKind.SIGNAL_LOST, True, news)
+                self._standing[lost.alarm] = lost.text
+                self._log(self.number, lost)
             self.changes += 1
+
+    def _end_alarms(self) -> None:
+        for kind in self._standing:
+            self._log(self.number, Alarm(kind, False))
+        self._standing.clear()
+        self._silenced.clear()
 
     # ---- what is asked
 
@@ -365,27 +388,48 @@ class BedSink(Sink):
 
 
 class Beds:
-    """The beds of a ward, which may come and go.  Any thread may ask."""
+    """The beds of a ward, which may come and go.  Any thread may ask.
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    Parameters
+    ----------
+    clock : callable
+        Monotonic seconds.
+    number_of : callable, optional
+        The number of a bed of a name, the same whenever it is asked; else beds are counted.
+    log : callable, optional
+        Keeps what becomes of alarms.
+    """
+
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        number_of: Callable[[str], int] | None = None,
+        log: Log = lambda number, event: None,
+    ) -> None:
         self._lock = threading.Lock()
         self._beds: dict[int, Bed] = {}
         self._next = 1
+        self._number_of = number_of
+        self._epochs: dict[int, int] = {}
+        self._log = log
         self.clock = clock
         """Monotonic seconds."""
 
     def add(self, name: str, limits: Limits | None = None) -> Bed:
-        """Another bed; its number is never given again."""
+        """Another bed; its number is never given to a bed of another name."""
         with self._lock:
-            bed = Bed(self._next, name, limits)
-            self._beds[bed.number] = bed
+            number = self._next if self._number_of is None else self._number_of(name)
             self._next += 1
+            bed = Bed(number, name, limits, self._log, self._epochs.get(number, 0))
+            self._beds[number] = bed
             return bed
 
     def remove(self, bed: Bed) -> None:
         """It is no longer shown."""
         with self._lock:
-            self._beds.pop(bed.number, None)
+            if self._beds.get(bed.number) is bed:
+                del self._beds[bed.number]
+                self._epochs[bed.number] = bed.cursor()[0]
 
     def all(self) -> tuple[Bed, ...]:
         """In the order in which they came."""

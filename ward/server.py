@@ -24,6 +24,7 @@ from streamer.core.errors import InputError
 from ward.access import Access, Address
 from ward.app import ABORT, Pages
 from ward.bed import Beds
+from ward.history import History
 
 MOST_CONNECTIONS = 128
 """At a time; the next is closed at once, so that files for recordings remain."""
@@ -107,6 +108,8 @@ class WardServer:
         As `ward.app.Pages` takes it.
     say : callable
         Takes a sentence for the user, such as why the page ended.
+    history : History, optional
+        The last day, if it is kept.
 
     Raises
     ------
@@ -120,6 +123,7 @@ class WardServer:
         serving: Serving,
         theme: Mapping[str, Mapping[str, str]],
         say: Callable[[str], None],
+        history: History | None = None,
     ) -> None:
         self._tls = _tls(serving)
         self._socket = _listen(serving)
@@ -127,7 +131,7 @@ class WardServer:
         self._say = say
         self.address = Address(serving.host, port, self._tls is not None)
         self.access = Access(self.address, _names(serving.host))
-        self._pages = Pages(beds, self.access, serving.allowed, theme)
+        self._pages = Pages(beds, self.access, serving.allowed, theme, history)
         self._serving = replace(serving, port=port)
         self._server: uvicorn.Server | None = None
         self._stopping = threading.Event()

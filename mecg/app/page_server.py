@@ -13,6 +13,7 @@ from gui.theme import DARK, LIGHT
 from mecg.app.terminal import say, words
 from streamer.core.errors import InputError
 from ward.bed import Bed, Beds
+from ward.history import History
 
 if TYPE_CHECKING:
     from ward.server import WardServer
@@ -30,7 +31,7 @@ class ServeOptions:
     """``silence``, or nothing."""
 
 
-def page_server(beds: Beds, options: ServeOptions) -> WardServer:
+def page_server(beds: Beds, options: ServeOptions, history: History | None = None) -> WardServer:
     """The server of a page, listening and not yet started.
 
     Raises
@@ -50,7 +51,7 @@ def page_server(beds: Beds, options: ServeOptions) -> WardServer:
     host, port = options.serve or (usual.host, usual.port)
     serving = Serving(host, port, options.tls_certificate, options.tls_key, frozenset(options.allow))
     look = {theme.name: asdict(theme) for theme in (LIGHT, DARK)}
-    return WardServer(beds, serving, look, say)
+    return WardServer(beds, serving, look, say, history)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import platformdirs
+
 from mecg.app.bed_list import BedPlan, plans_of, read_bed_list
 from mecg.app.options import SessionOptions
 from mecg.app.page_server import ServeOptions, page_server, say_where
@@ -18,6 +20,7 @@ from mecg.cli.help_text import Help
 from mecg.cli.options import add_reading, add_record, add_replay, add_seconds, add_serving, add_unit_and_rate
 from streamer.core.errors import InputError
 from ward.bed import Beds
+from ward.history import History
 
 HELP = Help(
     about=(
@@ -48,6 +51,12 @@ def add_options(parser: ArgumentParser) -> None:
         help="the beds as a TOML file: name, source, placement, calibration, limits; beds come and go as it "
         "is changed",
     )
+    parser.add_argument(
+        "--history",
+        type=Path,
+        metavar="FILE",
+        help="where the last 24 h of rates, losses and alarms are kept (SQLite; in the user's own folder)",
+    )
     add_serving(parser, "127.0.0.1:8912")
     add_record(parser)
     add_reading(parser)
@@ -64,6 +73,7 @@ class Options:
     serving: ServeOptions
     sources: Sequence[str]
     bed_list: Path | None
+    history: Path | None
     seconds: float | None
 
 
@@ -71,20 +81,28 @@ def run(options: Options) -> int:
     """Run the beds and serve their page until Ctrl-C, or for ``--seconds``."""
     plans = _plans(options)
     shared_network(options.session.models.model)  # a model that cannot be used is no bed's fault
-    beds = Beds()
+    history = History(options.history or default_history(), say)
+    beds = Beds(number_of=history.number_of, log=history.event)
     running = WardBeds(beds)
-    server = page_server(beds, options.serving)
+    server = page_server(beds, options.serving, history)
     server.start()
     say_where(server)
     try:
         running.follow(plans)
+        history.start(beds)
         _watch(options, running)
     finally:
         running.stop()
+        history.stop()
         server.stop()
     for name, why in running.unrecorded:
         say(f"{name} was not recorded to its end: {why}")
     return 1 if running.unrecorded else 0
+
+
+def default_history() -> Path:
+    """Where the last day is kept unless somebody says otherwise."""
+    return platformdirs.user_data_path("mecg", appauthor=False) / "ward.sqlite"
 
 
 def _plans(options: Options) -> tuple[BedPlan, ...]:

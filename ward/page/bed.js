@@ -74,6 +74,8 @@ export class BedView {
       this.calipersButton, button("L", "layout", "Layout"), button("[", "slower", "Slower"),
       button("]", "faster", "Faster"), button("-", "smaller", "Smaller"), button("+", "larger", "Larger"),
       button("hold a ruler to the grid", "mm-", "mm \u2212"), button("hold a ruler to the grid", "mm+", "mm +"),
+      element("button", { type: "button", text: "24 h", title: "trend and alarms of the last day",
+        onclick: () => this.doing.history() }),
       this.scaleWords, this.silenceButton, this.frozenWords);
     this.alarm = element("div", { class: "alarm", hidden: true });
     this.canvas = element("canvas", { tabindex: "0", role: "img" });

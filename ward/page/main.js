@@ -3,6 +3,7 @@
 
 import { element, mark, say } from "./dom.js";
 import { BedView } from "./bed.js";
+import { HistoryView } from "./history.js";
 import { Tiles } from "./tiles.js";
 import { Traces } from "./traces.js";
 import { blocks } from "./wire.js";
@@ -173,15 +174,17 @@ function offerLeads(leads) {
   select.value = ward.lead;
 }
 
-function show(bed) {
+function show(bed, history) {
   ward.view?.end();
   ward.bed = bed;
   ward.traces.clear();
-  byId("controls").classList.toggle("one", bed !== null);
-  ward.view = bed === null
-    ? new Tiles(byId("stage"), (number) => { location.hash = `bed-${number}`; })
+  for (const control of document.querySelectorAll(".of-tiles")) control.hidden = history || bed !== null;
+  ward.view = history
+    ? new HistoryView(byId("stage"), bed, () => { location.hash = bed === null ? "" : `bed-${bed}`; })
+    : bed === null ? new Tiles(byId("stage"), (number) => { location.hash = `bed-${number}`; })
     : new BedView(byId("stage"), bed, {
       back: () => { location.hash = ""; },
+      history: () => { location.hash = `bed-${bed}-trend`; },
       allowed: () => ward.allowed,
       silence: () => fetch(`beds/${bed}/silence`, { method: "POST" }),
     });
@@ -190,11 +193,13 @@ function show(bed) {
 }
 
 function route() {
-  const found = /^#bed-(\d+)$/.exec(location.hash);
+  const found = /^#bed-(\d+)(-trend)?$/.exec(location.hash);
   const bed = found ? Number(found[1]) : null;
-  if (ward.view === null || bed !== ward.bed) {
+  const history = found ? found[2] !== undefined : location.hash === "#alarms";
+  if (ward.view === null || bed !== ward.bed || history !== ward.history) {
     const from = ward.bed;
-    show(bed);
+    ward.history = history;
+    show(bed, history);
     if (bed === null && from !== null) document.querySelector(`[data-bed="${from}"] .open`)?.focus();
   }
 }

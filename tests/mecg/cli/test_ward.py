@@ -35,15 +35,23 @@ ROOT = Path(__file__).parents[3]
     ],
 )
 def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
-    words: list[str], capsys: pytest.CaptureFixture[str]
+    words: list[str],
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
 ) -> None:
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
     assert main(words) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("name", ["ward", "stream"])
-def test_the_page_is_served_where_the_command_says_and_ends_with_it(name: str, model_file: Path) -> None:
+def test_the_page_is_served_where_the_command_says_and_ends_with_it(
+    name: str, model_file: Path, tmp_path: Path
+) -> None:
     command = [name, "synthetic:", "--serve", "127.0.0.1:0", "--seconds", "5", "--model", str(model_file)]
+    if name == "ward":
+        command += ["--history", str(tmp_path / "ward.sqlite")]
     with subprocess.Popen(
         [sys.executable, "-m", "mecg", *command], stderr=subprocess.PIPE, text=True, cwd=ROOT
     ) as running:
