@@ -65,7 +65,7 @@ class MainPanels:
         self.numbers = NumberColumn()
         self.latency = LatencyPanel(window.paper)
         self.model_limits = TextDialog("What this can and cannot show", window)
-        self.alarms = AlarmCommands(window, controller, settings, beep)
+        self.alarms = AlarmCommands(window, controller, settings, self.numbers, beep)
         self.sources = SourceCommands(window, controller, settings, self._say)
         self.record = RecordCommands(window, controller, self._say, self.numbers.numbers.not_recording)
         self.pages = PageCommands(window, controller, self.notice.say, pages, write)
@@ -145,7 +145,8 @@ class MainPanels:
     # ---- `gui.panels.panel.Panel`
 
     def start_stream(self, info: StreamInfo, description: SessionDescription | None) -> None:
-        """Another stream: its latency is measured from now on."""
+        """Another stream: its latency is measured, and alarms are raised, from now on."""
+        self.alarms.watch()
         self._minute = (
             None
             if description is None

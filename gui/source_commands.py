@@ -30,7 +30,7 @@ class SourceCommands:
     controller : SessionController
         What composes sessions; one runs already.
     settings : Settings
-        Remembers sources and alarm limits.
+        Remembers sources.
     say : callable
         Shows the user one line.
     """
@@ -117,7 +117,6 @@ class SourceCommands:
 
     def _take_over(self, running: RunningSession) -> None:
         self.replay.control(running.player, lambda: running.inbox.closed)
-        running.watch_for(self._settings.limits)
         self._window.header.idle = not running.request.source
         self._window.stage.setCurrentWidget(self._window.paper if running.request.source else self.start)
         if running.request.source:

@@ -32,7 +32,7 @@ from gui.signal.inbox import Inbox
 from gui.theme import stylesheet
 from gui.time_commands import TimeCommands
 from gui.toolbar import ActionBar
-from streamer.core.events import Event
+from streamer.core.events import Alarm, Event
 from streamer.core.signal.diagnostic_band import LEAST_HZ
 from streamer.core.stream import Frame, StreamInfo
 
@@ -79,7 +79,7 @@ class MonitorWindow(QMainWindow):
         self._keys = KeyReader()
         self.table = Actions()
         """What the user can do; add to it."""
-        self._on_close: Callable[[], None] | None = on_close
+        self._on_close = on_close
         self._ticks = 0
         self._panels: list[Panel] = []
 
@@ -164,6 +164,8 @@ class MonitorWindow(QMainWindow):
             panel.frame(at_s, frame)
 
     def _on_event(self, event: Event, changed: tuple[float, float] | None) -> None:
+        if isinstance(event, Alarm):
+            self._ticks = -1  # it is shown in this tick
         for panel in self._panels:
             panel.event(event)
         if changed is not None and self.stream.frozen is None:
@@ -275,9 +277,8 @@ class MonitorWindow(QMainWindow):
             event.ignore()
             return
         self.timer.stop()
-        on_close, self._on_close = self._on_close, None
-        if on_close is not None:
-            on_close()
+        on_close, self._on_close = self._on_close, lambda: None
+        on_close()
         super().closeEvent(event)
 
     # ---- how it looks

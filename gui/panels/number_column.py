@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
-from PyQt6.QtCore import QPointF, Qt, QTimer
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF
+from PyQt6.QtCore import QPointF, QSize, Qt, QTimer
+from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen, QPolygonF, QResizeEvent
 from PyQt6.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from gui.panels.latency import LastMinute
@@ -21,6 +22,9 @@ BEAT_MS = 120
 _P99_EVERY = 5
 """A minute changes slowly, and is long to sort."""
 
+_YIELDS = ("p99, ms", "Latency, ms", "Lost")
+"""What gives way, first to last, if the window is too low for all: it stands in the header too."""
+
 _ROWS = ("Lead I", "Sample age", "Lost", "Latency, ms", "p99, ms", "Recording", "Battery", "Model")
 
 
@@ -30,7 +34,7 @@ class NumberColumn:
     """
 
     def __init__(self, numbers: Numbers | None = None) -> None:
-        self.widget = QWidget()
+        self.widget = _Column(self._fit)
         self.numbers = numbers or Numbers()
         self.minute: LastMinute | None = None
         """Where the latency comes from, while anybody measures it."""
@@ -39,9 +43,12 @@ class NumberColumn:
         self.bpm_label = QLabel(UNKNOWN)
         self.bpm_label.setObjectName("bpm")
         self.beat_mark = BeatMark()
+        self.under_rate = QHBoxLayout()
+        """For what belongs to the rate."""
         self.rr_label = QLabel()
         self.trend = _Trend()
         self.values = {name: QLabel(UNKNOWN) for name in _ROWS}
+        self._names: dict[str, QLabel] = {}
         self.widget.setFixedWidth(WIDTH)
         self._assemble()
 
@@ -57,7 +64,7 @@ class NumberColumn:
         aside.addStretch(1)
         top.addLayout(aside)
         top.addStretch(1)
-        rows = QGridLayout()
+        self._rows = rows = QGridLayout()
         rows.setHorizontalSpacing(8)
         rows.setVerticalSpacing(3)
         rows.setColumnStretch(1, 1)
@@ -69,14 +76,16 @@ class NumberColumn:
             value.setWordWrap(True)
             value.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
             rows.addWidget(label, i, 0, Qt.AlignmentFlag.AlignTop)
+            self._names[name] = label
             if name == "Model":  # whose calibration takes the width of the column
                 rows.addWidget(value, i + 1, 0, 1, 2)
             else:
                 rows.addWidget(value, i, 1)
-        whole = QVBoxLayout(self.widget)
+        self._whole = whole = QVBoxLayout(self.widget)
         whole.setContentsMargins(10, 2, 10, 2)
         whole.setSpacing(4)
         whole.addLayout(top)
+        whole.addLayout(self.under_rate)
         whole.addWidget(self.rr_label)
         whole.addWidget(self.trend)
         whole.addLayout(rows)
@@ -102,7 +111,7 @@ class NumberColumn:
     def refresh(self, now_s: float) -> None:
         """Bring the numbers up to date."""
         numbers = self.numbers
-        _say(self.bpm_label, numbers.bpm(now_s))
+        self._say_rate(numbers.bpm(now_s))
         _say(self.rr_label, numbers.rr())
         self.trend.show_intervals(numbers.rr_ms())
         self._say("Lead I", *numbers.quality(now_s))
@@ -112,6 +121,19 @@ class NumberColumn:
         self._say("Recording", *numbers.recording(now_s))
         self._say("Battery", numbers.battery(), numbers.battery_percent <= 10)
         self._say("Model", *numbers.model())
+        self._fit()
+
+    def _fit(self) -> None:
+        """Leave out what there is no room for."""
+        for count in range(len(_YIELDS) + 2):
+            for k, name in enumerate(_YIELDS):
+                for label in (self._names[name], self.values[name]):
+                    label.setHidden(k < count)
+            self.trend.setHidden(count > len(_YIELDS))
+            for layout in (self._rows, self._whole):
+                layout.invalidate()
+            if self._whole.totalHeightForWidth(WIDTH) <= self.widget.height():
+                return
 
     def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""
@@ -122,10 +144,17 @@ class NumberColumn:
             QLabel[soft="true"] {{ color: {theme.soft_ink}; }}
             QLabel[wrong="true"] {{ color: {theme.warning}; font-weight: bold; }}
             QLabel#bpm {{ color: {theme.ink}; font-size: 54px; font-weight: bold; }}
+            QLabel#bpm[questionable="true"] {{ color: {theme.soft_ink}; font-size: 44px; }}
             QLabel#beat {{ font-size: 22px; }}
             """
         )
         self.beat_mark.apply_theme(theme)
+
+    def _say_rate(self, text: str) -> None:
+        _say(self.bpm_label, text)
+        if bool(self.bpm_label.property("questionable")) != self.numbers.questionable:
+            self.bpm_label.setProperty("questionable", self.numbers.questionable)
+            self.bpm_label.setStyleSheet(self.bpm_label.styleSheet())
 
     def _tell_latency(self) -> None:
         if self.minute is None or not math.isfinite(self.minute.now_ms):
@@ -145,6 +174,23 @@ class NumberColumn:
         if bool(label.property("wrong")) != wrong:
             label.setProperty("wrong", wrong)
             label.setStyleSheet(label.styleSheet())  # Qt looks at properties only when it is dressed
+
+
+class _Column(QWidget):
+    """Asks to be fitted whenever its size changes; may be lower than all of it needs."""
+
+    def __init__(self, fit: Callable[[], None]) -> None:
+        super().__init__()
+        self._fit = fit
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """With what cannot be left out."""
+        return QSize(WIDTH, 230)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Fit it."""
+        super().resizeEvent(event)
+        self._fit()
 
 
 class BeatMark(QLabel):

@@ -7,6 +7,8 @@ import math
 from collections import deque
 
 from streamer.core.events import (
+    Alarm,
+    AlarmKind,
     Battery,
     Beat,
     Drift,
@@ -51,6 +53,8 @@ class Numbers:
         self._newest: tuple[float, Frame] | None = None
         self._rr: deque[tuple[float, float]] = deque()
         self._quality: frozenset[Quality] | None = None
+        self.questionable = False
+        """The heart rate is counted from noise."""
         self.battery_percent: float = math.nan
         """As the sensor last told; NaN if it never did."""
         self._paused = self._ended = False
@@ -74,6 +78,8 @@ class Numbers:
                 self._note_beat(event)
             case QualityChanged():
                 self._quality = event.wrong
+            case Alarm():
+                self._note_alarm(event)
             case Drift():
                 self._recalibrate = event.rises
             case Battery():
@@ -83,6 +89,12 @@ class Numbers:
             case Failed() | LeftBehind() if event.part == Recorder.name and self._recording_s:
                 self._recording_s = self._recording_s[0], event.host_s
 
+    def _note_alarm(self, alarm: Alarm) -> None:
+        if alarm.alarm is AlarmKind.CANNOT_ANALYSE:
+            self.questionable = alarm.rises
+        elif alarm.alarm is AlarmKind.SIGNAL_LOST and alarm.rises:
+            self._bpm = math.nan
+
     def _note_beat(self, event: Beat) -> None:
         rr_s = event.at_s - self._beat_s
         if 0 < rr_s <= LONGEST_RR_S:
@@ -91,16 +103,30 @@ class Numbers:
         while self._rr and self._rr[0][0] < event.at_s - TREND_S:
             self._rr.popleft()
 
+    @property
+    def beat_s(self) -> float:
+        """The newest beat, on the stream's axis; NaN before the first."""
+        return self._beat_s
+
+    def stream_s(self, now_s: float) -> float:
+        """How far the stream is now, on its axis: it goes on if nothing comes, unless it is paused; NaN
+        before the first sample."""
+        if self._newest is None:
+            return math.nan
+        at_s, frame = self._newest
+        return frame.stop / frame.rate_hz + (0.0 if self._paused else max(0.0, now_s - at_s))
+
     # ---- as they read
 
     def bpm(self, now_s: float) -> str:
-        """The heart rate, or that it is unknown: no beat for long, or no sample."""
+        """The heart rate, with a question mark if it is counted from noise, or that it is unknown: no beat
+        for long, or no sample."""
         if self._newest is None or self._silent(now_s):
             return UNKNOWN
         frame = self._newest[1]
         silent_s = frame.stop / frame.rate_hz - self._beat_s
         known = math.isfinite(self._bpm) and silent_s <= LONGEST_RR_S
-        return f"{self._bpm:.0f}" if known else UNKNOWN
+        return f"{self._bpm:.0f}{'?' * self.questionable}" if known else UNKNOWN
 
     def rr_ms(self) -> list[list[tuple[float, float]]]:
         """Of the last minute: each interval with its second on the stream's axis, in stretches without a

@@ -11,7 +11,7 @@ from gui.signal.frozen_view import FrozenView
 from gui.signal.history import History
 from gui.signal.inbox import Inbox, Measured, Raw
 from gui.signal.playout import PlayoutBuffer
-from streamer.core.events import Beat, Drift, Event, SpeedChanged, State, StateChanged
+from streamer.core.events import Alarm, Beat, Drift, Event, SpeedChanged, State, StateChanged
 from streamer.core.signal.runs import true_runs
 from streamer.core.stream import Frame, StreamInfo
 from streamer.session.source_words import state_words
@@ -135,7 +135,8 @@ class FollowedStream:
                 self._speed = event.speed
             case Drift():
                 self._recalibrate = event.rises
-        if not isinstance(event, Beat):
+        # What an alarm said as it rose would soon be an old number: the banner has the one of now.
+        if not isinstance(event, Beat) and not (isinstance(event, Alarm) and event.rises):
             self.news = event.text
         return self.history.event(event)
 

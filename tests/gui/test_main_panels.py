@@ -8,8 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from PyQt6 import sip
-from PyQt6.QtCore import QMimeData, QPointF, Qt, QUrl
+from PyQt6.QtCore import QMimeData, QPoint, QPointF, QRect, Qt, QUrl
 from PyQt6.QtGui import QDragEnterEvent, QDropEvent
 from PyQt6.QtWidgets import QApplication, QLabel, QWidget
 from pytestqt.qtbot import QtBot
@@ -24,6 +26,7 @@ from streamer.core.stream import Frame
 from streamer.core.vitals.vitals import Limits
 from streamer.export.page import Page
 from tests.gui.a_controller import AController, APlayer
+from tests.gui.conftest import make_frame
 
 MakeFrame = Callable[..., Frame]
 
@@ -100,12 +103,53 @@ def test_the_numbers_stand_beside_the_paper(rig: Rig, frame: MakeFrame) -> None:
 
 
 def test_an_alarm_is_shown_sounds_and_can_be_silenced_by_a_key(rig: Rig) -> None:
+    banner = rig.panels.alarms.banner
     rig.tick(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
-    assert "asystole: no beat for 4 s" in rig.words() and rig.beeps == 1
+    assert "asystole: no beat for" in rig.words() and rig.beeps == 1
     rig.key("x")
-    assert rig.controller.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and "silenced" in rig.words()
+    assert rig.controller.told == [AlarmsSilenced((AlarmKind.ASYSTOLE,))] and banner.bell.crossed
     rig.tick(Alarm(AlarmKind.ASYSTOLE, False))
-    assert "asystole" not in rig.panels.alarms.banner.widget.text()
+    assert not banner.standing() and not banner.bell.crossed
+
+
+def test_an_alarm_waits_for_no_refresh(rig: Rig) -> None:
+    rig.tick()
+    rig.controller.running.inbox.event(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
+    rig.window.tick()
+    assert "asystole" in rig.words() and rig.beeps == 1
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    steps=st.lists(
+        st.tuples(
+            st.sampled_from(["beat", "rise", "end", "noise", "silence", "tick"]), st.floats(15.0, 300.0)
+        ),
+        max_size=20,
+    )
+)
+def test_the_banner_says_no_other_rate_than_the_one_beside_it(
+    rig: Rig, steps: list[tuple[str, float]]
+) -> None:
+    """Whatever comes in whichever order, in any tick."""
+    inbox, at_s = rig.controller.running.inbox, 1.0
+    for what, bpm in steps:
+        at_s += 0.5
+        stop = round(at_s * 250)
+        inbox.frame(make_frame(stop - 125, 125))
+        if what == "beat":
+            inbox.event(Beat(bpm, at_s=at_s))
+        elif what in ("rise", "end"):
+            inbox.event(Alarm(AlarmKind.LOW_RATE, what == "rise", f"{bpm:.0f} bpm, below 50", at_s=at_s))
+        elif what == "noise":
+            inbox.event(Alarm(AlarmKind.CANNOT_ANALYSE, bpm > 100, "noise", at_s=at_s))
+        elif what == "silence":
+            rig.key("x")
+        rig.window.tick()
+        sign = rig.panels.alarms.banner.signs[AlarmKind.LOW_RATE]
+        if not sign.isHidden():
+            assert f"heart rate low: {rig.panels.numbers.bpm_label.text()} bpm" in sign.text()
+    assert "below 50" not in rig.words(), "nothing else repeats the number that raised it"
 
 
 def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) -> None:
@@ -121,10 +165,46 @@ def test_limits_are_asked_for_applied_told_and_kept(rig: Rig, tmp_path: Path) ->
     rig.qtbot.mouseClick(dialog.set_button, Qt.MouseButton.LeftButton)
     assert rig.controller.limits[-1] == Limits(40, 150)
     assert "40 to 150 bpm, sound off" in rig.controller.told[-1].text
+    bell = rig.panels.alarms.banner.bell
+    assert bell.crossed and bell.limits_label.text() == "40-150", "it is seen at once"
     rig.tick(Alarm(AlarmKind.LOW_RATE, True, "39 bpm, below 40"))
     assert rig.beeps == 0
-    again = Settings(tmp_path / "monitor.json")
-    assert again.limits == Limits(40, 150) and again.get("alarms/sound", True) is False
+    assert Settings(tmp_path / "monitor.json").limits == Limits(40, 150)
+
+
+def test_each_start_is_with_sound_whatever_was_left(qtbot: QtBot, tmp_path: Path) -> None:
+    Settings(tmp_path / "monitor.json").keep("alarms/sound", False)  # as an older version kept it
+    rig = Rig(qtbot, tmp_path)
+    rig.panels.alarms._set_limits(Limits(40, 150), False)
+    rig.window.close()
+    again = Rig(qtbot, tmp_path)
+    assert again.panels.alarms.banner.alarms.sound and not again.panels.alarms.banner.bell.crossed
+    assert again.panels.alarms.banner.bell.limits_label.text() == "40-150"
+    assert again.controller.limits == [Limits(40, 150)], "what is shown is what is watched for"
+
+
+@pytest.mark.parametrize("alarms", [(AlarmKind.ASYSTOLE,), tuple(AlarmKind)])
+@pytest.mark.parametrize("size", [(800, 480), (1280, 720), (3840, 2160)])
+def test_the_picture_stays_where_it_is_when_alarms_come_and_go(
+    rig: Rig, size: tuple[int, int], alarms: tuple[AlarmKind, ...]
+) -> None:
+    rig.window.resize(*size)
+    rig.tick()
+    rig.qtbot.wait(1)
+    paper, banner = rig.window.paper, rig.panels.alarms.banner.widget
+    before = place_of(rig, paper)
+    rig.tick(*(Alarm(alarm, True, "why " * 30) for alarm in alarms))
+    rig.qtbot.wait(1)
+    assert place_of(rig, paper) == before and not place_of(rig, banner).intersects(before)
+    assert (rig.window.width(), rig.window.height()) == size
+    rig.key("x")
+    rig.tick(*(Alarm(alarm, False) for alarm in alarms))
+    rig.qtbot.wait(1)
+    assert place_of(rig, paper) == before
+
+
+def place_of(rig: Rig, part: QWidget) -> QRect:
+    return QRect(part.mapTo(rig.window, QPoint(0, 0)), part.size())
 
 
 def test_limits_that_are_not_set_change_nothing(rig: Rig) -> None:

@@ -13,7 +13,8 @@ from gui.panels.alarms import Alarms
 from gui.panels.beeper import Beeper
 from gui.panels.latency import LastMinute
 from gui.panels.number_column import WIDTH, NumberColumn
-from gui.theme import DARK, LIGHT
+from gui.panels.numbers import Numbers
+from gui.theme import DARK, LIGHT, Theme
 from streamer.core.events import (
     Alarm,
     AlarmKind,
@@ -28,6 +29,8 @@ from streamer.core.events import (
     RecordingStarted,
 )
 from streamer.core.stream import Frame, StreamInfo
+from streamer.core.vitals.standing import TECHNICAL
+from streamer.core.vitals.vitals import Limits
 from tests.gui.a_controller import description
 from tests.gui.panels.test_latency import BUDGET, a_hop, shown
 
@@ -61,6 +64,19 @@ def test_it_says_what_the_numbers_say(column: NumberColumn, frame: MakeFrame) ->
     )
     assert "RR 1000 ms" in column.rr_label.text()
     assert column.values["Recording"].text() == "off" and column.values["Model"].text() == "generic"
+
+
+def test_a_rate_from_noise_is_marked_and_grey_until_it_can_be_told_again(
+    column: NumberColumn, frame: MakeFrame
+) -> None:
+    column.event(Beat(72.0, at_s=2.0))
+    column.frame(2.3, replace(frame(550, 25), device_s=2.2))
+    column.event(Alarm(AlarmKind.CANNOT_ANALYSE, True, "too much noise for a heart rate"))
+    column.refresh(2.4)
+    assert column.bpm_label.text() == "72?" and _color(column.bpm_label) == LIGHT.soft_ink
+    column.event(Alarm(AlarmKind.CANNOT_ANALYSE, False))
+    column.refresh(2.4)
+    assert column.bpm_label.text() == "72" and _color(column.bpm_label) == LIGHT.ink
 
 
 @pytest.mark.parametrize("drifted", [False, True])
@@ -124,23 +140,71 @@ def test_all_of_it_fits_where_the_window_is_small(column: NumberColumn) -> None:
     assert not any(a.intersects(b) for i, a in enumerate(boxes) for b in boxes[:i])
 
 
+def a_banner(
+    qtbot: QtBot, beeps: list[bool], reported: list[Event], rate: Callable[[], str] = lambda: "48"
+) -> AlarmBanner:
+    banner = AlarmBanner(Alarms(Numbers()), lambda: beeps.append(True), reported.append, rate)
+    for part in (banner.widget, banner.bell):
+        qtbot.addWidget(part)
+        part.show()
+    banner.widget.resize(900, banner.widget.height())
+    banner.apply_theme(DARK)
+    banner.start_stream(INFO, None)
+    return banner
+
+
 def test_the_banner_shows_and_sounds_and_can_be_silenced(qtbot: QtBot) -> None:
     beeps: list[bool] = []
     reported: list[Event] = []
-    banner = AlarmBanner(Alarms(), lambda: beeps.append(True), reported.append)
-    qtbot.addWidget(banner.widget)
-    banner.apply_theme(DARK)
-    banner.start_stream(INFO, None)
-    assert not banner.widget.isVisible()
+    banner = a_banner(qtbot, beeps, reported)
+    assert not banner.standing() and not banner.bell.crossed
     banner.event(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
     banner.refresh(0.0)
-    assert (
-        banner.widget.isVisible() and "asystole: no beat for 4 s" in banner.widget.text() and beeps == [True]
-    )
+    assert banner.standing() == (AlarmKind.ASYSTOLE,) and beeps == [True]
+    assert "no beat for" in banner.signs[AlarmKind.ASYSTOLE].text()
     banner.silence()
-    assert "silenced" in banner.widget.text() and reported == [AlarmsSilenced((AlarmKind.ASYSTOLE,))]
+    assert reported == [AlarmsSilenced((AlarmKind.ASYSTOLE,))]
+    assert banner.sound_label.text() == banner.bell.sound_label.text() and banner.bell.crossed
     banner.event(Alarm(AlarmKind.ASYSTOLE, False))
-    assert not banner.widget.isVisible()
+    banner.refresh(0.0)
+    assert not banner.standing() and not banner.sound_label.text() and not banner.bell.crossed
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_each_alarm_is_seen_lit_and_unlit_in_its_colour(qtbot: QtBot, theme: Theme) -> None:
+    """Asystole, a rate and what is technical look different, at every instant."""
+    banner = a_banner(qtbot, [], [])
+    banner.apply_theme(theme)
+    seen: dict[tuple[AlarmKind, bool], str] = {}
+    for alarm in AlarmKind:
+        banner.event(Alarm(alarm, True, "why"))
+        banner.refresh(0.0)
+        label = banner.signs[alarm]
+        for lit in (True, False):
+            label.lit = lit
+            picture = label.grab().toImage()
+            middle = picture.pixelColor(picture.width() - 8, picture.height() // 2).name()
+            edge = picture.pixelColor(picture.width() // 2, 2).name()
+            assert edge == label.color and middle == (label.color if lit else theme.bar)
+        seen[alarm, True] = label.color
+        banner.event(Alarm(alarm, False))
+        banner.refresh(0.0)
+    technical = {seen[alarm, True] for alarm in TECHNICAL}
+    rates = {seen[alarm, True] for alarm in (AlarmKind.LOW_RATE, AlarmKind.HIGH_RATE)}
+    assert len({seen[AlarmKind.ASYSTOLE, True], *technical, *rates}) == 3 == 1 + len(technical) + len(rates)
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK])
+def test_sound_off_and_the_limits_are_seen_at_once_beside_the_rate(qtbot: QtBot, theme: Theme) -> None:
+    banner = a_banner(qtbot, [], [])
+    banner.apply_theme(theme)
+    banner.bell.resize(150, banner.bell.height())
+    on = banner.bell.grab().toImage()
+    banner.alarms.sound, banner.alarms.limits = False, Limits(40.0, 150.0)
+    banner.show(0.0)
+    assert banner.bell.crossed and banner.bell.limits_label.text() == "40-150"
+    assert banner.bell.sound_label.text() and banner.bell.sound_label.isVisible()
+    assert banner.bell.grab().toImage() != on
 
 
 def test_without_a_sound_card_the_bell_rings(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
