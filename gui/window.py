@@ -193,8 +193,7 @@ class MonitorWindow(QMainWindow):
         self.header.refresh(self.stream.status(now_s), news, self.paper.look.theme)
         self.tools.refresh()
         self.header.frozen.setText(self.time.frozen_words(now_s))
-        self.header.frozen.setVisible(self.frozen)
-        self.header.clock.setVisible(not self.frozen)
+        self.header.show_frozen(self.frozen)
 
     def _compare(self) -> None:
         """Put beside each lead's name how it agrees with what was measured, if that is laid over it."""

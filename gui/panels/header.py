@@ -89,7 +89,7 @@ class Header:
         self.health = Elided()
         self.research = QLabel(RESEARCH_USE)
         self.news = Elided()
-        self.frozen = Elided(280)
+        self.frozen = Elided(300)
         for label in (self.source, self.clock, self.state, self.scale, self.research, self.recalibrate):
             label.setProperty("heavy", True)
         for label in (self.model, self.health, self.news):
@@ -120,6 +120,12 @@ class Header:
         self.lead.setText(lead)
         self.lead.setProperty("warning", not info.is_lead_i)
         self.frozen.hide()
+
+    def show_frozen(self, frozen: bool) -> None:
+        """What is held still says its own time, in place of the running one."""
+        goes, comes = (self.clock, self.frozen) if frozen else (self.frozen, self.clock)
+        goes.hide()  # first: both would make a small window wider
+        comes.setVisible(frozen or not self.idle)
 
     def refresh(self, how: StreamStatus, news: str, theme: Theme) -> None:
         """Say how the stream stands."""

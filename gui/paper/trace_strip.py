@@ -355,11 +355,11 @@ class TraceStrip:
             # In the column of its instant; its note to the left, which is seen at the newest edge too.
             x = column_of(mark.at_s, per_s) - origin
             wide = min(painter.fontMetrics().horizontalAdvance(mark.text), reach - 4)
-            begins = x - 4 - wide
-            if 0 <= x < self.width and begins < 0:  # cut there, it would be no word
-                begins = x + 4
             painter.setPen(pen)
             painter.drawLine(x, self._top, x, self._top + self._height)
+            if not 0 <= x < self.width:
+                continue  # of another lap, in which its note is written
+            begins = x - 4 - wide if x - 4 - wide >= 0 else x + 4  # cut there, it would be no word
             for area in (self.areas[0], self.areas[-1])[: len(self.areas)]:
                 painter.drawText(QPointF(begins, area.bottom - size), mark.text)
 

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -106,3 +109,18 @@ def test_every_control_has_a_name_and_the_bar_s_are_large_enough_to_touch(rig: R
     bar = (replay.play_button, replay.slower_button, replay.faster_button)
     for button in (*rig.window.tools.buttons.values(), *bar):
         assert min(button.height(), button.width()) >= LEAST_PX or not button.isVisible()
+
+
+@pytest.mark.parametrize("factor", ["1.25", "2"])
+def test_so_it_is_at_other_scale_factors(factor: str) -> None:
+    """Of the screen; Qt reads it once, as a process begins."""
+    some = "800x480 and (header or dialog or (test_no_word_is_cut and (ll or w)))"
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-x", "-p", "no:cacheprovider", __file__, "-k", some],
+        env=os.environ | {"QT_SCALE_FACTOR": factor},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout
+    assert "passed" in done.stdout
