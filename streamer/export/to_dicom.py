@@ -144,7 +144,6 @@ def _dataset(pydicom: Any, excerpt: Excerpt, digital: Any, start: int, number: i
 
 def _group(pydicom: Any, excerpt: Excerpt, originality: str, traces: Sequence[Trace], digital: Any) -> Any:
     group = pydicom.Dataset()
-    group.MultiplexGroupTimeOffset = 0
     group.WaveformOriginality = originality
     group.NumberOfWaveformChannels = len(traces)
     group.NumberOfWaveformSamples = digital.shape[1]
