@@ -16,7 +16,7 @@ from streamer.core.events import Event
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
-from streamer.formats.recording import Recording, Stated, without_identity
+from streamer.formats.recording import Lead, Recording, Stated, without_identity
 from streamer.formats.registry import split_reading
 from streamer.formats.wfdb_files import show
 from streamer.formats.wfdb_reader import Record
@@ -130,7 +130,7 @@ class FileReplay:
             inverted=bool(self._sign < 0),
             placement=placement,
             samples=None if self._replay.loop else length,
-            notes=(*self._notes(name, label, is_lead_i), *record.notes),
+            notes=(*self._notes(name, label, is_lead_i), *self.remarks),
             identity=_identity(record) if self._keep_identity else "",
             speed=self._replay.speed,
             start_s=self._replay.start_s,
@@ -147,14 +147,22 @@ class FileReplay:
             notes.append(f"The label {label} names no lead: it is taken as Lead I, as stated.")
         elif not is_lead_i:
             notes.append(f"The input is {label}, not Lead I: every reconstructed lead is marked so.")
-        twice = [other for other in record.leads if other.name is not None and other.name == lead.name]
-        if len(twice) > 1:
-            notes.append(f"{len(twice)} leads of {name} are named {lead.name}: the first is played.")
         if self._sign < 0:
             notes.append(f"The polarity of {label} is turned, as asked.")
         if self._reference:
             notes.append(f"The record holds {len(self._reference)} of the twelve leads, for comparison.")
         return (*notes, *self._replay.notes())
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What is wrong with the file, or was concluded, in sentences; call `open` first."""
+        if self._record is None:
+            return ()
+        leads = self._record.leads
+        same = [other for other in leads if _same(other, leads[self._row])]
+        label = show(leads[self._row].label)[1:-1]
+        twice = f"{len(same)} leads of the file are named {label}: the first is played."
+        return (*([twice] if len(same) > 1 else []), *self._record.notes)
 
     @property
     def began(self) -> datetime | None:
@@ -234,6 +242,11 @@ class FileReplay:
         reference = np.full((len(LEADS), signals.shape[1]), np.nan, np.float32)
         reference[list(self._reference)] = signals[list(self._reference.values())]
         return reference
+
+
+def _same(one: Lead, other: Lead) -> bool:
+    """Whether two leads have one name."""
+    return one.label.casefold() == other.label.casefold() or (one.name is not None and one.name == other.name)
 
 
 def _identity(record: LeadRecording) -> str:

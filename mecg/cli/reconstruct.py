@@ -216,6 +216,7 @@ def reconstruct(
     finally:
         sink.abort()
     words = [] if info.is_lead_i else [f"the input is {info.lead}, not Lead I: the record says so"]
+    words += [remark.rstrip(".") for remark in source.remarks]
     if sink.clipped:
         words.append(f"{sink.clipped} samples clipped to 16 bits")
     return "; ".join(words)

@@ -75,7 +75,10 @@ def read(path: Path, stated: Stated) -> Recording:
     if began is not None and onsets is not None:
         began += timedelta(seconds=float(onsets[0] % 1))
     if b"+D" in head[192:236] and onsets is not None:
+        there = mv.shape[1]
         mv = _in_place(mv, onsets, rate_hz, held)
+        if mv.shape[1] > there:
+            notes.append(f"{mv.shape[1] - there} samples are missing: the recording was paused.")
     leads = tuple(Lead(s.label, stated.unit(s.physical_dimension)) for s in taken)
     identity = Identity(
         {"patient": head[8:88].decode("latin-1"), "recording": head[88:168].decode("latin-1")}

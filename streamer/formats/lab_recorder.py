@@ -108,6 +108,8 @@ def read(path: Path, stated: Stated) -> Recording:
         if len(streams) > 1
         else []
     )
+    if (lost := mv.shape[1] - values.shape[1]) > 0:
+        notes.append(f"{lost} samples are missing by the stream's stamps.")
     if damaged:
         notes.append("Parts of the file are damaged and left out.")
     names = ("name", "source_id", "hostname", "desc/acquisition/serial_number")

@@ -17,6 +17,7 @@ import time
 import traceback
 import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ import numpy as np
 from devices.bluetooth import movesense, polar
 from devices.bluetooth.gatt import BadFrameError, decode_battery, decode_heart_rate
 from devices.lsl.description import About, choose
+from devices.replay.file import FileReplay
 from devices.replay.session import SessionReplay
 from gui.settings import Settings
 from streamer.core.calibration.correction import Calibration, Origin
@@ -33,9 +35,11 @@ from streamer.core.leads import LEADS, SEVEN
 from streamer.core.stream import Placement
 from streamer.export.excerpt import Excerpt
 from streamer.formats.calibration_file import from_bytes, to_bytes
+from streamer.formats.recording import Stated
 from streamer.formats.wfdb_annotation_reader import read_annotations
 from streamer.formats.wfdb_reader import Record
 from streamer.formats.wfdb_writer import WfdbWriter
+from streamer.lead_recording import open_recording
 from streamer.model_files import load_model
 from streamer.recording.folder import summary
 from streamer.recording.reader import Recording
@@ -182,7 +186,29 @@ def ble(folder: Path) -> Try:
     return attempt
 
 
-READERS = {each.__name__: each for each in (wfdb, session, npz, onnx, settings, lsl, ble)}
+def formats(folder: Path) -> Try:
+    made = ROOT / "tests" / "streamer" / "formats" / "files"
+    whole = {path.name: path.read_bytes() for path in sorted(made.iterdir()) if path.suffix != ".json"}
+    whole |= {path.name: path.read_bytes() for path in made.glob("*_*.json")}
+    for name in whole:  # what reads it is imported before files are watched
+        (folder / name).write_bytes(whole[name])
+    for name in whole:
+        with suppress(InputError):
+            open_recording(folder / name)
+
+    def attempt(rng: random.Random) -> None:
+        name = rng.choice(sorted(whole))
+        (folder / name).write_bytes(changed_bytes(whole[name], rng))
+        try:
+            FileReplay(folder / name, placement=Placement.ARMS).open()
+            open_recording(folder / name, Stated(1e-3, 250.0)).read(0, 1000)
+        finally:
+            (folder / name).write_bytes(whole[name])
+
+    return attempt
+
+
+READERS = {each.__name__: each for each in (wfdb, session, npz, onnx, settings, lsl, ble, formats)}
 """Another reader is one function more: it makes something whole, and returns what breaks and reads it."""
 
 FORBIDDEN = (

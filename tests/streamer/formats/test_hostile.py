@@ -67,9 +67,23 @@ def fuzz(name: str, runs: int, folder: Path) -> None:
     small = raw[:20_000] if name.endswith((".csv", ".txt", ".json")) and len(raw) > 50_000 else raw
     path = folder / "mutant"
     chance = random.Random(f"{name} {runs}")
-    for _ in range(runs):
+    for i in range(runs):
         path.write_bytes(mutated(small, chance))
-        opened(path, chance.choice((STATED, Stated())))
+        stated = chance.choice((STATED, Stated()))
+        if i % 10:
+            opened(path, stated)
+        else:
+            takes_memory_for_its_size(path, stated)
+
+
+def takes_memory_for_its_size(path: Path, stated: Stated) -> None:
+    tracemalloc.start()
+    try:
+        opened(path, stated)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < max(10 * path.stat().st_size, FREE_BYTES)
 
 
 @pytest.mark.parametrize("name", NAMES)
