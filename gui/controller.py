@@ -182,6 +182,29 @@ class RecordingControl(Protocol):
         ...
 
 
+class RunningModel(Protocol):
+    """How much of a model runs (`streamer.core.network.parts.BANDS`)."""
+
+    @property
+    def bands(self) -> tuple[str, ...]:
+        """What `use` takes, the least first."""
+        ...
+
+    @property
+    def used(self) -> str:
+        """Which of them runs."""
+        ...
+
+    @property
+    def words(self) -> str:
+        """Its name and version, and that of the part."""
+        ...
+
+    def use(self, bands: str) -> None:
+        """Go on with as much of the model as hears no faster bands than these."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class RunningSession:
     """A session that runs."""
@@ -201,6 +224,8 @@ class RunningSession:
     """The first so many seconds of the stream come at once: it lies before the place that was sought."""
     recording: RecordingControl | None = None
     """None if there is nothing to record."""
+    model: RunningModel | None = None
+    """None if it runs as a whole only: of a person, or of what was recorded."""
 
 
 OnScan = Callable[[str, Sequence[ScanResult], str], None]

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from gui.actions import Action
 from gui.alarm_commands import AlarmCommands
+from gui.band_commands import BandCommands
 from gui.controller import SessionController
 from gui.dialogs.model_limits import limits_of
 from gui.dialogs.page_writer import Write, in_another_process
@@ -68,6 +69,7 @@ class MainPanels:
         self.alarms = AlarmCommands(window, controller, settings, self.numbers, beep)
         self.sources = SourceCommands(window, controller, settings, self._say)
         self.record = RecordCommands(window, controller, self._say, self.numbers.numbers.not_recording)
+        self.bands = BandCommands(window, controller, self.notice.say)
         self.pages = PageCommands(window, controller, self.notice.say, pages, write)
         self.reports = ReportCommands(window, controller, self._say, pages)
         self.sources.start.page_wanted.connect(self.reports.ask_file)
@@ -83,6 +85,7 @@ class MainPanels:
             *self.reports.table(),
             *self.record.table(),
             *self.alarms.table(),
+            *self.bands.table(),
             *self._window_table(),
         )
         window.show_actions()

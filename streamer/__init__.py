@@ -28,6 +28,7 @@ if TYPE_CHECKING:
         Alarm,
         AlarmKind,
         AlarmsSilenced,
+        BandsChanged,
         Battery,
         Beat,
         Contact,
@@ -68,6 +69,7 @@ __all__ = [
     "Alarm",
     "AlarmKind",
     "AlarmsSilenced",
+    "BandsChanged",
     "Battery",
     "Beat",
     "Calibration",
@@ -116,9 +118,9 @@ _NAMES = {
     "streamer.core.calibration.correction": "Calibration PersonalNetwork",
     "streamer.core.errors": "Field InputError SignalError",
     "streamer.core.events": (
-        "Alarm AlarmKind AlarmsSilenced Battery Beat Contact Drift Dropped Event Failed LeftBehind "
-        "LimitsChanged Marker Notice Quality QualityChanged RecordingStarted SamplesLost Seam SensorRate "
-        "State StateChanged Topic Unrecognized"
+        "Alarm AlarmKind AlarmsSilenced BandsChanged Battery Beat Contact Drift Dropped Event Failed "
+        "LeftBehind LimitsChanged Marker Notice Quality QualityChanged RecordingStarted SamplesLost Seam "
+        "SensorRate State StateChanged Topic Unrecognized"
     ),
     "streamer.core.leads": "LEADS",
     "streamer.core.network.network": "Network",

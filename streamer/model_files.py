@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamer.core.errors import Field, InputError
+from streamer.core.network.parts import ALL_BANDS
 from streamer.formats.bounded_read import read_bounded
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def model_bytes(model: Path) -> bytes:
         raise InputError(f"the model {model} cannot be read: {error.strerror}") from error
 
 
-def load_model(model: str | Path = "low") -> Network:
+def load_model(model: str | Path = "low", bands: str = ALL_BANDS) -> Network:
     """Load a model, check it against its own metadata, and run it once.
 
     Parameters
@@ -66,6 +67,9 @@ def load_model(model: str | Path = "low") -> Network:
     model : str or Path
         ``"low"``, ``"balanced"`` or ``"full"``: a bundled model, by how far it looks ahead.  The further,
         the closer the estimate, and the later it comes.  Anything else is the path of an ONNX file.
+    bands : str
+        ``"low"``, ``"mid"`` or ``"all"``: how much of the model runs.  Its modules hear Lead I below 5 Hz,
+        below 15 Hz, and all of it; fewer cost less, and give less (`Network.part`).
 
     Returns
     -------
@@ -75,8 +79,8 @@ def load_model(model: str | Path = "low") -> Network:
     Raises
     ------
     InputError
-        If the file cannot be read, is larger than `LARGEST_BYTES`, is not ready after `LOAD_S`, or is not a
-        model that fits.
+        If the file cannot be read, is larger than `LARGEST_BYTES`, is not ready after `LOAD_S`, is not a
+        model that fits, or has no part of these bands.
 
     Examples
     --------
@@ -87,7 +91,7 @@ def load_model(model: str | Path = "low") -> Network:
     path = bundled_model(model) if isinstance(model, str) and model in LATENCIES else Path(model)
     content = model_bytes(path)
     try:
-        return _loaded(content)
+        return _loaded(content).part(bands)
     except InputError as error:
         raise InputError(f"{model_name(path)}: {error}") from error
 

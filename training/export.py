@@ -24,7 +24,8 @@ from numpy.typing import NDArray
 from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED
 from streamer.core.network.network import Network
-from streamer.core.network.spec import ALL_BANDS, METADATA_KEY, PARTS_KEY, STEP_KEY, ModelSpec
+from streamer.core.network.parts import ALL_BANDS
+from streamer.core.network.spec import METADATA_KEY, PARTS_KEY, STEP_KEY, ModelSpec
 from training import config as configuration
 from training.command import checkpoint_of, ended_in_one_line, filled
 from training.filter_design import design

@@ -19,6 +19,7 @@ from streamer.core.errors import Field, InputError
 from streamer.core.events import (
     Alarm,
     AlarmsSilenced,
+    BandsChanged,
     Battery,
     Beat,
     Contact,
@@ -218,7 +219,7 @@ def is_told_again(event: Event) -> bool:
     match event:
         case StateChanged() | SamplesLost() | Dropped() | Failed() | LeftBehind() | RecordingStarted():
             return False
-        case Beat() | QualityChanged() | Alarm() | AlarmsSilenced() | Drift() | SpeedChanged():
+        case Beat() | QualityChanged() | Alarm() | AlarmsSilenced() | Drift() | SpeedChanged() | BandsChanged():
             return False
         case Notice():
             return event.topic not in (Topic.DISK, Topic.REPAIR, Topic.PLAYBACK)

@@ -107,6 +107,10 @@ class Header:
         )
         self.under = _bar(self.research, None, (self.news, 3))
 
+    def name_model(self, model_text: str) -> None:
+        """Say what makes the leads."""
+        self.model.setText(model_text)
+
     def start_stream(self, info: StreamInfo, model_text: str) -> None:
         """A stream begins."""
         self.source.setText(f"{info.source}   {info.device}".strip())

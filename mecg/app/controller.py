@@ -17,6 +17,7 @@ from mecg.app.calibration_previews import CalibrationPreviews, LastSeconds, Lear
 from mecg.app.measured_leads import truth_beside
 from mecg.app.models import card_of, network_of
 from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
+from mecg.app.running_model import RunningModel
 from mecg.app.session_builder import (
     attach_outlet,
     bundled_source,
@@ -31,9 +32,12 @@ from mecg.app.session_builder import (
     vitals_of,
 )
 from streamer.core.errors import InputError
+from streamer.core.network.network import Network
+from streamer.core.pipeline import Pipeline
 from streamer.core.stream import StreamInfo
 from streamer.core.vitals.vitals import Limits, Vitals
 from streamer.recording.recorder_switch import RecorderSwitch
+from streamer.recording.replay_core import ReplayCore
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
 from streamer.session.sink import Overflow
@@ -68,6 +72,7 @@ class _Parts:
     vitals: Vitals
     last: LastSeconds
     switch: RecorderSwitch | None
+    model: RunningModel | None
 
 
 def options_for(request: SourceRequest, first: SessionOptions, *, given: bool) -> SessionOptions:
@@ -172,6 +177,7 @@ class Controller:
         self._session: Session | None = None
         self._running_session: RunningSession | None = None
         self._opening: Source | None = None
+        self._model: RunningModel | None = None
 
     @property
     def running(self) -> RunningSession:
@@ -229,7 +235,7 @@ class Controller:
         """
         self._first, self._last = SourceRequest(""), LastSeconds()
         info = StreamInfo("no source", _USUAL_RATE_HZ)
-        network = network_of(self._options.models.model)
+        network = network_of(self._options.models.model, self._options.models.bands)
         description = SessionDescription.of(info, network.spec, pipeline_of(info, network).latency)
         inbox = Inbox()
         inbox.open(description)
@@ -285,8 +291,8 @@ class Controller:
         core, description = core_of(
             source,
             info,
-            options.models.model,
-            calibration=person.calibration if isinstance(person, Learned) else options.models.calibration,
+            options.models,
+            person=person.calibration if isinstance(person, Learned) else None,
             as_recorded=options.as_recorded,
         )
         vitals = vitals_of(description, core)
@@ -300,7 +306,18 @@ class Controller:
         last = LastSeconds()
         session.attach(last, Overflow.DROP_OLDEST)
         attach_outlet(session, options.lsl_out, AS_RECORDED if info.live else Replay(options.replay.speed))
-        return _Parts(request, source, session, inbox, description, vitals, last, switch)
+        model = self._model_of(core)
+        return _Parts(request, source, session, inbox, description, vitals, last, switch, model)
+
+    def _model_of(self, core: Pipeline | ReplayCore) -> RunningModel | None:
+        """How much of a session's model runs: as much as of the one before, once the user has said so."""
+        if isinstance(core, ReplayCore) or not isinstance(core.network, Network):
+            return None
+        model, before = RunningModel(core, core.network), self._model
+        if before is not None and before.used != model.used:
+            model.use(before.used)
+        self._model = model
+        return model
 
     def _attach_switch(self, session: Session, options: SessionOptions) -> RecorderSwitch | None:
         """What records the session when the user says so, from its beginning if the command line did."""
@@ -336,6 +353,7 @@ class Controller:
             player,
             lead_in_s,
             None if parts.switch is None else _Recording(parts.switch),
+            parts.model,
         )
         return self._running_session
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from streamer import model_files
+from streamer.core.network.parts import ALL_BANDS
 
 if TYPE_CHECKING:
     from streamer.core.network.network import Network
@@ -35,26 +36,30 @@ def model_name(model: Path | None) -> str:
     return model_files.model_name(_path(model))
 
 
-def model_bytes(model: Path | None) -> bytes:
-    """The model's file, or the bundled one.
+def model_bytes(model: Path | None, bands: str = ALL_BANDS) -> bytes:
+    """The model's file, or the bundled one, or the part of it that hears no faster bands than these.
 
     Raises
     ------
     InputError
-        If it cannot be read.
+        If it cannot be read, or has no such part.
     """
-    return model_files.model_bytes(_path(model))
+    if bands == ALL_BANDS:
+        return model_files.model_bytes(_path(model))
+    whole = network_of(model)
+    whole.part(bands)
+    return whole.parts[bands]
 
 
-def network_of(model: Path | None) -> Network:
-    """The model, loaded and warm.
+def network_of(model: Path | None, bands: str = ALL_BANDS) -> Network:
+    """The model, or as much of it as hears no faster bands than these, loaded and warm.
 
     Raises
     ------
     InputError
-        If the file cannot be read, or is not a model that fits.
+        If the file cannot be read, is not a model that fits, or has no such part.
     """
-    return model_files.load_model(_path(model))
+    return model_files.load_model(_path(model), bands)
 
 
 def fingerprint(model: bytes) -> str:

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from streamer.core.network.parts import ALL_BANDS
+
 
 @dataclass(frozen=True, slots=True)
 class SourceOptions:
@@ -43,6 +45,8 @@ class ModelOptions:
 
     model: Path | None = None
     """None is the bundled one."""
+    bands: str = ALL_BANDS
+    """Out of `BANDS`: how much of it runs."""
     calibration: Path | None = None
 
 
@@ -70,6 +74,7 @@ class SessionOptions:
             "--rate": self.source.rate_hz,
             "--keep-identity": self.source.keep_identity,
             "--model": self.models.model,
+            "--bands": None if self.models.bands == ALL_BANDS else self.models.bands,
             "--calibration": self.models.calibration,
             "--speed": self.replay.speed,
             "--start": self.replay.start_s,

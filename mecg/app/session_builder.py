@@ -19,7 +19,7 @@ from mecg import __version__
 from mecg.app.drift_events import VitalsAndDrift, drifts, drifts_as_recorded
 from mecg.app.interrupt import deferred
 from mecg.app.models import fingerprint, model_bytes, model_name, network_of
-from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
+from mecg.app.options import ModelOptions, ReplayOptions, SessionOptions, SourceOptions
 from mecg.app.terminal import say
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.errors import InputError
@@ -135,13 +135,14 @@ def pipeline_of(info: StreamInfo, network: Network | PersonalNetwork) -> Pipelin
 def core_of(
     source: Source,
     info: StreamInfo,
-    model: Path | None,
+    models: ModelOptions,
     *,
-    calibration: Path | Calibration | None = None,
+    person: Calibration | None = None,
     as_recorded: bool = False,
-    load: Callable[[Path | None], Network] = network_of,
+    load: Callable[[Path | None, str], Network] = network_of,
 ) -> tuple[Pipeline | ReplayCore, SessionDescription]:
-    """What makes the twelve leads of an open source, and what every sink is told.
+    """What makes the twelve leads of an open source, and what every sink is told; for this person, if one
+    is given.
 
     Parameters
     ----------
@@ -154,17 +155,23 @@ def core_of(
         Where the model or the stream's rate cannot be used, or what was recorded cannot be shown so.
     """
     if not as_recorded:
-        network = personal_of(load(model), calibration, info)
+        network = personal_of(load(models.model, models.bands), person or models.calibration, info)
         pipeline = pipeline_of(info, network)
         return pipeline, SessionDescription.of(info, network.spec, pipeline.latency, words_of(network))
     if not isinstance(source, SessionReplay):
         raise InputError("--as-recorded is for a recorded session: name it as session:FILE")
     recorded = source.recording.description
     replay = source.replay
-    if model or calibration or replay.loop or replay.drop or info.inverted != recorded.stream.inverted:
+    if (
+        models != ModelOptions()
+        or person
+        or replay.loop
+        or replay.drop
+        or info.inverted != recorded.stream.inverted
+    ):
         raise InputError(
-            "--as-recorded shows what was recorded: leave out --model, --latency, --calibration, "
-            "--loop, --drop, --invert"
+            "--as-recorded shows what was recorded: leave out --model, --latency, --bands, "
+            "--calibration, --loop, --drop, --invert"
         )
     return ReplayCore(source.recording, source.origin), dataclasses.replace(
         recorded, stream=dataclasses.replace(info, as_recorded=True)

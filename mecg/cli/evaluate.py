@@ -15,7 +15,7 @@ from mecg.app.options import ModelOptions
 from mecg.app.terminal import put, put_json, say, words
 from mecg.cli.argument_types import folds_of
 from mecg.cli.help_text import Help
-from mecg.cli.options import add_calibration, add_force, add_jobs, add_model
+from mecg.cli.options import add_bands, add_calibration, add_force, add_jobs, add_model
 from mecg.cli.progress_bar import Bar
 from mecg.evaluation.evaluate import SCORED_FROM_S, evaluate
 from mecg.evaluation.personal import evaluate_personal
@@ -45,6 +45,7 @@ def add_options(parser: ArgumentParser) -> None:
     parser.add_argument("--report", type=Path, metavar="FILE", help="write the scores as JSON")
     parser.add_argument("--json", action="store_true", help="print the scores as JSON")
     add_model(parser)
+    add_bands(parser)
     add_calibration(parser)
     parser.add_argument(
         "--personal",
@@ -84,7 +85,7 @@ def run(options: Options) -> int:
         refuse_existing(options.report, force=options.force)
     bar: Bar | None = None
 
-    model = model_bytes(options.models.model)
+    model = model_bytes(options.models.model, options.models.bands)
     if options.personal and options.models.calibration:
         raise InputError("--personal calibrates each patient itself: leave out --calibration")
     if options.references > 1 and not options.personal:

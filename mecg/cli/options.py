@@ -18,6 +18,7 @@ from mecg.cli.argument_types import (
     stream_name,
     unit,
 )
+from streamer.core.network.parts import ALL_BANDS, BANDS
 from streamer.model_files import LATENCIES
 from streamer.recording.folder import default_folder
 
@@ -53,6 +54,7 @@ def add_reading(parser: ArgumentParser) -> None:
     add_lead(parser)
     add_placement(parser)
     add_model(parser)
+    add_bands(parser)
     add_calibration(parser)
 
 
@@ -104,6 +106,16 @@ def add_model(parser: ArgumentParser) -> None:
         type=latency,
         metavar="|".join(LATENCIES),
         help="which bundled model: the longer it looks ahead, the closer it comes (low)",
+    )
+
+
+def add_bands(parser: ArgumentParser) -> None:
+    """How much of the model runs."""
+    parser.add_argument(
+        "--bands",
+        choices=BANDS,
+        default=ALL_BANDS,
+        help="how much of the model runs: what hears Lead I below 5 Hz, below 15 Hz, or all of it (all)",
     )
 
 

@@ -109,7 +109,9 @@ def run(options: Options) -> int:
     info = source.open()
     if options.with_monitor:
         _refuse_without_display()
-    network = personal_of(network_of(options.models.model), options.models.calibration, info)
+    network = personal_of(
+        network_of(options.models.model, options.models.bands), options.models.calibration, info
+    )
     pipeline = pipeline_of(info, network)
     beside = None
     if options.reference is not None:

@@ -30,6 +30,7 @@ from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
 from streamer.core.network.latency import budget
 from streamer.core.network.network import Network
+from streamer.core.network.parts import ALL_BANDS
 from streamer.core.pipeline import Pipeline
 from streamer.core.signal.rate import RateConverter
 from streamer.core.stream import Chunk, Placement
@@ -53,6 +54,7 @@ class Job:
 
     out: Path
     model: Path | None = None
+    bands: str = ALL_BANDS
     calibration: Path | None = None
     lead: str | None = None
     invert: bool = False
@@ -117,6 +119,7 @@ def run(options: Options) -> int:
     job = Job(
         options.out,
         models.model,
+        models.bands,
         models.calibration,
         source.lead,
         source.invert,
@@ -139,7 +142,7 @@ def run(options: Options) -> int:
             bar.say(f"{outcome.path}: {outcome.words}" if outcome.good else f"mecg: {outcome.words}")
 
     try:
-        network = network_of(job.model)  # a bad model is reported once, not for each record
+        network = network_of(job.model, job.bands)  # a bad model is reported once, not for each record
         if job.calibration is not None:  # and so is a bad calibration
             PersonalNetwork(network, calibration_file.read_calibration(job.calibration))
         if options.jobs == 1 or len(paths) == 1:
@@ -258,7 +261,7 @@ def _at_once(jobs: int, paths: Sequence[Path], job: Job, each: Callable[[Outcome
     # Started afresh: a fork would copy ONNX Runtime's and numba's threads in whatever state they are.
     context = multiprocessing.get_context("spawn")
     done, stop = context.Value("d", 0.0), context.Event()
-    pool = ProcessPoolExecutor(jobs, context, _begin_process, (job.model, done, stop))
+    pool = ProcessPoolExecutor(jobs, context, _begin_process, (job.model, job.bands, done, stop))
     try:
         waiting = {pool.submit(_in_process, path, job) for path in paths}
         while waiting:
@@ -274,11 +277,11 @@ def _at_once(jobs: int, paths: Sequence[Path], job: Job, each: Callable[[Outcome
 _process: tuple[Network, Any, Any]
 
 
-def _begin_process(model: Path | None, done: Any, stop: Any) -> None:
+def _begin_process(model: Path | None, bands: str, done: Any, stop: Any) -> None:
     global _process
     # Ctrl-C reaches the whole group; this process is told by ``stop``, and cleans up after itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _process = (network_of(model), done, stop)
+    _process = (network_of(model, bands), done, stop)
 
 
 def _in_process(path: Path, job: Job) -> Outcome:

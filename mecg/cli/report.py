@@ -165,7 +165,7 @@ def _made(options: Options, stem: str | None = None) -> tuple[dict[str, Any], tu
 
 def _shown(source: FileReplay, models: ModelOptions) -> Shown:
     """The first 10 s after the filters have settled; all that there is if it is shorter."""
-    info, network = source.open(), network_of(models.model)
+    info, network = source.open(), network_of(models.model, models.bands)
     person, whose = _person(network, models.calibration, info)
     spec = network.spec
     pipeline = Pipeline(info, person, hop=spec.hop_of(HOP_S))

@@ -75,13 +75,7 @@ def _stream(options: Options, bed: Bed | None) -> int:
     whole = source_of(wanted.source, replay)
     source = FirstSeconds(whole, options.seconds)
     info = source.open()
-    core, description = core_of(
-        whole,
-        info,
-        wanted.models.model,
-        calibration=wanted.models.calibration,
-        as_recorded=wanted.as_recorded,
-    )
+    core, description = core_of(whole, info, wanted.models, as_recorded=wanted.as_recorded)
     say_notes(info)
     if description.calibration:
         say(description.whose)

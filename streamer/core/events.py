@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TypeAlias
 
+from streamer.core.network.parts import BANDS_IN_WORDS
+
 
 class State(Enum):
     """Where a source stands."""
@@ -245,6 +247,22 @@ class LimitsChanged(_Moment):
 
 
 @dataclass(frozen=True, slots=True)
+class BandsChanged(_Moment):
+    """The user set how much of the model runs (`streamer.core.network.parts.BANDS`)."""
+
+    bands: str
+
+    @property
+    def text(self) -> str:
+        """What the user reads."""
+        return f"leads from the bands: {BANDS_IN_WORDS[self.bands]}"
+
+    def __post_init__(self) -> None:
+        if self.bands not in BANDS_IN_WORDS:
+            raise ValueError(f"there are no bands {self.bands!r}")
+
+
+@dataclass(frozen=True, slots=True)
 class Drift(_Moment):
     """Lead I no longer looks like that of the person's reference, or does again."""
 
@@ -342,6 +360,7 @@ Event: TypeAlias = (
     | Alarm
     | AlarmsSilenced
     | LimitsChanged
+    | BandsChanged
     | Drift
     | RecordingStarted
     | Notice

@@ -22,6 +22,7 @@ from streamer.core.errors import InputError, SignalError
 from streamer.core.leads import PREDICTED
 from streamer.core.network.latency import LatencyBudget, budget
 from streamer.core.network.network import Network, Stepper
+from streamer.core.network.spec import LEVELS, ModelSpec
 from streamer.core.signal.filters import BandSplitter
 from streamer.core.signal.front_end import BandBlock, FrontEnd
 from streamer.core.signal.lead_assembly import assemble
@@ -83,6 +84,10 @@ class Pipeline:
         self.info = info
         self.spec = spec
         self._network = network
+        self._next: Network | PersonalNetwork | None = None
+        """What `use` asked for, until the next chunk."""
+        self._widen: NDArray[np.float32] | None = None
+        """By what uncertainties are multiplied, by lead; None if by nothing."""
         self._hop = spec.hop if hop is None else hop
         self._window = spec.window if hop is None else spec.window_for(hop)
         self._channels = _rows_of([BandSplitter.ROWS.index(name) for name in spec.channels])
@@ -103,6 +108,11 @@ class Pipeline:
         self._finished = False
 
     @property
+    def network(self) -> Network | PersonalNetwork:
+        """What makes the leads, from the next chunk on."""
+        return self._next or self._network
+
+    @property
     def lost(self) -> int:
         """Samples that the source lost or marked invalid so far, at its rate."""
         return self._front.lost
@@ -113,17 +123,23 @@ class Pipeline:
         return self._stepper.drift if isinstance(self._stepper, PersonalStepper) else math.nan
 
     def use(self, network: Network | PersonalNetwork) -> None:
-        """Go on with another part of the same model (`Network.part`), from the next hop on: what it puts
-        out then is what it would have put out had it run from the start.
+        """Go on with another part of the same model (`Network.part`), from the next chunk on: what it puts
+        out then is what it would have put out had it run from the start.  Any thread may call.
+
+        `spec` stays what it was, and uncertainties are put out so that its 90 % band holds for them too.
 
         Raises
         ------
         InputError
-            Where it is not one that can take the other's place.
+            If it is not one that can take the other's place.
         """
         if not network.spec.runs_like(self.spec):
             raise InputError(f"{network.spec.name} cannot take the place of {self.spec.name} in a stream")
-        self.spec, self._network = network.spec, network
+        self._next = network
+
+    def _change(self, network: Network | PersonalNetwork) -> None:
+        self._next, self._network = None, network
+        self._widen = _in_bands_of(self.spec, network.spec)
         if self._stepper is not None:
             self._stepper = network.stepper()
             self._stepped = self._end - self._window - self._hop  # it shall see a window before it is asked
@@ -138,6 +154,8 @@ class Pipeline:
             is late or double), or after `finish`.
         """
         self._refuse_unusable(chunk)
+        if (network := self._next) is not None:
+            self._change(network)
         self._watch.begin()
         first = not self._front.started
         stretches = self._front.push(chunk)
@@ -259,6 +277,8 @@ class Pipeline:
         valid = self._ring.valid(start, stop).copy()
         measured_mv = self._ring.rows(start, stop)[_MEASURED]
         leads_mv, scale, measured = assemble(measured_mv, valid, out, self._lead_rows)
+        if self._widen is not None:
+            scale *= self._widen
         settling = self._ring.settling(start, stop).copy()
         device_s, arrival_s, stamps = self._times(start)
         return Frame(
@@ -313,6 +333,16 @@ class Pipeline:
         up, down = self._front.converter.ratio
         since_s = (start * down - chunk.start * up) / down / self.spec.rate_hz  # the difference is exact
         return chunk.device_s + since_s, chunk.arrival_s, self._watch.stamps(chunk.stop)
+
+
+def _in_bands_of(spec: ModelSpec, other: ModelSpec) -> NDArray[np.float32] | None:
+    """By what the scales ``(12, 1)`` of ``other`` are multiplied, so that the 90 % band that ``spec`` states
+    holds for them; None if nothing is stated.
+    """
+    if not spec.bands or not other.bands:
+        return None
+    theirs, ours = (np.array(some.bands[LEVELS[-1]], np.float32)[:, None] for some in (other, spec))
+    return np.divide(theirs, ours, dtype=np.float32)
 
 
 def _rows_of(rows: list[int]) -> slice | list[int]:

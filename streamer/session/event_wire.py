@@ -17,6 +17,7 @@ from streamer.core.events import (
     Alarm,
     AlarmKind,
     AlarmsSilenced,
+    BandsChanged,
     Battery,
     Beat,
     Contact,
@@ -40,6 +41,7 @@ from streamer.core.events import (
     Topic,
     Unrecognized,
 )
+from streamer.core.network.parts import BANDS_IN_WORDS
 from streamer.core.printable import printable
 
 
@@ -92,6 +94,7 @@ def to_wire(event: Event) -> WireEvent:
             | Marker()
             | AlarmsSilenced()
             | LimitsChanged()
+            | BandsChanged()
             | RecordingStarted()
             | Notice()
             | Seam()
@@ -130,6 +133,7 @@ _KINDS: dict[type[Event], str] = {
     Alarm: "alarm",
     AlarmsSilenced: "silence",
     LimitsChanged: "limits",
+    BandsChanged: "bands",
     Drift: "drift",
     RecordingStarted: "recording",
 }
@@ -212,6 +216,9 @@ def _from_text(wire: WireEvent) -> Event | None:
             case "limits" if set_to := _LIMITS.fullmatch(text):
                 low_bpm, high_bpm, sound = set_to.groups()
                 return LimitsChanged(float(low_bpm), float(high_bpm), sound == "on", host_s=host_s, at_s=at_s)
+            case "bands":
+                bands = _BANDS.get(text.removeprefix("leads from the bands: "), "")
+                return BandsChanged(bands, host_s=host_s, at_s=at_s)
             case "heart rate" if counted := _SENSOR_RATE.fullmatch(text):
                 return SensorRate(int(counted[1]), host_s=host_s, at_s=at_s)
             case "recording" if text.startswith("recording into "):
@@ -222,4 +229,5 @@ def _from_text(wire: WireEvent) -> Event | None:
 
 
 _LIMITS = re.compile(r"alarm limits: (\S+) to (\S+) bpm, sound (on|off)")
+_BANDS = {in_words: bands for bands, in_words in BANDS_IN_WORDS.items()}
 _SENSOR_RATE = re.compile(r"(\d+) beats a minute, as the strap counts them")

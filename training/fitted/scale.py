@@ -17,7 +17,8 @@ from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, scale_of_twelve, twelve_from_eight
-from streamer.core.network.spec import ALL_BANDS, LEVELS
+from streamer.core.network.parts import ALL_BANDS
+from streamer.core.network.spec import LEVELS
 from training import config as configuration
 from training.command import checkpoint_of, ended_in_one_line, filled
 from training.data import load, network_input, targets

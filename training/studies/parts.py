@@ -20,7 +20,7 @@ from mecg.evaluation.lead_scores import paired, summary
 from streamer.core.errors import InputError
 from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
-from streamer.core.network.spec import ALL_BANDS
+from streamer.core.network.parts import ALL_BANDS
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import StreamInfo
 from training.command import ended_in_one_line

@@ -13,7 +13,8 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
-from streamer.core.network.spec import ALL_BANDS, METADATA_KEY, PARTS_KEY, PRIOR_KEY, STEP_KEY, ModelSpec
+from streamer.core.network.parts import ALL_BANDS
+from streamer.core.network.spec import METADATA_KEY, PARTS_KEY, PRIOR_KEY, STEP_KEY, ModelSpec
 
 ort.set_default_logger_severity(4)  # what is wrong with a model is reported as an InputError, once
 
@@ -77,6 +78,8 @@ class Network:
         """What the model knows of how persons differ, as `streamer.core.calibration.fit.Prior` reads it."""
         self._step_model = metadata.get(STEP_KEY)
         self._step_session: ort.InferenceSession | None = None
+        self.whole: Network = self
+        """The model that this is a part of; itself if it is the whole."""
         self.parts = _parts(metadata[PARTS_KEY]) if PARTS_KEY in metadata else {}
         """The ONNX files of what `part` gives, but for the whole: for other processes."""
 
@@ -108,6 +111,7 @@ class Network:
         part = Network(self.parts[bands])
         if not part.spec.runs_like(self.spec):
             raise InputError(f"the model's part {bands!r} does not fit the rest: export it anew")
+        part.whole = self
         return part
 
     def stepper(self) -> Stepper | None:

@@ -26,7 +26,6 @@ PRIOR_KEY = "mecg_personal"
 PARTS_KEY = "mecg_parts"
 """Holds, where there are any, the model's parts that run alone: by the fastest band that each hears (``low``,
 ``mid``) another ONNX model, base64, with metadata and incremental form of its own."""
-ALL_BANDS = "all"
 FORMAT = 1
 LEVELS = ("0.5", "0.8", "0.9")
 """Of the bands that a model with a scale states."""

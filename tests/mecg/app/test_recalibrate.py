@@ -24,6 +24,7 @@ from gui.panels.number_column import NumberColumn
 from gui.signal.inbox import Inbox
 from gui.window import MonitorWindow
 from mecg.__main__ import main
+from mecg.app.options import ModelOptions
 from mecg.app.session_builder import core_of, vitals_of
 from streamer.core.events import Drift, Event, QualityChanged, SamplesLost
 from streamer.core.stream import Chunk, StreamInfo
@@ -75,7 +76,7 @@ def person(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(source: LouderForAWhile, person: Path | None, *sinks: Sink) -> Session:
     info = source.open()
-    core, description = core_of(source, info, None, calibration=person)
+    core, description = core_of(source, info, ModelOptions(), person=person)
     session = Session(source, core, description, vitals=vitals_of(description, core))
     for sink in sinks:
         session.attach(sink)
@@ -128,7 +129,7 @@ def test_a_session_shown_as_recorded_says_what_was_said_then(
     source = SessionReplay(told[0], replay=Replay(speed=math.inf, start_s=start_s))
     lines = io.StringIO()
     info = source.open()
-    core, description = core_of(source, info, None, as_recorded=True)
+    core, description = core_of(source, info, ModelOptions(), as_recorded=True)
     session = Session(source, core, description, vitals=vitals_of(description, core))
     session.attach(JsonLines(lines, lambda: 0))
     session.run()
@@ -158,7 +159,7 @@ def test_the_status_line_says_it_in_front_and_takes_it_back(
 ) -> None:
     status = StatusLine(io.StringIO(), lambda: 0)
     info = LouderForAWhile().open()
-    _, description = core_of(LouderForAWhile(), info, None, calibration=person)
+    _, description = core_of(LouderForAWhile(), info, ModelOptions(), person=person)
     status.open(description)
     assert "RECALIBRATE" not in status.text()
     status.event(Drift(3.1))
@@ -174,7 +175,7 @@ def test_the_window_says_it_beside_whose_it_is_whatever_comes_after(qtbot: QtBot
     inbox = Inbox()
     source = LouderForAWhile()
     info = source.open()
-    _, description = core_of(source, info, None, calibration=person)
+    _, description = core_of(source, info, ModelOptions(), person=person)
     inbox.open(description)
     window = MonitorWindow(inbox, info, description.model_in_words, 78.0, lambda: None, 4.0)
     column = NumberColumn()

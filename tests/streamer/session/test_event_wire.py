@@ -17,6 +17,7 @@ from streamer.core.events import (
     Alarm,
     AlarmKind,
     AlarmsSilenced,
+    BandsChanged,
     Battery,
     Beat,
     Contact,
@@ -96,6 +97,7 @@ EVENTS: list[Event] = [
     Alarm(AlarmKind.ELECTRODE, True, "the lead is dead flat, or at its rail", at_s=9.5),
     Alarm(AlarmKind.CANNOT_ANALYSE, False, at_s=9.5),
     SpeedChanged(2.0, host_s=12.5),
+    BandsChanged("mid", host_s=12.5),
 ]
 
 LINES = (Path(__file__).parent / "events_as_written.txt").read_text("utf-8").splitlines()
