@@ -28,8 +28,24 @@ class BandCommands:
 
     def table(self) -> tuple[Action, ...]:
         """Everything."""
-        what = "how much of the model runs: all bands, low alone, low and mid"
-        return (Action(("B",), "Leads", "Bands of the model", what, self.next_bands),)
+        fewer = "how much of the model runs: all bands, low alone, low and mid"
+        each = "each lead's parts: what the low, the mid and the high band give"
+        return (
+            Action(("F",), "Leads", "Bands of the model", fewer, self.next_bands),
+            Action(("U",), "Leads", "What each band gives", each, self.toggle_parts, checked=self._shown),
+        )
+
+    def toggle_parts(self) -> None:
+        """Draw each lead's parts too, or no longer."""
+        model = self._controller.running.model
+        if model is None or len(model.bands) == 1:
+            self._say("this session's leads are made by no parts that run alone")
+            return
+        model.shows_parts = not model.shows_parts
+        self._window.do.show_parts(model.shows_parts)
+
+    def _shown(self) -> bool:
+        return self._window.paper.look.parts
 
     def next_bands(self) -> None:
         """Go on with the next of the model's parts."""

@@ -195,6 +195,9 @@ class RunningModel(Protocol):
         """Which of them runs."""
         ...
 
+    shows_parts: bool
+    """Whether frames have `Frame.parts`."""
+
     @property
     def words(self) -> str:
         """Its name and version, and that of the part."""

@@ -19,10 +19,10 @@ from gui.menus import context_menu, fill_menu_bar
 from gui.panels.header import Header, notes_on
 from gui.panels.help_overlay import HelpOverlay
 from gui.panels.panel import Panel
-from gui.paper.agreement_text import compared
 from gui.paper.commands import PaperCommands
 from gui.paper.fit_gain import fitted_gain
 from gui.paper.geometry import Scale
+from gui.paper.lead_words import beside_names
 from gui.paper.look import Look
 from gui.paper.view import PaperView
 from gui.screen_scale import ScreenScale
@@ -196,8 +196,8 @@ class MonitorWindow(QMainWindow):
         self.header.show_frozen(self.frozen)
 
     def _compare(self) -> None:
-        """Put beside each lead's name how it agrees with what was measured, if that is laid over it."""
-        self.paper.say(compared(*self.stream.seen()) if self.paper.look.truth else {})
+        """Put beside each lead's name what is known of it."""
+        self.paper.say(beside_names(self.paper.look, *self.stream.seen()))
 
     # ---- what the user does
 

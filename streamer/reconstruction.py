@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.network.spec import ModelSpec
 from streamer.core.pipeline import Pipeline
-from streamer.core.stream import Chunk, Samples, StreamInfo
+from streamer.core.stream import Chunk, Frame, LeadPart, Samples, StreamInfo
 from streamer.model_files import load_model
 
 HOP_S = 8.0
@@ -54,6 +54,9 @@ class Reconstruction:
     """By level, such as "0.9": for each lead the half-width of the band that holds so much of the truth,
     as a multiple of its scale.  Empty if the model states none."""
     names: tuple[str, ...] = LEADS
+    parts: tuple[LeadPart, ...] = ()
+    """What the model's slower bands alone make of the leads, if that was asked for: ``low``, then ``low`` and
+    ``mid``.  What a band gives is the difference to the one before it; all of them add up to the leads."""
 
     def lead(self, name: str) -> Samples:
         """One lead ``(n,)`` in mV, by any spelling of its name, such as ``"V2"`` or ``"avf"``.
@@ -87,6 +90,7 @@ def reconstruct(
     *,
     model: Network | str | Path = "low",
     calibration: Calibration | None = None,
+    each_band: bool = False,
 ) -> Reconstruction:
     """Reconstruct twelve leads from a whole Lead I.
 
@@ -101,6 +105,8 @@ def reconstruct(
         As `load_model` returns or takes it.  Load it once if you call this often.
     calibration : Calibration, optional
         A person's, as `read_calibration` returns it.
+    each_band : bool
+        Say too what the model's slower bands alone make of the leads (`Reconstruction.parts`).
 
     Returns
     -------
@@ -134,7 +140,8 @@ def reconstruct(
     network = model if isinstance(model, Network) else load_model(model)
     personal = network if calibration is None else PersonalNetwork(network, calibration)
     hop = long_hop(network.spec, len(lead_mv), float(rate_hz))
-    return whole_lead(StreamInfo("array", float(rate_hz)), personal, lead_mv, hop)
+    info = StreamInfo("array", float(rate_hz))
+    return whole_lead(info, personal, lead_mv, hop, each_band=each_band)
 
 
 def long_hop(spec: ModelSpec, samples: int | None, rate_hz: float) -> int | None:
@@ -153,7 +160,12 @@ def long_hop(spec: ModelSpec, samples: int | None, rate_hz: float) -> int | None
 
 
 def whole_lead(
-    info: StreamInfo, network: Network | PersonalNetwork, lead_mv: Samples, hop: int | None = None
+    info: StreamInfo,
+    network: Network | PersonalNetwork,
+    lead_mv: Samples,
+    hop: int | None = None,
+    *,
+    each_band: bool = False,
 ) -> Reconstruction:
     """Send a whole lead ``(n,)`` through a pipeline, and join its frames.
 
@@ -163,25 +175,42 @@ def whole_lead(
         As `Pipeline` takes them.
     lead_mv : array (n,)
         mV, at least one sample; NaN where one is missing.
+    each_band
+        As `reconstruct` takes it.
     """
     pipeline = Pipeline(info, network, hop=hop)
+    pipeline.show_parts(each_band)
     frames = pipeline.push(Chunk(0, lead_mv)) + pipeline.finish()
     n = frames[-1].stop
+    leads_mv, scale_mv = _nothing(n)
     whole = Reconstruction(
         rate_hz=network.spec.rate_hz,
-        leads_mv=np.full((len(LEADS), n), np.nan, np.float32),
+        leads_mv=leads_mv,
         measured_mv=np.full(n, np.nan, np.float32),
-        scale_mv=np.full((len(LEADS), n), np.nan, np.float32),
+        scale_mv=scale_mv,
         valid=np.zeros(n, np.bool_),
         settling=np.zeros(n, np.bool_),
         bands=dict(network.spec.bands),
+        parts=tuple(LeadPart(part.bands, *_nothing(n)) for part in _parts_in(frames)),
     )
     for frame in frames:  # by their index: in a long gap there are none
         here = slice(frame.start, frame.stop)
         whole.leads_mv[:, here], whole.scale_mv[:, here] = frame.leads_mv, frame.scale_mv
         whole.measured_mv[here], whole.valid[here] = frame.measured_mv, frame.valid
         whole.settling[here] = frame.settling
+        for joined, part in zip(whole.parts, frame.parts, strict=False):  # missing frames have none
+            joined.leads_mv[:, here], joined.scale_mv[:, here] = part.leads_mv, part.scale_mv
     return whole
+
+
+def _parts_in(frames: Sequence[Frame]) -> tuple[LeadPart, ...]:
+    """Those of the first frame that has any."""
+    return next((frame.parts for frame in frames if frame.parts), ())
+
+
+def _nothing(n: int) -> tuple[Samples, Samples]:
+    """Leads and scales ``(12, n)`` of which nothing is there yet."""
+    return (np.full((len(LEADS), n), np.nan, np.float32), np.full((len(LEADS), n), np.nan, np.float32))
 
 
 def _lead_of(lead_i_mv: ArrayLike) -> Samples:

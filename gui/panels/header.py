@@ -61,6 +61,8 @@ def notes_on(stream: FollowedStream, look: Look, scale_from: str) -> str:
             if stream.history.has_alternatives
             else "the model knows of no plausible alternatives"
         )
+    if look.parts and stream.history.parts:
+        said.append("thin lines: what each band gives; low solid, mid dashed, high dotted; ± holds 90 %")
     if look.truth:
         truth = stream.inbox.truth
         said.append(

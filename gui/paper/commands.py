@@ -232,6 +232,10 @@ class PaperCommands:
         """Plausible alternatives below the reconstructed leads, or not."""
         self._change(alternatives=not self._look.alternatives)
 
+    def show_parts(self, shown: bool) -> None:
+        """What each band gives below the reconstructed leads, or not."""
+        self._change(parts=shown)
+
     def toggle_truth(self) -> None:
         """Measured leads over reconstructed ones, or not."""
         self._change(truth=not self._look.truth)

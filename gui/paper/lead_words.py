@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
+from gui.paper.agreement_text import compared
 from gui.paper.geometry import RHYTHM, LeadArea
 from gui.paper.grid import Words
 from gui.paper.look import RHYTHMS, Look
+from gui.paper.part_text import uncertainties
+from gui.signal.history import History
 from streamer.core.leads import LEADS
 from streamer.core.stream import StreamInfo
 
@@ -38,3 +41,12 @@ def lead_words(area: LeadArea, look: Look, info: StreamInfo, band: str, said: st
     if area.lead != RHYTHM and said:
         words.append(Words(said, theme.truth))
     return words
+
+
+def beside_names(look: Look, history: History, edge_s: float) -> dict[str, str]:
+    """What is to stand beside each lead's name: how it agrees with what was measured, if that is drawn too,
+    or how far it lies from the truth by fewer bands, if these are drawn.
+    """
+    if look.truth:
+        return compared(history, edge_s)
+    return uncertainties(history, edge_s) if look.parts else {}

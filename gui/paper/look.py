@@ -29,6 +29,8 @@ class Look:
     """The 90 % band is drawn."""
     alternatives: bool = False
     """Plausible alternatives lie below the reconstructed leads, where the model knows of any."""
+    parts: bool = False
+    """What each of the model's bands gives lies below the reconstructed leads, if the session makes it."""
     truth: bool = False
     """Measured leads lie over the reconstructed ones, where the source holds any."""
     rhythm: str = "measured"

@@ -39,6 +39,9 @@ _FINE_PX_PER_MM = 5.0
 _DASH_PX = (7, 4)
 """Of a plausible alternative: drawn, and left out."""
 
+_BAND_DASHES_PX = ((1, 0), (7, 4), (2, 3))
+"""The same of what the low, the mid and the high band give."""
+
 BEAT_BELOW_MM = 8.0
 """Where below the rhythm strip's baseline a beat is marked."""
 
@@ -65,6 +68,11 @@ class Look(Protocol):
         ...
 
     @property
+    def parts(self) -> bool:
+        """Whether what each band gives is drawn below what was reconstructed."""
+        ...
+
+    @property
     def truth(self) -> bool:
         """Whether what was measured is laid over what was reconstructed."""
         ...
@@ -87,8 +95,19 @@ class _Rows:
     lower: Samples | None
     alternatives: Samples | None
     """``(count, m)``"""
+    given: Samples | None
+    """``(bands, m)``: what each of the model's bands gives."""
     truth: Samples | None
     faint: NDArray[np.bool_]
+
+
+def _enveloped(rows: Samples | None, group: int, start: int) -> Samples | None:
+    """As `envelope`, of ``(count, 12, n)``."""
+    if rows is None:
+        return None
+    flat = envelope(rows.reshape(-1, rows.shape[2]), group, start)[1]
+    together: Samples = flat.reshape(*rows.shape[:2], -1)
+    return together
 
 
 class TraceStrip:
@@ -212,10 +231,8 @@ class TraceStrip:
         band = np.isfinite(seen.half_width_mv).any() and look.ribbon
         upper = envelope(seen.leads_mv + seen.half_width_mv, group, seen.start)[1] if band else None
         lower = envelope(seen.leads_mv - seen.half_width_mv, group, seen.start)[1] if band else None
-        others = history.alternatives(seen) if look.alternatives else None
-        if others is not None:
-            flat = others.reshape(-1, others.shape[2])
-            others = envelope(flat, group, seen.start)[1].reshape(*others.shape[:2], -1)
+        others = _enveloped(history.alternatives(seen) if look.alternatives else None, group, seen.start)
+        given = _enveloped(history.given(seen) if look.parts else None, group, seen.start)
         truth = None
         if look.truth and seen.truth_mv is not None:
             truth = envelope(seen.truth_mv, group, seen.start)[1]
@@ -238,6 +255,7 @@ class TraceStrip:
                         upper[k] if ribbon and upper is not None else None,
                         lower[k] if ribbon and lower is not None else None,
                         others[:, k] if others is not None and k > 0 else None,
+                        given[:, k] if given is not None and k > 0 else None,
                         truth[k] if truth is not None and k >= 0 else None,
                         faint,
                     ),
@@ -255,7 +273,7 @@ class TraceStrip:
             start, min(history.diagnostic.stop, (math.ceil(to_s * rate_hz) // step + 1) * step)
         )
         index, rows = envelope(mv[None], group, start)
-        return _Rows(index, rate_hz, rows[0], None, None, None, None, np.zeros(len(index), np.bool_))
+        return _Rows(index, rate_hz, rows[0], None, None, None, None, None, np.zeros(len(index), np.bool_))
 
     def _draw_area(self, painter: QPainter, origin: int, area: LeadArea, rows: _Rows, look: Look) -> None:
         theme, per_mv = look.theme, self._scale.px_per_mv
@@ -273,12 +291,16 @@ class TraceStrip:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, smooth)
             self._draw_ribbon(painter, x, y_of(rows.upper), y_of(rows.lower))
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
+        others: list[tuple[Samples, tuple[int, int]]] = []
+        if rows.given is not None:
+            others += zip(rows.given, _BAND_DASHES_PX[: len(rows.given)], strict=True)
         if rows.alternatives is not None:
-            painter.setPen(QPen(QColor(theme.alternative), 0))
+            others += [(one, _DASH_PX) for one in rows.alternatives]
+        painter.setPen(QPen(QColor(theme.alternative), 0))
+        for one, (drawn, left_out) in others:
             # Dashed for who does not see the hue; by the column, since columns are drawn a few at a time.
-            hidden = rows.faint | ((x + origin) % (_DASH_PX[0] + _DASH_PX[1]) >= _DASH_PX[0])
-            for one in rows.alternatives:
-                self._draw_line(painter, x, np.where(hidden, np.nan, y_of(one)), self._strokes[False])
+            hidden = rows.faint | ((x + origin) % (drawn + left_out) >= drawn)
+            self._draw_line(painter, x, np.where(hidden, np.nan, y_of(one)), self._strokes[False])
         if rows.truth is not None:
             painter.setPen(QPen(QColor(theme.truth), 0))
             self._draw_line(painter, x, y_of(rows.truth), self._strokes[False])

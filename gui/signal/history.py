@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ from streamer.session.description import SessionDescription
 
 KEPT_S = 600.0
 """At 250 Hz 15 MB, and 7 MB more where there is a truth; twice while the picture is frozen."""
+
+
+PARTS_KEPT_S = 60.0
+"""Of what each band gives: more than a screen full."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,8 @@ class History:
         """When its instants were."""
         self.traces: TraceBuffer | None = None
         """None before the first frame."""
+        self.parts: dict[str, TraceBuffer] = {}
+        """What the model's slower bands alone made of the leads, the lowest first, while it was asked for."""
         self.diagnostic: OneTrace | None = None
         """Lead I in the diagnostic band; None if the source is too slow for it."""
         self.beats: list[Mark] = []
@@ -86,6 +92,17 @@ class History:
         factors = np.asarray(self._description.bands[BAND], np.float32)[:, None]
         return self._plausible.draws(seen.leads_mv, seen.half_width_mv / factors)
 
+    def given(self, seen: Stretch) -> Samples | None:
+        """What each band gives to a stretch ``(bands, 12, n)``, mV, the slowest first: they add up to the
+        leads.  None if nobody asked the model for it.
+        """
+        if not self.parts:
+            return None
+        stop = seen.start + seen.leads_mv.shape[1]
+        below = [part.view(seen.start, stop).leads_mv for part in self.parts.values()]
+        whole = np.stack([*below, seen.leads_mv])
+        return np.diff(whole, axis=0, prepend=np.zeros_like(whole[:1]))
+
     def faint(self, seen: Stretch) -> NDArray[np.bool_]:
         """Which samples ``(n,)`` of a stretch are drawn grey: the filters settled, or the input was not to be
         trusted.
@@ -108,8 +125,15 @@ class History:
             self.drifted.clear()
             self.time.clear()
         self.time.frame(frame)
-        about = self._description
-        self.traces.push(frame, None if about is None else about.half_width_mv(frame.scale_mv, BAND))
+        self.traces.push(frame, self._half_width_mv(frame.scale_mv))
+        if {part.bands for part in frame.parts} != set(self.parts):  # asked for, no longer, or of other bands
+            self.parts = {part.bands: TraceBuffer(frame.rate_hz, PARTS_KEPT_S) for part in frame.parts}
+        for part in frame.parts:
+            alone = replace(frame, leads_mv=part.leads_mv, scale_mv=part.scale_mv, parts=())
+            self.parts[part.bands].push(alone, self._half_width_mv(part.scale_mv))
+
+    def _half_width_mv(self, scale_mv: Samples) -> Samples | None:
+        return None if self._description is None else self._description.half_width_mv(scale_mv, BAND)
 
     def truth(self, start: int, truth_mv: Samples) -> None:
         """Add measured leads ``(12, n)`` beside frames that came before."""
@@ -145,6 +169,7 @@ class History:
         other = copy.copy(self)
         other.traces, other.diagnostic = copy.deepcopy(self.traces), copy.deepcopy(self.diagnostic)
         other.time = self.time.copy()
+        other.parts = copy.deepcopy(self.parts)
         other.beats, other.markers = self.beats.copy(), self.markers.copy()
         other.untrusted, other.drifted = self.untrusted.copy(), self.drifted.copy()
         return other

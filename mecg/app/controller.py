@@ -314,8 +314,10 @@ class Controller:
         if isinstance(core, ReplayCore) or not isinstance(core.network, Network):
             return None
         model, before = RunningModel(core, core.network), self._model
-        if before is not None and before.used != model.used:
-            model.use(before.used)
+        if before is not None:
+            model.shows_parts = before.shows_parts
+            if before.used != model.used:
+                model.use(before.used)
         self._model = model
         return model
 

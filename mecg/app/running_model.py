@@ -19,6 +19,17 @@ class RunningModel:
 
     def __init__(self, pipeline: Pipeline, network: Network) -> None:
         self._pipeline, self._network = pipeline, network
+        self._shows_parts = False
+
+    @property
+    def shows_parts(self) -> bool:
+        """Whether frames have `Frame.parts`."""
+        return self._shows_parts
+
+    @shows_parts.setter
+    def shows_parts(self, wanted: bool) -> None:
+        self._shows_parts = wanted
+        self._pipeline.show_parts(wanted)
 
     @property
     def bands(self) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,16 +21,16 @@ from numpy.typing import NDArray
 from streamer.core.calibration.correction import PersonalNetwork, PersonalStepper
 from streamer.core.errors import InputError, SignalError
 from streamer.core.leads import PREDICTED
+from streamer.core.network.hop_run import Hops, ModelRun
 from streamer.core.network.latency import LatencyBudget, budget
-from streamer.core.network.network import Network, Stepper
+from streamer.core.network.network import Network
 from streamer.core.network.spec import LEVELS, ModelSpec
 from streamer.core.signal.filters import BandSplitter
 from streamer.core.signal.front_end import BandBlock, FrontEnd
 from streamer.core.signal.lead_assembly import assemble
-from streamer.core.signal.overlap_add import OverlapAdd
 from streamer.core.signal.ring_buffer import WindowBuffer
-from streamer.core.stream import Chunk, Frame, Stamps, StreamInfo
-from streamer.core.timing.stamps import BEGUN, FILTERED, INFERRED, STITCHED, WINDOW, Stopwatch
+from streamer.core.stream import Chunk, Frame, LeadPart, Stamps, StreamInfo
+from streamer.core.timing.stamps import BEGUN, FILTERED, Stopwatch
 
 _MEASURED = BandSplitter.ROWS.index("measured")
 
@@ -83,24 +84,15 @@ class Pipeline:
         spec = network.spec
         self.info = info
         self.spec = spec
-        self._network = network
-        self._next: Network | PersonalNetwork | None = None
-        """What `use` asked for, until the next chunk."""
-        self._widen: NDArray[np.float32] | None = None
-        """By what uncertainties are multiplied, by lead; None if by nothing."""
         self._hop = spec.hop if hop is None else hop
         self._window = spec.window if hop is None else spec.window_for(hop)
-        self._channels = _rows_of([BandSplitter.ROWS.index(name) for name in spec.channels])
         self._lead_rows = np.array([PREDICTED.index(lead) for lead in spec.leads])
 
         self._watch = Stopwatch(clock)
         self._at, self._now = self._watch.at, self._watch.now
         self._front = FrontEnd(info.rate_hz, spec.filters, spec.rate_hz, self._watch.converted)
         self._ring = WindowBuffer(len(BandSplitter.ROWS), self._window)
-        outputs = len(spec.leads) * (2 if spec.has_scale else 1)
-        self._stitch = OverlapAdd(outputs, self._hop, spec.overlap)
-        self._stepper = network.stepper() if hop is None else None
-        self._stepped = 0  # the stepper has seen everything before
+        self._run = ModelRun(network, Hops(self._hop, self._window, incremental=hop is None), self._watch)
 
         self.latency: LatencyBudget = budget(spec, self._front.converter, self._hop)
         self._end = 0  # where the next window ends
@@ -110,7 +102,7 @@ class Pipeline:
     @property
     def network(self) -> Network | PersonalNetwork:
         """What makes the leads, from the next chunk on."""
-        return self._next or self._network
+        return self._run.network
 
     @property
     def lost(self) -> int:
@@ -120,7 +112,8 @@ class Pipeline:
     @property
     def drift(self) -> float:
         """How far Lead I of late lies from the person's reference, 1 being alike; nan without one."""
-        return self._stepper.drift if isinstance(self._stepper, PersonalStepper) else math.nan
+        stepper = self._run.main.stepper
+        return stepper.drift if isinstance(stepper, PersonalStepper) else math.nan
 
     def use(self, network: Network | PersonalNetwork) -> None:
         """Go on with another part of the same model (`Network.part`), from the next chunk on: what it puts
@@ -135,14 +128,13 @@ class Pipeline:
         """
         if not network.spec.runs_like(self.spec):
             raise InputError(f"{network.spec.name} cannot take the place of {self.spec.name} in a stream")
-        self._next = network
+        self._run.use(network)
 
-    def _change(self, network: Network | PersonalNetwork) -> None:
-        self._next, self._network = None, network
-        self._widen = _in_bands_of(self.spec, network.spec)
-        if self._stepper is not None:
-            self._stepper = network.stepper()
-            self._stepped = self._end - self._window - self._hop  # it shall see a window before it is asked
+    def show_parts(self, wanted: bool) -> None:
+        """From the next chunk on, frames have `Frame.parts`, or no longer: what the lower bands alone make of
+        the leads.  Any thread may call.  A model without parts, or of a person, has none to show.
+        """
+        self._run.show_parts(wanted)
 
     def push(self, chunk: Chunk) -> list[Frame]:
         """Take a chunk; return the frames that it completes, often none.
@@ -154,8 +146,7 @@ class Pipeline:
             is late or double), or after `finish`.
         """
         self._refuse_unusable(chunk)
-        if (network := self._next) is not None:
-            self._change(network)
+        self._run.change(self._end, started=self._front.started)
         self._watch.begin()
         first = not self._front.started
         stretches = self._front.push(chunk)
@@ -164,7 +155,7 @@ class Pipeline:
             begin = self._front.begin
             self._ring.begin(begin)
             self._end = (begin // self._hop + 1) * self._hop
-            self._stepped = self._end - self._hop
+            self._run.begin(self._end)
         return [frame for stretch in stretches for frame in self._take(stretch)]
 
     def finish(self) -> list[Frame]:
@@ -239,46 +230,33 @@ class Pipeline:
         """Where a window is complete: run the network and take what has become final."""
         if self._ring.stop < self._end:
             return []
-        start = self._end - self.spec.look_ahead - self._stitch.length
-        segment = None
-        if self._ring.valid(start, start + self._stitch.length).any():
-            segment = self._read_window() if self._stepper is None else self._step(self._stepper)
-        else:
-            self._at[WINDOW] = self._now()
-        self._at[INFERRED] = self._now()
-        final = self._stitch.add(segment)
-        self._at[STITCHED] = self._now()
+        length = self._run.main.length
+        start = self._end - self.spec.look_ahead - length
+        there = bool(self._ring.valid(start, start + length).any())
+        final, lower = self._run.hop(self._ring, self._end, there)
         self._end += self._hop
         skip = max(0, self._front.begin - start)  # the first hop may begin before the stream does
-        return [self._frame(start + skip, final[:, skip:])] if skip < self._hop else []
+        if skip >= self._hop:
+            return []
+        frame = self._frame(start + skip, final[:, skip:])
+        parts = tuple(self._part(spec, frame, out[:, skip:]) for spec, out in lower)
+        return [replace(frame, parts=parts) if parts else frame]
 
-    def _read_window(self) -> NDArray[np.float32]:
-        """The newest columns of the window with all that they need of what follows them."""
-        window = self._ring.rows(self._end - self._window, self._end)[self._channels]
-        newest = self._window - self.spec.look_ahead
-        self._at[WINDOW] = self._now()
-        return self._network.run(window)[:, newest - self._stitch.length : newest]
-
-    def _step(self, stepper: Stepper | PersonalStepper) -> NDArray[np.float32]:
-        """The same columns from the incremental form, which first sees what it has not seen yet."""
-        if self._stepped < self._end - self._window:  # a window ago is further than it remembers
-            stepper.reset()
-            self._stepped = self._end - self._window
-        while True:
-            hop = self._ring.rows(self._stepped, self._stepped + self._hop)[self._channels]
-            self._stepped += self._hop
-            self._at[WINDOW] = self._now()
-            out = stepper.push(hop)
-            if self._stepped == self._end:
-                return out
+    def _part(self, spec: ModelSpec, frame: Frame, out: NDArray[np.float32]) -> LeadPart:
+        """What a part makes of the leads of a frame."""
+        leads_mv, scale_mv, _ = assemble(frame.measured_mv, frame.valid, out, self._lead_rows)
+        widen = _in_bands_of(self.spec, spec)
+        bands = str(spec.about.get("bands", ""))
+        return LeadPart(bands, leads_mv, scale_mv if widen is None else scale_mv * widen)
 
     def _frame(self, start: int, out: NDArray[np.float32]) -> Frame:
         stop = start + out.shape[1]
         valid = self._ring.valid(start, stop).copy()
         measured_mv = self._ring.rows(start, stop)[_MEASURED]
         leads_mv, scale, measured = assemble(measured_mv, valid, out, self._lead_rows)
-        if self._widen is not None:
-            scale *= self._widen
+        widen = _in_bands_of(self.spec, self._run.main.network.spec)
+        if widen is not None:
+            scale *= widen
         settling = self._ring.settling(start, stop).copy()
         device_s, arrival_s, stamps = self._times(start)
         return Frame(
@@ -339,16 +317,10 @@ def _in_bands_of(spec: ModelSpec, other: ModelSpec) -> NDArray[np.float32] | Non
     """By what the scales ``(12, 1)`` of ``other`` are multiplied, so that the 90 % band that ``spec`` states
     holds for them; None if nothing is stated.
     """
-    if not spec.bands or not other.bands:
+    if spec.bands == other.bands or not spec.bands or not other.bands:
         return None
     theirs, ours = (np.array(some.bands[LEVELS[-1]], np.float32)[:, None] for some in (other, spec))
     return np.divide(theirs, ours, dtype=np.float32)
-
-
-def _rows_of(rows: list[int]) -> slice | list[int]:
-    """Which rows to take; neighbours as a slice, which copies nothing."""
-    neighbours = rows == list(range(rows[0], rows[0] + len(rows)))
-    return slice(rows[0], rows[0] + len(rows)) if neighbours else rows
 
 
 def _clip(frame: Frame, end: int) -> Frame:

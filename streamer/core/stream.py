@@ -151,6 +151,18 @@ class Stamps(NamedTuple):
     """Not an instant: index after the newest source sample that had come by then."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LeadPart:
+    """The leads of a frame as far as some of the model's bands give them."""
+
+    bands: str
+    """The fastest band that was heard (`streamer.core.network.parts.BANDS`)."""
+    leads_mv: Samples
+    """``(12, n)``, as `Frame.leads_mv`; Lead I was measured."""
+    scale_mv: Samples
+    """``(12, n)``, as `Frame.scale_mv`: how far these leads alone lie from the truth."""
+
+
 @dataclass(frozen=True, slots=True)
 class Frame:
     """Consecutive samples of the reconstructed twelve leads, at the model's rate.
@@ -177,6 +189,9 @@ class Frame:
     """`Chunk.arrival_s` of the chunk that completed this frame."""
     stamps: Stamps | None = None
     """Where the time went, if the pipeline has a clock."""
+    parts: tuple[LeadPart, ...] = ()
+    """What the model's lower bands alone make of the leads, the lowest first, if `Pipeline.show_parts` asked
+    for it: what a band gives is the difference to the one before it."""
 
     @property
     def stop(self) -> int:

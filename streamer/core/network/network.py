@@ -114,6 +114,12 @@ class Network:
         part.whole = self
         return part
 
+    def lower_parts(self) -> list[Network]:
+        """What its slower bands make of the leads, each with those before it, the lowest first."""
+        below = self.whole.bands
+        mine = str(self.spec.about.get("bands", ALL_BANDS))
+        return [self.whole.part(bands) for bands in below[: below.index(mine)]] if mine in below else []
+
     def stepper(self) -> Stepper | None:
         """The incremental form, its state zero; None if the model has none.
 

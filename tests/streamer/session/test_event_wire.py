@@ -41,6 +41,7 @@ from streamer.core.events import (
     Topic,
     Unrecognized,
 )
+from streamer.core.network.parts import BANDS
 from streamer.recording.dataclass_json import plain
 from streamer.recording.encoding import unpack_event
 from streamer.session.event_wire import WireEvent, from_wire, to_wire, words
@@ -189,6 +190,7 @@ def events() -> st.SearchStrategy[Event]:
     by_field: dict[str, st.SearchStrategy[Any]] = {
         "host_s": number,
         "at_s": number,
+        "bands": st.sampled_from(BANDS),
         "bpm": st.floats(20, 300) | st.just(nan),
         "distance": st.floats(0, 100),
         "speed": st.floats(0.01, 100),
