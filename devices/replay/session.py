@@ -219,7 +219,9 @@ def is_told_again(event: Event) -> bool:
     match event:
         case StateChanged() | SamplesLost() | Dropped() | Failed() | LeftBehind() | RecordingStarted():
             return False
-        case Beat() | QualityChanged() | Alarm() | AlarmsSilenced() | Drift() | SpeedChanged() | BandsChanged():
+        case (
+            Beat() | QualityChanged() | Alarm() | AlarmsSilenced() | Drift() | SpeedChanged() | BandsChanged()
+        ):
             return False
         case Notice():
             return event.topic not in (Topic.DISK, Topic.REPAIR, Topic.PLAYBACK)
