@@ -13,6 +13,7 @@ from gui.theme import Theme
 from streamer.core.events import State
 from streamer.core.network.alternatives import SHOWN
 from streamer.core.stream import StreamInfo
+from streamer.session.description import ST_NOT_TO_BE_READ
 
 RESEARCH_USE = "Research use, not for diagnosis. Eleven of the twelve leads are estimates."
 
@@ -70,6 +71,9 @@ def notes_on(stream: FollowedStream, look: Look, scale_from: str) -> str:
             if stream.history.has_truth and truth is not None
             else "the source holds no other measured lead"
         )
+    about = stream.inbox.description
+    if about is not None and about.calibration:
+        said.append(ST_NOT_TO_BE_READ)
     said.append(stream.news)
     if scale_from != "screen's stated size":
         said.append(f"grid: {scale_from}")

@@ -33,9 +33,9 @@ STEADY_S = 30.0
 
 
 @lru_cache(maxsize=4)
-def shared_network(model: Path | None) -> Network:
+def shared_network(model: Path | None, bands: str) -> Network:
     """One network for all beds; raises `InputError`."""
-    return network_of(model)
+    return network_of(model, bands)
 
 
 class RunningBed:
@@ -137,8 +137,7 @@ class RunningBed:
         core, description = core_of(
             source,
             info,
-            options.models.model,
-            calibration=options.models.calibration,
+            options.models,
             as_recorded=options.as_recorded,
             load=shared_network,
         )

@@ -338,7 +338,5 @@ def _clip(frame: Frame, end: int) -> Frame:
         device_s=frame.device_s,
         arrival_s=frame.arrival_s,
         stamps=frame.stamps,
-        parts=tuple(
-            LeadPart(part.bands, part.leads_mv[:, :n], part.scale_mv[:, :n]) for part in frame.parts
-        ),
+        parts=tuple(LeadPart(part.bands, part.leads_mv[:, :n], part.scale_mv[:, :n]) for part in frame.parts),
     )

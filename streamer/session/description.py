@@ -22,6 +22,9 @@ from streamer.core.stream import Samples, StreamInfo
 NOT_FOR_DIAGNOSIS = "reconstructed from one lead; research use, not for diagnosis"
 """Goes with everything that leaves the program."""
 
+ST_NOT_TO_BE_READ = "ST of calibrated leads is not to be read"
+"""A calibration doubles false calls of elevation, and triples those of depression (docs/calibration.md)."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionDescription:
@@ -103,7 +106,8 @@ class SessionDescription:
     def warnings(self) -> tuple[str, ...]:
         """What must be said beside every reconstructed lead."""
         wrong = () if self.stream.is_lead_i else (f"input is not Lead I but {self.stream.lead}",)
-        return (NOT_FOR_DIAGNOSIS, *wrong)
+        personal = (ST_NOT_TO_BE_READ,) if self.calibration else ()
+        return (NOT_FOR_DIAGNOSIS, *wrong, *personal)
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain JSON types."""
