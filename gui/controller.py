@@ -71,6 +71,8 @@ class CalibrationPreview:
     """More of it, for people."""
     warnings: tuple[str, ...] = ()
     """What fell back towards the generic model, and why; what to mind."""
+    visits: int = 1
+    """Of so many visits; of several ``halves_mv`` is each visit's, scored with what the others taught."""
 
     @property
     def seconds(self) -> float:
@@ -84,8 +86,11 @@ class CalibrationPreview:
 
     def verdict(self) -> str:
         """What it achieves over the seven predicted leads, in one line; the fairest figure that there is."""
-        if np.isfinite(self.halves_mv[:, _SEVEN]).any() and (self.same or not self.has_truth):
+        left_out = self.same or not self.has_truth or self.visits > 1
+        if np.isfinite(self.halves_mv[:, _SEVEN]).any() and left_out:
             found, how = self.halves_mv, "each half of the reference scored with what the other half taught"
+            if self.visits > 1:
+                how = f"each of {self.visits} visits scored with what the others taught"
         elif self.has_truth:
             found, how = self.rmse_mv, "on what is shown, none of which it was learned from"
         else:
@@ -121,6 +126,16 @@ class CalibrationPreviews(Protocol):
         ------
         InputError
             It is neither, cannot be used, or does not fit what runs.
+        """
+        ...
+
+    def added(self, person: Person, path: Path) -> CalibrationPreview:
+        """The person of a file with what was learned now as a further visit; the file stays as it is.
+
+        Raises
+        ------
+        InputError
+            The file keeps no visits, has this one already, or was measured otherwise.
         """
         ...
 

@@ -80,6 +80,8 @@ class CalibrateDialog(QDialog):
         self.now_label, self.status, self.said = QLabel(), QLabel(), QLabel()
         self.picture = BeforeAfter(px_per_mm())
         self.along = QScrollBar(Qt.Orientation.Horizontal)
+        self.add_button = QPushButton("&Add to a person...")
+        self.add_button.setToolTip("A further visit of the person of a .npz: two harm half as often as one")
         self.save_button, self.generic_button = QPushButton("&Save..."), QPushButton("Back to &generic")
         self.close_button, self.use_button = QPushButton("Close"), QPushButton("&Use")
         self._assemble()
@@ -88,6 +90,7 @@ class CalibrateDialog(QDialog):
             lambda: self._begin("this source", lambda: self._previews().of_here())
         )
         self.file_button.clicked.connect(self.ask_file)
+        self.add_button.clicked.connect(self.ask_person)
         self.save_button.clicked.connect(self.ask_where)
         self.generic_button.clicked.connect(lambda: self._use(GENERIC))
         self.use_button.clicked.connect(self._use_trial)
@@ -105,7 +108,13 @@ class CalibrateDialog(QDialog):
         self.now_label.setProperty("soft", True)
         self.now_label.setWordWrap(False)
         self.now_label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
-        for button in (self.here_button, self.file_button, self.save_button, self.generic_button):
+        for button in (
+            self.here_button,
+            self.file_button,
+            self.add_button,
+            self.save_button,
+            self.generic_button,
+        ):
             button.setAutoDefault(False)
         self.close_button.setAutoDefault(False)
         self.use_button.setDefault(True)
@@ -114,6 +123,7 @@ class CalibrateDialog(QDialog):
         above.addWidget(self.here_button)
         above.addWidget(self.file_button)
         above.addWidget(self.now_label, 1)
+        below.addWidget(self.add_button)
         below.addWidget(self.save_button)
         below.addWidget(self.generic_button)
         below.addStretch(1)
@@ -163,6 +173,18 @@ class CalibrateDialog(QDialog):
     def open_file(self, path: str) -> None:
         """Learn from this record, or take what this file says."""
         self._begin(Path(path).name, lambda: self._previews().of_file(Path(path)))
+
+    def ask_person(self) -> None:
+        """Add what was learned, as a further visit, to the person of a file."""
+        path, _ = QFileDialog.getOpenFileName(self, "Add this visit to", "", "Calibrations (*.npz)")
+        if path:
+            self.add_to(path)
+
+    def add_to(self, path: str) -> None:
+        """Show the person of this file with what was learned as a further visit."""
+        preview = self.picture.preview
+        if preview is not None:
+            self._begin(Path(path).name, lambda: self._previews().added(preview.person, Path(path)))
 
     def _begin(self, name: str, work: Callable[[], CalibrationPreview]) -> None:
         """In a thread of its own; while that runs nothing else is asked for."""
@@ -243,6 +265,7 @@ class CalibrateDialog(QDialog):
         has = self.picture.preview is not None and not self.busy
         self.use_button.setEnabled(has)
         self.save_button.setEnabled(has)
+        self.add_button.setEnabled(has)
         self.generic_button.setEnabled(self._whose() != GENERIC.words)
         now = f"now: {self._whose()}"
         self.now_label.setText(f"{now}   ·   {why_not}" if why_not else now)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,15 +16,17 @@ from gui.controller import CalibrationPreview, Person
 from mecg.app.learning import (
     NOTHING_LEARNED,
     SCORED_FROM_S,
+    in_order,
     leads_of,
-    learn,
     origin_of,
     reconstructed,
     recorded,
+    reference_in,
 )
 from mecg.app.models import network_of
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
-from streamer.core.calibration.fit import SKIP_END_S
+from streamer.core.calibration.fit import SKIP_END_S, prior_of
+from streamer.core.calibration.visits import Visit, brings, combined, visit_of
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.measured_leads import ClinicalTruth, agreement
@@ -49,10 +51,26 @@ SETTLED_S, SHORT_S = 1.0, 6.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """A stretch of signal that models are tried on; see `tried`."""
+
+    info: StreamInfo
+    leads_mv: Samples
+    """``(12, n)`` at the source's rate; NaN where a lead is not known."""
+    same: bool
+    about: str
+    from_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Learned:
     """A `gui.controller.Person`."""
 
     calibration: Calibration
+    visits: tuple[Visit, ...] = ()
+    """What it is made of, the earliest first; empty if that was not kept."""
+    shown: Shown | None = None
+    """What it was shown on, so that what a further visit brings can be shown on the same."""
 
     @property
     def words(self) -> str:
@@ -128,9 +146,9 @@ class CalibrationPreviews:
         about, last = self._running()
         info, leads_mv = about.stream, last.leads_mv()
         network = network_of(self._model)
-        calibration = learn(network, leads_mv, info.rate_hz, origin_of(network, info, info.source))
-        seen = f"learned from and shown on the same {LEARN_S:g} s of {calibration.origin.source}"
-        return tried(network, calibration, info, leads_mv, same=True, about=seen)
+        visit = _visit(network, leads_mv, info, info.source)
+        seen = f"learned from and shown on the same {LEARN_S:g} s of {visit.origin.source}"
+        return _preview(network, (visit,), Shown(info, leads_mv, same=True, about=seen))
 
     def of_file(self, path: Path) -> CalibrationPreview:
         """See `gui.controller.CalibrationPreviews.of_file`."""
@@ -143,10 +161,20 @@ class CalibrationPreviews:
             raise InputError(f"{path} is neither a WFDB record nor a calibration: choose a .hea or .npz file")
         return self._of_record(source)
 
+    def added(self, person: Person, path: Path) -> CalibrationPreview:
+        """See `gui.controller.CalibrationPreviews.added`."""
+        assert isinstance(person, Learned) and person.shown is not None
+        _, earlier = calibration_file.read_with_visits(path)
+        for name, visits in ((str(path), earlier), (person.words, person.visits)):
+            if not visits:
+                raise InputError(f"{name} keeps no visits: calibrate again with all of its references")
+        visits = in_order(earlier, person.visits)
+        return _preview(network_of(self._model), visits, person.shown)
+
     def save(self, person: Person, path: Path) -> None:
         """See `gui.controller.CalibrationPreviews.save`."""
         assert isinstance(person, Learned)
-        calibration_file.write(path, person.calibration)
+        calibration_file.write(path, person.calibration, person.visits)
 
     def _of_record(self, source: str) -> CalibrationPreview:
         info, leads_mv = recorded(source, False, None)
@@ -154,17 +182,17 @@ class CalibrationPreviews:
         rest_s = leads_mv.shape[1] / info.rate_hz - LEARN_S
         same = rest_s < REST_S
         reference_mv = leads_mv if same else leads_mv[:, :learned]
-        calibration = learn(network, reference_mv, info.rate_hz, origin_of(network, info, source))
-        refuse_unfit(calibration, self._running()[0].stream)
-        name, seconds = calibration.origin.source, leads_mv.shape[1] / info.rate_hz
+        visit = _visit(network, reference_mv, info, source)
+        refuse_unfit(combined(prior_of(network), (visit,)), self._running()[0].stream)
+        name, seconds = visit.origin.source, leads_mv.shape[1] / info.rate_hz
+        seen = f"learned from and shown on the same {seconds:.1f} s of {name}"
         if not same:
             seen = f"learned from the first {LEARN_S:g} s of {name}, shown on the {rest_s:.1f} s after them"
-            return tried(network, calibration, info, leads_mv, same=False, about=seen, from_s=LEARN_S)
-        seen = f"learned from and shown on the same {seconds:.1f} s of {name}"
-        return tried(network, calibration, info, leads_mv, same=True, about=seen)
+        shown = Shown(info, leads_mv, same, seen, None if same else LEARN_S)
+        return _preview(network, (visit,), shown)
 
     def _of_calibration(self, path: Path) -> CalibrationPreview:
-        calibration, network = calibration_file.read_calibration(path), network_of(self._model)
+        (calibration, visits), network = calibration_file.read_with_visits(path), network_of(self._model)
         about, last = self._running()
         refuse_unfit(calibration, about.stream)
         here = origin_of(network, about.stream, about.stream.source).source
@@ -172,19 +200,32 @@ class CalibrationPreviews:
         seen = f"{calibration.origin.source}, shown on the last seconds of {here}"
         if same:
             seen += ", which it may have been learned from"
-        return tried(network, calibration, about.stream, last.leads_mv(), same=same, about=seen)
+        shown = Shown(about.stream, last.leads_mv(), same, seen)
+        return _of_visits(tried(network, calibration, shown), Learned(calibration, visits, shown))
 
 
-def tried(
-    network: Network,
-    calibration: Calibration,
-    info: StreamInfo,
-    leads_mv: Samples,
-    *,
-    same: bool,
-    about: str,
-    from_s: float | None = None,
-) -> CalibrationPreview:
+def _visit(network: Network, leads_mv: Samples, info: StreamInfo, source: str) -> Visit:
+    """What leads ``(12, n)`` that were measured at the same time say of a person."""
+    reference = reference_in(network, leads_mv, info.rate_hz)
+    return visit_of(network, prior_of(network), reference, origin_of(network, info, source))
+
+
+def _preview(network: Network, visits: tuple[Visit, ...], shown: Shown) -> CalibrationPreview:
+    calibration = combined(prior_of(network), visits)
+    return _of_visits(tried(network, calibration, shown), Learned(calibration, visits, shown))
+
+
+def _of_visits(preview: CalibrationPreview, person: Learned) -> CalibrationPreview:
+    """With the list of a person's visits, and what each brings."""
+    said = [*preview.said]
+    if len(person.visits) > 1:
+        for visit, (generic, personal) in zip(person.visits, brings(person.visits), strict=True):
+            name = f"{visit.origin.source} {visit.origin.date}".strip()
+            said.append(f"Visit {name}: alone on the others {personal:.3f} mV, generic {generic:.3f} mV.")
+    return replace(preview, person=person, said=tuple(said), visits=max(1, len(person.visits)))
+
+
+def tried(network: Network, calibration: Calibration, shown: Shown) -> CalibrationPreview:
     """Both models on a stretch of signal, up to where the truth ends.
 
     Parameters
@@ -192,15 +233,10 @@ def tried(
     network : Network
     calibration : Calibration
         For that model.
-    info : StreamInfo
-        Of the signal.
-    leads_mv : array (12, n)
-        At the source's rate; NaN where a lead is not known.
-    same, about
-        As `CalibrationPreview` has them.
-    from_s : float, optional
-        Where to begin; where the filters have settled if not given.
+    shown : Shown
+        Its ``from_s`` says where to begin; if that is None, where the filters have settled.
     """
+    info, leads_mv, from_s = shown.info, shown.leads_mv, shown.from_s
     spec, personal = network.spec, PersonalNetwork(network, calibration)
     seconds = leads_mv.shape[1] / info.rate_hz
     if from_s is None:
@@ -228,8 +264,8 @@ def tried(
         personal_mv=personal_mv,
         rmse_mv=rmse_mv,
         halves_mv=halves_mv,
-        same=same,
-        about=about,
+        same=shown.same,
+        about=shown.about,
         said=(_origin_in_words(calibration),),
         warnings=(*calibration.notes, *_warnings(calibration, rmse_mv)),
     )

@@ -45,9 +45,9 @@ class ModelOptions:
 
     model: Path | None = None
     """None is the bundled one."""
+    calibration: Path | None = None
     bands: str = ALL_BANDS
     """Out of `BANDS`: how much of it runs."""
-    calibration: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -245,7 +245,7 @@ def _draw(
     picture: Path,
 ) -> None:
     """Draw what it does, on the other record where there is one."""
-    from mecg.app.calibration_previews import tried
+    from mecg.app.calibration_previews import Shown, tried
 
     name = calibration.origin.source
     about = f"learned from and shown on the same {leads_mv.shape[1] / info.rate_hz:.1f} s of {name}"
@@ -253,7 +253,7 @@ def _draw(
         about = f"learned from {name}, shown on {name_of(options.check)}"
     elif options.sequence:
         about = f"learned from and shown on {name}, leads measured one after another"
-    trial = tried(network, calibration, info, leads_mv, same=not options.check, about=about)
+    trial = tried(network, calibration, Shown(info, leads_mv, same=not options.check, about=about))
     write_picture(picture, trial)
 
 

@@ -129,6 +129,9 @@ class APreviews:
             raise InputError(self.refuse, self.refuse_field)
         return self.preview
 
+    def added(self, person: Person, path: Path) -> CalibrationPreview:
+        return self._give(path)
+
     def save(self, person: Person, path: Path) -> None:
         path.write_text(person.words)
         self.saved.append((person, path))

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from streamer.core.calibration.correction import MOST_FEATURES, Calibration, Origin
 from streamer.core.calibration.fit import Array, Moments, Prior, Reference, fit, scale_terms
 from streamer.core.errors import Field, InputError
-from streamer.core.leads import SEVEN
+from streamer.core.leads import SEVEN, canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.stream import Samples
 
@@ -165,7 +165,8 @@ def _refuse_unlike(visits: Sequence[Visit]) -> None:
                 f"{origin.source} was learned with the model {origin.model} {origin.version}, "
                 f"{latest.source} with {latest.model} {latest.version}: calibrate it anew with the newer one"
             )
-        if (origin.lead, origin.inverted) != (latest.lead, latest.inverted):
+        leads = [canonical_lead(each.lead) or each.lead for each in (origin, latest)]
+        if leads[0] != leads[1] or origin.inverted != latest.inverted:
             raise InputError(
                 f"{origin.source} and {latest.source} are not of one lead with one polarity",
                 Field.POLARITY,

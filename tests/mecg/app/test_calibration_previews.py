@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from math import inf
 from pathlib import Path
@@ -24,12 +24,14 @@ from gui.settings import Settings
 from gui.window import MonitorWindow
 from mecg.app.calibration_previews import LastSeconds, Learned
 from mecg.app.controller import Controller
-from mecg.app.learning import learn, origin_of, recorded
+from mecg.app.learning import in_order, learn, origin_of, recorded
 from mecg.app.models import network_of
+from streamer.core.calibration.fit import prior_of
+from streamer.core.calibration.visits import Visit, combined
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.stream import Chunk, Frame
-from streamer.formats.calibration_file import read_calibration, write
+from streamer.formats.calibration_file import read_calibration, read_with_visits, write
 from streamer.recording.reader import Recording
 from tests.devices.lsl.lsl_rig import Sender
 from tests.gui.a_controller import description
@@ -306,3 +308,51 @@ def test_a_live_stream_of_twelve_leads_teaches_and_goes_on_with_what_it_taught(
         assert "wait for 10 s" in controller.previews.why_not_here()
     finally:
         sender.kill()
+
+
+# ---- further visits
+
+
+def test_a_further_visit_joins_a_person_and_each_says_what_it_brings(
+    start: Start, model: Path, tmp_path: Path
+) -> None:
+    previews, path = start().previews, tmp_path / "person.npz"
+    first, second = (previews.of_file(record.with_suffix(".hea")) for record in (SHORT, LONG))
+    previews.save(first.person, path)
+    before = path.read_bytes()
+    both = previews.added(second.person, path)
+    assert path.read_bytes() == before
+    assert isinstance(both.person, Learned) and isinstance(second.person, Learned)
+    _, kept = read_with_visits(path)
+    expected = combined(prior_of(network_of(model)), in_order(kept, second.person.visits))
+    assert both.person.calibration.head.tobytes() == expected.head.tobytes()
+    # It is shown on what the new visit was shown on.
+    assert both.truth_mv.tobytes() == second.truth_mv.tobytes()
+    assert [line.split(":")[0] for line in both.said[1:]] == [
+        f"Visit {name}" for name in _names(in_order(kept, second.person.visits))
+    ]
+    assert "each of 2 visits" in both.verdict()
+    previews.save(both.person, tmp_path / "both.npz")
+    again, visits = read_with_visits(tmp_path / "both.npz")
+    assert len(visits) == 2 and again.head.tobytes() == expected.head.tobytes()
+
+
+def _names(visits: Sequence[Visit]) -> list[str]:
+    return [f"{visit.origin.source} {visit.origin.date}".strip() for visit in visits]
+
+
+def test_a_visit_counts_once(start: Start, tmp_path: Path) -> None:
+    previews, path = start().previews, tmp_path / "person.npz"
+    preview = previews.of_file(SHORT.with_suffix(".hea"))
+    previews.save(preview.person, path)
+    with pytest.raises(InputError, match="twice"):
+        previews.added(preview.person, path)
+
+
+def test_a_person_without_visits_takes_none(start: Start, tmp_path: Path) -> None:
+    previews, path = start().previews, tmp_path / "person.npz"
+    preview = previews.of_file(SHORT.with_suffix(".hea"))
+    assert isinstance(preview.person, Learned)
+    write(path, preview.person.calibration)
+    with pytest.raises(InputError, match="keeps no visits"):
+        previews.added(previews.of_file(LONG.with_suffix(".hea")).person, path)

@@ -198,6 +198,13 @@ def test_visits_that_were_not_measured_alike_are_refused_in_one_line(
     assert "\n" not in str(told.value)
 
 
+@pytest.mark.parametrize("spelling", ["i", "I", "Lead I", "MDC_ECG_LEAD_I"])
+def test_one_lead_is_one_lead_however_it_is_spelled(spelling: str, network: Network) -> None:
+    earlier, later = a_visit(network, 1), a_visit(network, 2)
+    earlier = replace(earlier, origin=replace(earlier.origin, lead=spelling))
+    assert combined(prior(), [earlier, later]).origin.earlier == 1
+
+
 def test_no_visit_too_many_and_damaged_ones_are_refused(network: Network) -> None:
     visit = a_visit(network, 1)
     for visits in ([], [visit] * (MOST_VISITS + 1)):
