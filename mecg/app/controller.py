@@ -14,6 +14,7 @@ from devices.replay.pacing import AS_RECORDED, Replay
 from gui.controller import OnScan, RecordingStatus, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
 from mecg.app.calibration_previews import CalibrationPreviews, LastSeconds, Learned
+from mecg.app.freed_memory import give_back
 from mecg.app.measured_leads import truth_beside
 from mecg.app.models import card_of, network_of
 from mecg.app.options import ReplayOptions, SessionOptions, SourceOptions
@@ -363,6 +364,7 @@ class Controller:
         if self._session is not None:
             self._session.stop()
             self._session.wait()
+            give_back()
 
     def end(self) -> None:
         """Ask for the end of what runs, also of what is being opened; returns at once."""

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -300,3 +301,19 @@ def test_what_runs_can_be_recorded_from_the_window(
     assert recording.status() is None
     with Recording.open(path) as recorded:
         assert recorded.complete and recorded.lost == 0
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_hundred_changes_of_source_take_no_more_memory(model_file: Path) -> None:
+    controller = Controller(session_options("synthetic:?rate=500", model_file))
+    controller.prepare()
+    controller.begin()
+    taken_mb = []
+    for _ in range(100):
+        controller.open(SourceRequest(OTHER))
+        time.sleep(0.1)
+        pages = int(Path("/proc/self/statm").read_text().split()[1])
+        taken_mb.append(pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+    controller.close()
+    assert max(taken_mb[80:]) < max(taken_mb[20:40]) + 20
