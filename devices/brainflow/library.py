@@ -37,6 +37,14 @@ WHY = {
 }
 """By BrainFlow's exit code: what it means for a board, and what to do."""
 
+_WITHOUT_A_PORT = {
+    1: "its link is open already; end the other program that uses it",
+    2: "its link cannot be opened; turn Bluetooth on (or join its network), turn the board on, and end other "
+    "programs that use it",
+    3: "its link cannot be set up; turn the board off and on",
+}
+"""The same for a board that is not on a serial port."""
+
 
 def load_brainflow() -> Any:
     """The module ``brainflow.board_shim``, its log turned off: this program says itself what happens.
@@ -64,7 +72,8 @@ def load_brainflow() -> Any:
     return board_shim
 
 
-def explain(error: Any) -> str:
-    """A ``BrainFlowError`` in words."""
+def explain(error: Any, on_a_port: bool = True) -> str:
+    """A ``BrainFlowError`` in words, of a board on a serial port or on none."""
     code = int(error.exit_code)
-    return WHY.get(code, f"BrainFlow cannot use it (exit code {code}); update BrainFlow")
+    known = WHY if on_a_port else WHY | _WITHOUT_A_PORT
+    return known.get(code, f"BrainFlow cannot use it (exit code {code}); update BrainFlow")

@@ -55,6 +55,7 @@ class BoardSession:
         stopped: Callable[[], bool] = lambda: False,
     ) -> None:
         self._error = shim.BrainFlowError
+        self._on_a_port = bool(params.serial_port)
         # BrainFlow knows a session by its board and parameters: one that is let go of by Python, some time
         # after its end, would release the next one.
         owned = type("Owned", (shim.BoardShim,), {"__del__": lambda _: None})
@@ -80,7 +81,7 @@ class BoardSession:
         try:
             data: NDArray[np.float64] = self._board.get_board_data()
         except self._error as error:
-            raise BoardError(explain(error)) from error
+            raise BoardError(explain(error, self._on_a_port)) from error
         return data
 
     def release(self) -> None:
@@ -111,7 +112,7 @@ class BoardSession:
             given_up.set()
             raise
         if failure and isinstance(failure[0], self._error):
-            raise BoardError(explain(failure[0])) from failure[0]
+            raise BoardError(explain(failure[0], self._on_a_port)) from failure[0]
         if failure:
             raise failure[0]
         if not answer:

@@ -143,10 +143,15 @@ class SerialPort:
     # ---- before the first sample
 
     def _only_port(self) -> str:
-        ports = [port.device for port in self._serial.tools.list_ports.comports()]
-        if len(ports) == 1:
-            return str(ports[0])
-        there = f"{len(ports)} are there: name one of {', '.join(ports[:8])}" if ports else "none is there"
+        ports = self._serial.tools.list_ports.comports()
+        names = [str(port.device) for port in ports if port.vid is not None]  # others are built in
+        if len(names) == 1:
+            return names[0]
+        there = (
+            f"{len(names)} are plugged in: name one of {', '.join(names[:8])}"
+            if names
+            else "none is plugged in"
+        )
         raise InputError(f"serial: names no port, and {there}")
 
     def _connected(self) -> Any:

@@ -16,19 +16,21 @@ GAINS = (1, 2, 4, 6, 8, 12, 24)
 
 
 class Cyton:
-    """Sends ``signal_uv(k)`` on channel 1, with sample k numbered k modulo 256, at 250 Hz.
+    """Sends ``signal_uv(k)`` on channel 1, with packet k numbered k modulo 256, 250 a second.
 
     Parameters
     ----------
     signal_uv : callable
         Sample ``k`` since it was built.
+    daisy : bool
+        It has the Daisy module, and takes turns with it: two packets are one sample.
     """
 
     def __init__(self, signal_uv: Callable[[int], float], daisy: bool = False) -> None:
         self.signal_uv = signal_uv
         self.daisy = daisy
         self.skip: set[int] = set()
-        """Samples that are lost by radio."""
+        """Packets that are lost by radio."""
         self.commands: list[str] = []
         self.gain = 24
         self.sent = 0
@@ -87,6 +89,7 @@ class Cyton:
             return
         step_uv = STEP_UV * 24 / self.gain
         full = 2**23 - 1
-        counts = max(-full - 1, min(full, round(self.signal_uv(k) / step_uv)))
+        sample = k // 2 if self.daisy else k
+        counts = max(-full - 1, min(full, round(self.signal_uv(sample) / step_uv)))
         channels = struct.pack(">i", counts)[1:] + bytes(21)
         os.write(self._master, bytes([0xA0, k % 256]) + channels + bytes(6) + b"\xc0")

@@ -129,8 +129,8 @@ def test_a_file_of_another_board_is_refused(tmp_path: Path) -> None:
 def cyton() -> Iterator[Callable[..., Cyton]]:
     made: list[Cyton] = []
 
-    def make(signal_uv: Callable[[int], float] = ecg_uv) -> Cyton:
-        made.append(Cyton(signal_uv))
+    def make(signal_uv: Callable[[int], float] = ecg_uv, daisy: bool = False) -> Cyton:
+        made.append(Cyton(signal_uv, daisy))
         return made[-1]
 
     yield make
@@ -159,6 +159,20 @@ def test_a_cyton_is_read_in_mv_whatever_its_gain_and_its_losses_are_counted(
         time.sleep(0.05)
     assert board.commands[-1] == "s"  # nobody leaves it sending
     assert capfd.readouterr() == ("", "")
+
+
+@on_posix
+def test_of_a_daisy_a_sample_is_lost_if_its_second_half_is(cyton: Callable[..., Cyton]) -> None:
+    board = cyton(daisy=True)
+    halves = {101, 141, 191, 193, 195, *range(301, 341, 2)}  # the Cyton's own, which end a sample
+    board.skip = halves | {80, 160, 240, 400}
+    source = open_source(f"brainflow:cyton_daisy?serial_port={board.port}")
+    assert source.open().rate_hz == 125
+    items = taken(source, 2.4)
+    assert lost(items) == len(halves)
+    for item in items:
+        if isinstance(item, Chunk):
+            assert np.allclose(item.lead_mv, ECG[item.start : item.stop], atol=1e-4)
 
 
 @on_posix

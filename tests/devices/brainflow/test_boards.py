@@ -50,8 +50,10 @@ def test_every_exit_code_has_one_line_that_says_what_to_do() -> None:
     assert len(set(lines)) == len(lines) == len(SHIM.BrainFlowExitCodes) - 1
     for code in SHIM.BrainFlowExitCodes:
         if code.value:
-            line = explain(SHIM.BrainFlowError("", code.value))
-            assert "\n" not in line and ";" in line and "Error" not in line and code.name not in line
+            for on_a_port in (True, False):
+                line = explain(SHIM.BrainFlowError("", code.value), on_a_port)
+                assert "\n" not in line and ";" in line and "Error" not in line and code.name not in line
+                assert on_a_port or "dialout" not in line
 
 
 @pytest.mark.parametrize(

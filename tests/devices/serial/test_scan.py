@@ -10,8 +10,9 @@ pytest.importorskip("serial")
 from serial.tools import list_ports
 from serial.tools.list_ports_common import ListPortInfo
 
-from devices.registry import parse_source
+from devices.registry import open_source, parse_source
 from devices.serial.scan import scan_ports
+from streamer.core.errors import InputError
 
 
 def port(device: str, **facts: object) -> ListPortInfo:
@@ -38,3 +39,19 @@ def test_every_port_says_what_it_is_and_what_must_be_stated(monkeypatch: pytest.
     assert "Ganglion" in found["brainflow:ganglion?serial_port=/dev/ttyACM1"].words
     for source in found:
         assert parse_source(source)[0] in ("serial", "brainflow")
+
+
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_the_only_port_that_is_plugged_in_need_not_be_named(
+    count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ports = [port(f"/dev/no-such-port{k}", vid=0x2341, pid=0x43) for k in range(count)]
+    monkeypatch.setattr(list_ports, "comports", lambda: [port("/dev/ttyS0"), *ports])
+    with pytest.raises(InputError) as refused:
+        open_source("serial:?rate=250&uv=0.8").open()
+    says = {
+        0: "none is plugged in",
+        1: "no-such-port0: there is no such port",
+        3: "name one of /dev/no-such-port0",
+    }
+    assert says[count] in refused.value.line
