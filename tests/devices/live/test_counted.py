@@ -21,7 +21,7 @@ GANGLION = Numbering(100, copies=2)
 OLD_GANGLION = Numbering(101, copies=2, lone_zero=True)
 EXPLORE = Numbering(256, copies=33)
 WIDE = Numbering(2**32)
-SOME = settings(deadline=None, max_examples=30)
+SOME = settings(deadline=None, max_examples=20)
 ALL = {
     "byte": BYTE,
     "Daisy": DAISY,
