@@ -257,6 +257,10 @@ def _dialogs(window: MonitorWindow) -> list[QWidget]:
 
 
 def _save(window: MonitorWindow, file: Path) -> None:
+    from PyQt6.QtWidgets import QApplication
+
+    window.tick()
+    QApplication.processEvents()  # words that changed have their place
     dialogs = _dialogs(window)
     picture = (dialogs[-1] if dialogs else window).grab()
     if not picture.save(str(file), "PNG"):

@@ -99,12 +99,20 @@ def dialog_style(theme: Theme) -> str:
     QCheckBox::indicator:checked {{ background: {theme.reconstructed}; border: 3px solid {theme.paper};
                                     outline: 1px solid {theme.soft_ink}; }}
     QLineEdit, QDoubleSpinBox, QComboBox {{ padding: 3px; border-radius: 3px; }}
+    QDoubleSpinBox {{ min-height: 28px; padding-right: 34px; }}
+    QDoubleSpinBox::up-button, QDoubleSpinBox::down-button {{ width: 32px; background: {theme.bar};
+        border-left: 1px solid {theme.soft_ink}; }}
+    QDoubleSpinBox::up-arrow, QDoubleSpinBox::down-arrow {{ width: 0px; height: 0px;
+        border-left: 5px solid {theme.bar}; border-right: 5px solid {theme.bar}; }}
+    QDoubleSpinBox::up-arrow {{ border-bottom: 6px solid {theme.ink}; }}
+    QDoubleSpinBox::down-arrow {{ border-top: 6px solid {theme.ink}; }}
     QHeaderView::section {{ background: {theme.bar}; color: {theme.soft_ink}; border: none; padding: 3px; }}
     QPushButton {{ color: {theme.ink}; background: {theme.paper}; border: 1px solid {theme.soft_ink};
                    border-radius: 4px; padding: 5px 14px; font-size: 14px; }}
     QPushButton:focus, QCheckBox:focus, QTreeWidget:focus, QLineEdit:focus, QDoubleSpinBox:focus,
     QComboBox:focus {{ border: 2px solid {theme.measured}; }}
     QPushButton {{ min-height: 20px; }}
+    QCheckBox {{ min-height: 32px; }}
     QPushButton:default {{ border: 2px solid {theme.reconstructed}; }}
     QPushButton:disabled {{ color: {theme.soft_ink}; border-color: {theme.grid_5_mm}; }}
     """

@@ -121,8 +121,10 @@ class TimeCommands:
             return ""
         left_s = frozen.returns_at_s - now_s
         how = f"goes on in {max(0.0, left_s):.0f} s" if math.isfinite(left_s) else "Space lets go"
-        back = f"{frozen.back_s:.1f} s back" if frozen.back_s else f"for {now_s - frozen.at_s:.0f} s"
         shown = frozen.history.time.words(frozen.edge_s)
+        back = f"{frozen.back_s:.1f} s back" if frozen.back_s else ""
+        if not shown and not back:
+            back = f"for {now_s - frozen.at_s:.0f} s"
         return "   ".join(part for part in (f"FROZEN {shown}".strip(), back, how) if part)
 
     def turn(self, screens: float) -> None:

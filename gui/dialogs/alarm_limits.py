@@ -40,7 +40,7 @@ class LimitsDialog(QDialog):
         form = QFormLayout(self)
         form.addRow("Heart rate low", self.low_box)
         form.addRow("Heart rate high", self.high_box)
-        form.addRow("", self.sound_box)
+        form.addRow(self.sound_box)
         buttons = QHBoxLayout()
         buttons.addWidget(self.cancel_button)
         buttons.addWidget(self.set_button)

@@ -76,6 +76,7 @@ class ConnectDialog(QDialog):
         self.lead_edit.setPlaceholderText("I")
         self.invert_box = QCheckBox("polarity turned")
         self.placement_box = QComboBox()
+        self.placement_box.setAccessibleName("Electrodes")
         for text, _ in PLACEMENTS:
             self.placement_box.addItem(text)
         self.open_button, self.connect_button = QPushButton("Open file..."), QPushButton("Connect")

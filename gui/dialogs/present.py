@@ -20,6 +20,7 @@ class TextDialog(QDialog):
         super().__init__(parent)
         self.text = QTextBrowser()
         self.text.setOpenExternalLinks(False)
+        self.text.setAccessibleName(title)
         self.setWindowTitle(title)
         self.resize(760, 540)
         QVBoxLayout(self).addWidget(self.text)

@@ -28,6 +28,7 @@ class MarkerNote(QLineEdit):
         self._at_s = 0.0
         self.setMaxLength(LONGEST)
         self.setObjectName("note")
+        self.setAccessibleName("note for the marker")
         self.setPlaceholderText("note for the marker; Enter keeps it, Esc does not")
         self.setFixedWidth(420)
         self.returnPressed.connect(self._done)

@@ -179,6 +179,7 @@ class ReplayBar:
             QLabel {{ color: {theme.ink}; font-size: 13px; }}
             QPushButton {{ color: {theme.ink}; background: {theme.paper}; border: 1px solid {theme.soft_ink};
                            border-radius: 4px; padding: 2px 4px; font-size: 13px; }}
+            QPushButton:focus {{ border: 2px solid {theme.reconstructed}; }}
             QSlider::groove:horizontal {{ height: 4px; background: {theme.grid_5_mm}; }}
             QSlider::handle:horizontal {{ width: 12px; margin: -6px 0; border-radius: 4px;
                                           background: {theme.reconstructed}; }}
