@@ -74,7 +74,8 @@ def source_of_file(path: str) -> str | None:
     file = Path(path)
     if file.suffix.lower() == ".xdf" and (not file.is_file() or _holds(is_a_session, file)):
         return f"session:{file}"
-    if file.suffix.lower() in (".hea", ".dat"):
+    lonely = file.suffix.lower() == ".dat" and file.is_file() and not file.with_suffix(".hea").is_file()
+    if file.suffix.lower() in (".hea", ".dat") and not lonely:
         return f"wfdb:{file.with_suffix('')}"
     if file.with_name(f"{file.name}.hea").is_file():
         return f"wfdb:{file}"

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 from argparse import ArgumentParser
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -385,12 +386,13 @@ def _open(file: Path) -> None:
         return
     viewer = "open" if sys.platform == "darwin" else "xdg-open"
     try:
-        subprocess.Popen(
+        viewing = subprocess.Popen(
             [viewer, str(file.resolve())],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
         )
+        threading.Thread(target=viewing.wait, daemon=True).start()  # it stays as long as the user likes
     except OSError:
         say(f"there is no {viewer} here to show it: open {file} yourself")

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import time
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -98,3 +99,29 @@ def test_the_window_writes_the_same_page_beside_those_that_are_there(tmp_path: P
     second = beside_others(str(FILES / "apple_en.csv"), tmp_path, None)
     assert first[0].suffix == ".pdf" and {*first, *second} == {*tmp_path.iterdir()}
     assert first[1].read_bytes() == second[1].read_bytes() and len({*first, *second}) == 4
+
+
+def test_the_page_is_opened_with_what_the_system_shows_pages_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    viewer, shown = tmp_path / "bin" / "xdg-open", tmp_path / "shown"
+    viewer.parent.mkdir()
+    viewer.write_text(f'#!/bin/sh\necho "$1" > {shown}\n')
+    viewer.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{viewer.parent}:/usr/bin:/bin")
+    monkeypatch.setattr("sys.platform", "linux")
+    command = ["report", str(FILES / "plain_gap.csv"), "--out", str(tmp_path / "page"), "--open"]
+    assert main(command) == 0
+    until_s = time.monotonic() + 20
+    while not (shown.exists() and shown.read_text().endswith("\n")) and time.monotonic() < until_s:
+        time.sleep(0.02)
+    assert Path(shown.read_text().strip()) == tmp_path / "page" / "plain_gap.pdf"
+
+
+def test_without_a_viewer_the_page_is_there_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("sys.platform", "linux")
+    assert main(["report", str(FILES / "plain_gap.csv"), "--out", str(tmp_path), "--open"]) == 0
+    assert "plain_gap.pdf" in capsys.readouterr().err
