@@ -215,7 +215,9 @@ class BrainflowBoard:
             unit = f"in steps of {self._unit_mv:g} mV, as you say"
         electrode = f" ({row.name})" if row.name else ""
         notes = [f"Receiving {row.label}{electrode} of {len(board.rows)} of {self._name}, {unit}."]
-        if self._name == SYNTHETIC:
+        if commands := self._given.get("config"):
+            notes.append(f"Sent to the board: {', '.join(map(printable, commands))}.")
+        if board.name == SYNTHETIC:
             notes.append(
                 "The synthetic board sends sines with noise: nobody's heart, and no beat is in them."
             )
