@@ -9,6 +9,8 @@ after 3 s without a beat, so that a loose electrode does not silence it for good
 
 from __future__ import annotations
 
+from collections import deque
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -41,6 +43,8 @@ REGULAR = 0.15
 TRAIN_LEAST = 4.0
 """... and so many times `LEAST`: P waves that go on alone are no beats."""
 BRIDGE_S = 2.0
+BRIDGES = 64
+"""So many of the newest are remembered: a beat is found up to a few seconds after it."""
 ASIDE_S = 0.10
 """The R peak is looked for within this of the steepest stretch."""
 
@@ -177,6 +181,8 @@ class BeatDetector:
         # A band-pass biquad of unit gain at its centre (Bristow-Johnson's cookbook).
         self._coefficients = np.array([alpha, -2 * np.cos(turn), 1 - alpha]) / (1 + alpha)
         self._newest = 0.0
+        self._bridges: deque[tuple[int, int]] = deque(maxlen=BRIDGES)
+        """First and last index of the newest: a beat is found in the bridge, or later."""
         self._begin(0)
 
     def forget(self) -> None:
@@ -186,19 +192,22 @@ class BeatDetector:
     def push(self, start: int, lead_mv: NDArray[np.float32]) -> list[int]:
         """Take samples ``(n,)`` mV from absolute index ``start`` on; return the beats' indices.
 
-        A gap (a jump of the index, or NaN) of up to 2 s is bridged by a straight line, and no beat is
-        found in it; after a longer one it learns again, for 1.5 s.
+        A gap (a jump of the index, or NaN) of up to 2 s is bridged by a straight line.  Of one over 0.1 s,
+        that can hide a beat, no beat is found in it or at its end, where the line is no peak; after one over
+        2 s it learns again, for 1.5 s.
         """
         found = []
         for a, b in true_runs(np.isfinite(lead_mv)):
             found += self._push(start + a, lead_mv[a:b].astype(np.float64))
-        return found
+        return [at for at in found if not any(first <= at <= last for first, last in self._bridges)]
 
     def _push(self, start: int, x: NDArray[np.float64]) -> list[int]:
         """The same for a stretch without NaN."""
         missing = start - self._first - int(self._integers[_SEEN])
         if self._integers[_SEEN] > 0 and 0 < missing <= BRIDGE_S * self._rate_hz:
             bridge = np.linspace(self._newest, x[0], missing + 1, endpoint=False)[1:]
+            if missing > ASIDE_S * self._rate_hz:
+                self._bridges.append((start - missing, start))
             x = np.concatenate((bridge, x))
             self._floats[_MISSED] = 0.0
         elif missing:

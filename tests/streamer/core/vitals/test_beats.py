@@ -163,3 +163,16 @@ def test_p_waves_that_go_on_alone_are_no_beats():
     found = np.array(BeatDetector(250).push(0, lead)) / 250
     assert len(found) >= 22
     assert found.max() <= 20.5
+
+
+@pytest.mark.parametrize("bpm", [66.7, 120])
+@pytest.mark.parametrize(("gap", "every"), [(73, 365), (60, 290), (100, 450)])
+def test_no_beat_is_found_in_a_gap_or_at_its_end(bpm: float, gap: int, every: int) -> None:
+    lead = Synthetic(f"?rate=250&bpm={bpm:g}").lead_mv(0, 15000)
+    index = np.arange(len(lead))
+    lead[index % every >= every - gap] = np.nan
+    detector = BeatDetector(250.0)
+    found = np.array([at for k in range(0, len(lead), 25) for at in detector.push(k, lead[k : k + 25])])
+    assert len(found) > 20
+    assert not np.isnan(lead[found]).any()
+    assert not np.isnan(lead[found - 1]).any(), "the end of a straight line is no peak"

@@ -198,7 +198,9 @@ def test_short_losses_leave_the_rate_right_and_a_long_one_makes_it_unknown(netwo
     ]
 
 
-@pytest.mark.parametrize(("packet", "every"), [(8, 5), (16, 5), (16, 7), (30, 5), (30, 7), (73, 11)])
+@pytest.mark.parametrize(
+    ("packet", "every"), [(8, 5), (16, 5), (16, 7), (30, 5), (30, 7), (73, 5), (73, 7), (73, 11)]
+)
 @pytest.mark.parametrize("bpm", [50, 66.7, 90, 120])
 def test_a_regular_loss_leaves_the_rate_right(network, bpm, packet, every):
     """One packet in so many never comes: intervals across it count, those that hide a beat do not."""
