@@ -163,6 +163,10 @@ class SourceRequest:
     """Of a replay: begin held."""
     person: Person | None = None
     """Whose calibration: from a `CalibrationPreview`, `GENERIC`, or None: what the command line says."""
+    unit_mv: float | None = None
+    """How many mV a step of the numbers is; None if the source states it."""
+    rate_hz: float | None = None
+    """The sampling rate; None if the source states it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,8 +278,14 @@ class SessionController(Protocol):
         """The SOURCE of the bundled recording; empty if there is none."""
         ...
 
-    def open(self, request: SourceRequest) -> RunningSession:
+    def open(self, request: SourceRequest, step: Callable[[str], None] = ...) -> RunningSession:
         """End the session that runs, and its recording with it, and begin another.
+
+        Parameters
+        ----------
+        request : SourceRequest
+        step : callable
+            Takes one sentence for the user on each step of connecting, in any thread.
 
         Raises
         ------

@@ -7,8 +7,8 @@ from streamer.core.errors import Field, InputError
 
 _CHOOSE = {
     Field.LEAD: "name a lead in Connect (O)",
-    Field.UNIT: "state the unit where the program is started with this file: uV, or how many mV a step is",
-    Field.RATE: "state the rate, in Hz, where the program is started with this file",
+    Field.UNIT: "state the unit in Connect (O): uV, or how many mV a step is",
+    Field.RATE: "state the rate in Connect (O)",
     Field.PLACEMENT: "say in Connect (O) where the electrodes sit",
     Field.START: "choose an earlier start",
     Field.POLARITY: "mind the polarity in Connect (O)",
@@ -17,8 +17,8 @@ _CHOOSE = {
 
 _LEAVE_OUT = {
     Field.LEAD: "leave the lead empty in Connect (O)",
-    Field.UNIT: "state no unit where the program is started",
-    Field.RATE: "state no rate where the program is started",
+    Field.UNIT: "leave the unit empty in Connect (O)",
+    Field.RATE: "leave the rate empty in Connect (O)",
     Field.CALIBRATION: "go back to the generic model",
 }
 

@@ -18,6 +18,7 @@ from gui.settings import Settings
 from gui.start_page import StartPage
 from gui.theme import Theme
 from gui.window import MonitorWindow
+from streamer.core.errors import Field, InputError
 
 
 class SourceCommands:
@@ -60,8 +61,10 @@ class SourceCommands:
         self.opener = SourceOpener(controller, window)
         self.opener.opened.connect(self._opened)
         self.opener.failed.connect(self._not_opened)
-        self.opener.leads.connect(self._wants_lead)
-        self._leads: tuple[str, ...] = ()
+        self.opener.lacks.connect(self._note_lack)
+        self.opener.step.connect(self.connect_dialog.say_step)
+        self.opener.step.connect(say)
+        self._lack: InputError | None = None
         self.start = StartPage(controller.scan, lambda: settings.recent, controller.bundled)
         self.start.chosen.connect(self.open)
         self.start.file_wanted.connect(self.connect_dialog.ask_file)
@@ -141,12 +144,14 @@ class SourceCommands:
     def _not_opened(self, request: SourceRequest, why: str) -> None:
         # The source waits there for another try.
         self._say(f"{request.source} was not opened: {why}")
-        leads, self._leads = self._leads, ()
-        self.connect_dialog.refused(request, why, leads)
+        lack, self._lack = self._lack, None
+        about = None if lack is None else lack.field
+        leads = lack.choices if lack is not None and about is Field.LEAD else ()
+        self.connect_dialog.refused(request, why, leads, about)
         self._reopen_if_ended()
 
-    def _wants_lead(self, request: SourceRequest, leads: tuple[str, ...]) -> None:
-        self._leads = leads
+    def _note_lack(self, request: SourceRequest, lack: InputError) -> None:
+        self._lack = lack
 
     def _reopen_if_ended(self) -> None:
         if self._controller.running.inbox.closed:

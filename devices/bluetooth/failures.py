@@ -8,6 +8,7 @@ from bleak.exc import (
     BleakBluetoothNotAvailableReason,
     BleakDBusError,
     BleakDeviceNotFoundError,
+    BleakError,
     BleakGATTProtocolError,
 )
 
@@ -49,6 +50,28 @@ _UNPAIRED_CODES = (0x05, 0x08, 0x0C, 0x0F)
 """ATT: insufficient authentication, authorization, key size, encryption."""
 
 
+_REASONS = (
+    (
+        ("connection-abort", "connection-canceled", "connection abort"),
+        "the link broke off while it was made; bring the sensor nearer, and disconnect phones and other "
+        "programs from it",
+    ),
+    (
+        ("connection-limit", "already in progress", "in progress"),
+        "the Bluetooth adapter is busy; end what else uses it, or turn it off and on",
+    ),
+    (("timeout", "host is down", "not respond"), "no answer in time"),
+    (("not connected", "disconnected"), "the link is gone"),
+    (("does not exist", "not available", "unknownobject"), "the system has forgotten the sensor"),
+    (
+        ("att error", "not permitted", "notpermitted", "notsupported", "not supported", "invalid"),
+        "the sensor refused what it was asked for; take its battery out and put it back, or update its "
+        "firmware",
+    ),
+)
+"""What BlueZ says of a request that failed, and what it means to the user."""
+
+
 def is_passing(error: Exception) -> bool:
     """Whether it is worth asking the Bluetooth adapter again in a second."""
     return isinstance(error, BleakDBusError) and error.dbus_error in _PASSING
@@ -74,12 +97,15 @@ def explain(error: Exception) -> str:
     if isinstance(error, BleakDBusError) and error.dbus_error in _PASSING:
         return _PASSING[error.dbus_error]
     if isinstance(error, BleakDBusError):
-        reason = " ".join(str(error.dbus_error_details or "").split()) or error.dbus_error.rpartition(".")[2]
-        return f"the Bluetooth service could not do it ({reason}); turn Bluetooth off and on"
+        said = f"{error.dbus_error} {error.dbus_error_details or ''}".casefold()
+        known = (meaning for words, meaning in _REASONS if any(word in said for word in words))
+        return next(known, "the Bluetooth service could not do it; turn Bluetooth off and on")
     if isinstance(error, FileNotFoundError | ConnectionRefusedError | PermissionError):
         return "no Bluetooth: the system's message bus (D-Bus) cannot be reached; start it, and bluetoothd"
     if isinstance(error, TimeoutError):
         return "no answer in time"
     if isinstance(error, BleakDeviceNotFoundError):
         return "the system has forgotten the sensor"
-    return " ".join(str(error).split()) or type(error).__name__
+    if isinstance(error, BleakError) and str(error).strip():
+        return " ".join(str(error).split())
+    return "Bluetooth failed and did not say why; turn Bluetooth off and on"

@@ -14,7 +14,7 @@ import atexit
 import re
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from math import inf
@@ -27,6 +27,7 @@ from bleak.exc import BleakError
 from devices.bluetooth import gatt
 from devices.bluetooth.failures import LinkLostError, RefusedError, explain, is_passing, wants_pairing
 from devices.bluetooth.gatt import BadFrameError
+from devices.bluetooth.held import held_here
 from devices.bluetooth.sensor import NO_RSSI, Link, Radio, Sensor
 from devices.live.feed import Feed, Timeouts
 from devices.live.timeline import Timeline
@@ -60,11 +61,11 @@ LINK_S = 45.0
 DISCONNECT_S = 3.0
 """BlueZ takes 2.0 to 2.7 s to disconnect."""
 
-LAST_DISCONNECT_S = 2.1
-"""At a stop it is asked no less, but not waited for to the last: it finishes by itself."""
+LAST_DISCONNECT_S = 0.5
+"""At a stop it is asked no less, but not waited for: it finishes by itself."""
 
-_CLOSE_S = 4.0
-"""At the program's exit the link has so long to end."""
+_CLOSE_S = 1.4
+"""At the program's exit the link has so long to end: Ctrl-C ends everything within 2 s."""
 
 GOODBYE_S = 0.8
 
@@ -76,6 +77,9 @@ _TELL_S = 1.0
 
 _PULSE_S = 60.0
 """The strap's own heart rate is told at most this often."""
+
+_WITH_ECG = ("Polar H10", "Movesense ")
+"""What other kinds call themselves."""
 
 _ADDRESS = re.compile(r"(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Of a device; on macOS a UUID stands for it."""
@@ -150,6 +154,10 @@ class BleSource:
 
     # ---- any thread
 
+    def announce_to(self, hear: Callable[[Event], None]) -> None:
+        """Let somebody hear each step as it is made, until `items` is iterated."""
+        self._feed.listener = hear
+
     def open(self) -> StreamInfo:
         """Find the sensor, connect to it and see what it can do; it measures from `items` on.
 
@@ -196,7 +204,7 @@ class BleSource:
                 self._loop = runner.get_loop()
                 runner.run(self._until_stopped())
         except Exception as error:  # noqa: BLE001 - a mistake of ours, for the caller to see
-            self._end(f"the link failed: {error!r}", error)
+            self._end(f"the link failed: {explain(error)}", error)
         finally:
             atexit.unregister(self._close)
 
@@ -261,12 +269,17 @@ class BleSource:
                 device, seen = await self._find()
                 self._name = seen.local_name or device.name or self._sensor.kind
                 self._address = device.address
+                self._step(f"found {self._name} ({self._address}) at {_strength(seen.rssi)}; connecting")
                 client = BleakClient(
                     device, disconnected_callback=lost, timeout=CONNECT_S, backend=self._radio.client
                 )
                 await client.connect()
                 link = Link(client, inbox, self._radio.clock)
+                self._step(f"connected to {self._name}, its services are known; asking for its settings")
                 await _unless(gone, self._sensor.prepare(link))
+                self._step(
+                    f"{self._name} offers {self._sensor.rate_hz:g} Hz; asking for battery and heart rate"
+                )
                 await _unless(gone, self._prepare_extras(link))
                 self._tell_link(link, seen.rssi)
                 if not self._opened.done():
@@ -274,12 +287,16 @@ class BleSource:
             await _unless(gone, self._begin.wait())
             async with self._explained():
                 self.timeline.reconnected()
+                self._step(f"asking {self._name} for its ECG")
                 self._feed.enter(State.WAITING, f"connected to {self._name}; waiting for its first sample")
                 await _unless(gone, self._sensor.start(link))
-            await self._receive(inbox)
+            await self._receive(inbox, self.rejected.total())
         finally:
             if client is not None:
                 await self._say_goodbye(client, link)
+
+    def _step(self, text: str) -> None:
+        self._feed.say(Notice(Topic.CONNECTING, text))
 
     @asynccontextmanager
     async def _explained(self) -> AsyncIterator[None]:
@@ -292,9 +309,13 @@ class BleSource:
         except BadFrameError as bad:
             raise LinkLostError(f"{self._name} answered with: {bad}") from bad
         except TimeoutError as error:
-            raise LinkLostError(f"{self._name} did not answer in time; bring it nearer") from error
+            raise LinkLostError(
+                f"{self._name} did not answer in time; bring it nearer, and disconnect every phone and "
+                "program that uses it"
+            ) from error
         except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
             if wants_pairing(error):
+                self._step(f"{self._name} wants to be paired")
                 raise InputError(
                     f"{self._name} wants to be paired: pair it in the system's Bluetooth settings "
                     f"(Linux: bluetoothctl pair {self._address}) and start again"
@@ -322,6 +343,7 @@ class BleSource:
         """Scan until the sensor is seen: the same as before, once there was one."""
         found: dict[str, tuple[BLEDevice, AdvertisementData]] = {}
         others: set[str] = set()
+        without_ecg: set[str] = set()
         named = bool(self._address or self._wanted)
         seen: asyncio.Queue[tuple[BLEDevice, AdvertisementData]] = asyncio.Queue()
         # Not the scanner's own generator: it would miss what comes while the scan begins.
@@ -341,6 +363,10 @@ class BleSource:
                             if not found and not named:
                                 deadline.reschedule(asyncio.get_running_loop().time() + CHOOSE_S)
                             found[device.address] = device, advertised
+                        elif not name.startswith(_WITH_ECG) and (
+                            name.startswith("Polar ") or gatt.HEART_RATE_SERVICE in advertised.service_uuids
+                        ):
+                            without_ecg.add(name or device.address)
             except TimeoutError:
                 pass  # the time to choose is over, or the time to find
         if found and not named:
@@ -350,12 +376,28 @@ class BleSource:
                     Notice(Topic.LINK, f"there are {', '.join(sorted(others))}; taking the nearest")
                 )
             return nearest
+        raise LinkLostError(await self._why_not_found(others, without_ecg))
+
+    async def _why_not_found(self, others: set[str], without_ecg: set[str]) -> str:
+        """What is in sight instead, or holds it."""
+        named = bool(self._address or self._wanted)
         wanted = (self._wanted or self._name) if named else f"a {self._sensor.kind}"
+        held = [] if self._radio.scanner else await held_here()
+        for name, address, services in held:
+            if self._is_wanted(address, name) or (not named and self._sensor.matches(name, services)):
+                return (
+                    f"{name} is connected to this computer already, to another program: end that, or "
+                    "disconnect it in the system's Bluetooth settings (Linux: "
+                    f"bluetoothctl disconnect {address})"
+                )
         if others:
-            raise LinkLostError(
-                f"{wanted} is not in sight, only {', '.join(sorted(others))}; name one of them"
+            return f"{wanted} is not in sight, only {', '.join(sorted(others))}; name one of them"
+        if without_ecg:
+            return (
+                f"{wanted} is not in sight, only {', '.join(sorted(without_ecg))}, of which this program has "
+                f"no ECG; {self._sensor.find_advice}"
             )
-        raise LinkLostError(f"{wanted} is not in sight; {self._sensor.find_advice}")
+        return f"{wanted} is not in sight; {self._sensor.find_advice}"
 
     def _is_wanted(self, address: str, name: str) -> bool:
         if self._address:
@@ -416,8 +458,11 @@ class BleSource:
             notes=tuple(notes),
         )
 
-    async def _receive(self, inbox: asyncio.Queue[tuple[str, float, bytes]]) -> None:
-        """Take what comes until the link is gone, by its own account or by its silence; always raises."""
+    async def _receive(self, inbox: asyncio.Queue[tuple[str, float, bytes]], rejected: int) -> None:
+        """Take what comes until the link is gone, by its own account or by its silence; always raises.
+
+        Before, so many frames had been rejected.
+        """
         while True:
             try:
                 async with asyncio.timeout(_TICK_S):
@@ -431,7 +476,19 @@ class BleSource:
             self._tell_rejected()
             why = self._feed.watch()
             if why:
-                raise LinkLostError(f"{why}; {self._sensor.silence_advice}")
+                raise LinkLostError(f"{why}; {self._silence_advice(self.rejected.total() - rejected)}")
+
+    def _silence_advice(self, rejected: int) -> str:
+        """What to do about a link that brings no samples, and so many frames that were rejected."""
+        if self._feed.state is State.WAITING and rejected:
+            what = ", ".join(sorted(self.rejected))
+            return (
+                f"frames come but cannot be read ({what}): see that no other program has set it otherwise, "
+                "take it off for a minute so that it starts again, and update its firmware"
+            )
+        if self._feed.state is State.WAITING and self._sensor.measured_already:
+            return "it measures already, for another phone or program: end that"
+        return self._sensor.silence_advice
 
     def _take(self, tag: str, arrival_s: float, data: bytes) -> None:
         try:
@@ -474,9 +531,8 @@ class BleSource:
 
     def _tell_link(self, link: Link, rssi: int) -> None:
         # What bleak does not tell anywhere is the connection interval.
-        strength = f"{rssi} dBm" if rssi > NO_RSSI else "unknown strength"
         mtu = str(link.mtu) if link.mtu > _LEAST_MTU else f"{_LEAST_MTU}, or not told by this system"
-        self._feed.say(Notice(Topic.LINK, f"{self._name} ({self._address}) at {strength}, MTU {mtu}"))
+        self._feed.say(Notice(Topic.LINK, f"{self._name} ({self._address}) at {_strength(rssi)}, MTU {mtu}"))
 
     def _tell_rejected(self, *, now: bool = False) -> None:
         new = self.rejected - self._told
@@ -501,6 +557,10 @@ class BleSource:
                 await action
         except Exception as error:  # noqa: BLE001 - as above; the link ends in any case, and it is told
             self._feed.say(Notice(Topic.LINK, f"{self._name} {failure}: {explain(error)}"))
+
+
+def _strength(rssi: int) -> str:
+    return f"{rssi} dBm" if rssi > NO_RSSI else "unknown strength"
 
 
 async def _unless(gone: asyncio.Event, action: Coroutine[object, object, object]) -> None:

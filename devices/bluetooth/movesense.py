@@ -132,9 +132,13 @@ class Movesense:
     scheme = "movesense"
     kind = "Movesense"
     stamp_jitter_s = 1e-3
+    measured_already = False
     first_s = 10.0
     """A sensor that does not know the rate, or lost the command, is silent: it says nothing."""
-    find_advice = "wear it, or touch both its studs: it sleeps without contact to skin"
+    find_advice = (
+        "wear it, or touch both its studs: it sleeps without contact to skin; and disconnect every phone and "
+        "program that uses it"
+    )
     placement_notes: tuple[str, ...] = (
         "A Movesense on a chest strap is a chest lead, not Lead I.  For Lead I wire its two studs to "
         "electrodes on the left and right arm, wrist or shoulder, and state that they are on the arms.",

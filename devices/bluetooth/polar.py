@@ -167,7 +167,10 @@ class PolarH10:
     stamp_jitter_s = 0.0
     first_s = 45.0
     """ECG may begin 30 s after the command (polar-ble-sdk, issue 424)."""
-    find_advice = "wear it with its electrodes moist: it is silent without contact to skin"
+    find_advice = (
+        "wear it with its electrodes moist, for it is silent without contact to skin, and disconnect every "
+        "phone, watch and program that uses it"
+    )
     silence_advice = "see that its electrodes are moist and touch the skin"
     placement_notes: tuple[str, ...] = (
         "A Polar H10 on its strap is a chest lead, not Lead I.  For Lead I take the sensor off the strap, "
@@ -180,6 +183,7 @@ class PolarH10:
     def __init__(self) -> None:
         self._replies: asyncio.Queue[bytes] = asyncio.Queue()
         self._command = b""
+        self.measured_already = False
 
     def matches(self, name: str, services: Iterable[str]) -> bool:
         """Whether an advertisement is an H10's; Polar's other straps have no ECG."""
@@ -208,6 +212,7 @@ class PolarH10:
 
     async def start(self, link: Link) -> None:
         """Ask for the ECG."""
+        self.measured_already = False
         await self._ask(link, self._command)
 
     async def stop(self, link: Link) -> None:
@@ -242,6 +247,7 @@ class PolarH10:
                     continue  # the answer to a command that was given up
                 if reply.status not in (_DONE, _ALREADY):
                     raise RefusedError(_STATUS.get(reply.status, f"it answers with the error {reply.status}"))
+                self.measured_already |= command[0] == _START and reply.status == _ALREADY
                 parameters, more = parameters + reply.parameters, reply.more
         return parameters
 

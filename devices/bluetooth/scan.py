@@ -9,13 +9,12 @@ from collections.abc import Mapping
 from bleak import BleakScanner
 
 from devices.bluetooth.failures import explain
+from devices.bluetooth.gatt import HEART_RATE_SERVICE
 from devices.bluetooth.sensor import NO_RSSI, Radio
 from devices.bluetooth.sensors import known_sensors
 from devices.brainflow.boards import board_named
 from streamer.core.errors import InputError
 from streamer.session.source import ScanResult
-
-_HEART_RATE_SERVICE = "0000180d-0000-1000-8000-00805f9b34fb"
 
 _BATTERY_SERVICE = "0000180f-0000-1000-8000-00805f9b34fb"
 
@@ -64,7 +63,7 @@ def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResul
             elif board:
                 source = f"brainflow:{board}?mac_address={device.address}"
                 found.append(ScanResult(source, "ble", name, device.address, rssi, None, True, "a board"))
-            elif _HEART_RATE_SERVICE in services or name.startswith("Polar "):
+            elif HEART_RATE_SERVICE in services or name.startswith("Polar "):
                 what, why_not = _without_ecg(name)
                 found.append(
                     ScanResult("", "ble", name, device.address, rssi, None, False, what, why_not, battery)

@@ -59,6 +59,8 @@ class Sensor(Protocol):
     """What to do where it cannot be found."""
     silence_advice: str
     """What to do where it sends nothing."""
+    measured_already: bool
+    """It was measuring before it was asked to: for another program, or another phone."""
     placement_notes: tuple[str, ...]
     """Which placement gives Lead I with this sensor, and what is known of its polarity."""
 

@@ -77,6 +77,8 @@ class Feed:
         """Set by `stop`: the receiver shall say goodbye and call `end`."""
         self.begun = threading.Event()
         """Set when somebody iterates: data that come before would only grow old."""
+        self.listener: Callable[[Event], None] = lambda event: None
+        """Hears events as they happen until somebody iterates, who then gets them all, too."""
         self._wake = wake
         self._box: queue.SimpleQueue[Chunk | Event | None] = queue.SimpleQueue()
         self._error: Exception | None = None
@@ -186,6 +188,8 @@ class Feed:
             return
         self._tell_overflow()
         self._box.put(item)
+        if not isinstance(item, Chunk) and not self.begun.is_set():
+            self.listener(item)
 
     def _tell_overflow(self) -> None:
         if self._overflow:

@@ -12,6 +12,7 @@ import math
 from collections import deque
 from dataclasses import dataclass
 
+from devices.live.arrival_rate import ArrivalRate
 from devices.live.clock import ArrivalClock, HostClock
 from streamer.core.events import Dropped, Event, Notice, SamplesLost, Topic
 from streamer.core.stream import Chunk, Samples
@@ -125,6 +126,7 @@ class Timeline:
         self._jumped_s = 0.0
         self._jumped_at_s = -math.inf
         self._periods: deque[float] = deque(maxlen=_OTHER_RATE_PACKETS)
+        self._arrivals = ArrivalRate()
 
     @property
     def rate_hz(self) -> float:
@@ -132,8 +134,20 @@ class Timeline:
         return 1 / self._period_s
 
     @property
+    def rate_is_known(self) -> bool:
+        """Whether the fitted rate is as sure as it gets."""
+        return self._uncertainty() <= _RATE_BEST
+
+    @property
     def other_rate_hz(self) -> float | None:
-        """The rate at which the device really sends, where that is clearly not the nominal one."""
+        """The rate at which the device really sends, if that is clearly not the nominal one, by its stamps;
+        or, if arrivals contradict the stamps, the rate at which samples come.
+        """
+        by_stamps = self._other_rate_by_stamps()
+        passing = None if by_stamps is not None else self._arrivals.seconds_to_a_second
+        return by_stamps if passing is None else self.rate_hz / passing
+
+    def _other_rate_by_stamps(self) -> float | None:
         if len(self._periods) < _OTHER_RATE_PACKETS:
             return None
         low, high = min(self._periods), max(self._periods)
@@ -146,6 +160,7 @@ class Timeline:
     def reconnected(self) -> None:
         """Say that the link was gone: gaps from here on are no sign of another rate."""
         self._periods.clear()
+        self._arrivals.restart()
 
     def place(
         self, lead_mv: Samples, stamp_s: float, arrival_s: float, anchor: int = 0
@@ -217,6 +232,7 @@ class Timeline:
         self.clock.observe(self._at_s + (n - 1 - anchor) * self._period_s, arrival_s)
         first_s = self.clock.host_s(self._at_s - anchor * self._period_s)
         said.append(Chunk(self._next, lead_mv, first_s, arrival_s))
+        self._arrivals.observe(self._at_s + (n - 1 - anchor) * self._period_s, arrival_s)
         self._next += n
         self.counts.packets += 1
         self.counts.samples += n

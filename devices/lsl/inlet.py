@@ -33,8 +33,9 @@ from devices.live.clock import ComparedClock
 from devices.live.feed import Feed, Timeouts
 from devices.live.timeline import RATE_TOLERANCE as STATED_TOLERANCE
 from devices.live.timeline import Timeline
-from devices.lsl.description import About, Choice, choose, listed, mv_by_size, refuse_rate, show, shows_beats
+from devices.lsl.description import About, choose, listed, mv_by_size, refuse_rate, show, shows_beats
 from devices.lsl.library import LslClock, load_pylsl
+from devices.lsl.reading import Reading
 from devices.lsl.repeats import Pulled, Repeats
 from devices.lsl.search import description_of, predicate_of, search_for, source_of
 from devices.lsl.stamps import (
@@ -49,8 +50,7 @@ from devices.lsl.stamps import (
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import Field, InputError
 from streamer.core.events import Dropped, Event, Notice, State, Topic
-from streamer.core.leads import LEADS
-from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
+from streamer.core.stream import Chunk, Placement, StreamInfo
 
 RESOLVE_S = 5.0
 """How long `LslStream.open` looks for a stream, ..."""
@@ -87,9 +87,6 @@ _BUNCHED_TOLERANCE = 0.2
 
 _BACK_S = 0.5
 """A step back by less is unevenness too; by more, the sender's clock was set."""
-
-_MOST_MV = 1e4
-"""No electrode gives 10 V."""
 
 _MOST_S = 1e11
 """Three thousand years: no clock says so, and microseconds no longer fit into a float."""
@@ -194,6 +191,8 @@ class LslStream:
         A live stream is not replayed: anything but `AS_RECORDED` is refused.
     unit_mv : float, optional
         How many mV a step is, whatever the stream states.
+    rate_hz : float, optional
+        The sampling rate of a stream that states none.
     patience : Timeouts, optional
         How long to wait for what.
     clock : callable
@@ -214,6 +213,7 @@ class LslStream:
         placement: Placement = Placement.UNSTATED,
         replay: Replay = AS_RECORDED,
         unit_mv: float | None = None,
+        rate_hz: float | None = None,
         patience: Timeouts | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -222,24 +222,27 @@ class LslStream:
         self._predicate = predicate_of(query)
         self._lead = lead
         self._unit_mv = unit_mv
-        self._sign = -1.0 if invert else 1.0
+        self._stated_hz = rate_hz
+        self._inverted = invert
         self._placement = placement
         self._clock = clock
         self._feed = Feed(patience or Timeouts(silent_s=GONE_S), clock)
         self._lsl: Any = None
         self._link: _Link | None = None
-        self._choice: Choice | None = None
         self._timeline: Timeline | None = None
         self._lsl_less_host_s = 0.0
         self._zero_s = 0.0  # added to a sender's stamps: they go on where another clock took over
         self._sender = ComparedClock(0.0)
-        self._rate_hz = 0.0
-        self._mv = math.nan
+        self._reading: Reading | None = None
         self._last_s = math.nan
         self._newest: NDArray[np.float64] = np.empty((0, 0))  # what a unit is found by
         self._shared = False  # samples share a stamp a packet
         self._repeats = Repeats()
         self._told_repeats, self._told_repeats_s = 0, -math.inf
+
+    def announce_to(self, hear: Callable[[Event], None]) -> None:
+        """Let somebody hear each step as it is made, until `items` is iterated."""
+        self._feed.listener = hear
 
     def open(self) -> StreamInfo:
         """Find the stream, choose its channel, and see what its numbers and stamps mean.
@@ -253,7 +256,9 @@ class LslStream:
             found out, or no liblsl on this platform.
         """
         self._lsl = load_pylsl()
+        self._step(f"looking for an {self._wanted}")
         found, about = self._find()
+        self._step(f"found {about}; connecting")
         choice = choose(about, self._lead, self._placement, self._unit_mv)
         try:
             link = _Link(self._lsl, found)
@@ -263,8 +268,10 @@ class LslStream:
                 "up, TCP and UDP, open in its sender's firewall?"
             ) from None
         notes = list(choice.notes)
-        rate_hz, mv = about.rate_hz, choice.mv
+        rate_hz, mv = self._rate_stated(about), choice.mv
         if not rate_hz or math.isnan(mv):
+            missing = " and ".join(["rate"] * (not rate_hz) + ["unit"] * math.isnan(mv))
+            self._step(f"connected; it states no {missing}: looking at some seconds of it")
             _, stamps = self._look(link, rate_hz, choice.column if math.isnan(mv) else None)
             if not rate_hz:
                 rate_hz = self._rate_from(about, stamps)
@@ -272,9 +279,17 @@ class LslStream:
             if math.isnan(mv):
                 mv, note = mv_by_size(self._newest[:, choice.column], str(about))
                 notes.append(note)
-        if self._sign < 0:
+        if self._inverted:
             notes.append(f"The polarity of {show(choice.label)[1:-1]} is turned, as asked.")
-        self._link, self._choice, self._rate_hz, self._mv = link, choice, rate_hz, mv
+        self._link = link
+        self._reading = Reading(
+            choice,
+            mv,
+            rate_hz,
+            inverted=self._inverted,
+            unit_is_sure=self._unit_mv is not None,
+            rate_was_found=not self._rate_stated(about),
+        )
         self._lsl_less_host_s = LslClock(self._lsl.local_clock).offset_s
         self._zero_s = link.correction_s
         self._sender = ComparedClock(self._offset_of(link))
@@ -283,7 +298,7 @@ class LslStream:
             rate_hz=rate_hz,
             lead=choice.label,
             is_lead_i=choice.is_lead_i,
-            inverted=self._sign < 0,
+            inverted=self._inverted,
             placement=self._placement,
             device=about.device or about.name,
             live=True,
@@ -303,6 +318,13 @@ class LslStream:
 
     # ---- before the first sample
 
+    @property
+    def _wanted(self) -> str:
+        return f"LSL stream {show(self._query)}" if self._query else "LSL stream with an ECG"
+
+    def _step(self, text: str) -> None:
+        self._feed.say(Notice(Topic.CONNECTING, text))
+
     def _find(self) -> tuple[Any, About]:
         search = search_for(self._lsl, self._predicate)
         until_s = time.monotonic() + RESOLVE_S
@@ -315,8 +337,9 @@ class LslStream:
         if not self._predicate:
             known = [(one, about) for one, about in known if about.has_ecg]
         if not known:
-            what = "LSL stream with an ECG" if not self._query else f"LSL stream {show(self._query)}"
-            raise InputError(f"there is no {what}; start its sender, or see what there is with: mecg devices")
+            raise InputError(
+                f"there is no {self._wanted}; start its sender, or see what there is with: mecg devices"
+            )
         if len(known) > 1:
             abouts = [about for _, about in known]
             ways = " or ".join(show(source_of(about, abouts))[1:-1] for about in abouts[:8])
@@ -363,12 +386,22 @@ class LslStream:
             "find it; start its measurement, or have it state both"
         )
 
+    def _rate_stated(self, about: About) -> float:
+        """By the stream, or by the user if it states none; 0 if nobody does."""
+        if self._stated_hz is None:
+            return about.rate_hz
+        if about.rate_hz:
+            raise InputError(
+                f"{about} states its rate itself, {about.rate_hz:g} Hz", Field.RATE, leave_out=True
+            )
+        refuse_rate(about, self._stated_hz)
+        return self._stated_hz
+
     def _rate_from(self, about: About, stamps: NDArray[np.float64]) -> float:
         fit = fit_rate(stamps)
         if fit is None:
             raise InputError(
-                f"{about} states no rate, and its stamps fit none within {RATE_TOLERANCE:.0%}; "
-                "have its sender state one"
+                f"{about} states no rate, and its stamps fit none within {RATE_TOLERANCE:.0%}", Field.RATE
             )
         refuse_rate(about, fit.rate_hz)
         return fit.rate_hz
@@ -471,25 +504,21 @@ class LslStream:
         """Once there are enough of them, see what kind of stamps these are."""
         if stamps[-1] - stamps[0] < LOOK_S:
             return None
+        reading = self._reading
+        assert reading is not None
         self._shared = bool(np.mean(np.diff(stamps) == 0) >= 0.4)
         on_grid_hz, on_average_hz = grid_rate_of(stamps), rate_of(stamps)
         for rate_hz, tolerance in ((on_grid_hz, STATED_TOLERANCE), (on_average_hz, _BUNCHED_TOLERANCE)):
-            if rate_hz is not None and abs(rate_hz / self._rate_hz - 1) > tolerance:
-                raise self._other_rate(rate_hz)
-        if stamps_are_exact(stamps, self._rate_hz):
-            return Timeline(self._rate_hz, clock=self._sender)
+            if rate_hz is not None and abs(rate_hz / reading.rate_hz - 1) > tolerance:
+                raise reading.other_rate(rate_hz)
+        if stamps_are_exact(stamps, reading.rate_hz):
+            return Timeline(reading.rate_hz, clock=self._sender)
         self._say_uneven()
-        return Timeline(self._rate_hz, _JITTER_S, self._sender)
+        return Timeline(reading.rate_hz, _JITTER_S, self._sender)
 
     def _offset_of(self, link: _Link) -> float:
         """The host's time less the sender's, its zero as we have it."""
         return link.correction_s - self._zero_s - self._lsl_less_host_s
-
-    def _other_rate(self, rate_hz: float) -> InputError:
-        return InputError(
-            f"the stream is one of {self._rate_hz:g} Hz, but its stamps run at {rate_hz:.4g} Hz; "
-            "correct its sender, or open the stream anew where it was changed"
-        )
 
     def _say_uneven(self) -> None:
         text = f"the stamps are uneven: losses shorter than {_JITTER_S:g} s cannot be told from jitter"
@@ -499,7 +528,7 @@ class LslStream:
         self, timeline: Timeline, rows: NDArray[np.float64], stamps: NDArray[np.float64]
     ) -> list[Chunk | Event]:
         """What one pull becomes: chunks, and events where something is amiss."""
-        assert self._choice is not None
+        assert self._reading is not None
         arrival_s = self._clock()
         stamps = stamps + self._zero_s
         stated = np.abs(stamps) <= _MOST_S  # NaN is not
@@ -522,8 +551,9 @@ class LslStream:
             before_s = stamps[0] - steps[0] / timeline.rate_hz
             stamps = no_later_than_the_next(stamps, timeline.rate_hz)
             steps = np.diff(stamps, prepend=before_s) * timeline.rate_hz
-        lead_mv = self._in_mv(rows[:, self._choice.column], self._mv * self._sign)
-        reference_mv = self._reference(rows, lead_mv)
+        placed += self._reading.watch_unit(rows, arrival_s)
+        lead_mv = self._reading.lead_mv(rows)
+        reference_mv = self._reading.reference_mv(rows, lead_mv)
         slack = 0.5 + timeline.jitter_s * timeline.rate_hz
         # After a break one sample is placed alone: in its place among packets lies the gap's size.
         breaks = np.flatnonzero(np.abs(steps - 1) > slack)
@@ -538,27 +568,7 @@ class LslStream:
                 if isinstance(item, Chunk) and reference_mv is not None:
                     item = dataclasses.replace(item, reference_mv=reference_mv[:, start:stop])
                 placed.append(item)
-        other_hz = timeline.other_rate_hz
-        if other_hz is not None:
-            raise self._other_rate(other_hz)
-        return placed
-
-    @staticmethod
-    def _in_mv(values: NDArray[np.float64], mv: float) -> Samples:
-        """float32 mV; NaN for what no amplifier puts out."""
-        scaled = values * mv
-        return np.where(np.abs(scaled) <= _MOST_MV, scaled, np.nan).astype(np.float32)
-
-    def _reference(self, rows: NDArray[np.float64], lead_mv: Samples) -> Samples | None:
-        assert self._choice is not None
-        if not self._choice.reference:
-            return None
-        reference_mv = np.full((len(LEADS), len(rows)), np.nan, np.float32)
-        for row, column, mv in self._choice.reference:
-            known = self._mv if math.isnan(mv) else mv
-            same = column == self._choice.column
-            reference_mv[row] = lead_mv if same else self._in_mv(rows[:, column], known)
-        return reference_mv
+        return placed + self._reading.watch_rate(timeline, arrival_s)
 
     @staticmethod
     def _spoke(link: _Link) -> bool:
@@ -624,4 +634,4 @@ def _difference(was: About, now: About) -> str:
     else:
         before, after = (listed([c.label for c in about.channels]) for about in (was, now))
         what = f"with the channels {after} instead of {before}" if before != after else "with other units"
-    return f"the sender came back {what}: this is a new stream; open it anew"
+    return f"the sender came back {what}: this is a new stream; open it again"

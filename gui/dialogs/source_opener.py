@@ -10,7 +10,7 @@ from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from gui.controller import RunningSession, SessionController, SourceRequest
 from gui.error_text import sentence
-from streamer.core.errors import Field, InputError
+from streamer.core.errors import InputError
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0)
 """Before each attempt to open a live source again that ended by itself; the last before all further ones."""
@@ -23,10 +23,13 @@ class SourceOpener(QObject):
     """A `RunningSession` runs."""
     failed = pyqtSignal(object, str)
     """A `SourceRequest` could not be opened, and why, in one line."""
-    leads = pyqtSignal(object, object)
-    """A `SourceRequest` was refused for its lead: the leads that it has; emitted before `failed`."""
+    lacks = pyqtSignal(object, object)
+    """A `SourceRequest` was refused for a field that the user can set: the `InputError`; before `failed`."""
     busy = pyqtSignal(str)
     """The SOURCE that is being opened; empty when done."""
+
+    step = pyqtSignal(str)
+    """One sentence on what is being done to open a source."""
 
     _done = pyqtSignal(object, object, object)
 
@@ -81,7 +84,7 @@ class SourceOpener(QObject):
     def _work(self, request: SourceRequest) -> None:
         """In a thread of its own."""
         try:
-            self._done.emit(request, self._controller.open(request), None)
+            self._done.emit(request, self._controller.open(request, self.step.emit), None)
         except (InputError, OSError) as error:
             self._done.emit(request, None, error)
 
@@ -93,8 +96,8 @@ class SourceOpener(QObject):
         if running is not None:
             self.opened.emit(running)
         elif following is None and error is not None:
-            if isinstance(error, InputError) and error.field is Field.LEAD and not error.leave_out:
-                self.leads.emit(request, error.choices)
+            if isinstance(error, InputError) and error.field is not None and not error.leave_out:
+                self.lacks.emit(request, error)
             self.failed.emit(request, sentence(error))
         self.busy.emit("")
         if following is not None:

@@ -14,6 +14,7 @@ from devices.replay.pacing import AS_RECORDED, Replay
 from gui.controller import OnScan, RecordingStatus, RunningSession, SourceRequest
 from gui.signal.inbox import Inbox
 from mecg.app.calibration_previews import CalibrationPreviews, LastSeconds, Learned
+from mecg.app.connecting import Connecting, say_event
 from mecg.app.freed_memory import give_back
 from mecg.app.measured_leads import truth_beside
 from mecg.app.models import card_of, network_of
@@ -35,6 +36,7 @@ from mecg.app.session_builder import (
 from streamer.core.errors import InputError
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
+from streamer.core.printable import printable
 from streamer.core.stream import StreamInfo
 from streamer.core.vitals.vitals import Limits, Vitals
 from streamer.recording.recorder_switch import RecorderSwitch
@@ -76,6 +78,10 @@ class _Parts:
     model: RunningModel | None
 
 
+def _or(stated: float | None, otherwise: float | None) -> float | None:
+    return otherwise if stated is None else stated
+
+
 def options_for(request: SourceRequest, first: SessionOptions, *, given: bool) -> SessionOptions:
     """What another source is opened from.
 
@@ -94,8 +100,8 @@ def options_for(request: SourceRequest, first: SessionOptions, *, given: bool) -
             request.lead,
             request.invert,
             request.placement,
-            first.source.unit_mv if given else None,
-            first.source.rate_hz if given else None,
+            _or(request.unit_mv, first.source.unit_mv if given else None),
+            _or(request.rate_hz, first.source.rate_hz if given else None),
         ),
         replay=ReplayOptions(
             speed=1.0 if live else request.speed,
@@ -213,10 +219,17 @@ class Controller:
         """
         options = self._options
         source = source_of(options.source, replay_of(options.replay))
-        info = source.open()
+        info = Connecting(say_event).open(source)
         read, replay = options.source, options.replay
         self._first = SourceRequest(
-            info.source, read.lead, read.invert, read.placement, replay.start_s, replay.speed
+            info.source,
+            read.lead,
+            read.invert,
+            read.placement,
+            replay.start_s,
+            replay.speed,
+            unit_mv=read.unit_mv,
+            rate_hz=read.rate_hz,
         )
         self._prepared = self._compose(self._first, source, info, options)
         say_notes(info)
@@ -254,7 +267,7 @@ class Controller:
         """Start what was prepared; raises `InputError` or `OSError` as `Session.start` does."""
         return self._start(self._prepared)
 
-    def open(self, request: SourceRequest) -> RunningSession:
+    def open(self, request: SourceRequest, step: Callable[[str], None] = lambda text: None) -> RunningSession:
         """End what runs and begin another; raises `InputError` or `OSError` if that cannot be done."""
         with self._lock:
             options = options_for(request, self._options, given=request.source == self._first.source)
@@ -266,7 +279,8 @@ class Controller:
                 self._stop()  # a device has one link only
             self._opening = source
             try:
-                parts = self._compose(request, source, source.open(), options)
+                info = Connecting(lambda event: step(printable(event.text))).open(source)
+                parts = self._compose(request, source, info, options)
             except BaseException:
                 source.stop()
                 raise

@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
 
 from streamer.core.events import Event
 from streamer.core.stream import Chunk, StreamInfo
-from streamer.session.source import Source
+from streamer.session.source import Announcing, Source
 
 FIRST_SAMPLE_S = 60.0
 """A live source that has been found may take so long to its first sample (an H10 takes up to 30 s)."""
@@ -38,6 +38,11 @@ class FirstSeconds:
         self._timer: threading.Timer | None = None
         self.empty = True
         """No sample has come."""
+
+    def announce_to(self, hear: Callable[[Event], None]) -> None:
+        """Let somebody hear the other source while it is opened, if it says anything then."""
+        if isinstance(self._source, Announcing):
+            self._source.announce_to(hear)
 
     def open(self) -> StreamInfo:
         """Open the other source; raises as it does."""

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mecg.app.connecting import Connecting, say_event
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.models import network_of
 from mecg.app.options import ModelOptions, ReplayOptions, SourceOptions
@@ -106,7 +107,7 @@ def run(options: Options) -> int:
     replay = replay_of(options.replay)
     refuse_other_speeds(replay, "mecg profile")
     source = Kept(FirstSeconds(source_of(options.source, replay), options.seconds))
-    info = source.open()
+    info = Connecting(say_event).open(source)
     if options.with_monitor:
         _refuse_without_display()
     network = personal_of(

@@ -6,6 +6,7 @@ from __future__ import annotations
 from argparse import ArgumentParser
 from dataclasses import dataclass
 
+from mecg.app.connecting import Connecting, say_event
 from mecg.app.first_seconds import FirstSeconds
 from mecg.app.options import SessionOptions
 from mecg.app.page_server import ServeOptions, page_of_one_bed
@@ -74,17 +75,19 @@ def _stream(options: Options, bed: Bed | None) -> int:
     replay = replay_of(wanted.replay)
     whole = source_of(wanted.source, replay)
     source = FirstSeconds(whole, options.seconds)
-    info = source.open()
+    lines = JsonLines(data(), lambda: core.lost) if options.json else None
+    connecting = Connecting(say_event, *([lines.announce] if lines else []))
+    info = connecting.open(source)
     core, description = core_of(whole, info, wanted.models, as_recorded=wanted.as_recorded)
     say_notes(info)
     if description.calibration:
         say(description.whose)
     session = Session(source, core, description, vitals=vitals_of(description, core))
     attach_recorder(session, wanted, {"--seconds": options.seconds, "--json": options.json})
-    if options.json:
-        session.attach(JsonLines(data(), lambda: core.lost), vital=True)
+    if lines is not None:
+        session.attach(lines, vital=True)
     attach_outlet(session, wanted.lsl_out, replay)
-    session.attach(StatusLine(words(), lambda: core.lost))
+    session.attach(StatusLine(words(), lambda: core.lost, connecting.said))
     if bed is not None:
         session.attach(bed.sink(session.tell), Overflow.DROP_OLDEST)
     raise_failure(session.run())

@@ -67,6 +67,10 @@ class Topic(Enum):
 
     LINK = "link"
     """The radio link, or the network."""
+    CONNECTING = "connecting"
+    """A step towards the first sample."""
+    READING = "reading"
+    """How a stream's numbers are read, its unit, its rate, its lead, and what contradicts it."""
     CLOCK = "clock"
     """The device's clock, or its stamps."""
     PLAYBACK = "replay"

@@ -189,7 +189,7 @@ def _recognized(wire: WireEvent) -> Event | None:
             return Seam(host_s=host_s, at_s=at_s)
         case "replay" if value > 0:
             return SpeedChanged(value, host_s=host_s, at_s=at_s)
-        case "link" | "clock" | "replay" | "disk" | "repaired":
+        case "link" | "connecting" | "reading" | "clock" | "replay" | "disk" | "repaired":
             return Notice(Topic(wire.kind), text, host_s=host_s, at_s=at_s)
         case _:
             return _from_text(wire)

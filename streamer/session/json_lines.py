@@ -11,8 +11,8 @@ from typing import Any, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from streamer.core.events import Event
-from streamer.core.stream import Chunk, Frame, Samples
+from streamer.core.events import Event, State
+from streamer.core.stream import Chunk, Frame, Samples, StreamInfo
 from streamer.session.description import SessionDescription
 from streamer.session.event_wire import to_wire
 from streamer.session.sink import Sink
@@ -29,11 +29,11 @@ DECIMALS = 4
 class JsonLines(Sink):
     """One JSON object a line.
 
-    The first, of type ``stream``, is the session's description.  Then, in order, objects of type
-    ``frame``: ``start`` (index at ``rate_hz``, algorithmic latency taken out), ``seconds`` (the same
-    as time since sample 0), ``device_s`` and ``arrival_s`` (the host's monotonic clock), ``settling``
-    (the filters have just started), ``leads_mv`` (lead to list; ``I`` only if
-    Lead I was measured), ``measured_mv`` ("I, as measured")
+    The first, of type ``stream``, is the session's description; of a live source, objects of type ``event``
+    come before it, as it is connected.  Then, in order, objects of type ``frame``: ``start`` (index at
+    ``rate_hz``, algorithmic latency taken out), ``seconds`` (the same as time since sample 0), ``device_s``
+    and ``arrival_s`` (the host's monotonic clock), ``settling`` (the filters have just started),
+    ``leads_mv`` (lead to list; ``I`` only if Lead I was measured), ``measured_mv`` ("I, as measured")
     and ``scale_mv`` (uncertainty, lead to list; null where the model states none).  A sample that
     was lost is null.  Between them objects of type ``event``: a ``beat`` has ``at_s`` (of the R peak,
     seconds since sample 0) and the heart rate as ``value``.  And after each second of the signal one
@@ -57,9 +57,15 @@ class JsonLines(Sink):
         self._out = out
         self._lost = lost
         self._status_s = STATUS_S
+        self._announced: list[Event] = []
+
+    def announce(self, event: Event) -> None:
+        """Write an event before the session is open; the session brings it again, which is left out."""
+        self._announced.append(event)
+        self._write(_as_object(event))
 
     def open(self, description: SessionDescription) -> None:
-        """Write the first line."""
+        """Write the line that describes the session."""
         self._stream = description.stream
         self._standing = SessionStatus(description, self._lost)
         self._labels = description.labels
@@ -93,20 +99,8 @@ class JsonLines(Sink):
     def event(self, event: Event) -> None:
         """Write an event."""
         self._standing.event(event)
-        wire = to_wire(event)
-        self._write(
-            {
-                "type": "event",
-                "kind": wire.kind,
-                "text": wire.text,
-                "host_s": _number(wire.host_s),
-                "state": state_name(wire.state, self._stream) if wire.state else None,
-                "count": wire.count,
-                "at_s": _number(wire.at_s),
-                "value": _number(wire.value),
-                "quality": None if wire.quality is None else sorted(q.name.lower() for q in wire.quality),
-            }
-        )
+        if event not in self._announced:
+            self._write(_as_object(event, self._stream))
 
     def close(self) -> None:
         """Flush."""
@@ -118,6 +112,27 @@ class JsonLines(Sink):
     def _write(self, line: dict[str, Any]) -> None:
         self._out.write(json.dumps(line, separators=(",", ":"), allow_nan=False) + "\n")
         self._out.flush()
+
+
+def _as_object(event: Event, stream: StreamInfo | None = None) -> dict[str, Any]:
+    wire = to_wire(event)
+    return {
+        "type": "event",
+        "kind": wire.kind,
+        "text": wire.text,
+        "host_s": _number(wire.host_s),
+        "state": _state(wire.state, stream),
+        "count": wire.count,
+        "at_s": _number(wire.at_s),
+        "value": _number(wire.value),
+        "quality": None if wire.quality is None else sorted(q.name.lower() for q in wire.quality),
+    }
+
+
+def _state(state: State | None, stream: StreamInfo | None) -> str | None:
+    if state is None:
+        return None
+    return state.name.lower() if stream is None else state_name(state, stream)
 
 
 def _number(value: float) -> float | None:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -70,6 +70,18 @@ class Source(Protocol):
 
     def stop(self) -> None:
         """Ask `items` to end.  May be called from any thread, more than once; returns at once."""
+        ...
+
+
+@runtime_checkable
+class Announcing(Source, Protocol):
+    """A source that takes a while to open, and says meanwhile what it does."""
+
+    def announce_to(self, hear: Callable[[Event], None]) -> None:
+        """Have each event handed over as it happens, in any thread, until `items` is iterated.
+
+        `items` brings these events, too.  Call it before `open`.
+        """
         ...
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import TextIO
 
 from streamer.core.events import Beat, Event
@@ -35,14 +35,17 @@ class StatusLine(Sink):
         Usually standard error.
     lost : callable
         How many samples were lost so far.
+    known : container of Event
+        What the user has read already: it gets no line.
     """
 
     name = "status line"
 
-    def __init__(self, out: TextIO, lost: Callable[[], int]) -> None:
+    def __init__(self, out: TextIO, lost: Callable[[], int], known: Container[Event] = ()) -> None:
         self._out = out
         self._in_place = out.isatty()
         self._lost = lost
+        self._known = known
         self._changed = threading.Condition()
         self._painter = threading.Thread(target=self._paint_on, name="status painter", daemon=True)
         self._failure: OSError | None = None
@@ -74,7 +77,7 @@ class StatusLine(Sink):
         """
         with self._changed:
             self._standing.event(event)
-            if isinstance(event, Beat):
+            if isinstance(event, Beat) or event in self._known:
                 return
             self._said.append(printable(event.text))
             self._changed.notify()

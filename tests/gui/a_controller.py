@@ -205,8 +205,9 @@ class AController:
             recording=self.recording if request.source else None,
         )
 
-    def open(self, request: SourceRequest) -> RunningSession:
+    def open(self, request: SourceRequest, step: Callable[[str], None] = lambda text: None) -> RunningSession:
         self.opened.append(request)
+        step("a step towards it")
         self.hold.wait(10)
         if self.refuse:
             raise InputError(self.refuse, self.refuse_field, choices=self.choices)

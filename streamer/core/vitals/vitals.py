@@ -25,12 +25,14 @@ from streamer.core.events import (
     QualityChanged,
     SamplesLost,
     Seam,
+    SensorRate,
     State,
     StateChanged,
 )
 from streamer.core.signal.sample_bounds import JUMP_MV, MOST_MV, SampleBounds
 from streamer.core.stream import Chunk, Frame, StreamInfo
 from streamer.core.vitals.beats import LEARN_S, BeatDetector
+from streamer.core.vitals.contradictions import Contradictions
 from streamer.core.vitals.quality import SEVERE, Findings, LeadQuality
 
 LATEST, LATEST_SLOW, SLOW_S = 12, 4, 1.2
@@ -161,9 +163,10 @@ class Vitals:
         self._bounds = None if stream is None else SampleBounds(stream.rate_hz)
         self._wild: int | None = None  # raw index behind the newest sample that no electrode gives
         self._untold: list[Event] = []
+        self._contradictions = None if stream is None else Contradictions(stream)
 
     def hear(self, event: Event) -> list[Event]:
-        """Take what the source says beside the samples: its state, and contact if it reports that."""
+        """Take what the source says beside the samples: its state; contact and heart rate if it has them."""
         match event:
             case StateChanged(state=State.ENDED) if self._stream is not None and not self._stream.live:
                 return self._end_all()
@@ -174,6 +177,9 @@ class Vitals:
                 self._lead.contact = event.touches
                 if not event.touches:
                     return self._signal_alarm(self._seen or 0)
+            case SensorRate() if self._contradictions is not None:
+                ours = nan if self._raised or self._lead.noise_now > 1 else self._rate.bpm
+                return list(self._contradictions.strap_counts(event.bpm, ours))
             case Seam():
                 self._seams.append(event.at_s * self._rate_hz)
         return []  # what ends an alarm is a sample, not a word
@@ -182,8 +188,9 @@ class Vitals:
         """Look at raw samples; before the frames that they complete."""
         if np.isfinite(chunk.lead_mv).any():
             self._come = ceil(chunk.stop * self._rate_hz / self._source_hz) + 1
-        if self._stream is None or self._bounds is None:
+        if self._stream is None or self._bounds is None or self._contradictions is None:
             return
+        self._untold += self._contradictions.chunk(chunk)
         usable = self._bounds.usable(chunk.start, chunk.lead_mv)
         if not usable.all():
             self._note_wild(chunk.start, ~usable & ~np.isnan(chunk.lead_mv), self._stream.rate_hz)
@@ -202,8 +209,8 @@ class Vitals:
             self._wild = at + 1
 
     def push(self, frame: Frame) -> list[Event]:
-        """Take a frame; return what is to be reported: `Beat`, `QualityChanged`, `Alarm` and, of samples
-        that no electrode gives, `SamplesLost`.
+        """Take a frame; return what is to be reported: `Beat`, `QualityChanged`, `Alarm`, of samples that no
+        electrode gives `SamplesLost`, and of what contradicts the rate or the lead a `Notice`.
 
         Samples are missing between two frames where the index jumps.
         """

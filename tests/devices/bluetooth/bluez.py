@@ -77,6 +77,12 @@ class Bluetoothd:
         self.connections = 0
         self.failures = 0
         """So many attempts to connect fail first, as they do now and then."""
+        self.hangs: set[str] = set()
+        """Methods that are never answered; also ``services``, which are never resolved."""
+        self.asked: list[str] = []
+        """Methods that were called."""
+        self.held: set[int] = set()
+        """Which sensors this computer is connected to already: they do not advertise."""
         self._address = address
         self._objects: dict[str, dict[str, dict[str, Variant]]] = {}
         self._notifying: set[str] = set()
@@ -153,30 +159,37 @@ class Bluetoothd:
             "Address": Variant("s", "00:11:22:33:44:55"),
         }
         adapters = {ADAPTER: {"org.bluez.Adapter1": adapter}} if self.adapters else {}
-        return {"/org/bluez": {"org.bluez.AgentManager1": {}}, **adapters, **self._objects}
+        held = {
+            self._path(self.sensors[number]): {_DEVICE: self._about(number, connected=True)}
+            for number in self.held
+        }
+        return {"/org/bluez": {"org.bluez.AgentManager1": {}}, **adapters, **held, **self._objects}
+
+    def _about(self, number: int, *, connected: bool) -> dict[str, Variant]:
+        sensor = self.sensors[number]
+        return {
+            "Address": Variant("s", sensor.address),
+            "Alias": Variant("s", sensor.name),
+            "Name": Variant("s", sensor.name),
+            "Adapter": Variant("o", ADAPTER),
+            "Connected": Variant("b", connected),
+            "ServicesResolved": Variant("b", connected),
+            "Paired": Variant("b", False),
+            "UUIDs": Variant("as", list(sensor.advertised)),
+            "RSSI": Variant("n", -60 - number),
+        }
 
     def _advertise(self) -> None:
         if not self._discovering:
             return
         self._loop.call_later(ADVERTISING_S, self._advertise)
-        for number in self.air:
+        for number in self.air - self.held:
             sensor = self.sensors[number]
             path = self._path(sensor)
             if path in self._objects:
                 self._signal(path, _DEVICE, {"RSSI": Variant("n", -60 - number)})
                 continue
-            device = {
-                "Address": Variant("s", sensor.address),
-                "Alias": Variant("s", sensor.name),
-                "Name": Variant("s", sensor.name),
-                "Adapter": Variant("o", ADAPTER),
-                "Connected": Variant("b", False),
-                "ServicesResolved": Variant("b", False),
-                "Paired": Variant("b", False),
-                "UUIDs": Variant("as", list(sensor.advertised)),
-                "RSSI": Variant("n", -60 - number),
-            }
-            self._add(path, {_DEVICE: device})
+            self._add(path, {_DEVICE: self._about(number, connected=False)})
 
     def _resolve(self, sensor: H10 | Movesense) -> None:
         handle = 0x0E
@@ -222,7 +235,10 @@ class Bluetoothd:
     def _handle(self, message: Message) -> Message | bool | None:
         if message.message_type is not MessageType.METHOD_CALL or message.path is None:
             return None
-        path, member = message.path, message.member
+        path, member = message.path, str(message.member)
+        self.asked.append(member)
+        if member in self.hangs:
+            return True
         if member == "GetManagedObjects":
             return Message.new_method_return(message, "a{oa{sa{sv}}}", [self._managed()])
         if member == "SetDiscoveryFilter":
@@ -241,6 +257,8 @@ class Bluetoothd:
                 return Message.new_error(message, "org.bluez.Error.Failed", "le-connection-abort")
             self.connections += 1
             self._signal(device, _DEVICE, {"Connected": Variant("b", True)})
+            if "services" in self.hangs:
+                return Message.new_method_return(message)
             self._resolve(sensor)
             self._signal(device, _DEVICE, {"ServicesResolved": Variant("b", True)})
             return Message.new_method_return(message)
@@ -266,4 +284,4 @@ class Bluetoothd:
             for to, data in sensor.write(uuid, bytes(message.body[0])):
                 self._loop.call_soon(self._notify, sensor, to, data)
             return Message.new_method_return(message)
-        return Message.new_error(message, "org.freedesktop.DBus.Error.UnknownMethod", str(member))
+        return Message.new_error(message, "org.freedesktop.DBus.Error.UnknownMethod", member)

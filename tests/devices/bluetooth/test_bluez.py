@@ -299,7 +299,7 @@ def test_a_first_attempt_to_connect_may_fail(bluetoothd: Callable[..., Bluetooth
     air.failures = 0
     assert Listener(source).stop() < 1.0
     air.failures = 3
-    with pytest.raises(InputError, match="le-connection-abort"):
+    with pytest.raises(InputError, match="broke off"):
         polar(patience=QUICK).open()
 
 

@@ -132,7 +132,7 @@ def test_a_sender_that_came_back_different_is_a_new_stream(
     send(**({"name": name} | change))
     heard.join()
     assert heard.error is None and heard.states[-1] is State.ENDED
-    assert said in heard.told[-1] and "new stream; open it anew" in heard.told[-1]
+    assert said in heard.told[-1] and "new stream; open it again" in heard.told[-1]
 
 
 @pytest.mark.usefixtures("patient")
@@ -659,7 +659,8 @@ def test_no_unit_is_found_before_beats_come(off_s: float, per_mv: float) -> None
             assert caught.value.field is Field.UNIT
             return
         source.open()
-    assert source._mv == pytest.approx(1 / per_mv)
+    assert source._reading is not None
+    assert source._reading.mv == pytest.approx(1 / per_mv)
 
 
 @settings(max_examples=40, deadline=None)

@@ -11,6 +11,7 @@ from pytestqt.qtbot import QtBot
 from gui.controller import SourceRequest
 from gui.dialogs.connect import ConnectDialog
 from gui.theme import DARK
+from streamer.core.errors import Field
 from tests.gui.a_controller import AController, Seen
 
 STRAP = Seen("polar:00:11", name="Polar H10 1234")
@@ -154,6 +155,53 @@ def test_lead_polarity_and_placement_go_with_it(rig: Rig) -> None:
     rig.dialog.placement_box.setCurrentIndex(1)
     rig.qtbot.mouseClick(rig.dialog.connect_button, Qt.MouseButton.LeftButton)
     assert rig.chosen == [SourceRequest("polar:00:11", "II", True, "arms")]
+
+
+@pytest.mark.parametrize(
+    ("unit", "rate", "mv", "hz"),
+    [
+        ("uV", "", 1e-3, None),
+        ("", "250", None, 250.0),
+        ("0.0005", "130 Hz", 5e-4, 130.0),
+        (" mV ", " ", 1, None),
+    ],
+)
+def test_unit_and_rate_go_with_it_and_are_for_this_source_only(
+    rig: Rig, unit: str, rate: str, mv: float | None, hz: float | None
+) -> None:
+    rig.dialog.source_edit.setText("lsl:x")
+    rig.dialog.unit_edit.setText(unit)
+    rig.dialog.rate_edit.setText(rate)
+    rig.qtbot.mouseClick(rig.dialog.connect_button, Qt.MouseButton.LeftButton)
+    assert rig.chosen == [SourceRequest("lsl:x", unit_mv=mv, rate_hz=hz)]
+    rig.dialog.opened()
+    assert rig.dialog.unit_edit.text() == rig.dialog.rate_edit.text() == ""
+
+
+@pytest.mark.parametrize(("unit", "rate"), [("mmHg", ""), ("", "often"), ("", "-1"), ("", "inf")])
+def test_a_unit_or_rate_that_is_none_is_answered_at_once(rig: Rig, unit: str, rate: str) -> None:
+    rig.dialog.source_edit.setText("lsl:x")
+    rig.dialog.unit_edit.setText(unit)
+    rig.dialog.rate_edit.setText(rate)
+    rig.qtbot.mouseClick(rig.dialog.connect_button, Qt.MouseButton.LeftButton)
+    assert rig.chosen == [] and (unit or rate) in rig.dialog.answer.text()
+
+
+@pytest.mark.parametrize("about", [Field.UNIT, Field.RATE])
+def test_a_source_that_states_no_unit_or_rate_asks_for_it_in_its_field(rig: Rig, about: Field) -> None:
+    rig.dialog.hide()
+    rig.dialog.refused(SourceRequest("lsl:x"), "it states none", about=about)
+    asked = rig.dialog.unit_box if about is Field.UNIT else rig.dialog.rate_edit
+    assert rig.dialog.isVisible() and rig.dialog.answer.text() == "it states none"
+    rig.qtbot.waitUntil(lambda: asked.hasFocus() or not rig.dialog.isActiveWindow())
+
+
+def test_each_step_of_connecting_is_shown_while_it_is_made(rig: Rig) -> None:
+    rig.dialog.source_edit.setText("polar:")
+    rig.qtbot.mouseClick(rig.dialog.connect_button, Qt.MouseButton.LeftButton)
+    for step in ("looking for a Polar H10", "found it"):
+        rig.dialog.say_step(step)
+        assert rig.dialog.answer.text() == step and rig.dialog.answer.isVisible()
 
 
 def test_escape_connects_nothing(rig: Rig) -> None:

@@ -38,6 +38,14 @@ def test_opening_waits_for_nobody(rig: Rig, qtbot: QtBot) -> None:
     assert rig.opened[0].request.source == "lsl:slow" and rig.busy == ["lsl:slow", ""]
 
 
+def test_steps_are_told_as_they_are_made(rig: Rig, qtbot: QtBot) -> None:
+    steps: list[str] = []
+    rig.switch.step.connect(steps.append)
+    rig.switch.open(SourceRequest("polar:"))
+    qtbot.waitUntil(lambda: len(rig.opened) == 1)
+    assert steps == ["a step towards it"]
+
+
 def test_a_refusal_is_told_in_one_line_and_the_window_lives(rig: Rig, qtbot: QtBot) -> None:
     rig.controller.refuse = "there is\nno such stream"
     rig.switch.open(SourceRequest("lsl:x"))
