@@ -10,6 +10,7 @@ from PyQt6.QtWidgets import QMessageBox
 
 from gui.actions import Action
 from gui.controller import RecordingStatus, SessionController
+from gui.dialogs.present import place
 from gui.error_text import sentence
 from gui.panels.numbers import duration
 from gui.theme import dialog_style
@@ -108,6 +109,7 @@ class RecordCommands:
         box.setDefaultButton(QMessageBox.StandardButton.Cancel)
         for button in box.buttons():
             button.setIcon(QIcon())  # the words say it
+        place(box)
         return box.exec() == QMessageBox.StandardButton.Close
 
 

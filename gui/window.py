@@ -14,6 +14,7 @@ from PyQt6.QtWidgets import QHBoxLayout, QMainWindow, QMenu, QStackedWidget, QVB
 
 from gui.actions import Action, Actions
 from gui.caliper_commands import CaliperCommands
+from gui.dialogs.present import STAGE
 from gui.keys import KeyReader
 from gui.menus import context_menu, fill_menu_bar
 from gui.panels.header import Header, notes_on
@@ -76,11 +77,10 @@ class MonitorWindow(QMainWindow):
     ) -> None:
         super().__init__()
         self.tell = tell
-        self._keys = KeyReader()
+        self._keys, self._ticks = KeyReader(), 0
         self.table = Actions()
         """What the user can do; add to it."""
         self._on_close = on_close
-        self._ticks = 0
         self._panels: list[Panel] = []
 
         self.screen_scale = ScreenScale(self, px_per_mm, lambda px_per_mm: self.do.screen_says(px_per_mm))
@@ -89,7 +89,7 @@ class MonitorWindow(QMainWindow):
         self._applied_theme = self.paper.look.theme
         self.header = Header()
         self.stage = QStackedWidget()
-        """The paper, or what stands in its place."""
+        """The paper, or what stands in its place; dialogs may cover it, and nothing else."""
         self.help = HelpOverlay(self, self.stage, self.table)
         self.time = TimeCommands(
             self.paper, lambda: self.stream, lambda event: self.tell(event), self._redraw
@@ -321,6 +321,7 @@ class MonitorWindow(QMainWindow):
         middle.addLayout(self.banner)
         across = QHBoxLayout()
         across.setSpacing(0)
+        self.stage.setObjectName(STAGE)
         self.stage.addWidget(self.paper)
         across.addWidget(self.stage, 1)
         across.addLayout(self.column)

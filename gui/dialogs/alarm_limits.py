@@ -47,14 +47,12 @@ class LimitsDialog(QDialog):
         form.addRow(buttons)
 
     def ask(self, limits: Limits, sound: bool) -> None:
-        """Show it with what holds now."""
+        """Fill it with what holds now."""
         self._limits = limits
         self.high_box.setMinimum(RANGE_BPM[0] + LEAST_APART_BPM)
         self.high_box.setValue(limits.high_bpm)
         self.low_box.setValue(limits.low_bpm)
         self.sound_box.setChecked(sound)
-        self.show()
-        self.raise_()
         self.low_box.setFocus()
         self.low_box.selectAll()
 

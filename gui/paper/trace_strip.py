@@ -289,7 +289,12 @@ class TraceStrip:
             painter.setBrush(QBrush(QColor(theme.ribbon)))
             smooth = self._scale.px_per_mm < _FINE_PX_PER_MM
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, smooth)
-            self._draw_ribbon(painter, x, y_of(rows.upper), y_of(rows.lower))
+            # What is not to be trusted has none, and no row's reaches into another.
+            upper, lower = (
+                np.where(rows.faint, np.nan, np.clip(y_of(edge), area.top, area.bottom))
+                for edge in (rows.upper, rows.lower)
+            )
+            self._draw_ribbon(painter, x, upper, lower)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, True)
         others: list[tuple[Samples, tuple[int, int]]] = []
         if rows.given is not None:

@@ -10,14 +10,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PyQt6.QtCore import QPointF, Qt
-from PyQt6.QtGui import QImage
+from PyQt6.QtGui import QImage, QPixmap
 from PyQt6.QtTest import QTest
 from PyQt6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from gui.paper.geometry import LAYOUTS, RHYTHM
 from gui.signal.history import History
-from gui.theme import DARK, LIGHT
+from gui.theme import DARK, LIGHT, Theme
 from streamer.core.events import Beat, Quality, QualityChanged
 from streamer.core.leads import LEADS
 from streamer.core.network.alternatives import SHOWN, Plausible
@@ -329,6 +329,56 @@ def test_the_ribbon_is_as_wide_as_the_band_and_has_a_key(qtbot: QtBot, frame: Ma
     monitor.send("b")
     strip = monitor.window.paper.sheet.strips[0]
     assert np.ptp(np.append(faint(), 0)) / PX_PER_MM < 1 or len(faint()) < 4
+
+
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+@pytest.mark.parametrize("half_mv", [0.2, 3.0, 50.0])
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_no_ribbon_is_taller_than_its_row_or_stands_where_nothing_is_to_be_trusted(
+    qtbot: QtBot, frame: MakeFrame, layout: str, half_mv: float, theme: Theme
+) -> None:
+    monitor = Monitor(qtbot, StreamInfo("", RATE_HZ), described(RATE_HZ))
+    monitor.wear(layout=layout, ribbon=True, theme=theme)
+    flat = [
+        replace(
+            one,
+            leads_mv=np.zeros_like(one.leads_mv),
+            measured_mv=np.zeros_like(one.measured_mv),
+            scale_mv=np.full_like(one.leads_mv, half_mv / 2),
+        )
+        for one in frames(frame, 0, 2500)
+    ]
+    monitor.inbox.event(QualityChanged(frozenset({Quality.OUT_OF_RANGE}), "noise", at_s=8.0))
+    monitor.show(*flat)
+    paper = monitor.window.paper
+    for strip, viewport in zip(paper.sheet.strips, paper.sheet.viewports, strict=True):
+        color = theme.ribbon
+        alpha = alpha_of(strip.ring)
+        columns = np.arange(max(viewport.oldest, 0), viewport.edge + 1)
+        at_s = (columns + 0.5) / paper.sheet.scale.px_per_s
+        trusted = columns[(at_s > 0.1) & (at_s < 7.95)] % viewport.width
+        grey = columns[(at_s > 8.05) & (at_s < 9.9)] % viewport.width
+        ribbon = (alpha > 20) & (alpha <= int(color[1:3], 16) + 6)
+        for area in strip.areas:  # the edges of a trace are as faint
+            middle = round(area.baseline - strip.box.top())
+            ribbon[middle - 4 : middle + 5] = False
+        assert not ribbon[:, grey].any()
+        rows = np.zeros(alpha.shape[0], np.bool_)
+        for area in strip.areas:
+            if area.lead not in (RHYTHM, "I"):
+                rows[max(0, round(area.top - strip.box.top())) : round(area.bottom - strip.box.top()) + 1] = (
+                    True
+                )
+        assert not ribbon[~rows][:, trusted].any()
+        assert ribbon[rows][:, trusted].any() or not (rows.any() and len(trusted))
+
+
+def alpha_of(ring: QPixmap) -> np.ndarray:
+    image = ring.toImage().convertToFormat(QImage.Format.Format_RGBA8888)
+    bits = image.constBits()
+    assert bits is not None
+    flat = np.frombuffer(bits.asarray(image.sizeInBytes()), np.uint8)
+    return flat.reshape(image.height(), image.bytesPerLine())[:, 3 : image.width() * 4 : 4].copy()
 
 
 def knowing() -> SessionDescription:
