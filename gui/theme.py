@@ -95,6 +95,7 @@ def dialog_style(theme: Theme) -> str:
     QLineEdit, QDoubleSpinBox, QComboBox, QTreeWidget, QTextBrowser, QAbstractItemView {{
         {field} font-size: 14px; selection-background-color: {theme.reconstructed};
         selection-color: {theme.bar}; }}
+    QCheckBox {{ padding-right: 8px; }}
     QCheckBox::indicator {{ width: 13px; height: 13px; {field} border-radius: 2px; }}
     QCheckBox::indicator:checked {{ background: {theme.reconstructed}; border: 3px solid {theme.paper};
                                     outline: 1px solid {theme.soft_ink}; }}

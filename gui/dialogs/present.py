@@ -28,6 +28,8 @@ def place(dialog: QDialog) -> None:
     if stage is None or screen is None:
         return
     if not dialog.testAttribute(Qt.WidgetAttribute.WA_Resized):
+        for part in (dialog, *dialog.findChildren(QWidget)):
+            part.ensurePolished()  # else the words are measured without their style
         dialog.adjustSize()
     style = dialog.style()
     title = 0 if style is None else style.pixelMetric(QStyle.PixelMetric.PM_TitleBarHeight)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from PyQt6.QtCore import QRectF, QSize, Qt, QTimerEvent
-from PyQt6.QtGui import QColor, QPainter, QPaintEvent, QPen
+from PyQt6.QtGui import QColor, QFont, QFontMetrics, QPainter, QPaintEvent, QPen
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QWidget
 
 from gui.panels.alarms import Alarms, Sign
@@ -19,6 +19,9 @@ from streamer.core.vitals.standing import PRIORITIES, Priority
 from streamer.session.description import SessionDescription
 
 HEIGHT_PX = 30
+FONTS_PX = (17, 15, 13)
+_AROUND_PX = 30
+"""Of a sign, beside its words."""
 _FLASH_MS = 50
 _MARKS = {Priority.HIGH: "!!!", Priority.MEDIUM: "!!", Priority.LOW: "!"}
 """Before the words, for who does not see the colour; as IEC 60601-1-8 marks priorities."""
@@ -121,6 +124,7 @@ class AlarmBanner:
         self._report = report
         self._rate = rate
         self.signs = {alarm: SignLabel() for alarm in PRIORITIES}
+        self._font_px = 0
         self.sound_label = QLabel()
         self.sound_label.setObjectName("quiet")
         row = QHBoxLayout(self.widget)
@@ -166,7 +170,6 @@ class AlarmBanner:
         self.bell.theme = theme
         self.bell.update()
         self.widget.setStyleSheet(
-            "QLabel#alarm { font-size: 17px; font-weight: bold; padding: 0px 12px; }"
             f"QLabel#quiet {{ color: {theme.ink}; font-size: 14px; font-weight: bold; }}"
         )
 
@@ -185,6 +188,23 @@ class AlarmBanner:
             "" if not signs else f"{sound} (H)" if not self.alarms.sound else sound or "X silences"
         )
         self.bell.say(f"{limits.low_bpm:g}-{limits.high_bpm:g}", sound, off=not self.alarms.sound)
+        self._fit()
+
+    def _fit(self) -> None:
+        """Write as large as there is room for all words."""
+        room = self.widget.width() - self.sound_label.sizeHint().width() - 24
+        texts = [label.text() for label in self.signs.values() if not label.isHidden()]
+        font = QFont(self.widget.font())
+        font.setBold(True)
+        for font_px in FONTS_PX:
+            font.setPixelSize(font_px)
+            metrics = QFontMetrics(font)
+            if sum(metrics.horizontalAdvance(text) + _AROUND_PX for text in texts) <= room:
+                break
+        if font_px != self._font_px:
+            self._font_px = font_px
+            for label in self.signs.values():
+                label.setStyleSheet(f"font-size: {font_px}px; font-weight: bold; padding: 0px 12px;")
 
     def standing(self) -> tuple[AlarmKind, ...]:
         """What is shown."""

@@ -18,6 +18,8 @@ from streamer.core.stream import Frame, StreamInfo
 from streamer.session.description import SessionDescription
 
 WIDTH = 176
+_VALUE_PX = 69
+"""Of the width, for what stands beside a name."""
 BEAT_MS = 120
 _P99_EVERY = 5
 """A minute changes slowly, and is long to sort."""
@@ -40,6 +42,7 @@ class NumberColumn:
         """Where the latency comes from, while anybody measures it."""
         self._algorithmic_ms = math.nan
         self._ticks = 0
+        self._fitted: object = None  # to what height, and to what words
         self.bpm_label = QLabel(UNKNOWN)
         self.bpm_label.setObjectName("bpm")
         self.beat_mark = BeatMark()
@@ -124,7 +127,11 @@ class NumberColumn:
         self._fit()
 
     def _fit(self) -> None:
-        """Leave out what there is no room for."""
+        """Leave out what there is no room for, once for each height and length of words."""
+        heights = tuple(value.heightForWidth(_VALUE_PX) for value in self.values.values())
+        if (fitted := (self.widget.height(), heights)) == self._fitted:
+            return
+        self._fitted = fitted
         for count in range(len(_YIELDS) + 2):
             for k, name in enumerate(_YIELDS):
                 for label in (self._names[name], self.values[name]):
@@ -133,7 +140,8 @@ class NumberColumn:
             for layout in (self._rows, self._whole):
                 layout.invalidate()
             if self._whole.totalHeightForWidth(WIDTH) <= self.widget.height():
-                return
+                break
+        self._whole.activate()
 
     def apply_theme(self, theme: Theme) -> None:
         """Take on these colours."""

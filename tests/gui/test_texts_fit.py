@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from gui.panels.header import Elided
 from gui.theme import LEAST_PX
-from streamer.core.events import State, StateChanged
+from streamer.core.events import Alarm, AlarmKind, Quality, QualityChanged, State, StateChanged
 from streamer.core.stream import Frame
 from tests.gui.test_main_panels import Rig
 
@@ -91,6 +91,24 @@ def test_the_help_covers_the_paper_alone_and_can_be_read_to_its_end(rig: Rig) ->
     assert label is not None and bar is not None
     assert label.height() <= help_.viewport().height() + bar.maximum() + 1  # type: ignore[union-attr]
     assert label.width() <= help_.width()
+
+
+def test_what_is_wrong_with_the_lead_and_two_alarms_are_said_in_full(rig: Rig) -> None:
+    """An asystole into which the signal is lost, and a lead with which three things are wrong, or all."""
+    wrong = {Quality.SATURATED, Quality.NOISY, Quality.OUT_OF_RANGE}
+    wrong = wrong if rig.window.height() < 600 else set(Quality)
+    rig.tick(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"), QualityChanged(frozenset(wrong), ""))
+    rig.tick(StateChanged(State.RECONNECTING, ""), Alarm(AlarmKind.SIGNAL_LOST, True, "stale"))
+    for _ in range(3):
+        rig.tick()
+        rig.qtbot.wait(1)
+    assert list(cut(rig.panels.alarms.banner.widget)) == []
+    column = rig.panels.numbers.widget
+    assert list(cut(column)) == []
+    labels = [label for label in column.findChildren(QLabel) if label.isVisible() and label.text()]
+    boxes = [QRect(label.mapTo(column, QPoint(0, 0)), label.size()) for label in labels]
+    assert not any(a.intersects(b) for k, a in enumerate(boxes) for b in boxes[:k])
+    assert all(box.bottom() < column.height() for box in boxes)
 
 
 @pytest.mark.parametrize("open_it", ["o", "h", "i"])
