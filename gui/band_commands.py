@@ -29,7 +29,7 @@ class BandCommands:
     def table(self) -> tuple[Action, ...]:
         """Everything."""
         fewer = "how much of the model runs: all bands, low alone, low and mid"
-        each = "each lead's parts: what the low, the mid and the high band give"
+        each = "the parts of each lead: what the low, the mid and the high band give"
         return (
             Action(("F",), "Leads", "Bands of the model", fewer, self.next_bands),
             Action(("U",), "Leads", "What each band gives", each, self.toggle_parts, checked=self._shown),

@@ -132,8 +132,10 @@ def test_all_of_it_fits_where_the_window_is_small(column: NumberColumn) -> None:
     column.event(RecordingStarted("x", host_s=0.0))
     column.event(Failed("recorder", "x", host_s=36_000.0))
     column.refresh(0.0)
-    labels = column.widget.findChildren(QLabel)
+    labels = [label for label in column.widget.findChildren(QLabel) if not label.isHidden()]
     assert column.widget.minimumSizeHint().height() <= 430
+    assert column.values["Lead I"] in labels and column.values["Recording"] in labels
+    assert all(label.height() >= label.heightForWidth(label.width()) for label in labels if label.wordWrap())
     for label in labels:
         assert label.geometry().right() <= WIDTH and label.geometry().bottom() <= column.widget.height()
     boxes = [label.geometry() for label in labels]
