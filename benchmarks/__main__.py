@@ -13,13 +13,13 @@ import sys
 from datetime import date
 from importlib import metadata
 
-from benchmarks import live, path, peers, quantised, screen, start_up
+from benchmarks import live, path, peers, quantised, screen, start_up, ward
 from benchmarks.measure import FULL, MODEL, QUICK, ROOT, Row
 from streamer.core.network.network import Network
 
 BEGIN, END = "<!-- begin of table -->", "<!-- end of table -->"
 PAGE = ROOT / "docs" / "performance.md"
-PARTS = (path, start_up, live, screen, peers, quantised)
+PARTS = (path, start_up, live, ward, screen, peers, quantised)
 
 
 def main() -> int:

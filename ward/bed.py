@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from streamer.core.events import (
     UNTRUSTED,
@@ -387,6 +388,31 @@ class BedSink(Sink):
         """What follows is said by `Bed.end`."""
 
 
+class ShownBed(Protocol):
+    """What the page asks of a bed, whichever process its session runs in."""
+
+    number: int
+    name: str
+    changes: int
+    """Counts what a viewer should see at once."""
+
+    def status(self, now_s: float) -> BedStatus:
+        """How it stands at ``now_s``, monotonic seconds."""
+        ...
+
+    def cursor(self, back_s: float = 0.0) -> tuple[int, int]:
+        """Epoch, and the index after the newest sample, or so many seconds before it."""
+        ...
+
+    def piece(self, rows: Sequence[int], start: int, stop: int) -> Piece | None:
+        """These samples of the session that runs, as far as they are kept; None if none is."""
+        ...
+
+    def silence(self) -> bool:
+        """Silence what stands; False if nothing was sounding, or no session hears it."""
+        ...
+
+
 class Beds:
     """The beds of a ward, which may come and go.  Any thread may ask.
 
@@ -407,7 +433,7 @@ class Beds:
         log: Log = lambda number, event: None,
     ) -> None:
         self._lock = threading.Lock()
-        self._beds: dict[int, Bed] = {}
+        self._beds: dict[int, ShownBed] = {}
         self._next = 1
         self._number_of = number_of
         self._epochs: dict[int, int] = {}
@@ -417,26 +443,36 @@ class Beds:
 
     def add(self, name: str, limits: Limits | None = None) -> Bed:
         """Another bed; its number is never given to a bed of another name."""
+        number = self.number(name)
+        bed = Bed(number, name, limits, self._log, self._epochs.get(number, 0))
+        self.put(bed)
+        return bed
+
+    def number(self, name: str) -> int:
+        """The number of a bed of this name, for `put`; raises as ``number_of``."""
         with self._lock:
             number = self._next if self._number_of is None else self._number_of(name)
             self._next += 1
-            bed = Bed(number, name, limits, self._log, self._epochs.get(number, 0))
-            self._beds[number] = bed
-            return bed
+            return number
 
-    def remove(self, bed: Bed) -> None:
+    def put(self, bed: ShownBed) -> None:
+        """Show a bed whose session runs elsewhere."""
+        with self._lock:
+            self._beds[bed.number] = bed
+
+    def remove(self, bed: ShownBed) -> None:
         """It is no longer shown."""
         with self._lock:
             if self._beds.get(bed.number) is bed:
                 del self._beds[bed.number]
                 self._epochs[bed.number] = bed.cursor()[0]
 
-    def all(self) -> tuple[Bed, ...]:
+    def all(self) -> tuple[ShownBed, ...]:
         """In the order in which they came."""
         with self._lock:
             return tuple(self._beds.values())
 
-    def get(self, number: int) -> Bed | None:
+    def get(self, number: int) -> ShownBed | None:
         """The bed of this number."""
         with self._lock:
             return self._beds.get(number)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from streamer.core.leads import LEADS
 from ward import wire
-from ward.bed import Bed, Beds
+from ward.bed import Beds, ShownBed
 from ward.samples import FLAGS, HALF_WIDTH, MEASURED
 
 TICK_S = 0.04
@@ -154,7 +154,7 @@ class Live:
                 viewer.since_s = now_s
                 viewer.task = asyncio.get_running_loop().create_task(_send(viewer))
 
-    def _refresh_status(self, beds: tuple[Bed, ...]) -> None:
+    def _refresh_status(self, beds: tuple[ShownBed, ...]) -> None:
         now_s = self._beds.clock()
         changes = sum(bed.changes for bed in beds) + (len(beds) << 32)
         if changes != self._changes or now_s - self._status_s >= STATUS_S:
@@ -164,7 +164,7 @@ class Live:
     def _news_for(
         self,
         viewer: Viewer,
-        beds: tuple[Bed, ...],
+        beds: tuple[ShownBed, ...],
         ends: dict[int, tuple[int, int]],
         made: dict[tuple[Wanted, tuple[tuple[int, int], ...]], bytes],
     ) -> list[str | bytes]:
@@ -186,7 +186,7 @@ class Live:
             news.append(made[key])
         return news
 
-    def _begin(self, viewer: Viewer, bed: Bed, end: tuple[int, int]) -> tuple[int, int]:
+    def _begin(self, viewer: Viewer, bed: ShownBed, end: tuple[int, int]) -> tuple[int, int]:
         """Epoch and index from which on a viewer gets a bed's samples."""
         epoch, stop = viewer.cursors.get(bed.number, (-1, 0))
         if epoch != end[0] or stop > end[1]:
@@ -196,7 +196,7 @@ class Live:
 
 
 def _blocks(
-    beds: list[Bed],
+    beds: list[ShownBed],
     rows: tuple[int, ...],
     begins: tuple[tuple[int, int], ...],
     ends: dict[int, tuple[int, int]],

@@ -48,8 +48,43 @@ def to_microvolts(millivolts: NDArray[np.float32]) -> Microvolts:
     return np.where(known, whole, MISSING).astype(np.int16)
 
 
+class MicrovoltRing:
+    """The newest `KEPT_S` seconds of all rows, by absolute index.  One thread at a time."""
+
+    def __init__(self, rate_hz: float) -> None:
+        self.rate_hz = rate_hz
+        self._uv = np.full((ROWS, round(KEPT_S * rate_hz)), MISSING, np.int16)
+        self._first: int | None = None
+        self._stop = 0
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """Index of the oldest sample that is kept, and after the newest."""
+        return (0, 0) if self._first is None else (self._first, self._stop)
+
+    def rows(self, rows: Sequence[int], start: int, stop: int) -> Microvolts:
+        """Samples ``start`` to ``stop`` of these rows, ``(len(rows), stop - start)``; within `span`."""
+        places = np.arange(start, stop) % self._uv.shape[1]
+        taken: Microvolts = self._uv[np.array(rows)[:, None], places]
+        return taken
+
+    def write(self, start: int, uv: Microvolts) -> None:
+        """Take samples ``(ROWS, n)`` from index ``start`` on; what lies between is missing."""
+        size = self._uv.shape[1]
+        if self._first is None or start < self._stop:  # the first samples, or the stream began again
+            self._first = self._stop = start
+        if start > self._stop:  # a gap
+            missed = np.arange(max(self._stop, start - size), start) % size
+            self._uv[:, missed] = MISSING
+        stop = start + uv.shape[1]
+        uv = uv[:, -size:]
+        self._uv[:, np.arange(stop - uv.shape[1], stop) % size] = uv
+        self._stop = stop
+        self._first = max(self._first, stop - size)
+
+
 class SampleRing:
-    """The newest `KEPT_S` seconds of a stream.  One thread at a time.
+    """The same, of frames.  One thread at a time.
 
     Parameters
     ----------
@@ -60,10 +95,8 @@ class SampleRing:
     def __init__(self, description: SessionDescription) -> None:
         self.rate_hz = description.rate_hz
         self._description = description
-        self._uv = np.full((ROWS, round(KEPT_S * description.rate_hz)), MISSING, np.int16)
+        self._ring = MicrovoltRing(description.rate_hz)
         self._waiting: list[tuple[Frame, bool]] = []
-        self._first: int | None = None
-        self._stop = 0
 
     def add(self, frame: Frame, *, untrusted: bool) -> None:
         """Take a frame."""
@@ -73,15 +106,13 @@ class SampleRing:
 
     @property
     def span(self) -> tuple[int, int]:
-        """Index of the oldest sample that is kept, and after the newest."""
+        """As `MicrovoltRing.span`."""
         self._convert()
-        return (0, 0) if self._first is None else (self._first, self._stop)
+        return self._ring.span
 
     def rows(self, rows: Sequence[int], start: int, stop: int) -> Microvolts:
-        """Samples ``start`` to ``stop`` of these rows, ``(len(rows), stop - start)``; within `span`."""
-        places = np.arange(start, stop) % self._uv.shape[1]
-        taken: Microvolts = self._uv[np.array(rows)[:, None], places]
-        return taken
+        """As `MicrovoltRing.rows`."""
+        return self._ring.rows(rows, start, stop)
 
     def _convert(self) -> None:
         waiting, self._waiting = self._waiting, []
@@ -109,17 +140,4 @@ class SampleRing:
         uv[FLAGS] = np.concatenate(
             [SETTLING * frame.settling.astype(np.int16) + UNTRUSTED * wrong for frame, wrong in piece]
         )
-        self._write(start, uv)
-
-    def _write(self, start: int, uv: Microvolts) -> None:
-        size = self._uv.shape[1]
-        if self._first is None or start < self._stop:  # the first samples, or the stream began again
-            self._first = self._stop = start
-        if start > self._stop:  # a gap
-            missed = np.arange(max(self._stop, start - size), start) % size
-            self._uv[:, missed] = MISSING
-        stop = start + uv.shape[1]
-        uv = uv[:, -size:]
-        self._uv[:, np.arange(stop - uv.shape[1], stop) % size] = uv
-        self._stop = stop
-        self._first = max(self._first, stop - size)
+        self._ring.write(start, uv)

@@ -16,6 +16,8 @@ from mecg.app.options import SessionOptions
 from mecg.app.page_server import ServeOptions, page_server, say_where
 from mecg.app.terminal import say
 from mecg.app.ward_beds import WardBeds, shared_network
+from mecg.app.ward_processes import WardProcesses, processes_for
+from mecg.cli.argument_types import count
 from mecg.cli.help_text import Help
 from mecg.cli.options import add_reading, add_record, add_replay, add_seconds, add_serving, add_unit_and_rate
 from streamer.core.errors import InputError
@@ -57,6 +59,12 @@ def add_options(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="where the last 24 h of rates, losses and alarms are kept (SQLite; in the user's own folder)",
     )
+    parser.add_argument(
+        "--jobs",
+        type=count,
+        metavar="N",
+        help="processes that share the beds (one for each 16, as far as there are cores)",
+    )
     add_serving(parser, "127.0.0.1:8912")
     add_record(parser)
     add_reading(parser)
@@ -74,6 +82,7 @@ class Options:
     sources: Sequence[str]
     bed_list: Path | None
     history: Path | None
+    jobs: int | None
     seconds: float | None
 
 
@@ -83,7 +92,8 @@ def run(options: Options) -> int:
     shared_network(options.session.models.model)  # a model that cannot be used is no bed's fault
     history = History(options.history or default_history(), say)
     beds = Beds(number_of=history.number_of, log=history.event)
-    running = WardBeds(beds)
+    jobs = processes_for(len(plans)) if options.jobs is None else options.jobs
+    running = WardProcesses(beds, history.event, jobs) if jobs > 1 else WardBeds(beds)
     server = page_server(beds, options.serving, history)
     server.start()
     say_where(server)
@@ -113,7 +123,7 @@ def _plans(options: Options) -> tuple[BedPlan, ...]:
     return plans_of(options.sources, options.session)
 
 
-def _watch(options: Options, running: WardBeds) -> None:
+def _watch(options: Options, running: WardBeds | WardProcesses) -> None:
     """Follow the list of beds until the time is over."""
     until_s = time.monotonic() + (options.seconds or 1e9)
     changed = _changes(options.bed_list)
