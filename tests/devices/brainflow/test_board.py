@@ -64,7 +64,7 @@ def test_the_synthetic_board_streams_its_sine_at_its_rate_and_loses_nothing(
     source = open_source("brainflow:synthetic?channel=2")
     info = source.open()
     begun = time.monotonic()
-    items = taken(source, 4.0)
+    items = taken(source, 2.5)
     mv = samples(items)
     assert lost(items) == 0 and abs(len(mv) / (time.monotonic() - begun) / info.rate_hz - 1) < 0.1
     # Channel 2: 20 uV of 10 Hz above 20 uV, with noise.
@@ -149,7 +149,7 @@ def test_a_cyton_is_read_in_mv_whatever_its_gain_and_its_losses_are_counted(
     source = open_source(f"brainflow:cyton?serial_port={board.port}&config=x1030110X")
     source.open()
     assert board.gain == 6 and "x1030110X" in board.commands
-    items = taken(source, 3.5)
+    items = taken(source, 2.6)
     assert lost(items) == len(gone)
     for item in items:
         if isinstance(item, Chunk):
@@ -188,12 +188,12 @@ def test_a_command_that_the_board_refuses_is_said(cyton: Callable[..., Cyton]) -
 def test_an_electrode_that_comes_off_is_said_and_its_samples_are_missing(
     cyton: Callable[..., Cyton],
 ) -> None:
-    board = cyton(lambda k: -1e9 if 250 <= k < 500 else ecg_uv(k))
+    board = cyton(lambda k: -1e9 if 125 <= k < 250 else ecg_uv(k))
     source = open_source(f"brainflow:cyton?serial_port={board.port}")
     source.open()
-    items = taken(source, 4.0)
+    items = taken(source, 2.6)
     mv = samples(items)
-    assert np.isnan(mv[250:500]).all() and np.isfinite(mv[:250]).all() and np.isfinite(mv[500:]).all()
+    assert np.isnan(mv[125:250]).all() and np.isfinite(mv[:125]).all() and np.isfinite(mv[250:]).all()
     assert [item.touches for item in items if isinstance(item, Contact)] == [False, True]
 
 
