@@ -4,13 +4,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from bleak import BleakScanner
 
 from devices.bluetooth.failures import explain
 from devices.bluetooth.gatt import HEART_RATE_SERVICE
-from devices.bluetooth.sensor import NO_RSSI, Radio
+from devices.bluetooth.held import held_here
+from devices.bluetooth.sensor import NO_RSSI, Radio, Sensor
 from devices.bluetooth.sensors import known_sensors
 from devices.brainflow.boards import board_named
 from streamer.core.errors import InputError
@@ -68,6 +69,7 @@ def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResul
                 found.append(
                     ScanResult("", "ble", name, device.address, rssi, None, False, what, why_not, battery)
                 )
+        found += await _held(sensors) if radio.scanner is None else []
         return sorted(found, key=lambda one: (not one.ecg, -(one.rssi or NO_RSSI)))
 
     try:
@@ -75,6 +77,25 @@ def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResul
             return runner.run(scan())
     except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
         raise InputError(explain(error)) from error
+
+
+async def _held(sensors: Sequence[Sensor]) -> list[ScanResult]:
+    """Sensors with an ECG that are connected to this computer: they do not advertise."""
+    return [
+        ScanResult(
+            source=f"{sensor.scheme}:{address}",
+            kind="ble",
+            name=name,
+            address=address,
+            rate_hz=sensor.rate_hz,
+            ecg=True,
+            why_not="connected to this computer already: end the program that uses it (Linux: "
+            f"bluetoothctl disconnect {address})",
+        )
+        for name, address, services in await held_here()
+        for sensor in sensors
+        if sensor.matches(name, services)
+    ]
 
 
 _ONLY_RATE = "it sends a heart rate only; of Polar's sensors the H10 has an ECG"

@@ -115,6 +115,10 @@ class BrainflowBoard:
         self._electrodes = Electrodes(clock, "the amplifier is at the end of its range")
         self._battery_s = -_BATTERY_S
 
+    def announce_to(self, hear: Callable[[Event], None]) -> None:
+        """Let somebody hear each step as it is made, until `items` is iterated."""
+        self._feed.listener = hear
+
     def open(self) -> StreamInfo:
         """Prepare the board; it sends from `items` on.
 
@@ -139,6 +143,7 @@ class BrainflowBoard:
             raise InputError(f"{self._name} sends steps of its converter", Field.UNIT)
         self._row, self._mv = row, mv_per_step * self._sign
         self._params = self._parameters()
+        self._feed.enter(State.CONNECTING, f"connecting to {self._name}")
         try:
             session = self._prepared()
         except BoardError as error:

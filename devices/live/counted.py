@@ -302,7 +302,7 @@ class RateWatch:
             f"{self._who} sends {self._rate_hz * (1 + off):.4g} samples a second, not {self._rate_hz:g}: "
             f"rates and intervals are off by {abs(off):.1%}; open it again with the rate that it has"
         )
-        return [Notice(Topic.CLOCK, text, host_s=arrival_s)]
+        return [Notice(Topic.READING, text, host_s=arrival_s)]
 
     def _refuse_another(self) -> None:
         """Twice the same other rate is no stall, and no burst."""

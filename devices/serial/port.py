@@ -27,7 +27,7 @@ from devices.serial.look import layout_of, look
 from devices.serial.marks import Marks
 from devices.serial.stamped import StampedTimeline, tick_of
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Dropped, Event, State
+from streamer.core.events import Dropped, Event, Notice, State, Topic
 from streamer.core.leads import canonical_lead
 from streamer.core.printable import printable
 from streamer.core.signal.rate import SOURCE_HZ
@@ -107,6 +107,10 @@ class SerialPort:
         self._told_s = -math.inf
         self._marks: Marks | None = None
 
+    def announce_to(self, hear: Callable[[Event], None]) -> None:
+        """Let somebody hear each step as it is made, until `items` is iterated."""
+        self._feed.listener = hear
+
     def open(self) -> StreamInfo:
         """Open the port and see what its lines are.
 
@@ -117,10 +121,12 @@ class SerialPort:
         """
         self._serial = load_serial()
         self._name = self._name or self._only_port()
+        self._feed.enter(State.CONNECTING, f"opening {self._name} at {self._baud} baud")
         try:
             self._port = self._connected()
         except (OSError, ValueError) as error:
             raise InputError(f"{self._name}: {explain(error)}") from error
+        self._feed.say(Notice(Topic.CONNECTING, f"{self._name} is open; looking at what it sends"))
         try:
             return self._looked_at()
         except BaseException:

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from devices.bluetooth.failures import explain
 from devices.bluetooth.polar import polar
+from devices.bluetooth.scan import scan_ble
 from devices.live.feed import Timeouts
 from mecg.app.connecting import Connecting
 from streamer.core.errors import InputError
@@ -131,6 +132,8 @@ def test_a_strap_that_this_computer_holds_already_is_named_with_what_to_do(
         for wanted in ("", strap.name[-8:], strap.address):
             with pytest.raises(InputError, match=f"connected to this computer already.* {strap.address}"):
                 polar(wanted).open()
+        (listed,) = scan_ble(0.3)
+        assert listed.source == f"polar:{strap.address}" and "connected to this computer" in listed.why_not
         with pytest.raises(InputError, match="SOMEBODY is not in sight"):
             polar("SOMEBODY").open()
     finally:

@@ -72,7 +72,7 @@ def test_the_synthetic_board_streams_its_sine_at_its_rate_and_loses_nothing(
     spectrum = np.abs(np.fft.rfft(mv - mv.mean()))
     assert abs(np.fft.rfftfreq(len(mv), 1 / 250)[spectrum.argmax()] - 10) < 0.5
     assert any(isinstance(item, Battery) for item in items)
-    assert states(items) == [State.WAITING, State.LIVE, State.ENDED]
+    assert states(items) == [State.CONNECTING, State.WAITING, State.LIVE, State.ENDED]
     assert capfd.readouterr() == ("", "")
 
 

@@ -23,7 +23,7 @@ from devices.replay.synthetic import Synthetic
 from devices.serial import look
 from devices.serial.port import SerialPort
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Contact, Dropped, Event, Notice, SamplesLost, State, StateChanged
+from streamer.core.events import Contact, Dropped, Event, Notice, SamplesLost, State, StateChanged, Topic
 from streamer.core.stream import Chunk
 from tests.devices.serial.sketch import Sketch
 
@@ -113,7 +113,8 @@ def test_lines_come_as_samples_in_mv_and_in_their_places(
     assert (info.rate_hz, info.live, info.is_lead_i) == (250.0, True, False)
     items = taken(source, 1.0)
     assert is_true(items) and lost(items) == 0 and chunks(items)[-1].stop > 200
-    assert not [item for item in items if isinstance(item, Dropped | Notice)]
+    said = [item for item in items if isinstance(item, Dropped | Notice)]
+    assert [item.topic for item in said if isinstance(item, Notice)] == [Topic.CONNECTING] and len(said) == 1
 
 
 @pytest.mark.parametrize(("line", "columns"), [(counted, "&counter=1"), (timed, "&time=1")])
