@@ -49,6 +49,7 @@ class NumberColumn:
         self.under_rate = QHBoxLayout()
         """For what belongs to the rate."""
         self.rr_label = QLabel()
+        self.rr_label.setObjectName("rr")
         self.trend = _Trend()
         self.values = {name: QLabel(UNKNOWN) for name in _ROWS}
         self._names: dict[str, QLabel] = {}
@@ -153,6 +154,7 @@ class NumberColumn:
             QLabel[wrong="true"] {{ color: {theme.warning}; font-weight: bold; }}
             QLabel#bpm {{ color: {theme.ink}; font-size: 54px; font-weight: bold; }}
             QLabel#bpm[questionable="true"] {{ color: {theme.soft_ink}; font-size: 44px; }}
+            QLabel#rr {{ font-size: 12px; }}
             QLabel#beat {{ font-size: 22px; }}
             """
         )

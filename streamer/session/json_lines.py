@@ -41,7 +41,9 @@ class JsonLines(Sink):
     ``source_kind`` (``live``, ``replay``, ``recorded`` or ``synthetic``), ``speed`` (of a replay; null if it
     has none, or the highest), ``source_rate_hz``, ``hr_bpm``, ``quality`` (a list of what is wrong, null
     while unknown), ``recalibrate`` (whether Lead I no longer looks like the person's reference, null where
-    the model is generic), ``lost`` and ``latency_ms`` (``algorithmic``, ``now``, ``p99``).
+    the model is generic), ``alarms`` (those that stand, the most urgent first: ``alarm``, ``why`` as it rose,
+    for how many ``seconds``, and of a rate the ``worst_bpm`` since then), ``lost`` and ``latency_ms``
+    (``algorithmic``, ``now``, ``p99``).
 
     Parameters
     ----------

@@ -9,6 +9,7 @@ from math import isfinite, nan
 from typing import Any
 
 from streamer.core.events import (
+    AlarmKind,
     Beat,
     Drift,
     Event,
@@ -19,6 +20,7 @@ from streamer.core.events import (
     StateChanged,
 )
 from streamer.core.stream import Chunk, Frame
+from streamer.core.vitals.standing import StandingAlarm, StandingAlarms
 from streamer.session.description import SessionDescription
 from streamer.session.histogram import Histogram
 from streamer.session.source_words import state_name, state_words
@@ -49,6 +51,7 @@ class SessionStatus:
         self._newest_s = nan
         self._frame_s = 0.0
         self._beat: Beat | None = None
+        self._alarms = StandingAlarms()
         self._wrong: frozenset[Quality] | None = None
         self._recalibrate = False if description.calibration else None
         self._latency_ms = nan
@@ -70,7 +73,8 @@ class SessionStatus:
             self._latencies.add(self._latency_ms)
 
     def event(self, event: Event) -> None:
-        """Take a state, a beat, a quality, a drift."""
+        """Take a state, a beat, a quality, an alarm, a drift."""
+        self._alarms.event(event)
         match event:
             case StateChanged():
                 self.state = event.state
@@ -101,6 +105,15 @@ class SessionStatus:
             "hr_bpm": round(self.bpm, 1) if isfinite(self.bpm) else None,
             "quality": None if self._wrong is None else sorted(flag.name.lower() for flag in self._wrong),
             "recalibrate": self._recalibrate,
+            "alarms": [
+                {
+                    "alarm": one.alarm.name.lower(),
+                    "why": one.why,
+                    "seconds": round(self._since_s(one), 1) if isfinite(one.at_s) else None,
+                    "worst_bpm": round(one.worst_bpm, 1) if isfinite(one.worst_bpm) else None,
+                }
+                for one in self._alarms
+            ],
             "lost": self._lost(),
             "latency_ms": {
                 "algorithmic": round(self._algorithmic_ms, 4),
@@ -114,8 +127,10 @@ class SessionStatus:
         parts = [state_words(self.state, self._stream, self._speed)]
         if self._recalibrate:
             parts.append("RECALIBRATE")  # in front: a narrow terminal cuts the end off
+        parts += [f"ALARM {one.alarm.value} {self._since_s(one):.0f} s" for one in self._alarms]
         parts += [f"{self._rate_hz:g} Hz", f"{self._stop / self._rate_hz:.1f} s"]
-        parts.append(f"HR {self.bpm:.0f}" if isfinite(self.bpm) else "HR --")
+        noise = "?" * (AlarmKind.CANNOT_ANALYSE in self._alarms)  # the rate is counted from it
+        parts.append(f"HR {self.bpm:.0f}{noise}" if isfinite(self.bpm) else "HR --")
         parts.append(f"quality {self._quality_words()}")
         parts.append(f"lost {self._lost()}")
         if self._latencies.count:
@@ -125,6 +140,13 @@ class SessionStatus:
             age_s = max(time.monotonic() - self._newest_s, 0.0)
             parts.append(f"newest sample {age_s:.2f} s old")
         return " | ".join(parts)
+
+    def _since_s(self, alarm: StandingAlarm) -> float:
+        """How long it has stood, by the stream's time, which goes on if nothing comes; 0 if nobody knows."""
+        since_s = self._stop / self._rate_hz - alarm.at_s
+        if isfinite(self._newest_s) and self.state not in (State.ENDED, State.PAUSED):
+            since_s += max(time.monotonic() - self._newest_s, 0.0)
+        return max(since_s, 0.0) if isfinite(since_s) else 0.0
 
     def _quality_words(self) -> str:
         if self._wrong is None:

@@ -16,7 +16,7 @@ from pytestqt.qtbot import QtBot
 
 from gui.panels.header import Elided
 from gui.theme import LEAST_PX
-from streamer.core.events import Alarm, AlarmKind, Quality, QualityChanged, State, StateChanged
+from streamer.core.events import Alarm, AlarmKind, Beat, Quality, QualityChanged, State, StateChanged
 from streamer.core.stream import Frame
 from tests.gui.test_main_panels import Rig
 
@@ -96,6 +96,7 @@ def test_the_help_covers_the_paper_alone_and_can_be_read_to_its_end(rig: Rig) ->
 def test_what_is_wrong_with_the_lead_and_two_alarms_are_said_in_full(rig: Rig) -> None:
     """An asystole into which the signal is lost, and a lead with which three things are wrong, or all."""
     wrong = {Quality.SATURATED, Quality.NOISY, Quality.OUT_OF_RANGE}
+    rig.tick(*(Beat(40.0, at_s=at_s) for at_s in (5.0, 6.58, 8.16)))  # RR 1580 ms (1580-1580)
     wrong = wrong if rig.window.height() < 600 else set(Quality)
     rig.tick(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"), QualityChanged(frozenset(wrong), ""))
     rig.tick(StateChanged(State.RECONNECTING, ""), Alarm(AlarmKind.SIGNAL_LOST, True, "stale"))
