@@ -20,7 +20,7 @@ from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, canonical_lead
 from streamer.core.printable import printable
 from streamer.core.signal.rate import SOURCE_HZ
-from streamer.core.stream import Placement
+from streamer.core.stream import Placement, SourceKind
 from streamer.core.units import is_not_stated, mv_per_unit
 
 MOST_CHANNELS = 1024
@@ -42,6 +42,9 @@ _STANDS_OUT = 12.0
 
 _PLAUSIBLE_MV = (0.1, 15.0)
 """What an ECG spans within seconds.  A factor of 1000 lies between two units, so at most one fits."""
+
+
+_NOT_LIVE = {kind.name.lower(): kind for kind in SourceKind if kind is not SourceKind.LIVE}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class About:
     format: str
     channels: tuple[Channel, ...]
     device: str
+    passed_on: SourceKind | None = None
+    """What stands behind the stream, if its sender says that it is not live (as ours does)."""
 
     @classmethod
     def of(cls, xml: str) -> About:
@@ -126,6 +131,7 @@ class About:
             format=_text(root, "channel_format"),
             channels=tuple(channels),
             device=" ".join(part for part in device if part),
+            passed_on=_NOT_LIVE.get(_text(root, "desc/acquisition/source_kind")),
         )
 
     @property

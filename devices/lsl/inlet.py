@@ -302,6 +302,7 @@ class LslStream:
             placement=self._placement,
             device=about.device or about.name,
             live=True,
+            passed_on=about.passed_on,
             notes=tuple(notes),
         )
 

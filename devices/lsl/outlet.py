@@ -157,7 +157,13 @@ class LslSender:
         channel = _Channel(info.lead, "measured")
         description = _ecg_info(lsl, name, info.rate_hz, source_id_of(name, info, info.rate_hz), [channel])
         desc = description.desc()
-        _add(desc, "acquisition", model=info.device or "mecg send", source=without_folders(info.source))
+        _add(
+            desc,
+            "acquisition",
+            model=info.device or "mecg send",
+            source=without_folders(info.source),
+            source_kind=info.kind.name.lower(),
+        )
         _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")
         self._clock = LslClock(lsl.local_clock)
         self._outlet = lsl.StreamOutlet(description)
@@ -215,7 +221,13 @@ def _ecg_info(
 
 def _describe(desc: Any, description: SessionDescription, band: str) -> None:
     stream = description.stream
-    _add(desc, "acquisition", model=stream.device or "unknown", source=without_folders(stream.source))
+    _add(
+        desc,
+        "acquisition",
+        model=stream.device or "unknown",
+        source=without_folders(stream.source),
+        source_kind=stream.kind.name.lower(),
+    )
     # "Subtract offset_mean from the stamps": nothing is left to subtract.  Under overload a live
     # session drops, so readers must not take the samples for gapless.
     _add(desc, "synchronization", offset_mean="0", can_drop_samples="true")

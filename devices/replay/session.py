@@ -144,6 +144,7 @@ class SessionReplay:
             samples=None if self.replay.loop else length,
             live=False,
             as_recorded=False,
+            passed_on=None,
             speed=self.replay.speed,
             start_s=self.replay.start_s,
             began=recording.began.isoformat(timespec="milliseconds"),

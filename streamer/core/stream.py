@@ -71,6 +71,8 @@ class StreamInfo:
     """Sentences for the user: what was chosen, what to mind."""
     synthetic: bool = False
     """No heart is behind it, whether it comes live or not."""
+    passed_on: SourceKind | None = None
+    """Of a live stream whose sender says that it passes on what is not live; None if nobody says so."""
     as_recorded: bool = False
     """The twelve leads come from the recording as well; nothing is reconstructed again."""
     speed: float = 1.0
@@ -88,6 +90,8 @@ class StreamInfo:
         """What stands behind it: the one place that decides it."""
         if self.synthetic:
             return SourceKind.SYNTHETIC
+        if self.passed_on is not None:
+            return self.passed_on
         if self.live:
             return SourceKind.LIVE
         return SourceKind.RECORDED if self.as_recorded else SourceKind.REPLAY

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from pytestqt.qtbot import QtBot
 
+from devices.lsl.description import About
 from devices.registry import SCHEMES, is_live, open_source
 from devices.replay.pacing import Replay
 from gui.signal.followed_stream import FollowedStream
@@ -101,6 +102,16 @@ def test_what_a_program_makes_is_synthetic_however_it_comes_and_is_played() -> N
     for stream in (made, replace(made, live=False), replace(made, live=False, as_recorded=True)):
         assert stream.kind is SourceKind.SYNTHETIC
         assert kind_words(stream, 1.0) == page_words(stream) == "SYNTHETIC"
+
+
+@pytest.mark.parametrize("kind", SourceKind)
+def test_what_a_sender_passes_on_keeps_its_kind_over_the_network(kind: SourceKind) -> None:
+    said = f"<desc><acquisition><source_kind>{kind.name.lower()}</source_kind></acquisition></desc>"
+    xml = (
+        f"<info><name>x</name><channel_count>1</channel_count><nominal_srate>250</nominal_srate>{said}</info>"
+    )
+    passed_on = About.of(xml).passed_on
+    assert StreamInfo("lsl:x", 250.0, live=True, passed_on=passed_on).kind is kind
 
 
 def test_the_speed_is_that_at_which_it_is_played_now() -> None:
