@@ -88,7 +88,7 @@ class Header:
         self.lead = Elided()
         self.clock = Elided(80)
         """When what runs was measured."""
-        self.state = Elided(220)
+        self.state = Elided(240)
         self.scale = Elided(60)
         self.model = Elided()
         self.recalibrate = QLabel(RECALIBRATE)
@@ -143,7 +143,7 @@ class Header:
         if how.state is State.LIVE and how.settling:
             state = f"{how.words}, settling"
         if how.untrusted and how.state is State.LIVE:
-            state, alarming = f"{how.words}, input not to be trusted", True
+            state, alarming = f"{how.words}, input not trusted", True
         if how.quiet and how.age_s is not None:
             state, alarming = f"{state}: no sample for {how.age_s:.0f} s", True
         for label in (self.lead, self.state, self.health):

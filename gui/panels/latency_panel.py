@@ -88,13 +88,15 @@ class LatencyPanel(QWidget):
         }
         room = self.width() - 2 * _EDGE - _LABEL - _VALUE
         scale = room / max(_end(summary.bars), 1e-9)
-        for i, (stage, kind, from_ms, mean_ms) in enumerate(rows_of(summary)):
-            y = _HEAD + i * _ROW
-            self._write(painter, 12, False, theme.ink, (_EDGE, y, _LABEL, _ROW), stage)
-            bar = QRectF(_EDGE + _LABEL + from_ms * scale, y + 3, max(mean_ms * scale, 1.0), _ROW - 6)
+        rows = rows_of(summary)
+        tall = min(_ROW, (self.height() - _HEAD - 4) // max(len(rows), 1))  # all of them, on any screen
+        for i, (stage, kind, from_ms, mean_ms) in enumerate(rows):
+            y = _HEAD + i * tall
+            self._write(painter, min(12, tall), False, theme.ink, (_EDGE, y, _LABEL, tall), stage)
+            bar = QRectF(_EDGE + _LABEL + from_ms * scale, y + 3, max(mean_ms * scale, 1.0), tall - 6)
             painter.fillRect(bar, QColor(colors[kind]))
-            box = (self.width() - _EDGE - _VALUE, y, _VALUE, _ROW)
-            self._write(painter, 12, False, theme.ink, box, f"{mean_ms:.2f} ms", right=True)
+            box = (self.width() - _EDGE - _VALUE, y, _VALUE, tall)
+            self._write(painter, min(12, tall), False, theme.ink, box, f"{mean_ms:.2f} ms", right=True)
 
     def _write(
         self,
