@@ -39,6 +39,7 @@ from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import Field, InputError
 from streamer.core.events import Battery, Event, State
 from streamer.core.leads import canonical_lead
+from streamer.core.printable import printable
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
 
