@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import re
 import time
 from datetime import datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from mecg.__main__ import main
 from mecg.cli.report import beside_others
+from streamer.export.page import Page
 
 FILES = Path("tests/streamer/formats/files")
 FACTS = json.loads((FILES / "facts.json").read_text())
@@ -125,3 +127,14 @@ def test_without_a_viewer_the_page_is_there_and_that_is_said(
     monkeypatch.setattr("sys.platform", "linux")
     assert main(["report", str(FILES / "plain_gap.csv"), "--out", str(tmp_path), "--open"]) == 0
     assert "plain_gap.pdf" in capsys.readouterr().err
+
+
+def test_the_page_says_that_it_is_of_a_recording_and_its_heart_rate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[Page] = []
+    monkeypatch.setattr("mecg.cli.report.render_pdf", lambda page: (made.append(page), b"")[1])
+    monkeypatch.setattr("mecg.cli.report.render_png", lambda page: b"")
+    beside_others(str(FILES / "apple_en.csv"), tmp_path, None)
+    (page,) = made
+    assert page.kind == "RECORDED" and re.fullmatch(r"[0-9]+ bpm", page.heart_rate)
