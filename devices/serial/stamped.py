@@ -39,13 +39,18 @@ def tick_of(ticks: Sequence[float], rate_hz: float, who: str) -> float:
         raise InputError(f"{who}: its time column does not go up; name the one that does")
     tick_s = min(TICKS_S, key=lambda tick_s: abs(math.log(step * tick_s * rate_hz)))
     mean_hz = 1 / (tick_s * float(np.mean(steps[(steps > 0) & (steps < 1.5 * step)])))
-    if abs(mean_hz / rate_hz - 1) > RATE_TOLERANCE + tick_s * rate_hz / len(steps):
+    if abs(mean_hz / rate_hz - 1) > RATE_TOLERANCE + _resolution_s(tick_s) * rate_hz / len(steps):
         raise InputError(
             f"{who} sends {mean_hz:.4g} samples a second by its time column, not {rate_hz:g}; "
             "open it again with that rate",
             Field.RATE,
         )
     return tick_s
+
+
+def _resolution_s(tick_s: float) -> float:
+    """Ticks are whole numbers, but seconds are printed with decimals."""
+    return tick_s if tick_s < 1 else 0.0
 
 
 class StampedTimeline:
@@ -63,7 +68,7 @@ class StampedTimeline:
 
     def __init__(self, rate_hz: float, tick_s: float, who: str) -> None:
         self._clock = ArrivalClock(RESONATOR)
-        self._timeline = Timeline(rate_hz, max(tick_s, _UNEVEN / rate_hz), self._clock)
+        self._timeline = Timeline(rate_hz, max(_resolution_s(tick_s), _UNEVEN / rate_hz), self._clock)
         self._watch = RateWatch(rate_hz, who)
         self._rate_hz = rate_hz
         self._tick_s = tick_s
