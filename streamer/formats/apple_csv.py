@@ -53,7 +53,7 @@ def read_text(text: str, stated: Stated) -> Recording:
     rate_hz = stated.rate(number(rates[0]) if rates else None, KIND)
     leads = [value for _, value in pairs if canonical_lead(value) is not None]
     label = leads[-1] if leads else _before_unit(pairs, unit)
-    dates = [match for _, value in pairs if (match := _DATE.search(value))]
+    dates = sorted(match[0] for _, value in pairs if (match := _DATE.search(value)))
     values = array("d")
     for i, line in enumerate(text.splitlines()):
         if i < first or not line.strip(' \t";,'):
@@ -68,7 +68,7 @@ def read_text(text: str, stated: Stated) -> Recording:
         rate_hz=rate_hz,
         leads=(Lead(canonical_lead(label) or label, stated.unit(unit)),),
         mv=np.where(np.isfinite(mv), mv, np.float32(np.nan))[None],
-        began=_instant(dates[0]) if dates else None,
+        began=_instant(dates[-1]) if dates else None,  # a date of birth lies before it
         identity=Identity(dict(pairs[:3])),
     )
 
@@ -76,7 +76,7 @@ def read_text(text: str, stated: Stated) -> Recording:
 def began_of(text: str) -> str:
     """When it was recorded, as the file has it; empty if it does not say."""
     pairs, _, _ = _parts(text)
-    return next((match[0] for _, value in pairs if (match := _DATE.search(value))), "")
+    return max((match[0] for _, value in pairs if (match := _DATE.search(value))), default="")
 
 
 def _parts(text: str) -> tuple[list[tuple[str, str]], int, list[str]]:
@@ -111,7 +111,10 @@ def _before_unit(pairs: list[tuple[str, str]], unit: str) -> str:
     return "I" if re.search(r"\bI\b", label) else label or "ECG"
 
 
-def _instant(match: re.Match[str]) -> datetime | None:
+def _instant(text: str) -> datetime | None:
+    match = _DATE.fullmatch(text)
+    if match is None:
+        return None
     try:
         return datetime.fromisoformat(f"{match[1]}T{match[2]}{match[3] or ''}")
     except ValueError:

@@ -16,10 +16,10 @@ from typing import Any
 
 import numpy as np
 
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import canonical_lead
 from streamer.core.stream import Samples
-from streamer.core.units import mv_per_unit
+from streamer.core.units import is_not_stated, mv_per_unit
 from streamer.formats.file_format import Format, Head, bounded
 from streamer.formats.recording import Identity, Lead, Recording, Stated, millivolts, row_of
 
@@ -52,7 +52,14 @@ def read(path: Path, stated: Stated) -> Recording:
             (s, stated.mv_per_step("", KIND)) for s, mv in voltages if mv is not None or _likely(s.label)
         ]
     if not usable:
-        raise InputError(f"{KIND} without a signal in volts, only {_listed([s.label for s in signals])}")
+        asked = (
+            Field.UNIT
+            if any(_likely(s.label) and is_not_stated(s.physical_dimension) for s in signals)
+            else None
+        )
+        raise InputError(
+            f"{KIND} without a signal in volts, only {_listed([s.label for s in signals])}", asked
+        )
     size_of = _size_of([s for s, _ in usable], stated.lead)
     rate_hz = float(size_of / duration)
     chosen = [(s, mv) for s, mv in usable if s.samples_per_data_record == size_of]
@@ -71,6 +78,8 @@ def read(path: Path, stated: Stated) -> Recording:
     count = int(head[236:244])
     if count > held or (count >= 0 and len(raw) > int(head[184:192]) + held * size and count != held):
         notes.append(f"The file is cut: it holds {held} of {count} data records.")
+    elif count < 0 and (len(raw) - len(head)) % size:
+        notes.append("The file is cut within its last data record, which is left out.")
     began, onsets = _began(head), _onsets(head, raw, held, size)
     if began is not None and onsets is not None:
         began += timedelta(seconds=float(onsets[0] % 1))

@@ -94,8 +94,9 @@ def read(path: Path, stated: Stated) -> Recording:
     if "voltageMeasurements" in reading.body:
         return _health_kit(reading, stated)
     values = _floats(reading.body["signal"])
+    position = reading.get("wearposition")
     return of_samples(
-        values, reading.rate_hz(), str(reading.get("wearposition") or ""), reading.date(), stated
+        values, reading.rate_hz(), "" if position is None else str(position), reading.date(), stated
     )
 
 

@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +14,9 @@ import pytest
 from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
 from mecg.__main__ import main
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.stream import Chunk
+from streamer.formats.recording import Stated
 from streamer.formats.wfdb_writer import WfdbWriter
 from streamer.formats.xdf import MAGIC, ChunkReader, Tag
 from streamer.lead_recording import open_recording
@@ -106,3 +109,74 @@ def test_withings_says_what_lead_it_is() -> None:
     assert any("Lead I" in note for note in recording.notes) and any(
         "wrist" in note for note in recording.notes
     )
+
+
+def edf_with(folder: Path, *changes: tuple[int, bytes], end: int | None = None) -> Path:
+    raw = bytearray((FILES / "edfplus_I_uV.edf").read_bytes())
+    for at, words in changes:
+        raw[at : at + len(words)] = words
+    (folder / "other.edf").write_bytes(raw[:end])
+    return folder / "other.edf"
+
+
+def test_an_edf_that_was_never_closed_is_read(tmp_path: Path) -> None:
+    whole = open_recording(FILES / "edfplus_I_uV.edf").read()
+    recording = open_recording(edf_with(tmp_path, (236, b"-1      ")))
+    assert np.array_equal(recording.read(), whole) and not recording.notes
+    recording = open_recording(edf_with(tmp_path, (236, b"-1      "), end=-100))
+    assert np.array_equal(recording.read(), whole[:, :-250])
+    assert any("cut" in note for note in recording.notes)
+
+
+def test_an_edf_without_a_unit_is_asked_for_it(tmp_path: Path) -> None:
+    path = edf_with(tmp_path, (256 + 2 * 96, b"        "))
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is Field.UNIT
+    right = open_recording(FILES / "edfplus_I_uV.edf").read()
+    assert np.allclose(open_recording(path, Stated(unit_mv=1e-3)).read(), right, atol=1e-6)
+
+
+def test_a_date_of_birth_is_never_taken_for_the_start(tmp_path: Path) -> None:
+    text = (FILES / "apple_en.csv").read_text("utf-8")
+    (tmp_path / "e.csv").write_text(text.replace('"1 Jan 1990"', "1990-01-01 00:00:00 +0100"), "utf-8")
+    assert open_recording(tmp_path / "e.csv").began == open_recording(FILES / "apple_en.csv").began
+
+
+def blocks_of(raw: bytes) -> list[tuple[bytes, bytes]]:
+    blocks, at = [], 12
+    while at < len(raw):
+        size = int.from_bytes(raw[at + 4 : at + 8], "little")
+        blocks.append((raw[at : at + 4], raw[at + 8 : at + 8 + size]))
+        at += 12 + size
+    return blocks
+
+
+@pytest.mark.parametrize("crc", [True, False])
+@pytest.mark.parametrize("leads", [1, 6])
+def test_a_kardia_recording_is_read_in_any_order_and_with_either_checksum(
+    crc: bool, leads: int, tmp_path: Path
+) -> None:
+    raw = (FILES / "kardia_1lead.atc").read_bytes()
+    blocks = blocks_of(raw)
+    ecg = dict(blocks)[b"ecg "]
+    blocks = sorted(blocks, key=lambda block: block[0] != b"fmt ")
+    blocks += [(f"ecg{i}".encode(), ecg) for i in range(2, leads + 1)]
+    out = raw[:12]
+    for name, data in blocks:
+        body = name + len(data).to_bytes(4, "little") + data
+        out += body + (zlib.crc32(body) if crc else sum(body)).to_bytes(4, "little")
+    (tmp_path / "k.atc").write_bytes(out)
+    recording = open_recording(tmp_path / "k.atc")
+    assert recording.names == ("I", "II", "III", "aVR", "aVL", "aVF")[:leads]
+    assert np.array_equal(recording.read()[0], open_recording(FILES / "kardia_1lead.atc").read()[0])
+    (tmp_path / "k.atc").write_bytes(out[:-50])
+    with pytest.raises(InputError, match="cut"):
+        open_recording(tmp_path / "k.atc")
+
+
+def test_where_a_withings_was_worn_is_said_of_its_api_too(tmp_path: Path) -> None:
+    signal = [1000 * (i % 300 == 150) for i in range(3000)]
+    body = {"signal": signal, "sampling_frequency": 300, "wearposition": 0}
+    (tmp_path / "w.json").write_text(json.dumps({"status": 0, "body": body}))
+    assert any("right wrist" in note for note in open_recording(tmp_path / "w.json").notes)
