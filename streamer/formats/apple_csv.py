@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from array import array
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,7 @@ import numpy as np
 from streamer.core.errors import InputError
 from streamer.core.leads import canonical_lead
 from streamer.core.units import is_not_stated, mv_per_unit
-from streamer.formats.file_format import Format, Head, number, text_of
+from streamer.formats.file_format import Format, Head, lines_of, number, text_of
 from streamer.formats.recording import Identity, Lead, Recording, Stated, millivolts
 
 KIND = "an Apple Watch ECG"
@@ -55,7 +56,7 @@ def read_text(text: str, stated: Stated) -> Recording:
     label = leads[-1] if leads else _before_unit(pairs, unit)
     dates = sorted(match[0] for _, value in pairs if (match := _DATE.search(value)))
     values = array("d")
-    for i, line in enumerate(text.splitlines()):
+    for i, line in enumerate(lines_of(text)):
         if i < first or not line.strip(' \t";,'):
             continue
         value = number(line.strip(' \t";,'))
@@ -84,7 +85,7 @@ def _parts(text: str) -> tuple[list[tuple[str, str]], int, list[str]]:
     pairs: list[tuple[str, str]] = []
     values: list[str] = []
     first = 0
-    for i, line in enumerate(text[: 1 << 16].splitlines()[:_MOST_LINES]):
+    for i, line in enumerate(islice(lines_of(text[: 1 << 16]), _MOST_LINES)):
         if not line.strip(' \t";,'):
             continue
         if _VALUE.fullmatch(line):

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import codecs
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -78,6 +78,16 @@ def bounded(file: IO[bytes], most: int) -> bytes:
     if len(raw) > most:
         raise InputError(f"it has over {most >> 20} MB, too many for a file of its kind; cut it into parts")
     return bytes(raw)
+
+
+def lines_of(text: str) -> Iterator[str]:
+    """The lines of a text one by one: a list of them would take many times its size."""
+    end_sign, start = "\n" if "\n" in text else "\r", 0
+    while start < len(text):
+        end = text.find(end_sign, start)
+        end = len(text) if end < 0 else end
+        yield text[start:end].rstrip("\r")
+        start = end + 1
 
 
 def number(text: str) -> float | None:

@@ -77,9 +77,12 @@ def read(path: Path, stated: Stated) -> Recording:
     with path.open("rb") as file:
         raw = bounded(file, _LONGEST)
     # A list in memory takes many times its brackets: no ECG has one to every few letters.
-    if raw.count(b"[") + raw.count(b"{") > 64 + len(raw) // 6:
+    if raw.count(b"[") + raw.count(b"{") > 64 + len(raw) // 10:
         raise InputError("a JSON file of brackets, not of samples; name another file")
-    document = _parsed(decode(raw))
+    text = decode(raw)
+    del raw  # what is read takes many times its letters
+    document = _parsed(text)
+    del text
     if isinstance(document, list) and document and isinstance(document[0], int | float):
         return _bare(document, stated)
     readings = list(_readings(document, {}, 0))
@@ -93,7 +96,7 @@ def read(path: Path, stated: Stated) -> Recording:
         return _fitbit(reading, stated)
     if "voltageMeasurements" in reading.body:
         return _health_kit(reading, stated)
-    values = _floats(reading.body["signal"])
+    values = _floats(reading.body.pop("signal"))
     position = reading.get("wearposition")
     return of_samples(
         values, reading.rate_hz(), "" if position is None else str(position), reading.date(), stated
@@ -143,14 +146,15 @@ def _fitbit(reading: _Reading, stated: Stated) -> Recording:
     google = reading.get("scalingFactor") is None
     kind = "an ECG of Google Health" if google else "a Fitbit ECG"
     factor = _float(reading.get("scalingFactor", "millivoltsScalingFactor"))
-    values = _floats(reading.body["waveformSamples"])
+    values = _floats(reading.body.pop("waveformSamples"))
     if stated.unit_mv is not None or not factor:
         step_mv, unit = stated.mv_per_step("", kind), stated.unit("")
     else:
         step_mv, unit = 1 / factor, f"1/{factor:g} mV"
     number = _float(reading.get("leadNumber")) or 1
     lead = Lead("I" if number == 1 else f"ECG {number:g}", unit)
-    mv = millivolts(values * step_mv)[None]
+    values *= step_mv
+    mv = millivolts(values)[None]
     return Recording(kind, stated.rate(reading.rate_hz(), kind), (lead,), mv, _instant(reading.date()))
 
 
@@ -209,7 +213,8 @@ def _movesense(readings: list[_Reading], stated: Stated) -> Recording:
 
 
 def _floats(values: Any) -> NDArray[np.float64]:
-    out = np.array([_float(value) for value in values], np.float64)
+    known = (np.nan if (number := _float(value)) is None else number for value in values)
+    out = np.fromiter(known, np.float64, len(values))
     out[~np.isfinite(out)] = np.nan
     return out
 

@@ -163,7 +163,9 @@ class Recording:
 def millivolts(values: NDArray[np.floating]) -> Samples:
     """Values in mV as samples: what is infinite, or no voltage that anybody has, is missing."""
     with np.errstate(over="ignore", invalid="ignore"):
-        return np.where(np.abs(values) < _MOST_MV, values, np.nan).astype(np.float32)
+        mv = values.astype(np.float32)
+        mv[~((values > -_MOST_MV) & (values < _MOST_MV))] = np.nan
+    return mv
 
 
 def row_of(leads: tuple[Lead, ...], lead: str) -> int | None:

@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import canonical_lead
 from streamer.core.units import is_not_stated, mv_per_unit
-from streamer.formats.file_format import Format, Head, number, text_of
+from streamer.formats.file_format import Format, Head, lines_of, number, text_of
 from streamer.formats.recording import Lead, Recording, Stated, millivolts
 from streamer.formats.sample_times import grid_of, place
 
@@ -79,7 +79,7 @@ class Layout:
 def layout_of(text: str) -> Layout | None:
     """How a text is a table of numbers; None if it is none."""
     rate_hz = None
-    lines = text[: 1 << 16].splitlines()
+    lines = list(lines_of(text[: 1 << 16]))
     for i, line in enumerate(lines[:40]):
         bare = line.strip(" \ufeff")
         row = next((k for k in range(i + 1, min(i + 4, len(lines))) if lines[k].strip()), None)
@@ -111,7 +111,7 @@ def layout_of(text: str) -> Layout | None:
 def rows_of(text: str, layout: Layout, wanted: Sequence[int], what: str) -> Iterator[tuple[int, list[str]]]:
     """The wanted fields of each row and its line; a last row that is cut is left out."""
     cut = None
-    for i, line in enumerate(text.splitlines()):
+    for i, line in enumerate(lines_of(text)):
         if i < layout.first or not line.strip() or line.startswith(("#", "%")):
             continue
         if cut is not None:
@@ -168,8 +168,8 @@ def read_text(text: str, stated: Stated) -> Recording:
         raise InputError(f"{what} without rows; name another file")
     notes: list[str] = []
     began = None
-    mv = (values[1:] if time else values) * np.array(steps)[:, None]
-    mv[~np.isfinite(mv)] = np.nan
+    mv = values[1:] if time else values
+    mv *= np.array(steps)[:, None]
     if time is not None and values.shape[1] < 3:
         raise InputError(f"{what} of fewer than three rows; name another file")
     if time is not None:

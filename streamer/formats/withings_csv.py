@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from streamer.formats.table import head_row
 KIND = "a Withings ECG"
 _POSITION = {"0": "the right wrist", "1": "the left wrist", "2": "the right arm", "3": "the left arm"}
 _LONGEST = 1 << 25
+_VALUE = re.compile(r"[^,\[\]\s]+")
 
 
 def recognizes(head: Head) -> bool:
@@ -35,11 +37,12 @@ def read(path: Path, stated: Stated) -> Recording:
     if not rows:
         raise InputError(f"{KIND} without a reading; export it again")
     row = rows[choose(len(rows), [str(row.get("date") or "") for row in rows], stated.reading, KIND)]
-    values = [number(value) for value in str(row["signal"]).strip("[] ").split(",")]
-    if None in values:
-        raise InputError(f"{KIND} whose signal is cut or damaged; export it again")
+    try:
+        values = np.fromiter((float(each[0]) for each in _VALUE.finditer(row.pop("signal"))), np.float64)
+    except ValueError:
+        raise InputError(f"{KIND} whose signal is cut or damaged; export it again") from None
     return of_samples(
-        np.array(values, np.float64),
+        values,
         number(str(row.get("frequency") or "")),
         str(row.get("wearposition") or ""),
         str(row.get("date") or ""),

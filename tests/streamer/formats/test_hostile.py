@@ -19,6 +19,32 @@ from streamer.formats.recording import Stated
 
 FILES = Path(__file__).parent / "files"
 NAMES = sorted(p.name for p in FILES.iterdir() if p.name != "facts.json" and p.suffix not in (".hea", ".mat"))
+
+
+def made() -> dict[str, bytes]:
+    """What has no file beside the others: an archive, and JSON of those who write it another way."""
+    beat = [1000 * (i % 250 == 100) for i in range(1000)]
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for day in (14, 15):
+            lines = (FILES / "apple_en.csv").read_text("utf-8").splitlines()[:1000]
+            name = f"apple_health_export/electrocardiograms/ecg_2026-03-{day}.csv"
+            archive.writestr(name, "\n".join(lines).replace("03-14", f"03-{day}"))
+    google = {"waveformSamples": beat, "samplingFrequencyHertz": 250, "millivoltsScalingFactor": 1000}
+    measured = [{"date": 1.7e9 + i / 250, "voltage": v, "units": "mcV"} for i, v in enumerate(beat)]
+    packets = [{"Timestamp": 125 * i, "Samples": beat[16 * i : 16 * i + 16]} for i in range(60)]
+    documents = {
+        "google.json": {"dataPoints": [{"electrocardiogram": google}]},
+        "health_auto_export.json": {"data": {"ecg": [{"voltageMeasurements": measured}]}},
+        "withings.json": {"body": {"signal": beat, "sampling_frequency": 300, "wearposition": 1}},
+        "movesense.json": packets,
+    }
+    return {"export.zip": out.getvalue()} | {
+        name: json.dumps(document).encode() for name, document in documents.items()
+    }
+
+
+MADE = made()
 STATED = Stated(unit_mv=1e-3, rate_hz=250.0)
 LONGEST_S = 2.0
 INSERTED = (b"9" * 20, b"\xff" * 4, b"-1", b"[" * 50, b"\n", b"\0\0\0\0", b"1e999")
@@ -63,7 +89,7 @@ def mutated(raw: bytes, chance: random.Random) -> bytes:
 
 
 def fuzz(name: str, runs: int, folder: Path) -> None:
-    raw = (FILES / name).read_bytes()
+    raw = MADE[name] if name in MADE else (FILES / name).read_bytes()
     small = raw[:20_000] if name.endswith((".csv", ".txt", ".json")) and len(raw) > 50_000 else raw
     path = folder / "mutant"
     chance = random.Random(f"{name} {runs}")
@@ -86,14 +112,14 @@ def takes_memory_for_its_size(path: Path, stated: Stated) -> None:
     assert peak < max(10 * path.stat().st_size, FREE_BYTES)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *MADE])
 def test_a_mutated_file_is_read_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
     fuzz(name, 100, tmp_path)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", [*NAMES, *MADE])
 def test_two_thousand_mutants_are_read_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
     fuzz(name, 2000, tmp_path)
 
@@ -167,3 +193,30 @@ def test_a_damaged_archive_is_refused(tmp_path: Path) -> None:
     path.write_bytes(raw)
     assert opened(path)
     assert zlib.crc32(raw)
+
+
+def long_texts(n: int) -> dict[str, str]:
+    """Files whose values take few letters each: a list of their lines would take many times as much."""
+    apple = (FILES / "apple_en.csv").read_text("utf-8").splitlines()[:14]
+    fitbit = {"waveformSamples": [12] * n, "samplingFrequencyHz": "250", "scalingFactor": 10922}
+    withings = ",".join(["12", "900"] * (n // 2))
+    return {
+        "column.csv": "12\n" * n,
+        "apple.csv": "\n".join([*apple, *["12"] * n]),
+        "table.csv": "time [ms],I [mV]\n" + "".join(f"{4 * i},{i % 7 / 1000:.3f}\n" for i in range(n // 4)),
+        "fitbit.json": json.dumps({"ecgReadings": [fitbit]}, separators=(",", ":")),
+        "withings.csv": f'date,frequency,wearposition,signal\n"2026-03-14 09:15:00",300,1,"[{withings}]"\n',
+    }
+
+
+@pytest.mark.parametrize("name", long_texts(2))
+def test_a_long_text_takes_no_more_than_ten_times_its_size_of_memory(name: str, tmp_path: Path) -> None:
+    for n in (100, 100_000):
+        (tmp_path / name).write_text(long_texts(n)[name], "utf-8")
+        tracemalloc.start()
+        try:
+            open_recording(tmp_path / name, STATED)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert peak < 10 * (tmp_path / name).stat().st_size + (1 << 20)
