@@ -127,6 +127,7 @@ class Timeline:
         self._jumped_at_s = -math.inf
         self._periods: deque[float] = deque(maxlen=_OTHER_RATE_PACKETS)
         self._arrivals = ArrivalRate()
+        self._began_again = False
 
     @property
     def rate_hz(self) -> float:
@@ -158,7 +159,8 @@ class Timeline:
         return 1 / mean if abs(mean / self._nominal_s - 1) > 1.2 * RATE_TOLERANCE else None
 
     def reconnected(self) -> None:
-        """Say that the link was gone: gaps from here on are no sign of another rate."""
+        """Say that the link was gone: gaps from here on are no sign of another rate, nor of whole packets."""
+        self._began_again = True
         self._periods.clear()
         self._arrivals.restart()
 
@@ -229,6 +231,7 @@ class Timeline:
         self._at_s = expected_s + (_SMOOTHING if self.jitter_s else 1.0) * (stamp_s - expected_s)
         self._at, self._stamp_s, self._arrival_s, self._n = at, stamp_s, arrival_s, n
         self._packets.append(packet)
+        self._began_again = False
         self.clock.observe(self._at_s + (n - 1 - anchor) * self._period_s, arrival_s)
         first_s = self.clock.host_s(self._at_s - anchor * self._period_s)
         said.append(Chunk(self._next, lead_mv, first_s, arrival_s))
@@ -252,8 +255,10 @@ class Timeline:
         return min(max(_RATE_CERTAINTY_S / max(self._evidence_s, 1e-9), _RATE_BEST), RATE_TOLERANCE)
 
     def _gap(self, off: float, n: int, span: int) -> int:
-        """How many samples are missing; whole packets where the rate is not sure to the sample."""
-        whole = round(off / n) * n
+        """How many samples are missing; whole packets where the rate is not sure to the sample, unless the
+        measurement began again, at any sample.
+        """
+        whole = 0 if self._began_again else round(off / n) * n
         uncertainty = self._uncertainty()
         if whole and uncertainty > _RATE_BEST and abs(off - whole) <= uncertainty * (whole + span):
             return whole

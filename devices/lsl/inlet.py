@@ -43,6 +43,7 @@ from devices.lsl.stamps import (
     RateFit,
     fit_rate,
     grid_rate_of,
+    in_their_order,
     no_later_than_the_next,
     rate_of,
     stamps_are_exact,
@@ -542,10 +543,12 @@ class LslStream:
             rows, stamps = rows[stated], stamps[stated]
             if not len(stamps):
                 return placed
+        if not timeline.jitter_s:
+            rows, stamps = in_their_order(rows, stamps, self._last_s, timeline.rate_hz)
         steps = np.diff(stamps, prepend=self._last_s) * timeline.rate_hz
         self._last_s = float(stamps[-1])
         if not timeline.jitter_s and np.any((steps < 0.5) & (steps > -_BACK_S * timeline.rate_hz)):
-            # Nothing overtakes in LSL: stamps that step back were taken by a clock that others disturb.
+            # Stamps that still step back were taken by a clock that others disturb.
             timeline.jitter_s = _JITTER_S
             self._say_uneven()
         if timeline.jitter_s and not np.any(steps <= -_BACK_S * timeline.rate_hz):  # the first step is NaN

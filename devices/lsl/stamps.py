@@ -190,6 +190,20 @@ def stamps_are_exact(stamps: NDArray[np.float64], rate_hz: float) -> bool:
     return bool(np.median(off) / rate_hz < _EXACT_S and off.max() < 0.1 and steps.min() > 0.5)
 
 
+def in_their_order(
+    rows: NDArray[np.float64], stamps: NDArray[np.float64], before_s: float, rate_hz: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Samples of a sensor's clock that were sent in another order than they were taken, put right.
+
+    Only if all then lie behind what came before, each a period from the next: else the clock was set.
+    """
+    if not np.any(stamps[1:] < stamps[:-1]):
+        return rows, stamps
+    order = np.argsort(stamps, kind="stable")
+    steps = np.diff(stamps[order], prepend=before_s) * rate_hz
+    return (rows, stamps) if np.any(steps < 0.5) else (rows[order], stamps[order])
+
+
 def no_later_than_the_next(stamps: NDArray[np.float64], rate_hz: float) -> NDArray[np.float64]:
     """Stamps that a computer took on receipt, with what the later ones say of the earlier.
 

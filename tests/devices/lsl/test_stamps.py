@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from devices.lsl.stamps import fit_rate, rate_of, stamps_are_exact
+from devices.lsl.stamps import fit_rate, in_their_order, rate_of, stamps_are_exact
 
 T = np.arange(1000) / 129.9 + 4321.0
 RNG = np.random.default_rng(3)
@@ -81,3 +81,19 @@ def test_the_rate_is_true_within_a_500th_for_packets_up_to_a_second(
             break
     assert fit is not None
     assert fit.rate_hz == pytest.approx(rate_hz, rel=2e-3)
+
+
+@given(
+    order=st.permutations(range(6)),
+    lost=st.sets(st.integers(0, 5), max_size=3),
+    set_back_s=st.sampled_from([0.0, 5.0]),
+)
+def test_packets_that_overtook_each_other_are_put_right_and_a_clock_that_was_set_is_not(
+    order: list[int], lost: set[int], set_back_s: float
+) -> None:
+    packets = [np.arange(k * 8, k * 8 + 8) for k in order if k not in lost]
+    numbers = np.concatenate(packets)
+    stamps = 4321 + numbers / 250 - set_back_s
+    rows, sorted_s = in_their_order(numbers[:, None].astype(float), stamps, 4321 - 1 / 250, 250.0)
+    assert np.allclose(rows[:, 0], 250 * (sorted_s - 4321 + set_back_s)), "each sample keeps its stamp"
+    assert np.array_equal(sorted_s, stamps if set_back_s else np.sort(stamps))
