@@ -131,7 +131,8 @@ class Alarms:
     @property
     def silent_s(self) -> float:
         """How long what is silenced stays so; 0 if nothing is."""
-        return self._silent_until_s - self._clock() if self._quiet() else 0.0
+        left_s = self._silent_until_s - self._clock()
+        return min(left_s, SILENCE_S) if self._quiet() else 0.0  # a sum of floats may exceed it
 
     @property
     def silenced(self) -> bool:

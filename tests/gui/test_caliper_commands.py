@@ -120,7 +120,7 @@ def test_a_wheel_notch_freezes_for_a_while_only_and_calipers_hold_it(
     monitor.send(" ")
     assert not monitor.window.frozen
     monitor.window.paper.wheeled.emit(1)
-    assert monitor.window.frozen and "live again in" in monitor.words()
+    assert monitor.window.frozen and "goes on in" in monitor.words()
     now_s = time.monotonic()
     monkeypatch.setattr("gui.window.time.monotonic", lambda: now_s + 60.0)
     monitor.window.tick()
