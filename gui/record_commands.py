@@ -12,10 +12,10 @@ from gui.actions import Action
 from gui.controller import RecordingStatus, SessionController
 from gui.dialogs.present import place
 from gui.error_text import sentence
-from gui.panels.numbers import duration
 from gui.theme import dialog_style
 from gui.window import MonitorWindow
 from streamer.core.errors import InputError
+from streamer.session.alarm_words import duration
 
 
 class RecordCommands:

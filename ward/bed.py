@@ -29,15 +29,14 @@ from streamer.core.events import (
     StateChanged,
 )
 from streamer.core.stream import Chunk, Frame
+from streamer.core.vitals.standing import PRIORITIES, TECHNICAL, Priority, StandingAlarms
 from streamer.core.vitals.vitals import Limits
 from streamer.recording.recorder import Recorder
+from streamer.session.alarm_words import Moment, Silence, alarm_words
 from streamer.session.description import SessionDescription
 from streamer.session.sink import Sink
 from streamer.session.source_words import state_words
 from ward.samples import Microvolts, SampleRing
-
-URGENT = frozenset({AlarmKind.ASYSTOLE, AlarmKind.SIGNAL_LOST, AlarmKind.ELECTRODE})
-"""As at the bedside: these come first."""
 
 OLD_S = 2.0
 """Without a sample for so long there is no heart rate to show, and what is seen is old."""
@@ -53,7 +52,7 @@ Tell = Callable[[Event], None]
 
 
 @dataclass(frozen=True, slots=True)
-class StandingAlarm:
+class ShownAlarm:
     """An alarm that stands."""
 
     kind: AlarmKind
@@ -62,9 +61,14 @@ class StandingAlarm:
     silenced: bool
 
     @property
-    def urgent(self) -> bool:
-        """Whether it comes before the others."""
-        return self.kind in URGENT
+    def priority(self) -> Priority:
+        """How urgent it is."""
+        return PRIORITIES[self.kind]
+
+    @property
+    def technical(self) -> bool:
+        """Whether it says that nobody watches the heart."""
+        return self.kind in TECHNICAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +94,10 @@ class BedStatus:
     limits: Limits
     quality: frozenset[Quality] | None
     """All that is wrong with the measured lead; None before anything is known."""
-    alarms: tuple[StandingAlarm, ...]
-    """The urgent first."""
+    alarms: tuple[ShownAlarm, ...]
+    """The most urgent first."""
+    silent_s: float
+    """How long what is silenced stays so; 0 if nothing is."""
     sound: bool
     """Whether the bedside sounds."""
     lost: int
@@ -134,6 +140,8 @@ class Bed:
         Keeps its alarms.
     epoch : int
         Of the last session of a bed that had this number before.
+    clock : callable
+        Monotonic seconds.
     """
 
     def __init__(
@@ -143,8 +151,10 @@ class Bed:
         limits: Limits | None = None,
         log: Log = lambda number, event: None,
         epoch: int = 0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.number, self.name = number, name
+        self._clock = clock
         self._log = log
         self._lock = threading.Lock()
         self._limits = limits or Limits()
@@ -155,20 +165,22 @@ class Bed:
         self._ring: SampleRing | None = None
         self._state = State.CONNECTING
         self._news = ""
-        self._standing: dict[AlarmKind, str] = {}
-        self._silenced: set[AlarmKind] = set()
+        self._standing = StandingAlarms()
+        self._risen_s: dict[AlarmKind, float] = {}
+        self._silence = Silence()
         self.changes = 0
         """Counts what a viewer should see at once."""
         self._forget()
 
     def _forget(self) -> None:
         self._newest: Frame | None = None
+        self._came_s = math.nan
         self._beat: Beat | None = None
         self._quality: frozenset[Quality] | None = None
         self._recalibrate = self._recording = False
         self._lost = 0
         self._speed: float | None = None
-        self._carried = bool(self._standing)  # from the session before, until a sample comes
+        self._carried = len(self._standing) > 0  # from the session before, until a sample comes
 
     def sink(self, tell: Tell) -> BedSink:
         """What fills it from another session; ``tell`` takes an event to that session."""
@@ -210,7 +222,7 @@ class Bed:
             if self._newest is None and self._state is State.WAITING:
                 self._state = State.LIVE
                 self.changes += 1
-            self._newest = frame
+            self._newest, self._came_s = frame, self._clock()
 
     def event(self, event: Event) -> None:
         """Take what happened."""
@@ -218,6 +230,7 @@ class Bed:
             self._hear(event)
             if isinstance(event, Beat):
                 self._beat = event
+                self._standing.event(event)
                 return
             self._news = event.text
             self.changes += 1
@@ -241,15 +254,19 @@ class Bed:
                 self._sound = event.sound
             case AlarmsSilenced():
                 self._log(self.number, event)
-                self._silenced.update(set(event.alarms) & self._standing.keys())
+                self._silence.begin((one for one in event.alarms if one in self._standing), self._clock())
             case Alarm():
-                self._log(self.number, event)
-                self._silenced.discard(event.alarm)
-                if event.rises:
-                    self._standing[event.alarm] = event.text
-                else:
-                    self._standing.pop(event.alarm, None)
+                self._follow_alarm(event)
                 self._carried = False
+
+    def _follow_alarm(self, event: Alarm) -> None:
+        self._log(self.number, event)
+        self._standing.event(event)
+        if event.rises:
+            self._risen_s[event.alarm] = self._clock()
+            self._silence.rise(event.alarm, self._clock())
+        else:
+            self._silence.end(event.alarm)
 
     def end(self, state: State, news: str) -> None:
         """Its session has ended, or could not begin.
@@ -269,16 +286,14 @@ class Bed:
             if state is State.ENDED:
                 self._end_alarms()
             elif self._description is not None and AlarmKind.SIGNAL_LOST not in self._standing:
-                lost = Alarm(AlarmKind.SIGNAL_LOST, True, news)
-                self._standing[lost.alarm] = lost.text
-                self._log(self.number, lost)
+                self._follow_alarm(Alarm(AlarmKind.SIGNAL_LOST, True, news))
             self.changes += 1
 
     def _end_alarms(self) -> None:
-        for kind in self._standing:
-            self._log(self.number, Alarm(kind, False))
+        for one in self._standing:
+            self._log(self.number, Alarm(one.alarm, False))
         self._standing.clear()
-        self._silenced.clear()
+        self._silence.clear()
 
     # ---- what is asked
 
@@ -286,6 +301,7 @@ class Bed:
         """How it stands at ``now_s``, monotonic seconds."""
         with self._lock:
             age_s = self._age_s(now_s)
+            bpm = self._bpm() if age_s <= OLD_S or self._state is State.PAUSED else math.nan
             return BedStatus(
                 number=self.number,
                 name=self.name,
@@ -295,18 +311,33 @@ class Bed:
                 news=self._news,
                 description=self._description,
                 age_s=age_s,
-                bpm=self._bpm() if age_s <= OLD_S or self._state is State.PAUSED else math.nan,
+                bpm=bpm,
                 limits=self._limits,
                 quality=self._quality,
-                alarms=tuple(
-                    StandingAlarm(kind, self._standing[kind], kind in self._silenced)
-                    for kind in sorted(self._standing, key=lambda kind: kind not in URGENT)
-                ),
+                alarms=self._shown(now_s, bpm),
+                silent_s=self._silence.left_s(now_s),
                 sound=self._sound,
                 lost=self._lost,
                 recording=self._recording,
                 recalibrate=self._recalibrate,
             )
+
+    def _shown(self, now_s: float, bpm: float) -> tuple[ShownAlarm, ...]:
+        """What stands, as the bedside's banner has it."""
+        no_beat_s = math.nan
+        if self._newest is not None and self._beat is not None:
+            at_s = self._newest.stop / self._newest.rate_hz
+            no_beat_s = at_s - self._beat.at_s + max(0.0, now_s - self._came_s)
+        now = Moment("--" if math.isnan(bpm) else f"{bpm:.0f}", self._limits, self._state, no_beat_s)
+        quiet = self._silence.quiet(now_s)
+        return tuple(
+            ShownAlarm(
+                one.alarm,
+                alarm_words(one, max(0.0, now_s - self._risen_s[one.alarm]), now),
+                one.alarm in quiet,
+            )
+            for one in self._standing
+        )
 
     def _words(self) -> str:
         if self._description is None:
@@ -352,7 +383,8 @@ class Bed:
     def silence(self) -> bool:
         """Silence what stands; False if nothing was sounding, or no session hears it."""
         with self._lock:
-            sounding = tuple(kind for kind in self._standing if kind not in self._silenced)
+            quiet = self._silence.quiet(self._clock())
+            sounding = tuple(one.alarm for one in self._standing if one.alarm not in quiet)
             tell = self._tell
             if not sounding or tell is None:
                 return False
@@ -444,7 +476,7 @@ class Beds:
     def add(self, name: str, limits: Limits | None = None) -> Bed:
         """Another bed; its number is never given to a bed of another name."""
         number = self.number(name)
-        bed = Bed(number, name, limits, self._log, self._epochs.get(number, 0))
+        bed = Bed(number, name, limits, self._log, self._epochs.get(number, 0), self.clock)
         self.put(bed)
         return bed
 

@@ -118,12 +118,7 @@ class MirroredBed:
         status = replace(status, epoch=status.epoch + self._begun)
         if status.description is None:
             status = replace(status, description=before.description)
-        if (before.alarms, before.state, before.quality, before.epoch) != (
-            status.alarms,
-            status.state,
-            status.quality,
-            status.epoch,
-        ):
+        if _urgent(before) != _urgent(status):
             self.changes += 1
         self._status, self._told_s = status, at_s
 
@@ -175,3 +170,9 @@ class MirroredBed:
             return False
         self._silence()
         return True
+
+
+def _urgent(status: BedStatus) -> tuple[object, ...]:
+    """What a viewer should see at once if it changes."""
+    alarms = tuple((one.kind, one.silenced) for one in status.alarms)
+    return alarms, status.state, status.quality, status.epoch

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from streamer.core.events import AlarmKind, Quality
+from streamer.core.events import Quality
 from streamer.core.leads import LEADS
 from ward.bed import BedStatus, Piece
 
@@ -72,13 +72,15 @@ def _status(status: BedStatus) -> dict[str, Any]:
         "alarms": [
             {
                 "kind": alarm.kind.name.lower(),
+                "name": alarm.kind.value,
                 "text": alarm.text,
-                "urgent": alarm.urgent,
-                "technical": alarm.kind in TECHNICAL,
+                "priority": int(alarm.priority),
+                "technical": alarm.technical,
                 "silenced": alarm.silenced,
             }
             for alarm in status.alarms
         ],
+        "silent_s": round(status.silent_s, 1),
         "sound": status.sound,
         "lost": status.lost,
         "recording": status.recording,
@@ -100,10 +102,6 @@ def _status(status: BedStatus) -> dict[str, Any]:
             "warnings": list(description.warnings),
         },
     }
-
-
-TECHNICAL = frozenset({AlarmKind.SIGNAL_LOST, AlarmKind.ELECTRODE, AlarmKind.CANNOT_ANALYSE})
-"""Alarms about the signal rather than about the heart."""
 
 
 def _quality(wrong: frozenset[Quality] | None) -> list[str] | None:

@@ -16,6 +16,7 @@ from gui.theme import ALARM_HIGH, ALARM_INKS, ALARM_MEDIUM, ALARM_TECHNICAL, LIG
 from streamer.core.events import AlarmKind, Event
 from streamer.core.stream import Frame, StreamInfo
 from streamer.core.vitals.standing import PRIORITIES, Priority
+from streamer.session.alarm_words import MARKS
 from streamer.session.description import SessionDescription
 
 HEIGHT_PX = 30
@@ -23,8 +24,6 @@ FONTS_PX = (17, 15, 13)
 _AROUND_PX = 30
 """Of a sign, beside its words."""
 _FLASH_MS = 50
-_MARKS = {Priority.HIGH: "!!!", Priority.MEDIUM: "!!", Priority.LOW: "!"}
-"""Before the words, for who does not see the colour; as IEC 60601-1-8 marks priorities."""
 
 
 class SignLabel(QLabel):
@@ -55,7 +54,7 @@ class SignLabel(QLabel):
     def show_sign(self, sign: Sign, now_s: float) -> None:
         """Show it as it is now."""
         self.sign = sign
-        text = f"{_MARKS[sign.priority]} {sign.text}"
+        text = f"{MARKS[sign.priority]} {sign.text}"
         if self.text() != text:
             self.setText(text)
             self.setToolTip(text)

@@ -8,13 +8,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gui.panels.numbers import Numbers, duration
+from gui.panels.numbers import Numbers
 from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Event, State, StateChanged
 from streamer.core.vitals.standing import PRIORITIES, TECHNICAL, Priority, StandingAlarm, StandingAlarms
-from streamer.core.vitals.vitals import SILENT, Limits
-
-SILENCE_S = 120.0
-"""So long after it was silenced what still stands sounds again."""
+from streamer.core.vitals.vitals import Limits
+from streamer.session.alarm_words import FLASH_HZ, Moment, Silence, alarm_words, duration
 
 URGENT = frozenset({AlarmKind.ASYSTOLE, AlarmKind.SIGNAL_LOST, AlarmKind.ELECTRODE})
 """These beep twice as often."""
@@ -22,8 +20,6 @@ URGENT = frozenset({AlarmKind.ASYSTOLE, AlarmKind.SIGNAL_LOST, AlarmKind.ELECTRO
 BEEP_S = {True: 2.0, False: 5.0}
 """Between two beeps, by whether anything urgent stands."""
 
-FLASH_HZ = {Priority.HIGH: 2.0, Priority.MEDIUM: 0.6}
-"""IEC 60601-1-8 has 1.4 to 2.8 Hz for a high priority, 0.4 to 0.8 Hz for a medium one; the rest is steady."""
 LIT = 0.5
 """Of each period, which may be 0.2 to 0.6."""
 
@@ -71,8 +67,7 @@ class Alarms:
         self._clock = clock
         self._standing = StandingAlarms()
         self._risen_s: dict[AlarmKind, float] = {}
-        self._silenced: set[AlarmKind] = set()
-        self._silent_until_s = -math.inf
+        self._silence = Silence()
         self._beeped_s = -math.inf
         self._state = State.LIVE
         self.limits = Limits()
@@ -83,26 +78,28 @@ class Alarms:
     def clear(self) -> None:
         """Another stream begins: nothing stands."""
         self._standing.clear()
-        self._silenced.clear()
+        self._silence.clear()
         self._beeped_s = -math.inf
         self._state = State.LIVE
 
     def event(self, event: Event) -> bool:
         """Take an event; True if it changed what stands."""
-        if isinstance(event, StateChanged):
-            self._state = event.state
         changed = self._standing.event(event)
-        if isinstance(event, Alarm):
-            self._silenced.discard(event.alarm)
-            if event.rises:
+        match event:
+            case StateChanged():
+                self._state = event.state
+            case AlarmsSilenced():  # by this window, or on a page
+                self._silence.begin((one for one in event.alarms if one in self._standing), self._clock())
+            case Alarm() if event.rises:
                 self._rise(event.alarm)
+            case Alarm():
+                self._silence.end(event.alarm)
         return changed
 
     def _rise(self, alarm: AlarmKind) -> None:
         self._risen_s[alarm] = self._clock()
         self._beeped_s = -math.inf
-        if all(PRIORITIES[alarm] > PRIORITIES[other] for other in self._quiet()):
-            self._silenced.clear()
+        self._silence.rise(alarm, self._clock())
 
     # ---- sound
 
@@ -118,21 +115,17 @@ class Alarms:
         sounding = tuple(one.alarm for one in self._standing if one.alarm not in self._quiet())
         if not sounding:
             return None
-        self._silenced.update(sounding)
-        self._silent_until_s = self._clock() + SILENCE_S
+        self._silence.begin(sounding, self._clock())
         return AlarmsSilenced(sounding)
 
-    def _quiet(self) -> set[AlarmKind]:
+    def _quiet(self) -> frozenset[AlarmKind]:
         """What is silenced now."""
-        if self._clock() >= self._silent_until_s:
-            self._silenced.clear()
-        return self._silenced
+        return self._silence.quiet(self._clock())
 
     @property
     def silent_s(self) -> float:
         """How long what is silenced stays so; 0 if nothing is."""
-        left_s = self._silent_until_s - self._clock()
-        return min(left_s, SILENCE_S) if self._quiet() else 0.0  # a sum of floats may exceed it
+        return self._silence.left_s(self._clock())
 
     @property
     def silenced(self) -> bool:
@@ -158,25 +151,11 @@ class Alarms:
         rate : str
             As it stands beside the banner: no other number is ever said of it.
         """
-        return tuple(Sign(one.alarm, self._words(one, now_s, rate)) for one in self._standing)
-
-    def _words(self, stands: StandingAlarm, now_s: float, rate: str) -> str:
-        limits, since_s = self.limits, self._since_s(stands, now_s)
-        match stands.alarm:
-            case AlarmKind.LOW_RATE:
-                said = [f"{rate} bpm", *_worst("lowest", stands.worst_bpm), f"limit {limits.low_bpm:g}"]
-            case AlarmKind.HIGH_RATE:
-                said = [f"{rate} bpm", *_worst("highest", stands.worst_bpm), f"limit {limits.high_bpm:g}"]
-            case AlarmKind.ASYSTOLE:
-                none_s = self._numbers.stream_s(now_s) - self._numbers.beat_s
-                none_s = limits.asystole_s + since_s if math.isnan(none_s) else none_s
-                said = [f"no beat for {duration(none_s)}", f"limit {limits.asystole_s:g} s"]
-            case AlarmKind.SIGNAL_LOST if self._state in SILENT:
-                said = [self._state.value]
-            case _:
-                said = [stands.why]
-        name = stands.alarm.value
-        return f"{name}{'' if name.endswith('?') else ':'} {' · '.join([*said, duration(since_s)])}"
+        no_beat_s = self._numbers.stream_s(now_s) - self._numbers.beat_s
+        now = Moment(rate, self.limits, self._state, no_beat_s)
+        return tuple(
+            Sign(one.alarm, alarm_words(one, self._since_s(one, now_s), now)) for one in self._standing
+        )
 
     def _since_s(self, stands: StandingAlarm, now_s: float) -> float:
         """How long it has stood, by the stream's time, if both are known."""
@@ -188,7 +167,3 @@ class Alarms:
         if not self.sound:
             return "sound off"
         return f"silent {duration(math.ceil(self.silent_s))}" if self._quiet() else ""
-
-
-def _worst(word: str, bpm: float) -> list[str]:
-    return [] if math.isnan(bpm) else [f"{word} {bpm:.0f}"]

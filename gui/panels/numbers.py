@@ -23,6 +23,7 @@ from streamer.core.events import (
 )
 from streamer.core.stream import Frame, StreamInfo
 from streamer.recording.recorder import Recorder
+from streamer.session.alarm_words import duration
 from streamer.session.description import SessionDescription
 
 TREND_S = 60.0
@@ -204,10 +205,3 @@ class Numbers:
     def model(self) -> tuple[str, bool]:
         """Whose model it is, everybody's or one person's, and whether Lead I no longer looks like theirs."""
         return f"{self._whose}\nrecalibrate" if self._recalibrate else self._whose, self._recalibrate
-
-
-def duration(seconds: float) -> str:
-    """``m:ss``, or ``h:mm:ss``."""
-    minutes, s = divmod(max(0, int(seconds)), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{s:02}" if hours else f"{minutes}:{s:02}"

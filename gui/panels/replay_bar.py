@@ -10,9 +10,9 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtGui import QMouseEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QPushButton, QSlider, QStyle, QWidget
 
-from gui.panels.numbers import duration
 from gui.theme import LEAST_PX, Theme
 from streamer.core.errors import InputError
+from streamer.session.alarm_words import duration
 from streamer.session.source import Player
 
 SPEEDS = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gui.theme import DARK, LIGHT
+from gui.theme import ALARM_HIGH, ALARM_INKS, ALARM_MEDIUM, ALARM_TECHNICAL, DARK, LIGHT
 from mecg.app.terminal import say, words
 from streamer.core.errors import InputError
 from ward.bed import Bed, Beds
@@ -31,6 +31,13 @@ class ServeOptions:
     """``silence``, or nothing."""
 
 
+_ALARM_COLOURS = {
+    name: colour
+    for kind, ground in (("high", ALARM_HIGH), ("medium", ALARM_MEDIUM), ("technical", ALARM_TECHNICAL))
+    for name, colour in ((f"alarm_{kind}", ground), (f"alarm_{kind}_ink", ALARM_INKS[ground]))
+}
+
+
 def page_server(beds: Beds, options: ServeOptions, history: History | None = None) -> WardServer:
     """The server of a page, listening and not yet started.
 
@@ -50,7 +57,7 @@ def page_server(beds: Beds, options: ServeOptions, history: History | None = Non
     usual = Serving()
     host, port = options.serve or (usual.host, usual.port)
     serving = Serving(host, port, options.tls_certificate, options.tls_key, frozenset(options.allow))
-    look = {theme.name: asdict(theme) for theme in (LIGHT, DARK)}
+    look = {theme.name: asdict(theme) | _ALARM_COLOURS for theme in (LIGHT, DARK)}
     return WardServer(beds, serving, look, say, history)
 
 

@@ -89,7 +89,8 @@ class Options:
 def run(options: Options) -> int:
     """Run the beds and serve their page until Ctrl-C, or for ``--seconds``."""
     plans = _plans(options)
-    shared_network(options.session.models.model)  # a model that cannot be used is no bed's fault
+    models = options.session.models
+    shared_network(models.model, models.bands)  # a model that cannot be used is no bed's fault
     history = History(options.history or default_history(), say)
     beds = Beds(number_of=history.number_of, log=history.event)
     jobs = processes_for(len(plans)) if options.jobs is None else options.jobs

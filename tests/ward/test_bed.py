@@ -10,6 +10,8 @@ import time
 
 import numpy as np
 
+from gui.panels.alarms import Alarms
+from gui.panels.numbers import Numbers
 from streamer.core.events import (
     Alarm,
     AlarmKind,
@@ -23,6 +25,7 @@ from streamer.core.events import (
     StateChanged,
 )
 from streamer.core.network.network import Network
+from streamer.session.alarm_words import SILENCE_S
 from tests.ward.a_bed import a_description, a_frame
 from ward import wire
 from ward.bed import OLD_S, Bed, Beds
@@ -67,7 +70,7 @@ def test_alarms_stand_until_they_end_the_urgent_first_and_silence_holds_for_what
     assert all(alarm.silenced for alarm in bed.status(0).alarms) and not bed.silence()
     bed.event(Alarm(AlarmKind.ASYSTOLE, False))
     bed.event(Alarm(AlarmKind.ASYSTOLE, True, "again"))
-    assert [alarm.silenced for alarm in bed.status(0).alarms] == [False, True]
+    assert not any(alarm.silenced for alarm in bed.status(0).alarms)  # what is more urgent breaks it
 
 
 def test_a_session_that_fails_is_a_lost_signal_until_the_next_one_brings_a_sample(network: Network) -> None:
@@ -145,3 +148,44 @@ def test_the_number_of_a_bed_is_never_given_again() -> None:
     first = beds.add("a")
     beds.remove(first)
     assert beds.add("b").number != first.number and beds.get(first.number) is None
+
+
+def test_silence_ends_after_two_minutes_and_a_more_urgent_alarm_breaks_it(network: Network) -> None:
+    now_s = [1000.0]
+    bed = Bed(1, "Bed 1", clock=lambda: now_s[0])
+    bed.sink(bed.event).open(a_description(network))
+
+    def sounding() -> list[AlarmKind]:
+        return [one.kind for one in bed.status(now_s[0]).alarms if not one.silenced]
+
+    bed.event(Alarm(AlarmKind.HIGH_RATE, True, "140 bpm, above 120"))
+    assert bed.silence() and sounding() == []
+    now_s[0] += SILENCE_S - 1
+    assert sounding() == [] and bed.status(now_s[0]).silent_s == 1
+    now_s[0] += 2
+    assert sounding() == [AlarmKind.HIGH_RATE] and bed.silence()
+    bed.event(Alarm(AlarmKind.CANNOT_ANALYSE, True, "noise"))
+    assert sounding() == [AlarmKind.CANNOT_ANALYSE]
+    bed.event(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
+    assert len(sounding()) == 3
+
+
+def test_an_alarm_reads_as_beside_the_bed(network: Network) -> None:
+    bed, _ = a_bed(network)
+    bedside_numbers = Numbers()
+    bedside = Alarms(bedside_numbers)
+    events = (
+        Beat(140.0, at_s=0.0),
+        Alarm(AlarmKind.HIGH_RATE, True, "140 bpm, above 120", at_s=0.0),
+        Beat(151.0, at_s=0.4),
+    )
+    frame = a_frame(0, 100)
+    now_s = time.monotonic()
+    bed.frame(frame)
+    bedside_numbers.frame(now_s, frame)
+    for event in events:
+        bed.event(event)
+        bedside_numbers.event(event)
+        bedside.event(event)
+    signs = bedside.signs(now_s, "151")
+    assert [one.text for one in bed.status(now_s).alarms] == [sign.text for sign in signs]

@@ -2,7 +2,7 @@
 // One bed: twelve leads on true paper, as at the bedside.
 
 import * as calipers from "./calipers.js";
-import { bell, crossBell, element, mark, say, set } from "./dom.js";
+import { bell, crossBell, element, mark, say, set, showAlarms } from "./dom.js";
 import { drawPaper, GAINS, layOut, LAYOUTS, layoutFor, RHYTHM, SPEEDS } from "./paper.js";
 import { drawBand, drawRow, fit, palette, seam, sweepPieces } from "./trace_painter.js";
 import { MEASURED } from "./wire.js";
@@ -83,6 +83,7 @@ export class BedView {
     this.bpm = element("div", { class: "bpm" });
     this.limits = element("span", { class: "limits" });
     this.bell = bell();
+    this.sound = element("span", { class: "sound" });
     this.facts = new Map();
     const list = element("dl", { class: "more" });
     for (const name of ["State", "Lead I", "Sample age", "Lost", "Recording", "Model", "Source", "Latency"]) {
@@ -96,7 +97,7 @@ export class BedView {
       element("li", {}, element("i", { class: "reconstructed" }), "reconstructed: an estimate"),
       element("li", {}, element("i", { class: "settling" }), "grey: not to be trusted"));
     const aside = element("aside", { "aria-label": "Numbers" }, this.bpm,
-      element("div", {}, this.limits, " bpm ", this.bell), list, legend);
+      element("div", {}, this.limits, " bpm ", this.bell, " ", this.sound), list, legend);
     stage.replaceChildren(element("div", { class: "bed" }, row, this.alarm,
       element("div", { class: "picture" }, this.canvas, this.curtain), aside));
     this.#pointer();
@@ -261,12 +262,10 @@ export class BedView {
     mark(this.bpm, "wrong", status.alarms.some((alarm) => !alarm.technical));
     say(this.limits, words.limits(status));
     const quiet = words.silenced(status);
-    crossBell(this.bell, quiet || !status.sound,
-      quiet ? "silenced" : status.sound ? "alarms are on" : "the bedside's sound is off");
-    const text = words.alarms(status);
-    this.alarm.hidden = !text;
-    say(this.alarm, text + (quiet ? "   [silenced]" : ""));
-    this.silenceButton.hidden = !text || quiet || !this.doing.allowed().includes("silence");
+    crossBell(this.bell, words.sound(status) !== "", words.sound(status) || "alarms are on");
+    say(this.sound, words.sound(status));
+    showAlarms(this.alarm, status);
+    this.silenceButton.hidden = status.alarms.length === 0 || quiet || !this.doing.allowed().includes("silence");
     this.#facts(status, age, old);
     this.curtain.hidden = !old || this.frozen !== null;
     const reason = status.epoch === 0 ? status.news || words.state(status) : `data old: ${words.duration(age)}`;

@@ -46,3 +46,17 @@ export function crossBell(svg, crossed, why) {
   mark(svg, "crossed", crossed);
   set(svg, "aria-label", why);
 }
+
+/** Show the alarms that stand in a banner, each in its colour, the most urgent first; its mark counts its priority. */
+export function showAlarms(banner, status) {
+  while (banner.children.length > status.alarms.length) banner.lastElementChild.remove();
+  while (banner.children.length < status.alarms.length) banner.append(element("span"));
+  status.alarms.forEach((alarm, place) => {
+    const sign = banner.children[place];
+    const rank = alarm.technical ? "technical" : ["", "low", "medium", "high"][alarm.priority];
+    const name = `sign ${rank}${alarm.silenced ? " silenced" : ""}`;
+    if (sign.className !== name) sign.className = name;
+    say(sign, `${"!".repeat(alarm.priority)} ${alarm.text}`);
+  });
+  banner.hidden = status.alarms.length === 0;
+}

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
 // All beds at once.
 
-import { bell, crossBell, element, mark, say, set } from "./dom.js";
+import { bell, crossBell, element, mark, say, set, showAlarms } from "./dom.js";
 import { drawRow, fit, palette, seam, sweepPieces } from "./trace_painter.js";
 import * as words from "./words.js";
 
@@ -20,6 +20,7 @@ class Tile {
     this.bpm = element("div", { class: "bpm" });
     this.limits = element("span", { class: "limits" });
     this.bell = bell();
+    this.sound = element("span", { class: "sound" });
     this.quality = element("span");
     this.age = element("span");
     this.lost = element("span");
@@ -28,7 +29,8 @@ class Tile {
       "li", { class: "tile", "data-bed": status.bed },
       element("div", { class: "head" }, this.open, this.state), this.alarm,
       element("div", { class: "picture" }, this.canvas, this.curtain),
-      element("div", { class: "numbers", "aria-hidden": "true" }, this.bpm, this.limits, " ", this.bell),
+      element("div", { class: "numbers", "aria-hidden": "true" }, this.bpm, this.limits, " ", this.bell,
+        element("div", {}, this.sound)),
       element("div", { class: "foot", "aria-hidden": "true" }, this.quality, this.age, this.lost, this.news),
     );
     this.root.addEventListener("click", () => open(status.bed));
@@ -48,8 +50,8 @@ class Tile {
     say(this.bpm, old ? words.UNKNOWN : words.bpm(status));
     say(this.limits, words.limits(status));
     const quiet = words.silenced(status);
-    crossBell(this.bell, quiet || !status.sound,
-      quiet ? "silenced" : status.sound ? "alarms are on" : "the bedside's sound is off");
+    crossBell(this.bell, words.sound(status) !== "", words.sound(status) || "alarms are on");
+    say(this.sound, words.sound(status));
     const [quality, wrong] = words.quality(status);
     say(this.quality, quality);
     mark(this.quality, "wrong", wrong);
@@ -67,12 +69,8 @@ class Tile {
   }
 
   #alarm(status, quiet) {
-    const text = words.alarms(status);
-    this.alarm.hidden = !text;
-    say(this.alarm, text);
-    mark(this.alarm, "quiet", quiet);
-    mark(this.root, "alarming", text !== "" && !quiet);
-    mark(this.root, "urgent", status.alarms.some((alarm) => alarm.urgent && !alarm.silenced));
+    showAlarms(this.alarm, status);
+    mark(this.root, "alarming", status.alarms.length > 0 && !quiet);
   }
 
   /** Bring the picture up to the edge; only the columns that are new. */

@@ -41,9 +41,15 @@ export function untrusted(status) {
   return status.quality !== null && status.quality.some((one) => one === "out of range" || one === "no contact");
 }
 
-/** The alarms that stand, in words; empty if none does. */
+/** The names of the alarms that stand; empty if none does. */
 export function alarms(status) {
-  return status.alarms.map((alarm) => alarm.text).join("   ·   ");
+  return status.alarms.map((alarm) => alarm.name).join(", ");
+}
+
+/** What there is to say of the sound; empty while it is on. */
+export function sound(status) {
+  if (!status.sound) return "sound off";
+  return status.silent_s > 0 ? `silent ${duration(Math.max(10, Math.ceil(status.silent_s)))}` : "";
 }
 
 export function silenced(status) {
@@ -53,7 +59,7 @@ export function silenced(status) {
 /** How urgent a bed is, the larger the more: alarms about the heart, about the signal, no data, quality. */
 export function urgency(status, old) {
   const loud = status.alarms.filter((alarm) => !alarm.silenced);
-  if (loud.some((alarm) => alarm.urgent && !alarm.technical)) return 6;
+  if (loud.some((alarm) => alarm.priority === 3)) return 6;
   if (loud.some((alarm) => !alarm.technical)) return 5;
   if (loud.length) return 4;
   if (status.alarms.length) return 3;

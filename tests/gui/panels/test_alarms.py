@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gui.panels.alarms import BEEP_S, SILENCE_S, Alarms, Sign
+from gui.panels.alarms import BEEP_S, Alarms, Sign
 from gui.panels.beeper import NOTE_S, NOTES, PITCH_HZ, RATE_HZ, REST_S, pulses
 from gui.panels.numbers import Numbers
 from streamer.core.events import Alarm, AlarmKind, Beat, Event, SamplesLost, State, StateChanged
 from streamer.core.stream import Frame
 from streamer.core.vitals.standing import PRIORITIES, Priority
+from streamer.session.alarm_words import SILENCE_S
 from tests.gui.conftest import make_frame
 
 MakeFrame = Callable[..., Frame]
