@@ -206,7 +206,7 @@ class History:
         if status.quality is not None and not status.old:
             words = ", ".join(one.value for one in Quality if one in status.quality)
         bpm = status.bpm if math.isfinite(status.bpm) else None
-        return status.number, round(now_s, 1), bpm, words, lost, status.state.name.lower()
+        return status.number, round(now_s, 3), bpm, words, lost, status.state.name.lower()
 
     # ---- what is asked
 

@@ -150,7 +150,7 @@ function tell() {
   const alarming = ward.statuses.filter((status) => status.alarms.length > 0).length;
   const count = `${ward.statuses.length} ${ward.statuses.length === 1 ? "bed" : "beds"}`;
   const behind = ward.leftOut ? `, this browser was too slow ${ward.leftOut} times` : "";
-  say(link, linked ? `${count}, ${alarming || "no"} with alarms${behind}` : "no connection: data old");
+  say(link, linked ? `${count}, ${alarming || "none"} with alarms${behind}` : "no connection: data old");
   mark(link, "wrong", !linked || alarming > 0);
   say(byId("clock"), new Date().toLocaleTimeString());
   ward.view?.tell(ward.statuses, ward.cameS, nowS, linked, byId("urgent-first").checked, ward.traces);

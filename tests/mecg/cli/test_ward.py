@@ -49,7 +49,7 @@ def test_what_cannot_be_meant_is_one_line_and_exit_code_2(
 def test_the_page_is_served_where_the_command_says_and_ends_with_it(
     name: str, model_file: Path, tmp_path: Path
 ) -> None:
-    command = [name, "synthetic:", "--serve", "127.0.0.1:0", "--seconds", "5", "--model", str(model_file)]
+    command = [name, "synthetic:", "--serve", "127.0.0.1:0", "--seconds", "8", "--model", str(model_file)]
     if name == "ward":
         command += ["--history", str(tmp_path / "ward.sqlite")]
     with subprocess.Popen(
@@ -61,7 +61,7 @@ def test_the_page_is_served_where_the_command_says_and_ends_with_it(
         with urllib.request.urlopen(address, timeout=10) as page:
             content = page.read()
         assert b"<title>" in content and token.encode() not in content
-        assert running.wait(30) == 0
+        assert running.wait(90) == 0
         assert token not in running.stderr.read()
 
 
