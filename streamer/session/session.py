@@ -37,6 +37,9 @@ SOURCE_STOP_S = 1.0
 SINK_STOP_S = 1.6
 """... what still waits for a sink is handed on for this long, ..."""
 
+CORE_STOP_S = 1.75
+"""... a model that has not come back by now, as one that runs for ever, is left behind, ..."""
+
 STOP_S = 1.9
 """... and a sink that has not ended by now is left behind, and named in the report."""
 
@@ -211,6 +214,7 @@ class Session:
         self._lock = threading.Lock()
         self._deadline_s = inf
         self._done = threading.Event()
+        self._ending = False
         self._reader = threading.Thread(target=self._read, name="reader", daemon=True)
         self._samples_in = 0
         self._stop_in = self._stop_taken = 0  # index after the newest sample that came, that the core took
@@ -257,7 +261,11 @@ class Session:
             if self._deadline_s < inf:
                 return
             self._deadline_s = time.monotonic() + STOP_S
-        for delay_s, cut in ((SOURCE_STOP_S, self._inbox.cut), (SINK_STOP_S, self._cut_sinks)):
+        for delay_s, cut in (
+            (SOURCE_STOP_S, self._inbox.cut),
+            (SINK_STOP_S, self._cut_sinks),
+            (CORE_STOP_S, self._leave_core_behind),
+        ):
             timer = threading.Timer(delay_s, cut)
             timer.daemon = True
             timer.start()
@@ -341,8 +349,14 @@ class Session:
             self._failed("core", error)
             self._inbox.cut()
             self.stop()
-        self._close()
-        self._done.set()
+        self._end()
+
+    def _end(self) -> None:
+        with self._lock:
+            first, self._ending = not self._ending, True
+        if first:
+            self._close()
+            self._done.set()
 
     def _tell_unmade(self) -> None:
         """Say of how much that came no leads were made: it still waited when the session was stopped."""
@@ -390,6 +404,15 @@ class Session:
             self._left_behind.append("source")
 
     # ---- any thread
+
+    def _leave_core_behind(self) -> None:
+        """If the core's thread hangs, end without it: recordings are closed."""
+        with self._lock:
+            hangs = not self._ending
+        if hangs:
+            self._left_behind.append("core")
+            self.tell(LeftBehind("core"))
+            self._end()
 
     def _cut_sinks(self) -> None:
         for worker in self._workers:

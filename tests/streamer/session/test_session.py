@@ -249,6 +249,40 @@ def test_stop_takes_less_than_two_seconds_whoever_is_stuck(network: Network, obe
     stuck.free.set()
 
 
+@pytest.mark.parametrize("comes_back", [True, False])
+def test_a_model_that_hangs_is_left_behind_and_the_recording_closed(
+    comes_back: bool, network: Network
+) -> None:
+    free = threading.Event()
+
+    class Hanging(Pipeline):
+        def push(self, chunk: Chunk) -> list[Frame]:
+            if chunk.start >= 500:
+                free.wait(10)
+            return super().push(chunk)
+
+    info = StreamInfo("test", RATE_HZ)
+    core = Hanging(info, network)
+    description = SessionDescription.of(info, network.spec, core.latency)
+    session = Session(Listed(list(chunks(100)), ends=False), core, description)
+    good = Recorder("good")
+    session.attach(good)
+    session.start()
+    time.sleep(0.3)
+    began = time.monotonic()
+    session.stop()
+    assert session.wait(5.0)
+    assert time.monotonic() - began < 2.2
+    assert good.closed == 1
+    assert good.leads_mv().shape[1] > 200  # all that was made
+    assert "core" in session.report().left_behind
+    if comes_back:  # too late: nothing more happens
+        free.set()
+        time.sleep(0.3)
+        assert good.closed == 1
+    free.set()
+
+
 def test_what_ends_the_source_is_reported_after_a_clean_end(network: Network) -> None:
     class Broken(Listed):
         def items(self) -> Iterator[Chunk | Event]:
