@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     from streamer.core.leads import LEADS
     from streamer.core.network.network import Network
     from streamer.core.pipeline import Pipeline
-    from streamer.core.stream import Chunk, Frame, Placement, StreamInfo
+    from streamer.core.stream import Chunk, Frame, LeadPart, Placement, StreamInfo
     from streamer.formats.calibration_file import read_calibration
     from streamer.lead_recording import LeadRecording, open_recording
     from streamer.model_files import load_model
@@ -82,6 +82,7 @@ __all__ = [
     "Field",
     "Frame",
     "InputError",
+    "LeadPart",
     "LeadRecording",
     "LeftBehind",
     "LimitsChanged",
@@ -125,7 +126,7 @@ _NAMES = {
     "streamer.core.leads": "LEADS",
     "streamer.core.network.network": "Network",
     "streamer.core.pipeline": "Pipeline",
-    "streamer.core.stream": "Chunk Frame Placement StreamInfo",
+    "streamer.core.stream": "Chunk Frame LeadPart Placement StreamInfo",
     "streamer.formats.calibration_file": "read_calibration",
     "streamer.lead_recording": "LeadRecording open_recording",
     "streamer.model_files": "load_model",
