@@ -19,9 +19,11 @@ from mecg.app.session_builder import source_of
 from mecg.cli.parser import filled_parser
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import canonical_lead
+from streamer.core.network.network import Network
 from streamer.core.stream import Placement
 from streamer.formats.wfdb_writer import WfdbWriter
 from streamer.lead_recording import open_recording
+from tests.streamer.a_session import a_session
 
 FILES = Path("tests/streamer/formats/files")
 NAMES = sorted(
@@ -98,3 +100,13 @@ def test_a_lead_is_named_for_a_calibration(tmp_path: Path) -> None:
     info, _ = recorded(path, False, "arms", lead="ECG2")
     assert info.is_lead_i and info.lead == "ECG2"
     assert {field.name for field in fields(SourceOptions)} >= {"keep_identity", "rate_hz", "unit_mv"}
+
+
+def test_placement_is_heard_for_a_recorded_session(network: Network, tmp_path: Path) -> None:
+    path = a_session(tmp_path, network, 1500, lead="ECG", is_lead_i=False)
+    for text in (f"session:{path}", str(path)):
+        assert open_source(text, placement=Placement.ARMS).open().is_lead_i
+        assert not open_source(text, lead="ECG").open().is_lead_i
+        assert not open_source(text, placement=Placement.CHEST).open().is_lead_i
+    path = a_session(tmp_path / "v5", network, 1500, lead="V5", is_lead_i=False)
+    assert not open_source(f"session:{path}", placement=Placement.ARMS).open().is_lead_i
