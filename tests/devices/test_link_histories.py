@@ -5,11 +5,18 @@ recording is complete.  Bluetooth goes through real bleak and real GATT, LSL thr
 
 from __future__ import annotations
 
+import json
+import os
 import struct
+import subprocess
+import sys
+import threading
+import time
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pylsl
 import pytest
 
 from devices.bluetooth.polar import polar
@@ -24,6 +31,7 @@ from tests.devices.link_histories import Account, Happening, history
 from tests.devices.lsl.test_inlet import FakeLsl
 from tests.streamer.core.conftest import identity_model, spec
 
+HISTORY_SENDER = Path(__file__).parent / "lsl" / "history_sender.py"
 SECONDS = 75.0
 FEW, ALL = range(5), range(100)
 SHORT = [pytest.param(seed, id=str(seed)) for seed in FEW]
@@ -273,6 +281,18 @@ def number_of(second_mv: np.ndarray, expected: int | None) -> np.ndarray:
     raise AssertionError((second_mv[:3], expected))
 
 
+def numbers_of(account: Account) -> list[np.ndarray]:
+    """Of the samples of each chunk."""
+    numbers: list[np.ndarray] = []
+    shift: int | None = None
+    for chunk in account.chunks:
+        assert chunk.reference_mv is not None
+        number = number_of(chunk.reference_mv[1], None if shift is None else chunk.start + shift)
+        shift = int(number[0]) - chunk.start if shift is None else shift
+        numbers.append(number)
+    return numbers
+
+
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("seed", SHORT + LONG)
 def test_a_history_of_a_stream(
@@ -291,12 +311,80 @@ def test_a_history_of_a_stream(
     for item in source.items():
         account.take(item)
     account.close()
-    numbers, shift = [], None
-    for chunk in account.chunks:
-        assert chunk.reference_mv is not None
-        number = number_of(chunk.reference_mv[1], None if shift is None else chunk.start + shift)
-        shift = int(number[0]) - chunk.start if shift is None else shift
-        numbers.append(number)
-    account.check(numbers, within=0)
+    account.check(numbers_of(account), within=0)
     changed = sum(each.kind == "unit" for each in lsl.happened)
     assert len(account.readings) == changed, account.readings
+
+
+# ---- the same with real liblsl senders in processes of their own, in real time, all at once
+
+
+class Living:
+    """One sender after another for one history, and what our side made of it."""
+
+    def __init__(self, seed: int, folder: Path, network: Network) -> None:
+        self.lsl = HistoryLsl(seed)
+        self.network, self.folder = network, folder
+        self.name = f"history {os.getpid()} {seed}"
+        self.file = folder / "history.npz"
+        packets = self.lsl.packets
+        np.savez(
+            self.file,
+            at_s=np.array([at_s - 1000 for at_s, _, _ in packets]),
+            ends=np.cumsum([len(stamps) for _, _, stamps in packets]),
+            rows=np.concatenate([rows for _, rows, _ in packets]),
+            stamps=np.concatenate([stamps for _, _, stamps in packets]) - 1000,
+        )
+        self.error: BaseException | None = None
+        self.account: Account | None = None
+        self.source = LslStream(self.name)
+
+    def send(self, origin: float) -> None:
+        """Let the senders live and die, to the end."""
+        begin_s = 0.0
+        for dies_s, back_s in [*((a - 1000, b - 1000) for a, b in self.lsl.down), (1e9, 1e9)]:
+            how = {"file": str(self.file), "name": self.name, "rate": self.lsl.RATE, "origin": origin}
+            process = subprocess.Popen(
+                [sys.executable, str(HISTORY_SENDER)],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+            process.communicate((json.dumps(how | {"begin_s": begin_s, "end_s": dies_s}) + "\n").encode())
+            begin_s = back_s
+            time.sleep(max(0.0, min(origin + back_s, origin + SECONDS + 4) - pylsl.local_clock()))
+
+    def live(self) -> None:
+        try:
+            origin = pylsl.local_clock() + 3.0
+            sending = threading.Thread(target=self.send, args=(origin,))
+            sending.start()
+            self.account = Account(self.source.open(), self.network, self.folder)
+            stop = threading.Timer(SECONDS + 2, self.source.stop)
+            stop.start()
+            for item in self.source.items():
+                self.account.take(item)
+            self.account.close()
+            sending.join()
+        except BaseException as error:  # noqa: BLE001 - for the test to raise
+            self.error = error
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_histories_of_real_senders(network: Network, tmp_path: Path, lsl_loopback: object) -> None:
+    lives = []
+    for seed in (1000, 1003):
+        (tmp_path / str(seed)).mkdir()
+        lives.append(Living(seed, tmp_path / str(seed), network))
+    threads = [threading.Thread(target=life.live) for life in lives]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for life in lives:
+        if life.error is not None:
+            raise life.error
+        assert life.account is not None
+        assert life.account.info.rate_hz == pytest.approx(life.lsl.true_hz, rel=2e-3)
+        life.account.check(numbers_of(life.account), within=0)

@@ -462,6 +462,7 @@ def resident_bytes() -> int:
     return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("seconds", [300.0, pytest.param(3600.0, marks=pytest.mark.long)])
 def test_losses_and_crashes_are_accounted_for_to_the_sample(
     seconds: float, monkeypatch: pytest.MonkeyPatch
