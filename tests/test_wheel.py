@@ -81,6 +81,7 @@ def test_it_holds_every_package_the_models_and_a_recording_with_its_licence(whee
     assert code <= held
     assert {f"{top}/py.typed" for top in ("streamer", "devices", "gui", "ward", "mecg")} <= held
     assert {f"streamer/models/mecgnet-{name}.onnx" for name in ("low", "balanced", "full")} <= held
+    assert {f"ward/page/{path.name}" for path in (ROOT / "ward" / "page").iterdir()} <= held
     assert {f"mecg/recordings/{name}" for name in ("00010_hr.hea", "00010_hr.dat", "LICENSE.txt")} <= held
     assert not any(name.startswith(("tests/", "training/", "benchmarks/", "recordings/")) for name in held)
 

@@ -179,6 +179,7 @@ class WardBeds:
     def follow(self, plans: Sequence[BedPlan]) -> None:
         """Run these beds: new ones begin, changed ones begin again, those that are not among them end."""
         wanted = {plan.name: plan for plan in plans}
+        self._gone = [each for each in self._gone if not each.ended or each.unrecorded is not None]
         for name, running in tuple(self._running.items()):
             if wanted.get(name) != running.plan:
                 running.stop()
