@@ -55,6 +55,8 @@ KNOWN_S = 4.0
 """Before that a signal is not called good."""
 WILD_S = 1.0
 """Samples that no electrode gives are told once for as long as they come closer together than this."""
+LASTS_S = 2.0
+"""So long a rate is beyond its limit before an alarm rises: by then noise is known as such."""
 HYSTERESIS_BPM = 2.0
 """So far inside its limit a rate alarm ends."""
 SILENT = frozenset({State.CONNECTING, State.WAITING, State.STALE, State.RECONNECTING})
@@ -159,6 +161,7 @@ class Vitals:
         self._silent_why = ""  # the state in which nothing comes; empty once a sample has come after it
         self._back = 0  # the first index that ends that
         self._raised: set[AlarmKind] = set()  # the alarms that stand
+        self._beyond: dict[AlarmKind, int] = {}  # index from which on a rate has been beyond its limit
         self._ended = False  # a replay has: there are no alarms any more
         self._bounds = None if stream is None else SampleBounds(stream.rate_hz)
         self._wild: int | None = None  # raw index behind the newest sample that no electrode gives
@@ -314,10 +317,20 @@ class Vitals:
             bpm = nan
         is_low = bpm < low + HYSTERESIS_BPM * (AlarmKind.LOW_RATE in self._raised)
         is_high = bpm > high - HYSTERESIS_BPM * (AlarmKind.HIGH_RATE in self._raised)
+        is_low = self._lasts(AlarmKind.LOW_RATE, is_low, index)
+        is_high = self._lasts(AlarmKind.HIGH_RATE, is_high, index)
         return [
             *self._alarm(AlarmKind.LOW_RATE, is_low, f"{bpm:.0f} bpm, below {low:g}", index),
             *self._alarm(AlarmKind.HIGH_RATE, is_high, f"{bpm:.0f} bpm, above {high:g}", index),
         ]
+
+    def _lasts(self, alarm: AlarmKind, beyond: bool, index: int) -> bool:
+        """Whether a rate stays beyond its limit."""
+        if not beyond:
+            self._beyond.pop(alarm, None)
+            return False
+        since = self._beyond.setdefault(alarm, index)
+        return alarm in self._raised or index - since >= LASTS_S * self._rate_hz
 
     def _beat_alarms(self, index: int) -> list[Event]:
         """What is to be said when no beat comes, or nothing that is one."""
@@ -332,10 +345,10 @@ class Vitals:
         off = self._lead.dead and (silent or AlarmKind.ELECTRODE in self._raised)
         if off:
             self._since = index
-        elif AlarmKind.ELECTRODE in self._raised:  # the step up from a rail is no beat to learn from
-            self._detector.forget()
-            self._beat = None
-            self._since = index + round(LEARN_S * self._rate_hz)
+        elif AlarmKind.ELECTRODE in self._raised or (
+            AlarmKind.CANNOT_ANALYSE in self._raised and not (noisy or self._lead.still)
+        ):
+            self._learn_again(index)
         # A line that stands still is given the time to show whether it is dead.
         stopped = silent and not off and (asystole or not (noisy or self._lead.still))
         no_beat = f"no beat for {self.limits.asystole_s:g} s"
@@ -348,6 +361,12 @@ class Vitals:
             self._rate.clear()
             events += self._rate_alarms(index, nan)
         return events
+
+    def _learn_again(self, index: int) -> None:
+        """Find beats as at the start: neither noise nor the step up from a rail says how tall they are."""
+        self._detector.forget()
+        self._beat = None
+        self._since = index + round(LEARN_S * self._rate_hz)
 
     def _signal_alarm(self, index: int, *, missing: bool = False) -> list[Event]:
         why = self._silent_why

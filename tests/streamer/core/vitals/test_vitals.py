@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
+from scipy import signal
 
 from devices.replay.synthetic import Synthetic
 from streamer.core.events import (
@@ -385,6 +386,44 @@ def test_noise_raises_a_technical_alarm_and_none_of_the_rate(told_of, noise_mv, 
     ]
     assert begins_s < said[0].at_s < begins_s + 5
     assert begins_s + 20 < said[1].at_s < begins_s + 28
+
+
+def shaped(kind: str, seconds: float, seed: int) -> np.ndarray:
+    """Noise of 1 mV RMS."""
+    n = round(seconds * RATE_HZ)
+    rng = np.random.default_rng(seed)
+    x = rng.normal(0, 1, n)
+    if kind == "hum":
+        x = np.sin(2 * np.pi * 50 * np.arange(n) / RATE_HZ + rng.uniform(0, 6))
+    if kind == "muscle":
+        x = signal.sosfilt(signal.butter(2, [20, 100], "bandpass", fs=RATE_HZ, output="sos"), x)
+    return x / x.std()
+
+
+@settings(max_examples=30, deadline=None, phases=UNSHRUNK)
+@given(
+    kind=st.sampled_from(["white", "muscle", "hum"]),
+    noise_mv=st.floats(0.3, 3.0),
+    bpm=st.integers(55, 110),
+    begins_s=st.floats(8.0, 12.0),
+    lasts_s=st.floats(5.0, 25.0),
+    seed=st.integers(0, 99),
+)
+def test_noise_of_any_kind_and_size_raises_no_alarm_of_the_heart(
+    networks, kind, noise_mv, bpm, begins_s, lasts_s, seed
+):
+    """Neither as it begins, nor behind it, when the beats that follow are small beside it."""
+    lead = beating(bpm, begins_s + lasts_s + 15).astype(np.float64)
+    start = round(begins_s * RATE_HZ)
+    noise = noise_mv * shaped(kind, lasts_s, seed)
+    lead[start : start + len(noise)] += noise
+    told = watch(networks["identity"], [Chunk(0, lead.astype(np.float32))])
+    assert [(event.alarm, event.rises) for event in alarms(told)] == [
+        (AlarmKind.CANNOT_ANALYSE, True),
+        (AlarmKind.CANNOT_ANALYSE, False),
+    ]
+    rates = [beat.bpm for beat in beats(told)]
+    assert rates[-1] == pytest.approx(bpm, rel=0.05)
 
 
 @pytest.mark.parametrize("at_s", [10.0, 10.1, 10.3, 10.5, 10.7])
