@@ -357,6 +357,7 @@ def test_stopped_before_anybody_listened() -> None:
     assert b"\x02\x00" not in [command[:2] for command in strap.commands]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("minutes", [20, pytest.param(61, marks=pytest.mark.long)])
 def test_soak(minutes: int) -> None:
     """5 % lost, 100 ms of jitter, a lost link every two minutes: flat memory, all accounted for."""

@@ -143,7 +143,10 @@ def test_a_real_stream_is_found_pasted_and_streamed(send: Callable[..., Sender],
     options = ["--seconds", "3", "--json", "--model", str(model_file)]
     done = subprocess.run([*command, "stream", source, *options], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
-    first, *rest = [json.loads(line) for line in done.stdout.splitlines()]
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    before = [line["type"] for line in lines].index("stream")
+    assert {line["type"] for line in lines[:before]} == {"event"}, "how it was connected"
+    first, *rest = lines[before:]
     assert (first["source"], first["source_rate_hz"]) == (source, 250)
     frames = [line for line in rest if line["type"] == "frame"]
     peaks = [mv for frame in frames for mv in frame["measured_mv"] if mv is not None]
