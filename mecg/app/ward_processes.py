@@ -11,6 +11,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 import time
 from collections import defaultdict
@@ -77,6 +78,7 @@ class _Reports:
 def _run_beds(connection: Connection) -> None:
     """Run what is asked for until the other end says None or is gone."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C, and says when to end
+    signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(0))  # recordings are closed on the way out
     numbers: dict[str, int] = {}
     events: defaultdict[int, list[Event]] = defaultdict(list)
     lock = threading.Lock()

@@ -50,8 +50,16 @@ def test_beds_in_processes_are_shown_silenced_recorded_and_survive_one(
         assert until(lambda: calm.cursor()[0] > before and calm.cursor()[1] > 0, 60)
         ward.follow(plans[1:])
         assert beds.all() == (alarming,)
+        before = alarming.cursor()[0]
+        ward._workers[1].process.terminate()
+        assert until(lambda: alarming.cursor()[0] > before and alarming.cursor()[1] > 0, 60)
     finally:
         ward.stop()
     assert not ward.unrecorded
     states = sorted(each.state for folder in tmp_path.iterdir() for each in sessions(folder))
-    assert states == ["complete", "complete", "open"]  # only the process that was killed left one open
+    assert states == [
+        "complete",
+        "complete",
+        "complete",
+        "open",
+    ]  # only the process that was killed left one open
