@@ -9,7 +9,7 @@ import time
 from multiprocessing.reduction import ForkingPickler
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import mecg.app.ward_processes  # noqa: F401 - lets descriptions be sent
@@ -35,6 +35,7 @@ def a_pair(network: Network) -> tuple[Bed, Reporter, MirroredBed, list[Event]]:
     return bed, Reporter(bed, lambda: ()), mirror, told
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     steps=st.lists(
         st.tuples(st.integers(0, 300), st.integers(1, 200), st.booleans()), min_size=1, max_size=20

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.core.network.network import Network
@@ -12,6 +12,7 @@ from tests.ward.a_bed import a_description, a_frame
 from ward.samples import FLAGS, HALF_WIDTH, KEPT_S, MEASURED, MISSING, SampleRing, to_microvolts
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(st.lists(st.floats(width=32), max_size=40))
 def test_microvolts_are_the_nearest_whole_ones_and_only_nan_and_infinity_are_missing(mv: list[float]) -> None:
     given_mv = np.array(mv, np.float32)
@@ -22,6 +23,7 @@ def test_microvolts_are_the_nearest_whole_ones_and_only_nan_and_infinity_are_mis
     assert np.abs(uv[inside] - 1e3 * given_mv[inside].astype(float)).max(initial=0) <= 0.51
 
 
+@settings(deadline=None)  # the machine may be busy
 @given(
     pieces=st.lists(st.tuples(st.integers(0, 400), st.integers(1, 700)), min_size=1, max_size=30),
     asked=st.integers(0, 60),
