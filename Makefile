@@ -4,7 +4,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-long coverage lint docs benchmarks screenshots clean
+.PHONY: help demo test test-long test-oldest mutants coverage lint docs benchmarks screenshots clean
 
 BIN := .venv/bin
 
@@ -15,6 +15,8 @@ help:
 	@echo "make demo       the live 12-lead monitor on a bundled recording (headless where there is no display)"
 	@echo "make test       all tests, style and types"
 	@echo "make test-long  the tests that take minutes"
+	@echo "make test-oldest  all tests with the oldest versions that are allowed of what is installed"
+	@echo "make mutants    plants 100 faults and says which of them the tests see (hours; once per release)"
 	@echo "make coverage   which lines the tests run, and which they do not"
 	@echo "make lint       style and types only"
 	@echo "make docs       the documents as a site, out/site/index.html, and manual pages; no network is needed"
@@ -30,6 +32,14 @@ test: .venv/.test
 
 test-long: .venv/.test
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m long
+
+test-oldest: .venv/pyvenv.cfg
+	@test -x out/oldest/bin/python || $(BIN)/python -m venv out/oldest
+	@out/oldest/bin/python -m pip install -q --disable-pip-version-check -c constraints-oldest.txt -e '.[gui,test]'
+	@QT_QPA_PLATFORM=offscreen out/oldest/bin/python -m pytest -q -m "not long" --ignore=tests/test_architecture.py $(BESIDE)
+
+mutants: .venv/.test
+	@QT_QPA_PLATFORM=offscreen nice -n 10 $(BIN)/python -m tests.mutants
 
 coverage: .venv/.test
 	@$(BIN)/coverage erase

@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -116,7 +117,7 @@ def test_a_notebook_runs_and_says_what_it_was_saved_with(
 def _literals() -> str:
     """All text of the program, a string a line; what is filled in stands as a gap."""
     found = []
-    for top in ("streamer", "devices", "gui", "mecg"):
+    for top in ("streamer", "devices", "gui", "ward", "mecg"):
         for path in (ROOT / top).rglob("*.py"):
             tree = ast.parse(path.read_text("utf-8"))
             for node in ast.walk(tree):
@@ -188,3 +189,16 @@ def test_the_site_is_built_without_a_warning_and_asks_nobody_for_anything(tmp_pa
     assert (tmp_path / "site" / "index.html").exists()
     page = (tmp_path / "site" / "docs" / "api.html").read_text("utf-8")
     assert all(f'id="streamer.{name}"' in page for name in streamer.__all__)
+
+
+def test_the_oldest_versions_are_those_that_the_project_states() -> None:
+    stated = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    pinned = dict(re.findall(r"^([a-z0-9-]+)==(\S+)$", (ROOT / "constraints-oldest.txt").read_text(), re.M))
+    extras = stated["optional-dependencies"]
+    for needed in [*stated["dependencies"], *extras["gui"], *extras["test"]]:
+        name, bound = re.match(r"([\w-]+)(?:\[.*\])?[>=]=([\w.]+)", needed).groups()
+        assert _numbers(pinned[name.lower()]) >= _numbers(bound), needed
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
