@@ -10,9 +10,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from mecg.app.terminal import open_standard_streams
-from mecg.cli.exit_codes import guarded
-from mecg.cli.parser import parse
+from mecg.app.interrupt import deferred
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -23,6 +21,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     argv : sequence of str, optional
         Without the program's name; those of the process where left out.
     """
+    try:
+        with deferred():  # in the midst of an import Ctrl-C would be a traceback, or a module in pieces
+            from mecg.app.terminal import open_standard_streams
+            from mecg.cli.exit_codes import guarded
+            from mecg.cli.parser import parse
+    except KeyboardInterrupt:
+        return 130
     open_standard_streams()
     try:
         return guarded(lambda: parse(argv)())

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_type_hints
 
 from mecg import __version__
+from mecg.app.interrupt import deferred
 from mecg.app.terminal import say
 from mecg.cli.help_text import PLUG_INS, WIDTH, added_by_plug_ins
 
@@ -62,7 +63,8 @@ class _CommandParser(_Parser):
         if self._filled:
             return
         self._filled = True
-        module = importlib.import_module(f"mecg.cli.{self.prog.split()[-1]}")
+        with deferred():
+            module = importlib.import_module(f"mecg.cli.{self.prog.split()[-1]}")
         module.add_options(self)
         self.set_defaults(module=module)
         self.formatter_class = argparse.RawDescriptionHelpFormatter
