@@ -5,9 +5,12 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
+import re
 from pathlib import Path
 from typing import TypeVar
 
+from mecg.archive.shard import Shard
 from streamer.core.errors import InputError
 from streamer.core.printable import printable
 from streamer.core.units import mv_per_step
@@ -15,6 +18,8 @@ from streamer.model_files import LATENCIES, bundled_model
 
 LARGEST = 1e9
 """Of a number of seconds, Hz or times; 30 years of them."""
+
+MOST_PROCESSES = 256
 
 N = TypeVar("N", int, float)
 
@@ -80,10 +85,10 @@ def speed(text: str) -> float:
 
 
 def count(text: str) -> int:
-    """A whole number from 1 to 256."""
+    """A whole number from 1 to `MOST_PROCESSES`."""
     value = _number(text, int)
-    if not 1 <= value <= 256:
-        raise argparse.ArgumentTypeError(f"{text} is not 1 to 256")
+    if not 1 <= value <= MOST_PROCESSES:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 to {MOST_PROCESSES}")
     return value
 
 
@@ -96,6 +101,31 @@ def address(text: str) -> tuple[str, int]:
     if not port.isdigit() or int(port) > 65535:
         raise argparse.ArgumentTypeError(f"{printable(port, 60)} is no port from 0 to 65535")
     return host, int(port)
+
+
+def processes(text: str) -> int:
+    """A number of processes, or ``auto``: as many as there are processors for this one."""
+    if text != "auto":
+        return count(text)
+    allowed = getattr(os, "sched_getaffinity", None)  # not on macOS, nor Windows
+    return min(len(allowed(0)) if allowed else os.cpu_count() or 1, MOST_PROCESSES)
+
+
+def whole(text: str) -> int:
+    """A whole number from 1."""
+    value = _number(text, int)
+    if not 1 <= value <= LARGEST:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1 to {LARGEST:g}")
+    return value
+
+
+def shard(text: str) -> Shard:
+    """A share of many records, such as ``3/40``."""
+    parts = re.fullmatch(r"(\d{1,9})/(\d{1,9})", text)
+    number, of = (int(parts[1]), int(parts[2])) if parts else (0, 0)
+    if not 1 <= number <= of:
+        raise argparse.ArgumentTypeError(f"{text} is no share: give 3/40 for the third of forty")
+    return Shard(number, of)
 
 
 def folds_of(text: str) -> tuple[int, ...]:

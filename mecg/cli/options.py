@@ -9,11 +9,11 @@ from pathlib import Path
 
 from mecg.cli.argument_types import (
     address,
-    count,
     folder,
     from_zero,
     latency,
     positive,
+    processes,
     speed,
     stream_name,
     unit,
@@ -211,6 +211,6 @@ def add_force(parser: ArgumentParser, what: str = "what is there") -> None:
     parser.add_argument("--force", action="store_true", help=f"overwrite {what}")
 
 
-def add_jobs(parser: ArgumentParser) -> None:
+def add_jobs(parser: ArgumentParser | _ArgumentGroup) -> None:
     """How many processes."""
-    parser.add_argument("--jobs", type=count, default=1, metavar="N", help="processes at a time (1)")
+    parser.add_argument("--jobs", type=processes, default=1, metavar="N|auto", help="processes at a time (1)")

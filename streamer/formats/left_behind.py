@@ -54,7 +54,7 @@ def remove_left_behind(folder: Path) -> None:
     with suppress(OSError):
         for path in [path for path in folder.iterdir() if _PART.fullmatch(path.name)]:
             with suppress(OSError):
-                _remove_if_free(path)
+                remove_if_free(path)
 
 
 @lru_cache(4096)
@@ -65,14 +65,21 @@ def remove_left_behind_once(folder: Path) -> None:
     remove_left_behind(folder)
 
 
-def _remove_if_free(path: Path) -> None:
+def remove_if_free(path: Path, older_than_s: float = OLD_S) -> bool:
+    """Remove an unfinished file or folder of ours that nobody holds; returns whether it did.
+
+    Raises
+    ------
+    OSError
+        Somebody holds it, or it cannot be removed.
+    """
     if sys.platform == "win32":
-        return
+        return False
     handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
         about = os.fstat(handle)
-        if about.st_uid != os.getuid() or time.time() - about.st_mtime < OLD_S:
-            return
+        if about.st_uid != os.getuid() or time.time() - about.st_mtime < older_than_s:
+            return False
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: somebody writes it
         if path.is_dir():
             shutil.rmtree(path)
@@ -80,3 +87,4 @@ def _remove_if_free(path: Path) -> None:
             path.unlink()
     finally:
         os.close(handle)
+    return True
