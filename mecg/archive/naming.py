@@ -123,6 +123,8 @@ class _Search:
 
     def named(self, text: str) -> list[Item]:
         """Of a word on the command line: a result of a single record goes into the output folder itself."""
+        if not text.strip():  # else it would be the folder in which the command runs
+            raise InputError("a record without a name: name records, folders or patterns")
         if Path(text).is_dir():
             return self._of_folder(Path(text), Path(text))
         if self._selection.folds is not None:

@@ -39,7 +39,7 @@ BAD_RECORDS: dict[str, Callable[[Path], str]] = {
     "no such file": lambda d: str(d / "nothing"),
     "a folder": str,
     "an empty name": lambda d: "",
-    "an unknown scheme": lambda d: "serial:/dev/ttyUSB0",
+    "an unknown scheme": lambda d: "modem:/dev/ttyUSB0",
     "a web address": lambda d: "https://example.org/r.hea",
     "no lead I": lambda d: record(d, one_lead().replace(" I\n", " V5\n"), ZEROS),
     "nothing but NaN": lambda d: record(d, one_lead(), np.full(1000, -32768, "<i2").tobytes()),
