@@ -37,6 +37,11 @@ TWELVE = tuple(map(str.upper, LEADS))
 EIGHT = [LEADS.index(lead) for lead in PREDICTED]
 
 
+def _private(path: Path) -> BufferedWriter:
+    """A file for the user alone, whatever the umask says: a record is a person's."""
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb")
+
+
 class WfdbWriter:
     """Writes one record, all of it or nothing.
 
@@ -93,7 +98,7 @@ class WfdbWriter:
         remove_left_behind_once(folder)
         self._finished = False
         self._part = folder / f".{name}.{os.getpid()}.part"
-        self._file: BufferedWriter | None = self._part.open("wb")
+        self._file: BufferedWriter | None = _private(self._part)
         claim(self._file)
         self._first = np.full(len(self._signals), INVALID, np.int64)
         self._sums = np.zeros(len(self._signals), np.int64)
@@ -143,7 +148,8 @@ class WfdbWriter:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            header_part.write_bytes(self._header_text(comments).encode("ascii", "replace"))
+            with _private(header_part) as file:
+                file.write(self._header_text(comments).encode("ascii", "replace"))
             self._refuse_existing()
             # An old header beside a new signal would be a wrong record; no header is none.
             self.header.unlink(missing_ok=True)

@@ -5,6 +5,7 @@ import errno
 import io
 import itertools
 import os
+import sys
 import warnings
 from pathlib import Path
 
@@ -129,6 +130,23 @@ def test_a_disk_that_fills_in_mid_record_leaves_nothing_behind(network: Network,
             sink.frame(frame)
     sink.close()
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has other rights")
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
+def test_a_record_is_the_users_alone_whatever_the_umask(umask: int, tmp_path: Path) -> None:
+    before = os.umask(umask)
+    try:
+        writer = WfdbWriter(tmp_path, "r", 500)
+        writer.append(np.zeros((12, 10), np.float32))
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+        writer.finish()
+    finally:
+        os.umask(before)
+    assert {path.name: path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {
+        "r.hea": 0o600,
+        "r.dat": 0o600,
+    }
 
 
 def test_an_existing_record_is_kept_unless_forced(tmp_path: Path) -> None:
