@@ -57,6 +57,7 @@ HELP = Help(
     examples=(
         "mecg profile --seconds 60 --out before",
         "mecg profile --seconds 60 --out after --compare before/summary.json",
+        "mecg profile --compare before/summary.json after/summary.json",
     ),
     failed="the comparison found something worse, beyond noise",
     takes=("mecg.sources", "mecg.formats"),
@@ -67,13 +68,13 @@ def add_options(parser: ArgumentParser) -> None:
     """All that `Options` holds."""
     add_source(parser)
     parser.add_argument("--seconds", type=positive, default=60.0, metavar="N", help="for so long (60)")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where the results go")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="where the results go")
     parser.add_argument("--with-monitor", action="store_true", help="up to the paint of the window")
     parser.add_argument(
         "--compare",
         type=Path,
         metavar="SUMMARY.json",
-        help="with an earlier session; exit code 1 where worse",
+        help="with an earlier session; exit code 1 if worse. Without --out, SOURCE is a finished one's too",
     )
     parser.add_argument(
         "--reference", metavar="SOURCE", help="a second measurement of the same signal with stamps to trust"
@@ -91,7 +92,7 @@ class Options:
     replay: ReplayOptions
     models: ModelOptions
     seconds: float
-    out: Path
+    out: Path | None
     with_monitor: bool
     compare: Path | None
     reference: str | None
@@ -100,10 +101,31 @@ class Options:
 
 
 def run(options: Options) -> int:
-    """Measure, write, say; 1 where a comparison finds it worse."""
+    """Measure, write, say; 1 if a comparison finds it worse."""
+    if options.out is None:
+        return _compare_finished(options)
+    return _measure(options, options.out)
+
+
+def _compare_finished(options: Options) -> int:
+    """Two finished sessions; nothing is measured or written."""
+    if options.compare is None or options.source.text is None:
+        raise InputError(
+            "a session needs --out; two finished ones are compared by --compare A/summary.json B/summary.json"
+        )
+    before, after = read_summary(options.compare), read_summary(Path(options.source.text))
+    rows = compare(before, after)
+    if options.json:
+        put_json({"comparison": _as_json(rows), "remarks": list(remarks(before, after))})
+    else:
+        put(*remarks(before, after), *table(rows))
+    return 1 if any(row.verdict == "worse" for row in rows) else 0
+
+
+def _measure(options: Options, out: Path) -> int:
     before = None if options.compare is None else read_summary(options.compare)
     for name in FILES:
-        refuse_existing(options.out / name, force=options.force)
+        refuse_existing(out / name, force=options.force)
     replay = replay_of(options.replay)
     refuse_other_speeds(replay, "mecg profile")
     source = Kept(FirstSeconds(source_of(options.source, replay), options.seconds))
@@ -118,7 +140,7 @@ def run(options: Options) -> int:
     if options.reference is not None:
         beside = Beside(source_of(SourceOptions(options.reference)))
     say_notes(info)
-    options.out.mkdir(parents=True, exist_ok=True)
+    out.mkdir(parents=True, exist_ok=True)
     description = SessionDescription.of(info, network.spec, pipeline.latency, words_of(network))
     status = StatusLine(words(), lambda: pipeline.lost)
     end = "monitor" if options.with_monitor else status.name
@@ -144,10 +166,10 @@ def run(options: Options) -> int:
         check_length(summary, "this session")
         rows = compare(before, summary)
         summary["compared_with"] = str(options.compare)
-    write_whole(options.out / "summary.json", f"{json.dumps(summary, indent=1, allow_nan=False)}\n".encode())
-    write_whole(options.out / "trace.json", json.dumps(trace(hops, watched, source.events)).encode())
-    write_whole(options.out / "report.html", report_html(summary, hops, rows).encode())
-    _print(summary, before, rows, options)
+    write_whole(out / "summary.json", f"{json.dumps(summary, indent=1, allow_nan=False)}\n".encode())
+    write_whole(out / "trace.json", json.dumps(trace(hops, watched, source.events)).encode())
+    write_whole(out / "report.html", report_html(summary, hops, rows).encode())
+    _print(summary, before, rows, options, out)
     if interrupted:
         return 130
     return 1 if any(row.verdict == "worse" for row in rows) else 0
@@ -196,15 +218,22 @@ def _show(session: Session, description: SessionDescription, hops: LatencyCollec
 
 
 def _print(
-    summary: dict[str, Any], before: dict[str, Any] | None, rows: Sequence[Row], options: Options
+    summary: dict[str, Any],
+    before: dict[str, Any] | None,
+    rows: Sequence[Row],
+    options: Options,
+    out: Path,
 ) -> None:
     if options.json:
-        compared = [{**asdict(row), "verdict": row.verdict} for row in rows]
-        put_json(summary if before is None else {**summary, "comparison": compared})
+        put_json(summary if before is None else {**summary, "comparison": _as_json(rows)})
         return
-    _say(summary, options.out)
+    _say(summary, out)
     if before is not None:
         put(*remarks(before, summary), *table(rows))
+
+
+def _as_json(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    return [{**asdict(row), "verdict": row.verdict} for row in rows]
 
 
 def _say(summary: dict[str, Any], out: Path) -> None:

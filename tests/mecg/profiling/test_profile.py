@@ -261,6 +261,34 @@ def test_what_differs_beside_the_measurements_is_said() -> None:
     assert remarks(old, new) == ["source: a before, b now"]
 
 
+@pytest.mark.parametrize(("slower", "code"), [(1.0, 0), (1.5, 1), (0.5, 0)])
+def test_two_finished_sessions_are_compared_as_a_live_one_with_an_earlier_one(
+    slower: float, code: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old, new = made_up(1), made_up(1, slower=slower)
+    for name, summary in (("a", old), ("b", new)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(summary))
+    both = ["profile", "--compare", str(tmp_path / "a.json"), str(tmp_path / "b.json")]
+    assert main(both) == code
+    assert capsys.readouterr().out.splitlines() == table(compare(old, new))
+    assert main([*both, "--json"]) == code
+    told = json.loads(capsys.readouterr().out)["comparison"]
+    assert [row["verdict"] for row in told] == [row.verdict for row in compare(old, new)]
+    assert {path.name for path in tmp_path.iterdir()} == {"a.json", "b.json"}
+
+
+@pytest.mark.parametrize(
+    "words", [[], ["--compare", "a.json"], ["synthetic:"], ["--compare", "a.json", "no.json"]]
+)
+def test_a_profile_without_a_folder_is_refused_in_one_line(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(made_up(1)))
+    monkeypatch.chdir(tmp_path)
+    assert main(["profile", *words]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1
+
+
 def test_compare_ends_with_1_where_it_is_worse_and_says_so(
     summary: Any,
     tmp_path: Path,
