@@ -35,7 +35,7 @@ def _refuse_what_is_there(text: str) -> None:
     what = show(text)
     try:
         mode = Path(text).lstat().st_mode
-    except FileNotFoundError:
+    except (FileNotFoundError, ValueError):  # no file can have a name with half of a surrogate pair
         return
     except OSError as error:
         raise unreadable(Path(text), error) from None
