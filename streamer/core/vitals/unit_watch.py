@@ -24,9 +24,14 @@ _SURE = 2
 _BEATS = 3
 _STEEP_S, _STEP_S = 0.1, 0.02
 """The energy of steps over so long, means of as many samples, in so long: fast noise is no steepness."""
-_STANDS_OUT = 12.0
-"""A QRS has so many times the energy of the median stretch; of noise none has three times."""
+_STANDS_OUT = 18.0
+"""A QRS has so many times the energy of a quiet stretch, the lower quartile (a heart at 200 bpm is not quiet
+half of the time); white noise has up to 11 times, in 800 stretches of 8 s."""
 _OF_LARGEST = 0.2
+_SHORT_S = 0.6
+"""A beat from its QRS to its T wave, if both are steep; what is longer is a burst of noise."""
+_SHAPE_S, _ALIKE = 0.1, 0.5
+"""So far to both sides of its middle a beat is compared with the others; their median correlation."""
 _APART_S = 0.2, 2.5
 _UNEVEN = 2.2
 """The longest interval and the shortest, the highest beat and the median one, differ by less than this."""
@@ -125,14 +130,15 @@ def _quiet_bend(x: NDArray[np.float64]) -> float:
 def beat_height(x: NDArray[np.float64], rate_hz: float) -> float | None:
     """Median height of what beats in ``(n,)`` finite samples; None if nothing does.
 
-    At least three steep, short stretches stand out, about as high and as far apart as each other.
+    At least three steep, short stretches of one shape stand out, about as high and as far apart as the
+    others.
     """
     width, step = max(round(_STEEP_S * rate_hz), 2), max(round(_STEP_S * rate_hz), 1)
     if len(x) < 10 * width:
         return None
     smooth = np.convolve(x, np.ones(step) / step, "valid")
     energy = np.convolve((smooth[step:] - smooth[:-step]) ** 2, np.ones(width) / width, "valid")
-    level = max(_STANDS_OUT * float(np.median(energy)), _OF_LARGEST * float(energy.max()))
+    level = max(_STANDS_OUT * float(np.quantile(energy, 0.25)), _OF_LARGEST * float(energy.max()))
     if level <= 0:
         return None
     apart = 0.5 * _APART_S[0] * rate_hz
@@ -142,8 +148,11 @@ def beat_height(x: NDArray[np.float64], rate_hz: float) -> float | None:
             stretches[-1] = stretches[-1][0], stop
         else:
             stretches.append((start, stop))
-    whole = [(a, b) for a, b in stretches if a > 0 and b < len(energy)]  # not cut by an end
-    if len(whole) < _BEATS:
+    # What lies so near to an end may be part of a beat that the end cuts.
+    whole = [(a, b) for a, b in stretches if a > apart and b < len(energy) - apart]
+    if len(whole) < _BEATS or max(b - a for a, b in whole) > _SHORT_S * rate_hz:
+        return None
+    if not _of_one_shape(smooth, [(a + b + width) // 2 for a, b in whole], max(round(_SHAPE_S * rate_hz), 2)):
         return None
     at = np.array([(a + b) / 2 for a, b in whole])
     between_s = np.diff(at) / rate_hz
@@ -155,3 +164,17 @@ def beat_height(x: NDArray[np.float64], rate_hz: float) -> float | None:
     alike = heights.max() < _UNEVEN * middle and heights.min() > middle / _UNEVEN
     even = between_s.max() < min(_UNEVEN * float(between_s.min()), _APART_S[1])
     return middle if alike and even and between_s.min() > _APART_S[0] else None
+
+
+def _of_one_shape(x: NDArray[np.float64], middles: list[int], half: int) -> bool:
+    """Whether most of what lies ``half`` a stretch to both sides of these samples looks alike."""
+    cut = [x[at - half : at + half] for at in middles if half <= at <= len(x) - half]
+    if len(cut) < 2:
+        return False
+    shapes = np.stack(cut)
+    shapes -= shapes.mean(axis=1, keepdims=True)
+    sizes = np.linalg.norm(shapes, axis=1)
+    if not sizes.all():
+        return False
+    alike = (shapes @ shapes.T / np.outer(sizes, sizes))[np.triu_indices(len(cut), 1)]
+    return bool(np.median(alike) > _ALIKE)
