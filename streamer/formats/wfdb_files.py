@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import stat
@@ -38,6 +39,8 @@ def _refuse_what_is_there(text: str) -> None:
     except (FileNotFoundError, ValueError):  # no file can have a name with half of a surrogate pair
         return
     except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:  # nor this one
+            return
         raise unreadable(Path(text), error) from None
     if stat.S_ISLNK(mode) and not is_kind(Path.exists, text):
         raise InputError(f"{what} is a link to a file that is not there; mend it, or name another file")
