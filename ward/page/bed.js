@@ -153,8 +153,9 @@ export class BedView {
       this.frozen = this.calipers = null;
     } else if (this.traces && this.traces.rateHz) {
       const rings = new Map([...this.traces.rings].map(([row, ring]) => [row, ring.slice()]));
-      const { rateHz, first, stop, size, edge } = this.traces;
-      this.frozen = { traces: { rings, rateHz, first, stop, size }, edge: Math.floor(edge), at: new Date() };
+      const { rateHz, first, stop, size } = this.traces;
+      const edge = Math.floor(this.traces.edgeAt(performance.now() / 1000)); // none is known before the first picture
+      this.frozen = { traces: { rings, rateHz, first, stop, size }, edge, at: new Date() };
     }
   }
 
