@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
 from bleak.exc import (
     BleakBluetoothNotAvailableError,
     BleakBluetoothNotAvailableReason,
@@ -109,3 +113,23 @@ def explain(error: Exception) -> str:
     if isinstance(error, BleakError) and str(error).strip():
         return " ".join(str(error).split())
     return "Bluetooth failed and did not say why; turn Bluetooth off and on"
+
+
+def report_unless(let_go: Callable[[], bool]) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
+    """Make the exception handler of a link's loop, for what nobody awaits.
+
+    Once a link was let go, a request that is still on its way finds the message bus closed: that is no
+    error.  Everything else is reported as asyncio does.
+
+    Parameters
+    ----------
+    let_go : callable
+        Whether a link was let go.
+    """
+
+    def handle(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        if let_go() and isinstance(context.get("exception"), ConnectionError | EOFError):
+            return
+        loop.default_exception_handler(context)
+
+    return handle

@@ -25,7 +25,14 @@ from bleak.backends.scanner import AdvertisementData
 from bleak.exc import BleakError
 
 from devices.bluetooth import gatt
-from devices.bluetooth.failures import LinkLostError, RefusedError, explain, is_passing, wants_pairing
+from devices.bluetooth.failures import (
+    LinkLostError,
+    RefusedError,
+    explain,
+    is_passing,
+    report_unless,
+    wants_pairing,
+)
 from devices.bluetooth.gatt import BadFrameError
 from devices.bluetooth.held import held_here
 from devices.bluetooth.sensor import NO_RSSI, Link, Radio, Sensor
@@ -151,6 +158,7 @@ class BleSource:
         self._told_s = self._pulse_s = -inf
         self._contact: bool | None = None
         self._warned = False  # of a battery that is low
+        self._let_go = False  # of the first link, or of the search for one
 
     # ---- any thread
 
@@ -202,6 +210,7 @@ class BleSource:
         try:
             with asyncio.Runner(loop_factory=self._radio.loop) as runner:
                 self._loop = runner.get_loop()
+                self._loop.set_exception_handler(report_unless(lambda: self._let_go))
                 runner.run(self._until_stopped())
         except Exception as error:  # noqa: BLE001 - a mistake of ours, for the caller to see
             self._end(f"the link failed: {explain(error)}", error)
@@ -219,6 +228,7 @@ class BleSource:
         work = asyncio.create_task(self._keep_linked())
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
+        self._let_go = True
         work.cancel()
         stop.cancel()
         try:
@@ -543,6 +553,7 @@ class BleSource:
 
     async def _say_goodbye(self, client: BleakClient, link: Link | None) -> None:
         """Stop the measurement, then let go of the client, whatever state it is in."""
+        self._let_go = True
         if link is not None and client.is_connected:
             await self._try(self._sensor.stop(link), GOODBYE_S, "could not be told to stop measuring")
         patience_s = DISCONNECT_S

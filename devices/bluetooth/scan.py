@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 
 from bleak import BleakScanner
 
-from devices.bluetooth.failures import explain
+from devices.bluetooth.failures import explain, report_unless
 from devices.bluetooth.gatt import HEART_RATE_SERVICE
 from devices.bluetooth.held import held_here
 from devices.bluetooth.sensor import NO_RSSI, Radio, Sensor
@@ -40,13 +40,16 @@ def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResul
     """
     radio = radio or Radio()
     sensors = known_sensors()
+    heard = False
 
     async def scan() -> list[ScanResult]:
+        nonlocal heard
         async with (
             asyncio.timeout(seconds + _PATIENCE_S),
             BleakScanner(backend=radio.scanner) as scanner,
         ):
             await asyncio.sleep(seconds)
+            heard = True
         found = []
         for device, advertised in scanner.discovered_devices_and_advertisement_data.values():
             name = advertised.local_name or device.name or ""
@@ -74,6 +77,7 @@ def scan_ble(seconds: float = 5.0, radio: Radio | None = None) -> list[ScanResul
 
     try:
         with asyncio.Runner(loop_factory=radio.loop) as runner:
+            runner.get_loop().set_exception_handler(report_unless(lambda: heard))
             return runner.run(scan())
     except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
         raise InputError(explain(error)) from error

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 import asyncio
+import gc
+import logging
 
 import pytest
 from bleak.exc import BleakDBusError
 
 from devices.bluetooth import link as ble_link
-from devices.bluetooth.failures import explain, is_passing, wants_pairing
+from devices.bluetooth.failures import explain, is_passing, report_unless, wants_pairing
 from devices.bluetooth.polar import polar
 from streamer.core.events import Battery, State, Topic
 from tests.devices.bluetooth import virtual_radio
@@ -102,3 +104,19 @@ def test_a_sensor_that_demands_pairing_ends_with_what_to_do(monkeypatch: pytest.
     with pytest.raises(ble_link.InputError, match="wants to be paired"):
         Heard(polar(radio=air.radio()), air, after(1))
     assert air.connections == 1
+
+
+@pytest.mark.parametrize("let_go", [False, True])
+@pytest.mark.parametrize("error", [BrokenPipeError(), ConnectionResetError(), EOFError(), ValueError()])
+def test_only_the_bus_of_a_link_that_was_let_go_may_close_unsaid(
+    caplog: pytest.LogCaptureFixture, let_go: bool, error: Exception
+) -> None:
+    async def nobody_awaits() -> None:
+        loop = asyncio.get_running_loop()
+        loop.set_exception_handler(report_unless(lambda: let_go))
+        loop.create_future().set_exception(error)
+        gc.collect()
+
+    with caplog.at_level(logging.ERROR, "asyncio"):
+        asyncio.run(nobody_awaits())
+    assert bool(caplog.records) == (not let_go or isinstance(error, ValueError))

@@ -69,10 +69,20 @@ def interrupted(
 
 @pytest.mark.parametrize(
     "hangs",
-    ["StartDiscovery", "nothing in sight", "Connect", "services", "ReadValue", "StartNotify", "WriteValue"],
+    [
+        "StartDiscovery",
+        "nothing in sight",
+        "Connect",
+        "services",
+        "services, and the link ends late",
+        "ReadValue",
+        "StartNotify",
+        "WriteValue",
+    ],
 )
 def test_ctrl_c_while_a_sensor_does_not_answer(tmp_path: Path, bus: str, hangs: str) -> None:
-    air = Bluetoothd(bus, H10())
+    hangs, _, late = hangs.partition(",")
+    air = Bluetoothd(bus, H10(), disconnect_s=0.5 if late else 0.0)
     air.hangs = {hangs}
     if hangs == "nothing in sight":
         air.air.clear()
