@@ -32,7 +32,7 @@ from devices.brainflow.boards import (
 from devices.brainflow.library import load_brainflow
 from devices.brainflow.session import BoardError, BoardSession
 from devices.live.counted import UNSEEN_S, CountedTimeline
-from devices.live.electrodes import Electrodes
+from devices.live.electrodes import Electrodes, placement_note
 from devices.live.feed import Feed, Timeouts
 from devices.live.parameters import number_of, parameters_of, the_one
 from devices.replay.pacing import AS_RECORDED, Replay
@@ -232,13 +232,7 @@ class BrainflowBoard:
             notes.append(
                 f"No package numbers show what is lost: only losses of {UNSEEN_S:g} s and more are seen."
             )
-        if self._placement is Placement.ARMS:
-            notes.append("Taken as Lead I, since the electrodes are on the arms.")
-        else:
-            notes.append(
-                "A board does not know where its electrodes are: it is not taken as Lead I, and every "
-                "reconstructed lead is marked so; if they are on both arms, state that."
-            )
+        notes.append(placement_note("A board", self._placement))
         if self._sign < 0:
             notes.append("The polarity is turned, as asked.")
         return tuple(notes)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From marks on samples to words: when an electrode comes off, and when it is on again."""
+"""Electrodes in words: if they are on the arms, when one comes off, and when it is on again."""
 
 from __future__ import annotations
 
@@ -9,9 +9,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.events import Contact
+from streamer.core.stream import Placement
 
 OFF_S, ON_S = 0.2, 1.0
 """After so long with marks alone an electrode is off; after so long without any it is on again."""
+
+
+def placement_note(what: str, placement: Placement) -> str:
+    """Whether samples are Lead I, of a source that cannot know: ``what`` names it."""
+    if placement is Placement.ARMS:
+        return "Taken as Lead I, since the electrodes are on the arms."
+    return (
+        f"{what} does not know where its electrodes are: it is not taken as Lead I, and every "
+        "reconstructed lead is marked so; if they are on both arms, state that."
+    )
 
 
 class Electrodes:

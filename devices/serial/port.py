@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from devices.live.counted import UNSEEN_S, CountedTimeline, Numbering
-from devices.live.electrodes import Electrodes
+from devices.live.electrodes import Electrodes, placement_note
 from devices.live.feed import Feed, Timeouts
 from devices.live.parameters import number_of, parameters_of
 from devices.replay.pacing import AS_RECORDED, Replay
@@ -213,13 +213,7 @@ class SerialPort:
             notes.append(
                 f"Its lines have no counter and no time: only losses of {UNSEEN_S:g} s and more are seen."
             )
-        if self._placement is Placement.ARMS:
-            notes.append("Taken as Lead I, since the electrodes are on the arms.")
-        else:
-            notes.append(
-                "A port does not know where the electrodes are: it is not taken as Lead I, and every "
-                "reconstructed lead is marked so; if they are on both arms, state that."
-            )
+        notes.append(placement_note("A port", self._placement))
         if self._sign < 0:
             notes.append("The polarity is turned, as asked.")
         return tuple(notes)
