@@ -25,6 +25,11 @@ MAINS_OFF = 0.012
 MOST_OFF_HZ = 4.5
 LINE_ABOVE = 400.0
 """A line has so many times the power of the median about it."""
+ALONE, ALONE_HZ = 20.0, (0.6, 5.5)
+"""Hum stands alone: it has so many times the power of anything that far from it, on either side.  Beats that
+come evenly make lines too, at each multiple of the heart rate: the next is never further off."""
+LEAST_MV = 0.005
+"""What is smaller is nobody's hum: what rounding to a converter's steps leaves has lines as well."""
 AGREE = 0.002
 """Two spectra must show it at the same place, within this share."""
 
@@ -137,15 +142,19 @@ class Contradictions:
 
 
 def hum_hz(x: NDArray[np.float64], rate_hz: float) -> float | None:
-    """Where near 50 or 60 Hz a narrow line stands in ``(n,)`` samples, Hz; None if there is none."""
+    """Where near 50 or 60 Hz a narrow line stands in ``(n,)`` samples in mV, Hz; None if there is none."""
     if rate_hz < 2.2 * (MAINS_HZ[-1] + MOST_OFF_HZ):
         return None
-    power = np.abs(np.fft.rfft((x - x.mean()) * np.hanning(len(x)))) ** 2
+    window = np.hanning(len(x))
+    power = np.abs(np.fft.rfft((x - x.mean()) * window)) ** 2
     hz = np.fft.rfftfreq(len(x), 1 / rate_hz)
     near = (hz > MAINS_HZ[0] - MOST_OFF_HZ) & (hz < MAINS_HZ[-1] + MOST_OFF_HZ)
     first = int(np.flatnonzero(near)[0])
     at = first + int(np.argmax(power[near]))
-    if power[at] < LINE_ABOVE * np.median(power[near]):
+    apart_hz = np.abs(hz - hz[at])
+    beside = (apart_hz > ALONE_HZ[0]) & (apart_hz < ALONE_HZ[1])
+    least = (0.5 * LEAST_MV * window.sum()) ** 2
+    if power[at] < max(LINE_ABOVE * np.median(power[near]), ALONE * power[beside].max(), least):
         return None
     # The top of a parabola through three logarithms: a line lies between two places of the spectrum.
     a, b, c = np.log(power[at - 1 : at + 2] + 1e-300)

@@ -61,6 +61,61 @@ def test_hum_where_it_should_be_and_none_say_nothing(rate_hz: float, mains_hz: f
     assert said(beating(rate_hz, hum_mv=hum_mv, mains_hz=mains_hz), rate_hz) == []
 
 
+BUMPS = {
+    "an ordinary beat": (
+        (0.17, 0.12, 20),
+        (0.345, -0.1, 8),
+        (0.37, 1.1, 11),
+        (0.395, -0.25, 9),
+        (0.6, 0.3, 40),
+    ),
+    "a narrow beat": ((0.3, -0.2, 4), (0.31, 1.5, 5), (0.32, -0.4, 4), (0.5, 0.2, 40)),
+    "a broad beat": ((0.3, 1.0, 30), (0.36, -0.5, 30)),
+    "a paced beat": ((0.28, 3.0, 1), (0.32, 1.0, 20)),
+}
+"""Of each beat: when, s; how high, mV; how wide, ms."""
+
+
+def even_beats(beat: str, rate_hz: float, bpm: float, step_mv: float, seconds: float = 45.0) -> np.ndarray:
+    """Beats that are alike and come at equal times, without noise, in whole steps."""
+    t, every_s = np.arange(round(seconds * rate_hz)) / rate_hz, 60 / bpm
+    lead_mv = np.zeros(len(t))
+    for at_s, height_mv, width_ms in BUMPS[beat]:
+        from_top_s = (t - at_s + every_s / 2) % every_s - every_s / 2
+        lead_mv += height_mv * np.exp(-0.5 * (1000 * from_top_s / width_ms) ** 2)
+    return np.round(lead_mv / step_mv) * step_mv if step_mv else lead_mv
+
+
+clean = {
+    "beat": st.sampled_from(list(BUMPS)),
+    "rate_hz": st.sampled_from([150.0, 200.0, 250.0, 256.0, 360.0, 500.0, 512.0, 1000.0])
+    | st.floats(145, 1000),
+    "bpm": st.integers(30, 240).map(float) | st.floats(30, 240),
+    "step_mv": st.sampled_from([0.0, 0.0001, 0.0008, 0.001, 0.0029, 0.005, 0.01, 0.02]),
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(**clean)
+def test_beats_that_come_evenly_are_no_hum(beat: str, rate_hz: float, bpm: float, step_mv: float) -> None:
+    assert said(even_beats(beat, rate_hz, bpm, step_mv), rate_hz) == []
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    off=st.floats(0.015, 0.06), sign=st.sampled_from([-1, 1]), mains_hz=st.sampled_from([50.0, 60.0]), **clean
+)
+def test_hum_off_its_frequency_is_found_among_beats_that_come_evenly(
+    beat: str, rate_hz: float, bpm: float, step_mv: float, off: float, sign: int, mains_hz: float
+) -> None:
+    true_hz = rate_hz / (1 + sign * off)
+    lead_mv = even_beats(beat, true_hz, bpm, step_mv)
+    lead_mv += 1.0 * np.sin(2 * np.pi * mains_hz / true_hz * np.arange(len(lead_mv)))
+    (notice,) = said(lead_mv, rate_hz)
+    told_hz = re.search(r"if ([\d.]+) samples", notice.text)
+    assert told_hz is not None and float(told_hz[1]) == pytest.approx(true_hz, rel=1e-3)
+
+
 def test_a_line_is_found_between_the_places_of_the_spectrum() -> None:
     t = np.arange(5000) / 250
     for hz in (48.03, 50.0, 51.237, 61.49):
