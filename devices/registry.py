@@ -49,7 +49,7 @@ class Scheme:
 
     factory: Factory
     live: bool = False
-    """Nobody can ask for a sample again: it takes no start and no speed."""
+    """No sample can be asked for again: it takes no start and no speed."""
     radio: bool = False
     """Its clock cannot be compared with ours: the least delay on the way stays unseen."""
 
@@ -86,7 +86,7 @@ def is_a_source(text: str) -> bool:
 
 
 def is_live(text: str) -> bool:
-    """Whether a SOURCE is one that nobody can ask for a sample again; raises `InputError`."""
+    """Whether a sample of a SOURCE cannot be asked for again; raises `InputError`."""
     return _scheme(parse_source(text)[0]).live
 
 

@@ -154,7 +154,7 @@ class SourceRequest:
     """The measured lead; None is Lead I."""
     invert: bool = False
     placement: str | None = None
-    """``arms``, ``chest``, or None if nobody said."""
+    """``arms``, ``chest``, or None if not stated."""
     start_s: float = 0.0
     """Of a replay: where to begin."""
     speed: float = 1.0

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What the window remembers: a file of the user's own, which nobody else may read (it names recordings)."""
+"""What the window remembers: a file of the user's own, which no other user may read (it names recordings)."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def look_to_table(look: Look, *, mm_set: bool) -> dict[str, Any]:
 
 
 def look_from_table(look: Look, kept: Mapping[str, Any]) -> Look:
-    """A look with what was kept; what nobody could have chosen is left as it is."""
+    """A look with what was kept; what could not have been chosen is left as it is."""
     scale = look.scale
     for name, choices in (("mm_per_s", SPEEDS_MM_PER_S), ("mm_per_mv", GAINS_MM_PER_MV)):
         if kept.get(name) in choices:

@@ -15,7 +15,7 @@ LEAST_PX = 32
 
 
 ALARM_HIGH, ALARM_MEDIUM, ALARM_TECHNICAL = "#c8001e", "#ffd21f", "#35c8e8"
-"""Of alarms, in both themes: red and yellow as IEC 60601-1-8 has them, cyan if nobody watches the heart."""
+"""Of alarms, in both themes: red and yellow as IEC 60601-1-8 has them, cyan if the heart is not watched."""
 ALARM_INKS = {ALARM_HIGH: "#ffffff", ALARM_MEDIUM: "#000000", ALARM_TECHNICAL: "#000000"}
 """What is written on them."""
 

@@ -62,7 +62,7 @@ def _throw_away(cache: Any) -> None:
 
 
 def _private_folder() -> str:
-    """One that nobody else can write to: what lies in it is run."""
+    """One that no other user can write to: what lies in it is run."""
     if not hasattr(os, "getuid"):
         return tempfile.mkdtemp(prefix="mecg-numba-")
     folder = os.path.join(tempfile.gettempdir(), f"mecg-numba-{os.getuid()}")  # noqa: PTH118 - the core is without pathlib

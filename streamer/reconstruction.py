@@ -152,7 +152,7 @@ def long_hop(spec: ModelSpec, samples: int | None, rate_hz: float) -> int | None
     Parameters
     ----------
     samples : int or None
-        Of the lead, at its ``rate_hz``; None if nobody knows.
+        Of the lead, at its ``rate_hz``; None if unknown.
     """
     if samples is None or samples > IN_ONE_S * rate_hz:
         return spec.hop_of(HOP_S)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""What a training run is told: a TOML file, and what the command line changes in it."""
+"""What a training run is given: a TOML file, and what the command line changes in it."""
 
 from __future__ import annotations
 

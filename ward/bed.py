@@ -67,7 +67,7 @@ class ShownAlarm:
 
     @property
     def technical(self) -> bool:
-        """Whether it says that nobody watches the heart."""
+        """Whether it says that the heart is not watched."""
         return self.kind in TECHNICAL
 
 

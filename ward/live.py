@@ -19,7 +19,7 @@ from ward.samples import FLAGS, HALF_WIDTH, MEASURED
 TICK_S = 0.04
 
 STATUS_S = 0.5
-"""What nobody needs at once is said so often."""
+"""What is not needed at once is said so often."""
 
 BACK_S = 20.0
 """A viewer that comes finds so much already there."""
@@ -121,7 +121,7 @@ class Live:
         self._allowed = allowed
         self.viewers: set[Viewer] = set()
         self.left_out = 0
-        """Ticks in which somebody had no room, all viewers together."""
+        """Ticks in which a viewer had no room, all viewers together."""
         self._status = ""
         self._status_s = -STATUS_S
         self._changes = -1

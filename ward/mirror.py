@@ -16,7 +16,7 @@ STATUS_S = 0.5
 """How a bed stands is reported so often, and whenever it changes."""
 
 BACK_S = 1.0
-"""Of what was missed, because nobody took the reports, so much is made up for."""
+"""Of what was missed, because the reports were not taken, so much is made up for."""
 
 _ALL = tuple(range(ROWS))
 

@@ -64,7 +64,7 @@ class _Http(H11Protocol):
     _timers: tuple[asyncio.TimerHandle, ...] = ()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A browser, or somebody else, has connected."""
+        """A browser, or another program, has connected."""
         super().connection_made(transport)
         if len(self.connections) > MOST_CONNECTIONS:
             transport.abort()

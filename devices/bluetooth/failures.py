@@ -116,7 +116,7 @@ def explain(error: Exception) -> str:
 
 
 def report_unless(let_go: Callable[[], bool]) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:
-    """Make the exception handler of a link's loop, for what nobody awaits.
+    """Make the exception handler of a link's loop, for what is not awaited.
 
     Once a link was let go, a request that is still on its way finds the message bus closed: that is no
     error.  Everything else is reported as asyncio does.

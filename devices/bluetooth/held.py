@@ -12,7 +12,7 @@ _DEVICE = "org.bluez.Device1"
 
 
 async def held_here() -> list[tuple[str, str, tuple[str, ...]]]:
-    """Name, address and services of the connected devices that Linux tells of; elsewhere none."""
+    """Name, address and services of the connected devices that Linux lists; elsewhere none."""
     if not sys.platform.startswith("linux"):
         return []
     # bleak brings it, on Linux alone.

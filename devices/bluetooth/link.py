@@ -83,7 +83,7 @@ _TELL_S = 1.0
 """Frames that were dropped are told at most this often."""
 
 _PULSE_S = 60.0
-"""The strap's own heart rate is told at most this often."""
+"""The strap's own heart rate is reported at most this often."""
 
 _WITH_ECG = ("Polar H10", "Movesense ")
 """What other kinds call themselves."""
@@ -163,7 +163,7 @@ class BleSource:
     # ---- any thread
 
     def announce_to(self, hear: Callable[[Event], None]) -> None:
-        """Let somebody hear each step as it is made, until `items` is iterated."""
+        """Report each step to ``hear`` as it is made, until `items` is iterated."""
         self._feed.listener = hear
 
     def open(self) -> StreamInfo:
@@ -202,7 +202,7 @@ class BleSource:
         try:
             loop.call_soon_threadsafe(self._notice)
         except RuntimeError:
-            return  # closed since: the link has ended, and nobody is left to be woken
+            return  # closed since: the link has ended, and nothing is left to be woken
 
     # ---- the link's thread
 
@@ -566,7 +566,7 @@ class BleSource:
         try:
             async with asyncio.timeout(patience_s):
                 await action
-        except Exception as error:  # noqa: BLE001 - as above; the link ends in any case, and it is told
+        except Exception as error:  # noqa: BLE001 - as above; the link ends in any case, and it is reported
             self._feed.say(Notice(Topic.LINK, f"{self._name} {failure}: {explain(error)}"))
 
 

@@ -54,7 +54,7 @@ _POLL_S = 0.01
 """BrainFlow keeps what comes and does not say when; half of this is what it costs in latency."""
 
 _BATTERY_S = 60.0
-"""The battery is told at most this often."""
+"""The battery is reported at most this often."""
 
 
 class BrainflowBoard:
@@ -116,7 +116,7 @@ class BrainflowBoard:
         self._battery_s = -_BATTERY_S
 
     def announce_to(self, hear: Callable[[Event], None]) -> None:
-        """Let somebody hear each step as it is made, until `items` is iterated."""
+        """Report each step to ``hear`` as it is made, until `items` is iterated."""
         self._feed.listener = hear
 
     def open(self) -> StreamInfo:

@@ -38,7 +38,7 @@ class BoardSession:
     commands : sequence of str
         Sent before it streams, in the board's own language.
     stopped : callable
-        Asked while the board takes its time; once it is true, nobody waits any longer.
+        Asked while the board takes its time; once it is true, the wait ends.
 
     Raises
     ------
@@ -100,7 +100,7 @@ class BoardSession:
                 answer.append(what())
                 if given_up.is_set():
                     self.release()
-            except BaseException as error:  # noqa: BLE001 - raised where somebody waits
+            except BaseException as error:  # noqa: BLE001 - raised for the waiting caller
                 failure.append(error)
 
         thread = threading.Thread(target=do, name="board", daemon=True)

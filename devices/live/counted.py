@@ -34,7 +34,7 @@ _BREAK = 0.75
 """... and so much of it nothing must have come."""
 
 _COUNTERS = (2**8, 2**16, 2**32)
-"""Where a counter goes round whose size nobody states."""
+"""Where a counter goes round whose size is not stated."""
 
 _START_S = 1.0
 

@@ -76,9 +76,9 @@ class Feed:
         self.stopping = threading.Event()
         """Set by `stop`: the receiver shall say goodbye and call `end`."""
         self.begun = threading.Event()
-        """Set when somebody iterates: data that come before would only grow old."""
+        """Set when `items` is iterated: data that come before would only grow old."""
         self.listener: Callable[[Event], None] = lambda event: None
-        """Hears events as they happen until somebody iterates, who then gets them all, too."""
+        """Hears events as they happen until `items` is iterated, which then yields them all, too."""
         self._wake = wake
         self._box: queue.SimpleQueue[Chunk | Event | None] = queue.SimpleQueue()
         self._error: Exception | None = None
@@ -184,7 +184,7 @@ class Feed:
         if self._ended:
             return
         if isinstance(item, Chunk) and self._box.qsize() >= _DEPTH:
-            self._overflow += 1  # nobody iterates; what comes next shows the gap in its index
+            self._overflow += 1  # `items` is not iterated; what comes next shows the gap in its index
             return
         self._tell_overflow()
         self._box.put(item)

@@ -242,7 +242,7 @@ class LslStream:
         self._told_repeats, self._told_repeats_s = 0, -math.inf
 
     def announce_to(self, hear: Callable[[Event], None]) -> None:
-        """Let somebody hear each step as it is made, until `items` is iterated."""
+        """Report each step to ``hear`` as it is made, until `items` is iterated."""
         self._feed.listener = hear
 
     def open(self) -> StreamInfo:
@@ -389,7 +389,7 @@ class LslStream:
         )
 
     def _rate_stated(self, about: About) -> float:
-        """By the stream, or by the user if it states none; 0 if nobody does."""
+        """By the stream, or by the user if it states none; 0 if neither does."""
         if self._stated_hz is None:
             return about.rate_hz
         if about.rate_hz:

@@ -39,7 +39,7 @@ class Reading:
     unit_is_sure : bool
         The user has stated the unit: it is not watched.
     rate_was_found : bool
-        Nobody has stated the rate: it is watched.
+        The rate is not stated: it is watched.
     """
 
     def __init__(

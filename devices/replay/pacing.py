@@ -117,7 +117,7 @@ class Replay:
         return length
 
     def refuse(self, live: str) -> None:
-        """For live sources, which nobody can ask for a sample again.
+        """For live sources, whose samples cannot be asked for again.
 
         Raises
         ------

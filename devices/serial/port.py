@@ -108,7 +108,7 @@ class SerialPort:
         self._marks: Marks | None = None
 
     def announce_to(self, hear: Callable[[Event], None]) -> None:
-        """Let somebody hear each step as it is made, until `items` is iterated."""
+        """Report each step to ``hear`` as it is made, until `items` is iterated."""
         self._feed.listener = hear
 
     def open(self) -> StreamInfo:
@@ -117,7 +117,7 @@ class SerialPort:
         Raises
         ------
         InputError
-            No such port, one that sends no lines of numbers, or a rate or a size of steps that nobody stated.
+            No such port, one that sends no lines of numbers, or a rate or a size of steps that is not stated.
         """
         self._serial = load_serial()
         self._name = self._name or self._only_port()

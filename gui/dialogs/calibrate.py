@@ -245,7 +245,7 @@ class CalibrateDialog(QDialog):
         path = Path(text)
         if path.suffix.lower() != ".npz":
             path = path.with_name(f"{path.name}.npz")
-            if path.exists():  # nobody was asked about this one
+            if path.exists():  # the user was not asked about this one
                 self._say(f"{path} exists: name another file, or this one in full", warning=True)
                 return
         try:

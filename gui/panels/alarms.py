@@ -38,7 +38,7 @@ class Sign:
 
     @property
     def technical(self) -> bool:
-        """Whether it says that nobody watches the heart: steady, in a colour of its own."""
+        """Whether it says that the heart is not watched: steady, in a colour of its own."""
         return self.alarm in TECHNICAL
 
     @property

@@ -94,7 +94,7 @@ class LastMinute:
     def _add(self, frame: Frame, at_s: float, drawn_s: float, done_s: float) -> None:
         parts = self._waterfall.parts_ms(frame, (at_s, drawn_s, done_s))
         if not all(map(math.isfinite, parts)):
-            return  # a source without stamps: nobody knows when its samples were taken
+            return  # a source without stamps: it is not known when its samples were taken
         second = int(done_s)
         if not self._seconds or self._seconds[-1].at_s != second:
             self._seconds.append(_Second(second))

@@ -11,7 +11,7 @@ from gui.panels.latency import Bar, Summary
 from gui.theme import LIGHT, Theme
 
 SHORTEST_MS = 0.05
-"""What is shorter on average is told together, at the end."""
+"""What is shorter on average is reported together, at the end."""
 
 _ROW, _LABEL, _VALUE, _EDGE, _HEAD = 19, 128, 76, 12, 50
 _SIZE = (560, _HEAD + 15 * _ROW + _EDGE)

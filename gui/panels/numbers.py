@@ -161,7 +161,7 @@ class Numbers:
         return f"{self.battery_percent:.0f} %" if math.isfinite(self.battery_percent) else UNKNOWN
 
     def age_s(self, now_s: float) -> float:
-        """How long ago the newest sample was taken, or came, where nobody knows when it was taken; NaN
+        """How long ago the newest sample was taken, or came, if it is not known when it was taken; NaN
         before the first."""
         if self._newest is None:
             return math.nan

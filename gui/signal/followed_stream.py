@@ -195,7 +195,7 @@ class FollowedStream:
 
 
 def _age_s(at_s: float, frame: Frame, now_s: float) -> float:
-    """How long ago the newest sample was taken, or came if nobody knows when it was taken."""
+    """How long ago the newest sample was taken, or came if it is not known when it was taken."""
     taken_s = frame.device_s + (frame.leads_mv.shape[1] - 1) / frame.rate_hz
     since_s = next(when for when in (taken_s, frame.arrival_s, at_s) if math.isfinite(when))
     return max(0.0, now_s - since_s)

@@ -14,7 +14,7 @@ class FrozenView:
     Parameters
     ----------
     history : History
-        Copied: more may come while somebody looks.
+        Copied: more may come while it is looked at.
     edge_s : float
         Where the live picture's edge stood.
     at_s : float

@@ -94,7 +94,7 @@ class History:
 
     def given(self, seen: Stretch) -> Samples | None:
         """What each band gives to a stretch ``(bands, 12, n)``, mV, the slowest first: they add up to the
-        leads.  None if nobody asked the model for it.
+        leads.  None if the model was not asked for it.
         """
         if not self.parts:
             return None

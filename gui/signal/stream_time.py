@@ -65,7 +65,7 @@ class StreamTime:
         return self._start_s + at_s - (self._seams[lap - 1] if lap else 0.0)
 
     def at(self, at_s: float) -> datetime | None:
-        """When an instant of the stream was; None if nobody knows."""
+        """When an instant of the stream was; None if unknown."""
         if not self._live:
             return None if self._began is None else self._began + timedelta(seconds=self.place_s(at_s))
         if not self._noted:

@@ -37,7 +37,7 @@ class Connecting:
         return self._said
 
     def open(self, source: Source) -> StreamInfo:
-        """Open it; raises as it does, and OSError if somebody cannot hear any more."""
+        """Open it; raises as it does, and OSError if a listener has gone."""
 
         def tell(event: Event) -> None:
             if self._error is not None:

@@ -53,7 +53,7 @@ MakeReport = Callable[[str, Path, Path | None], tuple[Path, ...]]
 """Takes a file, the folder of the page, and a model or None; returns where the page was written."""
 
 SCAN_S = {"ble": 3.0, "lsl": 1.0, "port": 1.0}
-"""A round of looking, each over and over while somebody looks."""
+"""A round of looking, each over and over while the list is shown."""
 
 LEAD_IN_S = 10.0
 """A screen full: what lies before the place to which the user went."""

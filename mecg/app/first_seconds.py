@@ -40,7 +40,7 @@ class FirstSeconds:
         """No sample has come."""
 
     def announce_to(self, hear: Callable[[Event], None]) -> None:
-        """Let somebody hear the other source while it is opened, if it says anything then."""
+        """Let the listener hear the other source while it is opened, if it says anything then."""
         if isinstance(self._source, Announcing):
             self._source.announce_to(hear)
 

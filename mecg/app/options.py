@@ -19,7 +19,7 @@ class SourceOptions:
     """The measured lead; None is Lead I."""
     invert: bool = False
     placement: str | None = None
-    """``arms``, ``chest``, or None if nobody said."""
+    """``arms``, ``chest``, or None if not stated."""
     unit_mv: float | None = None
     """What a step of the source's numbers is; None if the source states it."""
     rate_hz: float | None = None

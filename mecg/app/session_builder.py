@@ -42,7 +42,7 @@ from streamer.session.source import Source
 _IN_CHECKOUT = Path(__file__).parents[2] / "recordings" / "ptb" / "s0010_re"
 _INSTALLED = Path(__file__).parents[1] / "recordings" / "00010_hr"
 BUNDLED_RECORDING = _IN_CHECKOUT if _IN_CHECKOUT.with_suffix(".hea").exists() else _INSTALLED
-"""What is played if nobody names a SOURCE: 38 s in a checkout, else the 10 s that are installed."""
+"""What is played if no SOURCE is named: 38 s in a checkout, else the 10 s that are installed."""
 
 
 def source_of(options: SourceOptions, replay: Replay = AS_RECORDED) -> Source:
@@ -141,7 +141,7 @@ def core_of(
     as_recorded: bool = False,
     load: Callable[[Path | None, str], Network] = network_of,
 ) -> tuple[Pipeline | ReplayCore, SessionDescription]:
-    """What makes the twelve leads of an open source, and what every sink is told; for this person, if one
+    """What makes the twelve leads of an open source, and what every sink gets; for this person, if one
     is given.
 
     Parameters

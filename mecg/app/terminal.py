@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """The edge: everything that a command writes to its terminal or pipe goes through here, a line at a time.
 
-Words (to stderr) are for the user, and a command does the same if nobody reads them.  Data (to
+Words (to stderr) are for the user, and a command does the same if they are not read.  Data (to
 stdout) is what it was asked for, so a stdout that is closed or full is an error.  Text may come from
 outside: nothing in it reaches a terminal as a control, or begins a line.
 """
@@ -19,7 +19,7 @@ from streamer.core.printable import printable
 
 
 def say(*lines: object) -> None:
-    """Lines for the user, on stderr; nothing happens if nobody listens."""
+    """Lines for the user, on stderr; nothing happens if it cannot be written."""
     words().write("".join(f"{printable(line)}\n" for line in lines))
 
 
@@ -58,7 +58,7 @@ def words() -> TextIO:
 
 
 class _Words:
-    """Standard error, of which nobody depends on whether it is read."""
+    """Standard error, on whose being read nothing depends."""
 
     def write(self, text: str) -> int:
         if sys.stderr is not None:

@@ -154,7 +154,7 @@ class _Worker:
     unrecorded: tuple[tuple[str, str], ...] = ()
 
     def tell(self, message: object) -> None:
-        """Send it, if there is anybody; a process that begins again is told all plans."""
+        """Send it, if a process listens; one that begins again gets all plans."""
         with self.lock:
             try:
                 if self.connection is not None:

@@ -23,7 +23,7 @@ from streamer.formats.wfdb_writer import record_name
 from streamer.lead_recording import is_a_session
 
 FEWEST_HZ = 100
-"""The files of PTB-XL that are taken if nobody says which."""
+"""The files of PTB-XL that are taken if none are named."""
 
 _PATTERN = re.compile(r"[*?\[]")
 

@@ -71,9 +71,9 @@ class Facts:
     band_mv: float
     """Half the width of the 90 % band, the mean over time and the seven leads; NaN without one."""
     quality: str
-    """What was wrong with the lead at any time, or ``good``; empty if nobody asked."""
+    """What was wrong with the lead at any time, or ``good``; empty if not asked for."""
     heart_rate_bpm: float
-    """The median of those shown; NaN if there was none, or nobody asked."""
+    """The median of those shown; NaN if there was none, or it was not asked for."""
 
 
 @dataclass(frozen=True, slots=True)

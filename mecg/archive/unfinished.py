@@ -20,12 +20,12 @@ _PART = re.compile(r"\.[A-Za-z0-9_-]+\.(\d+)(\.hea)?\.part")
 
 
 def remove_unfinished(folders: Iterable[Path]) -> int:
-    """Remove the unfinished records in these folders that nobody is writing; returns how many files.
+    """Remove the unfinished records in these folders that are not being written; returns how many files.
 
     One is not touched while another process holds it, so that two runs may write to one folder.
     """
     if sys.platform == "win32":
-        return 0  # no such locks: nobody can say that it is safe
+        return 0  # no such locks: whether it is safe is not known
     removed = 0
     for folder in folders:
         with suppress(OSError), os.scandir(folder) as entries:

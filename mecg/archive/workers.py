@@ -29,7 +29,7 @@ TRIES = 2
 AHEAD = 2
 """Records that a process has at a time: one that it does, and one that it need not wait for."""
 SHARE_S = 0.5
-"""Progress within a record is told so often."""
+"""Progress within a record is reported so often."""
 BARREN = 3
 """So many processes in a row that die before they are ready: the next ones would too."""
 PATIENCE_S = 10.0
@@ -62,7 +62,7 @@ def one_by_one(
     advance: Callable[[float], None],
     stopped: Callable[[], bool],
 ) -> Iterator[Told]:
-    """Do records in this process; ``advance`` is told each share of the one that is under way."""
+    """Do records in this process; ``advance`` gets each share of the one that is under way."""
     for one in work:
         told = 0.0
 
@@ -225,7 +225,7 @@ def _end_of(code: int | None) -> str:
 
 
 def _serve(connection: Connection, model: Path | None, bands: str, job: Job, stop: Any) -> None:
-    """The child's side: a record after the other, until nobody asks any more."""
+    """The child's side: a record after the other, until none is asked for any more."""
     # Ctrl-C reaches the whole group; this process is told by ``stop``, and cleans up after itself.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     network = network_of(model, bands)

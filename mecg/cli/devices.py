@@ -33,7 +33,7 @@ class _Beside:
     def _run(self, scan: Scan, seconds: float) -> None:
         try:
             self._found = scan(seconds)
-        except Exception as error:  # noqa: BLE001 - raised where somebody waits
+        except Exception as error:  # noqa: BLE001 - raised for the waiting caller
             self._error = error
 
     def result(self) -> list[ScanResult]:

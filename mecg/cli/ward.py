@@ -112,7 +112,7 @@ def run(options: Options) -> int:
 
 
 def default_history() -> Path:
-    """Where the last day is kept unless somebody says otherwise."""
+    """Where the last day is kept unless stated otherwise."""
     return platformdirs.user_data_path("mecg", appauthor=False) / "ward.sqlite"
 
 

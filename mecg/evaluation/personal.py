@@ -176,7 +176,7 @@ def evaluate_personal(
 
 
 def _patients(dataset: Path, entries: Sequence[Entry]) -> tuple[list[list[Entry]], str]:
-    """The records of each patient with several, the earliest first, and by what that is told.
+    """The records of each patient with several, the earliest first, and by what they are told apart.
 
     By their dates, where the table has one for each of the patient's records, else by their numbers.
     """

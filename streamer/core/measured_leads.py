@@ -163,9 +163,9 @@ class ClinicalTruth:
 
 
 def with_limb_leads(leads_mv: Samples, recorded: NDArray[np.bool_]) -> Samples:
-    """The same leads ``(12, n)``, with what follows from I and II where nobody recorded it.
+    """The same leads ``(12, n)``, with what follows from I and II if it was not recorded.
 
-    ``recorded`` says of each lead, or of each of its samples, whether somebody does; what is missing
+    ``recorded`` says of each lead, or of each of its samples, whether it was; what is missing
     there is a gap and stays one.
     """
     follows = np.isfinite(leads_mv[:2]).all(axis=0) & ~recorded

@@ -66,13 +66,13 @@ class StreamInfo:
     samples: int | None = None
     """How many samples will come, where that is known (a file)."""
     live: bool = False
-    """True if nobody can ask for a sample again (BLE, LSL)."""
+    """True if a sample cannot be asked for again (BLE, LSL)."""
     notes: tuple[str, ...] = field(default=())
     """Sentences for the user: what was chosen, what to mind."""
     synthetic: bool = False
     """No heart is behind it, whether it comes live or not."""
     passed_on: SourceKind | None = None
-    """Of a live stream whose sender says that it passes on what is not live; None if nobody says so."""
+    """Of a live stream whose sender says that it passes on what is not live; None if it does not say."""
     as_recorded: bool = False
     """The twelve leads come from the recording as well; nothing is reconstructed again."""
     speed: float = 1.0

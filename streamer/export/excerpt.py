@@ -46,7 +46,7 @@ be 100 GB in any format that counts its samples."""
 _AT_ONCE = 1 << 16
 
 _Told = Sequence[tuple[int | None, Event]]
-"""Events, each with its index in the session; None if nobody knows."""
+"""Events, each with its index in the session; None if unknown."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,7 +373,7 @@ def _standing(
 
 
 def _index(recording: Recording, event: Event) -> int | None:
-    """Where in the session an event was, at the model's rate; None if nobody knows."""
+    """Where in the session an event was, at the model's rate; None if unknown."""
     second = event.at_s if isfinite(event.at_s) else recording.second_of(event.host_s)
     if not isfinite(second):
         return None

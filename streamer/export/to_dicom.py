@@ -7,7 +7,7 @@ corrected its baseline and phase.  The standard gives such an object 16384 sampl
 so a longer excerpt becomes several objects of one series.
 
 It gives it 13 channels in all (PS3.3 A.34.3.4.4), which the leads take.  So of the 90 % band only the
-median half width of each lead is told, as an annotation of its channel.
+median half width of each lead is written, as an annotation of its channel.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ _CLEAN, _UNREADABLE = 0, -1
 def annotation_bytes(marks: Iterable[Mark], samples: int) -> bytes:
     """The file's bytes.
 
-    A beat is ``N`` (what WFDB's own detectors write for one that nobody has classified), a gap is
+    A beat is ``N`` (what WFDB's own detectors write for one that is not classified), a gap is
     ``~`` of subtype -1, "unreadable", up to the next ``~`` of subtype 0, all else a note.
 
     Parameters

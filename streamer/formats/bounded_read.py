@@ -10,7 +10,7 @@ from pathlib import Path
 from streamer.core.errors import InputError
 
 _FLAGS = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_NOCTTY", 0) | getattr(os, "O_BINARY", 0)
-"""A pipe that nobody writes to must not hold up its opening."""
+"""A pipe without a writer must not hold up its opening."""
 
 
 def read_bounded(path: Path, most_bytes: int) -> bytes:

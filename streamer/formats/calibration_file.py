@@ -44,7 +44,7 @@ _DAMAGE = (
     TypeError,
     ValueError,
     AttributeError,
-    RuntimeError,  # it says that it is encrypted, or packed in a way that nobody knows
+    RuntimeError,  # it says that it is encrypted, or packed in an unknown way
     OSError,
     EOFError,
     struct.error,

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Readings in JSON: Fitbit, Google Health, HealthKit, Health Auto Export, Withings, Movesense.
 
-A vendor is told by the names of its fields, wherever they lie.
+A vendor is known by the names of its fields, wherever they lie.
 """
 
 from __future__ import annotations

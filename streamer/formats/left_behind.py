@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Finds unfinished ``.NAME.PROCESS.part`` of runs that were killed, and removes what nobody uses.
+"""Finds unfinished ``.NAME.PROCESS.part`` of runs that were killed, and removes what is not in use.
 
 Who writes one holds a lock on it, which ends with the process, whatever ends that.
 """
@@ -48,9 +48,9 @@ def claim(file: int | BufferedWriter) -> None:
 
 
 def remove_left_behind(folder: Path) -> None:
-    """Remove what runs that were killed have left in a folder: ours, old, and held by nobody."""
+    """Remove what runs that were killed have left in a folder: ours, old, and not held."""
     if sys.platform == "win32":
-        return  # no such locks: nobody can say that it is safe
+        return  # no such locks: whether it is safe is not known
     with suppress(OSError):
         for path in [path for path in folder.iterdir() if _PART.fullmatch(path.name)]:
             with suppress(OSError):
@@ -66,12 +66,12 @@ def remove_left_behind_once(folder: Path) -> None:
 
 
 def remove_if_free(path: Path, older_than_s: float = OLD_S) -> bool:
-    """Remove an unfinished file or folder of ours that nobody holds; returns whether it did.
+    """Remove an unfinished file or folder of ours that is not held; returns whether it did.
 
     Raises
     ------
     OSError
-        Somebody holds it, or it cannot be removed.
+        It is held, or it cannot be removed.
     """
     if sys.platform == "win32":
         return False
@@ -80,7 +80,7 @@ def remove_if_free(path: Path, older_than_s: float = OLD_S) -> bool:
         about = os.fstat(handle)
         if about.st_uid != os.getuid() or time.time() - about.st_mtime < older_than_s:
             return False
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: somebody writes it
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)  # BlockingIOError: another process writes it
         if path.is_dir():
             shutil.rmtree(path)
         else:

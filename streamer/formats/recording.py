@@ -100,7 +100,7 @@ class Stated:
         Raises
         ------
         InputError
-            Nobody states one.
+            None is stated.
         """
         rate_hz = self.rate_hz if rate_hz is None else rate_hz
         if rate_hz is None or not 0 < rate_hz < 1e7:
@@ -182,7 +182,7 @@ def choose(count: int, dates: list[str], reading: str | None, what: str) -> int:
     Raises
     ------
     InputError
-        Nobody says which, or there is no such one.
+        It is not said which, or there is none of that name.
     """
     if count == 1 and reading is None:
         return 0

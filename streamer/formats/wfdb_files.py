@@ -69,7 +69,7 @@ def beside(header: Path, name: str) -> Path:
 
 
 def is_kind(kind: Callable[[Path], bool], path: str | Path) -> bool:
-    """Whether a path is a file, or a folder; not if nobody can say."""
+    """Whether a path is a file, or a folder; not if that is unknown."""
     try:
         return kind(Path(path))
     except OSError:  # a name too long, a folder that may not be searched

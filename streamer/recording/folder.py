@@ -33,7 +33,7 @@ _TAIL = 1 << 16
 
 
 def default_folder() -> Path:
-    """Where sessions go unless somebody says otherwise: the platform's folder for a user's data."""
+    """Where sessions go unless stated otherwise: the platform's folder for a user's data."""
     return platformdirs.user_data_path("mecg", appauthor=False) / "sessions"
 
 
@@ -45,7 +45,7 @@ class Summary:
     size: int
     """Bytes."""
     state: str
-    """``complete``; ``recording`` (somebody has it open); ``open`` (a crash left it so) or
+    """``complete``; ``recording`` (it is open); ``open`` (a crash left it so) or
     ``damaged``, which `repair` closes; ``unreadable``."""
     began: datetime | None = None
     """UTC."""

@@ -77,7 +77,7 @@ class Recorder(Sink):
         self._lock = threading.Lock()
         self._ended = threading.Event()
         self._failure: InputError | None = None
-        self._untold = False  # it happened in the clock's thread, and nobody has raised it yet
+        self._untold = False  # it happened in the clock's thread, and it has not been raised yet
         self._chunks: list[Chunk] = []
         self._frames: list[Frame] = []
         self._events: list[Event] = []
@@ -235,7 +235,7 @@ class Recorder(Sink):
         raise why
 
     def _refuse_removed(self) -> None:
-        """Raise if somebody has removed the file, or its folder: what is written goes nowhere."""
+        """Raise if a user has removed the file, or its folder: what is written goes nowhere."""
         if os.name == "posix" and os.fstat(self._file.fileno()).st_nlink == 0:
             path = without_home(str(self.path))
             self._failure = RecordingLostError(

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every sink is told of a session before its first sample."""
+"""What every sink gets to know of a session before its first sample."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ PATIENCE_S = 0.1
 class Mailbox(Generic[T]):
     """First in, first out; ends once, either drained (`end`) or at once (`cut`).
 
-    One thread takes.  A hand-over costs two locks that nobody else holds, and wakes nobody who is
+    One thread takes.  A hand-over costs two locks that are free, and wakes no thread that is
     awake: a live session makes three hundred a second.
 
     Parameters
@@ -59,7 +59,7 @@ class Mailbox(Generic[T]):
         ----------
         always : bool
             Neither wait nor drop: for the run-time's own few words, which no back-pressure may stop
-            and which nobody misses after the end.
+            and which is not missed after the end.
         hurry : bool
             False lets the one that takes sleep on: the item is handed out with the next that has hurry.
         """

@@ -97,7 +97,7 @@ class SessionReport:
     """Missing, at the source's rate."""
     dropped: Mapping[str, Mapping[str, int]]
     """By sink (``core`` is the way to the core) and type (``Chunk``, ``Frame``, ``Event``): items
-    that were dropped because somebody was too slow, failed, or had no time left at a stop."""
+    that were dropped because a sink was too slow, failed, or had no time left at a stop."""
     failures: Mapping[str, Exception]
     """What ended ``source``, ``core`` or a sink before its time."""
     left_behind: tuple[str, ...]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""What every sink is, and what it is told before the first sample."""
+"""What every sink is, and what it gets before the first sample."""
 
 from __future__ import annotations
 
@@ -60,4 +60,4 @@ class Overflow(Enum):
     """The source waits: nothing is lost.  Becomes `DROP_OLDEST` where the source is live, since a
     live source cannot wait; the queue is deep enough for stalls of many seconds."""
     DROP_OLDEST = "drop oldest"
-    """The oldest item goes, is counted, and the sink is told.  For displays."""
+    """The oldest item goes, is counted, and the sink is informed.  For displays."""

@@ -142,7 +142,7 @@ class SessionStatus:
         return " | ".join(parts)
 
     def _since_s(self, alarm: StandingAlarm) -> float:
-        """How long it has stood, by the stream's time, which goes on if nothing comes; 0 if nobody knows."""
+        """How long it has stood, by the stream's time, which goes on if nothing comes; 0 if unknown."""
         since_s = self._stop / self._rate_hz - alarm.at_s
         if isfinite(self._newest_s) and self.state not in (State.ENDED, State.PAUSED):
             since_s += max(time.monotonic() - self._newest_s, 0.0)

@@ -4,7 +4,7 @@
 The last 4 s of a later record are scored with corrections that were fitted on different things: on
 its own first 5 s, on 5 s of an earlier visit, on all of that visit, and on the scored stretch itself.
 Beside it, how far the truth itself moved between the visits, how many exchanged leads are seen, and
-how often a drift is told, of the same person and of another.
+how often a drift is reported, of the same person and of another.
 """
 
 from __future__ import annotations

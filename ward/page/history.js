@@ -115,7 +115,7 @@ export class HistoryView {
     context.lineWidth = 1.4 * ratio;
     context.beginPath();
     for (const [atS, bpm, quality, lost] of this.points) {
-      if (lost > 0 || quality === null) { // along the foot: losses, and what nobody could judge
+      if (lost > 0 || quality === null) { // along the foot: losses, and what could not be judged
         context.fillStyle = this.colours.warning;
         context.fillRect(x(atS) - least, height - 5 * ratio, least, 5 * ratio);
       } else if (quality !== "") {

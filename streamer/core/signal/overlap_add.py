@@ -39,7 +39,7 @@ class OverlapAdd:
     def add(self, segment: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """Add the next segment ``(rows, hop + overlap)``; return its first ``hop`` samples, final.
 
-        None is a segment that nobody computed since all of it is missing: where no other segment
+        None is a segment that was not computed, since all of it is missing: where no other segment
         covers it the result is NaN.
         """
         if self.length == self._hop:  # nothing to cross-fade, and every weight is one

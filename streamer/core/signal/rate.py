@@ -242,7 +242,7 @@ class RateConverter:
         return [run]
 
 
-@lru_cache(64)  # all records of an archive share few; nobody writes to what it returns
+@lru_cache(64)  # all records of an archive share few; what it returns is never written to
 def _polyphase(
     phases: int, count: int, reach: int, source_hz: float, target_hz: float
 ) -> NDArray[np.float64]:

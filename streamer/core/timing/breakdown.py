@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""From the instant of a sample to the instant at which somebody had it, stage by stage.
+"""From the instant of a sample to the instant at which it was had, stage by stage.
 
 Everything is a difference of instants along one way, so that the parts add up to the whole.
 """

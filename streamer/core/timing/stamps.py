@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""When each step towards a frame was done: stamps, where somebody has given a clock."""
+"""When each step towards a frame was done: stamps, if a clock was given."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ TAKEN, CONVERTED, FILTERED, BEGUN, WINDOW, INFERRED, STITCHED = range(7)
 
 
 class Stopwatch:
-    """Notes the instants of `Stamps`; without a clock they are nobody's.
+    """Notes the instants of `Stamps`; without a clock there are none.
 
     It may cost a hundredth of a hop, nine times: steps are numbers, and a step is noted in line,
     ``watch.at[step] = watch.now()``.

@@ -43,7 +43,7 @@ class StandingAlarm:
     why: str
     """As it rose."""
     at_s: float
-    """When it rose, on the stream's axis; NaN if nobody knows."""
+    """When it rose, on the stream's axis; NaN if unknown."""
     worst_bpm: float = nan
     """Of a rate alarm: the lowest, or highest, rate since it rose; NaN of others."""
 
