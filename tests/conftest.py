@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from streamer.core.network.network import Network
 from tests.streamer.known_network import scaled_identity
@@ -15,6 +16,10 @@ with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # pandas' deprecations are not ours
     import wfdb  # noqa: F401
 
+
+# How long an example takes is no promise: on a busy machine a good one may take more than the usual 200 ms.
+settings.register_profile("any machine", deadline=None)
+settings.load_profile("any machine")
 
 LOOPBACK = """\
 [ports]
