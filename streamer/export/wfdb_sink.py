@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
 from streamer.core.errors import Field, InputError
-from streamer.core.leads import PREDICTED, twelve_from_eight
+from streamer.core.leads import LEADS, PREDICTED, twelve_from_eight
 from streamer.core.signal.rate import RateConverter, Run
 from streamer.core.signal.runs import true_runs
 from streamer.core.signal.sample_bounds import SampleBounds
@@ -30,6 +30,9 @@ from streamer.formats.wfdb_writer import EIGHT, WfdbWriter, clipped_note
 from streamer.recording.redact import without_folders
 from streamer.session.description import NOT_FOR_DIAGNOSIS, SessionDescription
 from streamer.session.sink import Sink
+
+_GAP_BLOCK = 1 << 12
+"""Samples of a gap that are written at once."""
 
 
 class AtSourceRate:
@@ -62,46 +65,47 @@ class AtSourceRate:
         self._missing.extend((chunk.start + first, chunk.start + last) for first, last in missing)
         self._received = chunk.stop
 
-    def frame(self, frame: Frame) -> Samples:
-        """Take a frame; return the ``(12, n)`` samples in mV that follow those returned before."""
+    def frame(self, frame: Frame) -> Iterator[Samples]:
+        """Take a frame; the ``(12, n)`` samples in mV that follow those before, in blocks."""
         self._waiting.append(frame)
-        if frame.stop - self._waiting[0].start < self._batch:
-            return np.empty((12, 0), np.float32)
-        return self._convert()
+        if frame.stop - self._waiting[0].start >= self._batch:
+            yield from self._convert()
 
-    def finish(self) -> Samples:
-        """The rest, up to as many samples as came in."""
-        parts = [self._convert(), self._place([converter.finish() for converter in self._converters])]
-        if self._next < self._received:
-            parts.append(np.full((12, self._received - self._next), np.nan, np.float32))
-            self._next = self._received
-        return np.concatenate(parts, axis=1)
+    def finish(self) -> Iterator[Samples]:
+        """The rest, up to as many samples as came in, in blocks."""
+        yield from self._convert()
+        yield from self._place([converter.finish() for converter in self._converters])
+        yield from self._nothing_until(self._received)
 
-    def _convert(self) -> Samples:
-        parts = [np.empty((12, 0), np.float32)]
+    def _convert(self) -> Iterator[Samples]:
         frames, self._waiting = self._waiting, []
         for start, leads_mv in _stretches(frames):
             eight = leads_mv[EIGHT].astype(np.float64)
             runs = [converter.push(start, x) for converter, x in zip(self._converters, eight, strict=True)]
-            parts.append(self._place(runs))
-        return np.concatenate(parts, axis=1)
+            yield from self._place(runs)
 
-    def _place(self, runs_of_each: list[list[Run]]) -> Samples:
+    def _place(self, runs_of_each: list[list[Run]]) -> Iterator[Samples]:
         """Put runs (the same ones for each of the eight leads) at their indices, NaN between."""
-        parts = [np.empty((12, 0), np.float32)]
         for runs in zip(*runs_of_each, strict=True):
             start, stop = max(runs[0].start, self._next), min(runs[0].stop, self._received)
             if stop <= start:
                 continue
+            yield from self._nothing_until(start)
             eight = np.array([run.x[start - run.start : stop - run.start] for run in runs], np.float32)
-            out = np.full((12, stop - self._next), np.nan, np.float32)
-            out[:, start - self._next :] = twelve_from_eight(eight)
+            out = twelve_from_eight(eight)
             self._mark_missing(out)
             self._next = stop
-            parts.append(out)
-        return np.concatenate(parts, axis=1)
+            yield out
+
+    def _nothing_until(self, stop: int) -> Iterator[Samples]:
+        """NaN up to an index: a gap of hours takes no more memory than one of seconds."""
+        while self._next < stop:
+            n = min(stop - self._next, _GAP_BLOCK)
+            self._next += n
+            yield np.full((len(LEADS), n), np.nan, np.float32)
 
     def _mark_missing(self, out: Samples) -> None:
+        """Of the samples that come next, those that the source had not."""
         stop = self._next + out.shape[1]
         while self._missing and self._missing[0][0] < stop:
             first, last = self._missing[0]
@@ -223,10 +227,11 @@ class WfdbSink(Sink):
         for writer in self._writers:
             writer.abort()
 
-    def _append(self, leads_mv: Samples) -> None:
-        self._writer.append(leads_mv)
-        for band in self._writers[1:]:
-            band.append(self._half_widths.beside(leads_mv))
+    def _append(self, blocks: Iterable[Samples]) -> None:
+        for leads_mv in blocks:
+            self._writer.append(leads_mv)
+            for band in self._writers[1:]:
+                band.append(self._half_widths.beside(leads_mv))
 
     def _stale_band(self) -> list[Path]:
         """An earlier record's band, which would pass for one of this record's.
