@@ -138,7 +138,7 @@ def write_whole_set(
             numbered = enumerate(parts, 1)
             written = [p for k, part in numbered for p in write(part, folder, part_name(name, k))]
             if write is write_wfdb:
-                written.append(join_records(parts, folder, name))
+                written += join_records(parts, folder, name)
         for path in written:
             refuse_existing(out / path.name, force=force)
             path.chmod(0o600)  # as recordings are

@@ -40,23 +40,36 @@ def write_wfdb(excerpt: Excerpt, folder: Path, name: str) -> list[Path]:
     return [*written, marks, *_record(excerpt, folder, name, signals, excerpt.mv, notes)]
 
 
-def join_records(parts: Sequence[Excerpt], folder: Path, name: str) -> Path:
-    """A header ``NAME.hea`` that makes one record of those of the parts, ``NAME_001`` and so on: segments,
-    with a null segment for each gap (header(5), multi-segment records).
+def join_records(parts: Sequence[Excerpt], folder: Path, name: str) -> list[Path]:
+    """Headers that make one record of those of the parts, ``NAME_001`` and so on: segments, with a null
+    segment for each gap (header(5), multi-segment records).
+
+    Where every part has its band, ``NAME_band`` joins those of the parts in the same way.
     """
+    notes, written = list(parts[0].notes), []
+    names = [part_name(name, number) for number in range(1, len(parts) + 1)]
+    if all(part.half_width_mv is not None for part in parts):
+        about, bands = [band_note(name), *notes], [band_name(part) for part in names]
+        written.append(_joined(parts, folder / band_name(name), bands, len(parts[0].banded), about))
+        notes.append(band_beside(name))
+    return [*written, _joined(parts, folder / name, names, len(parts[0].traces), notes)]
+
+
+def _joined(
+    parts: Sequence[Excerpt], record: Path, segments: Sequence[str], signals: int, notes: Sequence[str]
+) -> Path:
     lines, stop = [], parts[0].first
-    for number, part in enumerate(parts, 1):
+    for part, segment in zip(parts, segments, strict=True):
         if part.first > stop:
             lines.append(f"~ {part.first - stop}")
-        lines.append(f"{part_name(name, number)} {part.samples}")
+        lines.append(f"{segment} {part.samples}")
         stop = part.first + part.samples
     began = f"{parts[0].began:%H:%M:%S.%f %d/%m/%Y}"
-    head = (
-        f"{name}/{len(lines)} {len(parts[0].traces)} {parts[0].rate_hz:.12g} {stop - parts[0].first} {began}"
-    )
-    notes = [f"# {' '.join(note.split())}" for note in parts[0].notes]
-    path = folder / f"{name}.hea"
-    path.write_text("\n".join([head, *lines, *notes, ""]), encoding="ascii")
+    samples = stop - parts[0].first
+    head = f"{record.name}/{len(lines)} {signals} {parts[0].rate_hz:.12g} {samples} {began}"
+    comments = [f"# {' '.join(note.split())}" for note in notes]
+    path = record.with_name(f"{record.name}.hea")
+    path.write_text("\n".join([head, *lines, *comments, ""]), encoding="ascii")
     return path
 
 

@@ -147,6 +147,28 @@ def test_the_wfdb_parts_are_one_record_of_segments(network, tmp_path):
     assert header.base_datetime is not None
 
 
+def test_the_bands_of_the_parts_are_one_record_that_the_leads_name(banded_network, tmp_path):
+    parts = two_parts(banded_network, tmp_path)
+    out = tmp_path / "out"
+    written = write_whole_set(FORMATS["wfdb"][1], parts, out, "s", force=False)
+    assert {path.name for path in written} == {path.name for path in out.iterdir()}
+    band, leads = Record(out / "s_band"), Record(out / "s")
+    assert (band.samples, band.rate_hz) == (leads.samples, leads.rate_hz)
+    header = wfdb.rdheader(str(out / "s_band"))
+    assert header.seg_name == ["s_001_band", "~", "s_002_band"]
+    assert header.n_sig == len(parts[0].banded) == 12
+    last = band.read(band.samples - parts[1].samples, band.samples)
+    assert np.nanmax(np.abs(last - parts[1].half_width_mv)) < 1e-3
+    assert any(comment.endswith("in s_band") for comment in wfdb.rdheader(str(out / "s")).comments)
+
+
+def test_parts_without_a_band_name_none(network, tmp_path):
+    out = tmp_path / "out"
+    written = write_whole_set(FORMATS["wfdb"][1], two_parts(network, tmp_path), out, "s", force=False)
+    assert not [path for path in written if "band" in path.name]
+    assert not any(comment.endswith("in s_band") for comment in wfdb.rdheader(str(out / "s")).comments)
+
+
 def test_the_parts_of_other_formats_stand_at_their_times(network, tmp_path):
     parts = two_parts(network, tmp_path)
     for name in ("edf", "dicom", "csv"):
