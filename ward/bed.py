@@ -10,6 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import numpy as np
+
 from streamer.core.events import (
     UNTRUSTED,
     Alarm,
@@ -36,7 +38,7 @@ from streamer.session.alarm_words import Moment, Silence, alarm_words
 from streamer.session.description import SessionDescription
 from streamer.session.sink import Sink
 from streamer.session.source_words import state_words
-from ward.samples import Microvolts, SampleRing
+from ward.samples import KEPT_S, Microvolts, SampleRing
 
 OLD_S = 2.0
 """Without a sample for so long there is no heart rate to show, and what is seen is old."""
@@ -213,7 +215,7 @@ class Bed:
                 return
             untrusted = bool(self._quality and self._quality & UNTRUSTED)
             self._ring.add(frame, untrusted=untrusted)
-            valid = int(frame.valid.sum())
+            valid = int(np.count_nonzero(frame.valid))
             self._lost += frame.valid.size - valid
             if self._carried and valid:
                 self._end_alarms()
@@ -366,13 +368,16 @@ class Bed:
             first, stop = self._ring.span
             return self._epoch, max(first, stop - round(back_s * self._ring.rate_hz))
 
-    def piece(self, rows: Sequence[int], start: int, stop: int) -> Piece | None:
-        """These samples of the session that runs, as far as they are kept; None if none is."""
+    def piece(self, rows: Sequence[int], start: int, stop: int, most_s: float = KEPT_S) -> Piece | None:
+        """As far as they are kept, these samples of the session that runs, the newest ``most_s`` seconds of
+        them; None if none is.
+        """
         with self._lock:
             if self._ring is None or self._newest is None:
                 return None
             first, last = self._ring.span
-            start, stop = max(start, first), min(stop, last)
+            stop = min(stop, last)
+            start = max(start, first, stop - round(most_s * self._ring.rate_hz))
             if start >= stop:
                 return None
             came_s = self._newest.arrival_s
@@ -436,8 +441,10 @@ class ShownBed(Protocol):
         """Epoch, and the index after the newest sample, or so many seconds before it."""
         ...
 
-    def piece(self, rows: Sequence[int], start: int, stop: int) -> Piece | None:
-        """These samples of the session that runs, as far as they are kept; None if none is."""
+    def piece(self, rows: Sequence[int], start: int, stop: int, most_s: float = KEPT_S) -> Piece | None:
+        """As far as they are kept, these samples of the session that runs, the newest ``most_s`` seconds of
+        them; None if none is.
+        """
         ...
 
     def silence(self) -> bool:

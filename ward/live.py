@@ -10,6 +10,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from streamer.core.leads import LEADS
 from ward import wire
@@ -105,6 +106,15 @@ class Viewer:
         return self.task is not None and not self.task.done()
 
 
+class _Begin(NamedTuple):
+    """From which sample on a viewer gets a bed's."""
+
+    epoch: int
+    start: int
+    most_s: float
+    """What is older than this, by the newest, is left out."""
+
+
 class Live:
     """Serves all viewers; in one event loop.
 
@@ -139,7 +149,7 @@ class Live:
         """Send everybody what is new, to whom has room."""
         beds = self._beds.all()
         self._refresh_status(beds)
-        made: dict[tuple[Wanted, tuple[tuple[int, int], ...]], bytes] = {}
+        made: dict[tuple[Wanted, tuple[_Begin, ...]], bytes] = {}
         ends = {bed.number: bed.cursor() for bed in beds}
         for viewer in tuple(self.viewers):
             if viewer.busy:
@@ -166,7 +176,7 @@ class Live:
         viewer: Viewer,
         beds: tuple[ShownBed, ...],
         ends: dict[int, tuple[int, int]],
-        made: dict[tuple[Wanted, tuple[tuple[int, int], ...]], bytes],
+        made: dict[tuple[Wanted, tuple[_Begin, ...]], bytes],
     ) -> list[str | bytes]:
         news: list[str | bytes] = []
         if viewer.status_s != self._status_s:
@@ -186,25 +196,24 @@ class Live:
             news.append(made[key])
         return news
 
-    def _begin(self, viewer: Viewer, bed: ShownBed, end: tuple[int, int]) -> tuple[int, int]:
-        """Epoch and index from which on a viewer gets a bed's samples."""
+    @staticmethod
+    def _begin(viewer: Viewer, bed: ShownBed, end: tuple[int, int]) -> _Begin:
         epoch, stop = viewer.cursors.get(bed.number, (-1, 0))
         if epoch != end[0] or stop > end[1]:
-            return bed.cursor(BACK_S)
-        oldest = bed.cursor(BEHIND_S)[1] if end[1] > stop else stop
-        return epoch, max(stop, oldest)
+            return _Begin(end[0], 0, BACK_S)
+        return _Begin(epoch, stop, BEHIND_S)
 
 
 def _blocks(
     beds: list[ShownBed],
     rows: tuple[int, ...],
-    begins: tuple[tuple[int, int], ...],
+    begins: tuple[_Begin, ...],
     ends: dict[int, tuple[int, int]],
 ) -> list[bytes]:
     blocks = []
-    for bed, (epoch, start) in zip(beds, begins, strict=True):
-        piece = bed.piece(rows, start, ends[bed.number][1])
-        if piece is not None and piece.epoch == epoch:
+    for bed, begin in zip(beds, begins, strict=True):
+        piece = bed.piece(rows, begin.start, ends[bed.number][1], begin.most_s)
+        if piece is not None and piece.epoch == begin.epoch:
             blocks.append(wire.block(piece))
     return blocks
 

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
+
 from streamer.core.events import Event, State
 from ward.bed import OLD_S, Bed, BedStatus, Piece
-from ward.samples import ROWS, MicrovoltRing
+from ward.samples import KEPT_S, MISSING, ROWS, Ring
 
 STATUS_S = 0.5
 """How a bed stands is reported so often, and whenever it changes."""
@@ -60,7 +62,7 @@ class Reporter:
         before = self._cursor[1] if self._cursor[0] == epoch else 0
         piece = None
         if stop != before:
-            piece = self.bed.piece(_ALL, max(before, self.bed.cursor(BACK_S)[1]), stop)
+            piece = self.bed.piece(_ALL, before, stop, BACK_S)
         self._cursor = epoch, stop
         if status is None and piece is None and not events:
             return None
@@ -95,7 +97,7 @@ class MirroredBed:
         self._status = empty
         self._told_s = math.nan
         self._silence = silence
-        self._ring: MicrovoltRing | None = None
+        self._ring: Ring | None = None
         self._epoch = -1  # of what the ring holds, as it was reported
         self._begun = empty.epoch  # sessions of earlier processes
         self._came_s = math.nan
@@ -109,7 +111,7 @@ class MirroredBed:
             if piece is None:
                 return
             if self._ring is None or self._epoch != piece.epoch or self._ring.rate_hz != piece.rate_hz:
-                self._ring, self._epoch = MicrovoltRing(piece.rate_hz), piece.epoch
+                self._ring, self._epoch = Ring(piece.rate_hz, np.int16(MISSING)), piece.epoch
             self._ring.write(piece.start, piece.uv)
             self._came_s = piece.came_s
 
@@ -151,13 +153,16 @@ class MirroredBed:
             first, stop = self._ring.span
             return self._begun + self._epoch, max(first, stop - round(back_s * self._ring.rate_hz))
 
-    def piece(self, rows: Sequence[int], start: int, stop: int) -> Piece | None:
-        """These samples of the session that runs, as far as they are kept; None if none is."""
+    def piece(self, rows: Sequence[int], start: int, stop: int, most_s: float = KEPT_S) -> Piece | None:
+        """As far as they are kept, these samples of the session that runs, the newest ``most_s`` seconds of
+        them; None if none is.
+        """
         with self._lock:
             if self._ring is None:
                 return None
             first, last = self._ring.span
-            start, stop = max(start, first), min(stop, last)
+            stop = min(stop, last)
+            start = max(start, first, stop - round(most_s * self._ring.rate_hz))
             if start >= stop:
                 return None
             uv = self._ring.rows(rows, start, stop)

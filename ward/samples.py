@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The newest seconds of one bed as the page draws them: whole microvolts in a ring."""
+"""The newest seconds of one bed in a ring, and as the page draws them: whole microvolts."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,24 +37,29 @@ SETTLING, UNTRUSTED = 1, 2
 """The filters settle; the input is not to be trusted."""
 
 _MOST_UV = 32767
-_TOGETHER = 8
-"""Frames that are converted together: numpy's calls cost more than their work."""
 
 
 def to_microvolts(millivolts: NDArray[np.float32]) -> Microvolts:
     """Whole microvolts, as far as 16 bits reach; `MISSING` for NaN."""
-    known = np.isfinite(millivolts)
     most_mv = 1e-3 * _MOST_UV
-    whole = np.rint(1e3 * np.where(known, millivolts, 0.0).clip(-most_mv, most_mv))
+    known = np.isfinite(millivolts)
+    whole = np.rint(1e3 * np.minimum(np.maximum(millivolts, -most_mv), most_mv))
     return np.where(known, whole, MISSING).astype(np.int16)
 
 
-class MicrovoltRing:
-    """The newest `KEPT_S` seconds of all rows, by absolute index.  One thread at a time."""
+class Ring:
+    """The newest `KEPT_S` seconds of all rows, by absolute index.  One thread at a time.
 
-    def __init__(self, rate_hz: float) -> None:
+    Parameters
+    ----------
+    missing : scalar
+        Stands for a sample that there is not; its type is that of all.
+    """
+
+    def __init__(self, rate_hz: float, missing: np.int16 | np.float32) -> None:
         self.rate_hz = rate_hz
-        self._uv = np.full((ROWS, round(KEPT_S * rate_hz)), MISSING, np.int16)
+        self._kept = np.full((ROWS, round(KEPT_S * rate_hz)), missing)
+        self._missing = missing
         self._first: int | None = None
         self._stop = 0
 
@@ -62,29 +68,40 @@ class MicrovoltRing:
         """Index of the oldest sample that is kept, and after the newest."""
         return (0, 0) if self._first is None else (self._first, self._stop)
 
-    def rows(self, rows: Sequence[int], start: int, stop: int) -> Microvolts:
+    def rows(self, rows: Sequence[int], start: int, stop: int) -> NDArray[Any]:
         """Samples ``start`` to ``stop`` of these rows, ``(len(rows), stop - start)``; within `span`."""
-        places = np.arange(start, stop) % self._uv.shape[1]
-        taken: Microvolts = self._uv[np.array(rows)[:, None], places]
-        return taken
+        taken = [self._kept[rows, begin:end] for begin, end in self._places(start, stop)]
+        return taken[0] if len(taken) == 1 else np.concatenate(taken, axis=1)
 
-    def write(self, start: int, uv: Microvolts) -> None:
+    def write(self, start: int, samples: NDArray[Any]) -> None:
         """Take samples ``(ROWS, n)`` from index ``start`` on; what lies between is missing."""
-        size = self._uv.shape[1]
+        size = self._kept.shape[1]
         if self._first is None or start < self._stop:  # the first samples, or the stream began again
             self._first = self._stop = start
         if start > self._stop:  # a gap
-            missed = np.arange(max(self._stop, start - size), start) % size
-            self._uv[:, missed] = MISSING
-        stop = start + uv.shape[1]
-        uv = uv[:, -size:]
-        self._uv[:, np.arange(stop - uv.shape[1], stop) % size] = uv
+            for begin, end in self._places(max(self._stop, start - size), start):
+                self._kept[:, begin:end] = self._missing
+        stop = start + samples.shape[1]
+        samples = samples[:, -size:]
+        for begin, end in self._places(stop - samples.shape[1], stop):
+            self._kept[:, begin:end] = samples[:, : end - begin]
+            samples = samples[:, end - begin :]
         self._stop = stop
         self._first = max(self._first, stop - size)
+
+    def _places(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Where these samples lie, in one piece or in two."""
+        size = self._kept.shape[1]
+        if start >= stop:
+            return [(0, 0)]
+        begin, end = start % size, (stop - 1) % size + 1
+        return [(begin, end)] if begin < end and stop - start <= size else [(begin, size), (0, end)]
 
 
 class SampleRing:
     """The same, of frames.  One thread at a time.
+
+    What is asked for is converted when it is: viewers look at few of the rows.
 
     Parameters
     ----------
@@ -94,50 +111,26 @@ class SampleRing:
 
     def __init__(self, description: SessionDescription) -> None:
         self.rate_hz = description.rate_hz
-        self._description = description
-        self._ring = MicrovoltRing(description.rate_hz)
-        self._waiting: list[tuple[Frame, bool]] = []
-
-    def add(self, frame: Frame, *, untrusted: bool) -> None:
-        """Take a frame."""
-        self._waiting.append((frame, untrusted))
-        if len(self._waiting) >= _TOGETHER:
-            self._convert()
+        one_mv = np.ones((len(LEADS), 1), np.float32)
+        self._half_widths = description.half_width_mv(one_mv, BAND)
+        self._ring = Ring(description.rate_hz, np.float32(np.nan))
 
     @property
     def span(self) -> tuple[int, int]:
-        """As `MicrovoltRing.span`."""
-        self._convert()
+        """As `Ring.span`."""
         return self._ring.span
 
     def rows(self, rows: Sequence[int], start: int, stop: int) -> Microvolts:
-        """As `MicrovoltRing.rows`."""
-        return self._ring.rows(rows, start, stop)
+        """As `Ring.rows`."""
+        return to_microvolts(self._ring.rows(rows, start, stop))
 
-    def _convert(self) -> None:
-        waiting, self._waiting = self._waiting, []
-        at = 0
-        while at < len(waiting):  # frames that follow each other are one piece
-            end = at + 1
-            while end < len(waiting) and waiting[end][0].start == waiting[end - 1][0].stop:
-                end += 1
-            self._put(waiting[at:end])
-            at = end
-
-    def _put(self, piece: list[tuple[Frame, bool]]) -> None:
-        frames = [frame for frame, _ in piece]
-        start = frames[0].start
-        leads = np.concatenate([frame.leads_mv for frame in frames], axis=1)
-        measured = np.concatenate([frame.measured_mv for frame in frames])
-        half_mv = self._description.half_width_mv(
-            np.concatenate([frame.scale_mv for frame in frames], axis=1), BAND
-        )
-        uv = np.full((ROWS, leads.shape[1]), MISSING, np.int16)
-        uv[:MEASURED] = to_microvolts(leads)
-        uv[MEASURED] = to_microvolts(measured)
-        if half_mv is not None:
-            uv[HALF_WIDTH:FLAGS] = to_microvolts(half_mv)
-        uv[FLAGS] = np.concatenate(
-            [SETTLING * frame.settling.astype(np.int16) + UNTRUSTED * wrong for frame, wrong in piece]
-        )
-        self._ring.write(start, uv)
+    def add(self, frame: Frame, *, untrusted: bool) -> None:
+        """Take a frame."""
+        mv = np.empty((ROWS, frame.valid.size), np.float32)
+        mv[:MEASURED] = frame.leads_mv
+        mv[MEASURED] = frame.measured_mv
+        mv[HALF_WIDTH:FLAGS] = np.nan if self._half_widths is None else frame.scale_mv * self._half_widths
+        mv[FLAGS] = frame.settling
+        mv[FLAGS] *= 1e-3 * SETTLING  # one microvolt stands for 1
+        mv[FLAGS] += 1e-3 * UNTRUSTED * untrusted
+        self._ring.write(frame.start, mv)

@@ -20,6 +20,7 @@ from streamer.core.errors import InputError
 from streamer.core.events import State
 from streamer.core.network.network import Network
 from streamer.recording.recorder import Recorder
+from streamer.session.core_thread import CoreThread
 from streamer.session.session import Session
 from streamer.session.sink import Overflow
 from streamer.session.source import Source
@@ -49,12 +50,15 @@ class RunningBed:
         Where it is shown.
     opening : threading.Semaphore
         Held while a session is composed, so that many that begin at once do not slow those that run.
+    cores : CoreThread
+        Makes the leads of all of them.
     """
 
-    def __init__(self, plan: BedPlan, bed: Bed, opening: threading.Semaphore) -> None:
+    def __init__(self, plan: BedPlan, bed: Bed, opening: threading.Semaphore, cores: CoreThread) -> None:
         self.plan = plan
         self.bed = bed
         self._opening = opening
+        self._cores = cores
         self._stopping = threading.Event()
         self._lock = threading.Lock()
         self._source: Source | None = None
@@ -143,11 +147,11 @@ class RunningBed:
         )
         vitals = vitals_of(description, core)
         vitals.limits = self.plan.limits
-        session = Session(source, core, description, vitals=vitals)
+        session = Session(source, core, description, vitals=vitals, core_thread=self._cores)
         if options.record is not None:
             folder = options.record / folder_name(self.plan.name)
             attach_recorder(session, replace(options, record=folder), {})
-        session.attach(self.bed.sink(session.tell), Overflow.DROP_OLDEST)
+        session.attach(self.bed.sink(session.tell), Overflow.DROP_OLDEST, at_once=True)
         with self._lock:
             if self._stopping.is_set():
                 source.stop()
@@ -174,6 +178,7 @@ class WardBeds:
         self._beds = beds
         self._running: dict[str, RunningBed] = {}
         self._opening = threading.Semaphore(2)
+        self._cores = CoreThread()
         self._gone: list[RunningBed] = []
 
     def follow(self, plans: Sequence[BedPlan]) -> None:
@@ -188,7 +193,7 @@ class WardBeds:
                 del self._running[name]
         for name, plan in wanted.items():
             if name not in self._running:
-                running = RunningBed(plan, self._beds.add(name, plan.limits), self._opening)
+                running = RunningBed(plan, self._beds.add(name, plan.limits), self._opening, self._cores)
                 self._running[name] = running
                 running.start()
 

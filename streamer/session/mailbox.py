@@ -109,6 +109,20 @@ class Mailbox(Generic[T]):
             else:
                 yield stamped
 
+    def take(self, most: int) -> list[T]:
+        """What waits now, the oldest first, without waiting: for one that looks by itself."""
+        with self._lock:
+            taken = [self._waiting.popleft()[1] for _ in range(min(most, len(self._waiting)))]
+            if self._blocked:
+                self._room.notify_all()
+            return taken
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing waits, and nothing more will come."""
+        with self._lock:
+            return self._ended and not self._waiting
+
     def end(self) -> None:
         """Nothing more will be put: what waits is still handed out."""
         with self._lock:

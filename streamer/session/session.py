@@ -5,7 +5,8 @@
                              +---- raw chunks, events -+
 
 The reader hands raw chunks to the sinks itself, so that a stalled core costs a recorder nothing.
-Every arrow is a bounded `Mailbox`.  Where the source can wait (a file), a full one makes it wait;
+Every arrow is a bounded `Mailbox`, unless a sink takes everything at once (`Handover`).  Many sessions may
+share the core's thread (`CoreThread`).  Where the source can wait (a file), a full one makes it wait;
 where it cannot (Bluetooth, LSL), the oldest item goes, is counted and reported.  Displays always drop.
 """
 
@@ -23,7 +24,9 @@ from typing import Any, Protocol
 from streamer.core.events import Dropped, Event, Failed, LeftBehind
 from streamer.core.stream import Chunk, Frame
 from streamer.core.vitals.vitals import Vitals
+from streamer.session.core_thread import CoreThread
 from streamer.session.description import SessionDescription, algorithmic_ms
+from streamer.session.handover import Handover
 from streamer.session.histogram import Histogram
 from streamer.session.mailbox import Mailbox
 from streamer.session.sink import Overflow, Sink
@@ -42,6 +45,9 @@ CORE_STOP_S = 1.75
 
 STOP_S = 1.9
 """... and a sink that has not ended by now is left behind, and named in the report."""
+
+TURN_ITEMS = 64
+"""So many chunks a session that shares the thread of its core takes, before it is another's turn."""
 
 TELL_S = 1.0
 """Drops are reported at most this often for each sink."""
@@ -127,12 +133,16 @@ class SessionReport:
 class _Worker:
     """A sink, its queue and its thread."""
 
-    def __init__(self, session: Session, sink: Sink, overflow: Overflow, *, live: bool, vital: bool) -> None:
+    def __init__(
+        self, session: Session, sink: Sink, overflow: Overflow, *, live: bool, vital: bool, at_once: bool
+    ) -> None:
         self.sink = sink
         self.overflow = overflow
         self.vital = vital
         policy = Overflow.DROP_OLDEST if live else overflow
-        self.box: Mailbox[Chunk | Frame | Event] = Mailbox(DEPTH[overflow], policy)
+        self.box: Mailbox[Chunk | Frame | Event] | Handover[Chunk | Frame | Event] = (
+            Handover(self._hand) if at_once else Mailbox(DEPTH[overflow], policy)
+        )
         self.thread = threading.Thread(target=self._work, name=f"sink {sink.name}", daemon=True)
         self.stage = Histogram()
         self.end_to_end = Histogram()
@@ -192,6 +202,8 @@ class Session:
         Told of every frame that a sink has taken.
     vitals : Vitals, optional
         Watches the frames; what it tells goes to every sink, behind the frame that it is about.
+    core_thread : CoreThread, optional
+        Runs the core, together with those of other sessions; else it has a thread of its own.
     """
 
     def __init__(
@@ -202,10 +214,12 @@ class Session:
         *,
         watch: Watch | None = None,
         vitals: Vitals | None = None,
+        core_thread: CoreThread | None = None,
     ) -> None:
         self._source = source
         self._core = core
         self._vitals = vitals
+        self._core_thread = core_thread
         self._description = description
         self._watch = watch
         policy = Overflow.DROP_OLDEST if description.stream.live else Overflow.BLOCK
@@ -224,7 +238,14 @@ class Session:
         self._failures: dict[str, Exception] = {}
         self._left_behind: list[str] = []
 
-    def attach(self, sink: Sink, overflow: Overflow = Overflow.BLOCK, *, vital: bool = False) -> None:
+    def attach(
+        self,
+        sink: Sink,
+        overflow: Overflow = Overflow.BLOCK,
+        *,
+        vital: bool = False,
+        at_once: bool = False,
+    ) -> None:
         """Add a sink before the start; recorders first, for they are served and closed in this order.
 
         Parameters
@@ -233,9 +254,12 @@ class Session:
             ``BLOCK`` is taken as ``DROP_OLDEST``, with the deep queue, where the source is live.
         vital : bool
             Without this sink the session has no purpose: it stops when the sink fails.
+        at_once : bool
+            This sink never waits for anything, and takes items from several threads at a time: each is handed
+            over by the thread that has it, and none waits.
         """
         live = self._description.stream.live
-        self._workers.append(_Worker(self, sink, overflow, live=live, vital=vital))
+        self._workers.append(_Worker(self, sink, overflow, live=live, vital=vital, at_once=at_once))
 
     def start(self) -> None:
         """Open the sinks and start all threads; returns at once.
@@ -253,7 +277,10 @@ class Session:
         for worker in self._workers:
             worker.thread.start()
         self._reader.start()
-        threading.Thread(target=self._reconstruct, name="core", daemon=True).start()
+        if self._core_thread is None:
+            threading.Thread(target=self._reconstruct, name="core", daemon=True).start()
+        else:
+            self._core_thread.add(self._turn)
 
     def stop(self) -> None:
         """Ask for the end; returns at once.  The session is done within 2 s.  Any thread may call."""
@@ -289,7 +316,7 @@ class Session:
 
     def queues(self) -> dict[str, tuple[int, int]]:
         """By sink, and ``core``: how many items wait now, and the most that ever did."""
-        boxes: dict[str, Mailbox[Any]] = {"core": self._inbox}
+        boxes: dict[str, Mailbox[Any] | Handover[Any]] = {"core": self._inbox}
         boxes |= {worker.sink.name: worker.box for worker in self._workers}
         return {name: (len(box), box.deepest) for name, box in boxes.items()}
 
@@ -336,20 +363,41 @@ class Session:
     def _reconstruct(self) -> None:
         try:
             for _, item in self._inbox:
-                if isinstance(item, Chunk):
-                    self._stop_taken = item.stop
-                    if self._vitals is not None:
-                        self._vitals.chunk(item)
-                    self._deliver(self._core.push(item))
-                elif self._vitals is not None:
-                    self._tell_vitals(self._vitals.hear(item))
+                self._take(item)
             self._deliver(self._core.finish())
             self._tell_unmade()
         except Exception as error:  # noqa: BLE001 - told, and in the report for the caller to raise
-            self._failed("core", error)
-            self._inbox.cut()
-            self.stop()
+            self._core_failed(error)
         self._end()
+
+    def _take(self, item: Chunk | Event) -> None:
+        if isinstance(item, Chunk):
+            self._stop_taken = item.stop
+            if self._vitals is not None:
+                self._vitals.chunk(item)
+            self._deliver(self._core.push(item))
+        elif self._vitals is not None:
+            self._tell_vitals(self._vitals.hear(item))
+
+    def _core_failed(self, error: Exception) -> None:
+        self._failed("core", error)
+        self._inbox.cut()
+        self.stop()
+
+    def _turn(self) -> bool | None:
+        """As `_reconstruct`, of what waits now; whether more may wait, None at the end."""
+        end = self._reconstruct  # it closes the sinks, which may take long
+        try:
+            items = self._inbox.take(TURN_ITEMS)
+            for item in items:
+                self._take(item)
+            if not self._inbox.over:
+                return len(items) == TURN_ITEMS
+        except Exception as error:  # noqa: BLE001 - as above
+            self._core_failed(error)
+            end = self._end
+        threading.Thread(target=end, name="core", daemon=True).start()
+        return None
 
     def _end(self) -> None:
         with self._lock:
