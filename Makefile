@@ -8,8 +8,8 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 
-# A file's tests stay together: they share what is slow to make.
-BESIDE := -n auto --maxprocesses=4 --dist loadfile
+# A file's tests stay together: they share what is slow to make. Three at least: many of them wait.
+BESIDE := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? 3 : n > 4 ? 4 : n))) --dist loadfile
 
 help:
 	@echo "make demo       the live 12-lead monitor on a bundled recording (headless where there is no display)"

@@ -33,7 +33,7 @@ from tests.streamer.core.conftest import identity_model, spec
 
 HISTORY_SENDER = Path(__file__).parent / "lsl" / "history_sender.py"
 SECONDS = 75.0
-FEW, ALL = range(5), range(100)
+FEW, ALL = range(3), range(100)
 SHORT = [pytest.param(seed, id=str(seed)) for seed in FEW]
 LONG = [pytest.param(seed, id=str(seed), marks=pytest.mark.long) for seed in ALL if seed not in FEW]
 

@@ -38,6 +38,7 @@ def run(name: str, folder: Path, *arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(600)
 def test_the_examples_and_the_plug_in_of_the_docs_pass_mypy_strict(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "adding-a-device.md").read_text("utf-8")

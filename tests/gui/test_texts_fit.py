@@ -130,7 +130,7 @@ def test_every_control_has_a_name_and_the_bar_s_are_large_enough_to_touch(rig: R
         assert min(button.height(), button.width()) >= LEAST_PX or not button.isVisible()
 
 
-@pytest.mark.parametrize("factor", ["1.25", "2"])
+@pytest.mark.parametrize("factor", [pytest.param("1.25", marks=pytest.mark.long), "2"])
 def test_so_it_is_at_other_scale_factors(factor: str) -> None:
     """Of the screen; Qt reads it once, as a process begins."""
     some = "800x480 and (header or dialog or (test_no_word_is_cut and (ll or w)))"

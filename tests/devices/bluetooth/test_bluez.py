@@ -198,6 +198,7 @@ def test_a_movesense_from_the_scan_to_millivolts(bluetoothd: Callable[..., Bluet
     assert sensor.commands[-1] == b"\x02\x02"
 
 
+@pytest.mark.long
 def test_two_hundred_lost_links_in_a_row(bluetoothd: Callable[..., Bluetoothd]) -> None:
     """No descriptor, task, thread or memory stays behind; every sample is accounted for."""
     strap = H10(n=1)

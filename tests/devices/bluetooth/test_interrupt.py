@@ -125,7 +125,7 @@ def test_ctrl_c_before_and_after_the_first_sample_while_the_sensor_hangs(
 
 
 @pytest.mark.skipif(not Path("/proc/self/maps").exists(), reason="as Linux tells what is loaded")
-@pytest.mark.parametrize("source", ["lsl:nobody sends this", "polar:"])
+@pytest.mark.parametrize("source", ["lsl:nobody sends this", pytest.param("polar:", marks=pytest.mark.long)])
 @pytest.mark.parametrize("loaded", ["_struct", "_multiarray_umath", "llvmlite"])
 def test_ctrl_c_while_the_program_is_still_being_loaded(
     tmp_path: Path, bus: str, source: str, loaded: str

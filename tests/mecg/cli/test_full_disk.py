@@ -21,7 +21,9 @@ sys.exit(main(["export", sys.argv[1], "--format", sys.argv[2], "--out", sys.argv
 """
 
 
-@pytest.mark.parametrize("form", ["pdf", "csv", "wfdb", "edf", "dicom"])
+@pytest.mark.parametrize(
+    "form", ["pdf", "edf", *(pytest.param(form, marks=pytest.mark.long) for form in ("csv", "wfdb", "dicom"))]
+)
 def test_an_export_onto_a_full_disk_is_one_line(tmp_path: Path, form: str) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-c", SCRIPT, str(SESSION), form, str(out)]

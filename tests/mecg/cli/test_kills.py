@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[3]
 RECORDS = sorted((ROOT / "recordings" / "ptb-xl").glob("*.hea"))
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="Windows has another way to end a process")
 
-TURNS = [4, pytest.param(34, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
+TURNS = [2, pytest.param(34, marks=[pytest.mark.long, pytest.mark.timeout(1800)])]
 """34 of three kinds, and 50 of recordings beside them."""
 
 

@@ -447,6 +447,7 @@ def test_who_is_stuck_for_10_s_costs_neither_recorder_nor_monitor_a_sample(
         assert recording.stop == frames[-1].stop
 
 
+@pytest.mark.long
 def test_an_hour_at_500_hz_is_in_the_file_bit_for_bit(
     tmp_path: Path, record_property: pytest.RecordProperty
 ) -> None:
