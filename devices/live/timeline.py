@@ -38,7 +38,8 @@ _SMOOTHING = 0.25
 
 _EARLY_S = (1.0, 0.25)
 """A packet with a gap before it that came so much before its own stamp (while the clock's fit has
-not settled nearly, and later) shows that the stamp has jumped; less can be an earlier packet's delay."""
+not settled nearly, and later), and has waited so much less than the one before it, shows that the
+stamp has jumped; less can be an earlier packet's delay, or a backlog's."""
 
 _SOON_PACKETS = 8
 """After so many packets the clock's fit is good enough for the lesser of the two: the least of so many delays
@@ -294,8 +295,13 @@ class Timeline:
     def _is_timely(self, last_s: float, arrival_s: float) -> bool:
         """Whether a packet's arrival goes with its stamp, so that what is before it is a gap."""
         delay_s = arrival_s - self.clock.host_s(last_s)
+        before_s = self._arrival_s - (self._at_s + (self._next - 1 - self._at) * self._period_s)
+        gained_s = before_s - (
+            arrival_s - last_s
+        )  # all that a backlog has waited less than what is before it
         sure = self.clock.settled or self.counts.packets >= _SOON_PACKETS
-        return -_EARLY_S[int(sure)] <= delay_s <= _LATE_S
+        early_s = _EARLY_S[int(sure)]
+        return delay_s <= _LATE_S and (delay_s >= -early_s or gained_s <= early_s)
 
     def _missing_by_arrival(self, n: int, arrival_s: float) -> int:
         """How many samples the arrival clock misses, for want of a better one."""

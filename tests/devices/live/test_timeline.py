@@ -249,3 +249,23 @@ def test_whatever_happens_on_the_way_each_sample_is_where_it_was_or_counted(
     assert counts.samples + counts.lost == (number + 1) * N
     assert counts.duplicate == fates.count("twice")
     assert counts.late == fates.count("swap")
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    waited_s=st.floats(0.0, 8.0),
+    rate_hz=st.sampled_from([125.0, 130.0, 250.0, 500.0]),
+    packet_s=st.floats(0.01, 0.115),
+    tick_s=st.sampled_from([0.0, 0.001]),
+    lost=st.sets(st.integers(4, 120), max_size=30),
+)
+def test_what_is_lost_from_a_backlog_is_lost_and_its_clock_has_not_jumped(
+    waited_s: float, rate_hz: float, packet_s: float, tick_s: float, lost: set[int]
+) -> None:
+    """A program that takes a while to begin reads what has waited meanwhile at once."""
+    run = Run(Timeline(rate_hz, tick_s), rate_hz, max(round(packet_s * rate_hz), 1), tick_s=tick_s)
+    run.last_s = 1000 + waited_s
+    gone = {k for k in lost if k - 1 not in lost}  # two packets are shorter than what a jump shows by
+    run.packets(k for k in range(130) if k not in gone)
+    assert run.said(Notice) == [] and run.true_starts()
+    assert sum(event.count for event in run.said(SamplesLost)) == len(gone) * run.n

@@ -58,7 +58,8 @@ def test_a_window_that_is_twice_as_long_costs_twice_as_much_and_a_hop_a_fraction
     assert twice == pytest.approx(2 * once, rel=0.02)
     hop = cost.of_step(model)
     assert hop is not None
-    assert hop == pytest.approx(once * spec.hop / spec.window, rel=0.1)
+    # One product a block for all three modules of a ladder: what no module hears is multiplied by zero.
+    assert once * spec.hop / spec.window <= hop <= 1.4 * once * spec.hop / spec.window
     kept = {p.key: p.value for p in onnx.load_from_string(model).metadata_props}
     assert base64.b64decode(kept[STEP_KEY])
 
