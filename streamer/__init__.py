@@ -45,6 +45,7 @@ if TYPE_CHECKING:
         RecordingStarted,
         SamplesLost,
         Seam,
+        SenderSaid,
         SensorRate,
         State,
         StateChanged,
@@ -98,6 +99,7 @@ __all__ = [
     "RecordingStarted",
     "SamplesLost",
     "Seam",
+    "SenderSaid",
     "SensorRate",
     "Session",
     "SessionDescription",
@@ -121,7 +123,7 @@ _NAMES = {
     "streamer.core.events": (
         "Alarm AlarmKind AlarmsSilenced BandsChanged Battery Beat Contact Drift Dropped Event Failed "
         "LeftBehind LimitsChanged Marker Notice Quality QualityChanged RecordingStarted SamplesLost Seam "
-        "SensorRate State StateChanged Topic Unrecognized"
+        "SenderSaid SensorRate State StateChanged Topic Unrecognized"
     ),
     "streamer.core.leads": "LEADS",
     "streamer.core.network.network": "Network",

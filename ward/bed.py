@@ -26,6 +26,7 @@ from streamer.core.events import (
     Quality,
     QualityChanged,
     RecordingStarted,
+    SenderSaid,
     SpeedChanged,
     State,
     StateChanged,
@@ -36,6 +37,7 @@ from streamer.core.vitals.vitals import Limits
 from streamer.recording.recorder import Recorder
 from streamer.session.alarm_words import Moment, Silence, alarm_words
 from streamer.session.description import SessionDescription
+from streamer.session.event_wire import alarm_said, quality_said, words
 from streamer.session.sink import Sink
 from streamer.session.source_words import state_words
 from ward.samples import KEPT_S, Microvolts, SampleRing
@@ -102,6 +104,8 @@ class BedStatus:
     """How long what is silenced stays so; 0 if nothing is."""
     sound: bool
     """Whether the bedside sounds."""
+    bedside: tuple[str, ...]
+    """The alarms that stand at a sender on another machine, and what is wrong with the lead there."""
     lost: int
     """Missing samples of the session, at the model's rate."""
     recording: bool
@@ -168,6 +172,8 @@ class Bed:
         self._state = State.CONNECTING
         self._news = ""
         self._standing = StandingAlarms()
+        self._there = StandingAlarms()  # at the sender
+        self._there_quality = ""
         self._risen_s: dict[AlarmKind, float] = {}
         self._silence = Silence()
         self.changes = 0
@@ -241,6 +247,10 @@ class Bed:
         match event:
             case StateChanged():
                 self._state = event.state
+                if event.state in (State.RECONNECTING, State.ENDED):
+                    self._lose_sender()
+            case SenderSaid():
+                self._hear_sender(event)
             case QualityChanged():
                 self._quality = event.wrong
             case SpeedChanged():
@@ -260,6 +270,21 @@ class Bed:
             case Alarm():
                 self._follow_alarm(event)
                 self._carried = False
+
+    def _hear_sender(self, event: SenderSaid) -> None:
+        self._log(self.number, event)
+        alarm, quality = alarm_said(event), quality_said(event)
+        if alarm is not None:
+            self._there.event(alarm)
+        if quality is not None:
+            self._there_quality = quality
+
+    def _lose_sender(self) -> None:
+        """It says no more what stands there."""
+        for one in self._there:
+            self._log(self.number, SenderSaid(words(Alarm(one.alarm, False))))
+        self._there.clear()
+        self._there_quality = ""
 
     def _follow_alarm(self, event: Alarm) -> None:
         self._log(self.number, event)
@@ -283,6 +308,7 @@ class Bed:
         """
         with self._lock:
             self._tell = None
+            self._lose_sender()
             self._state, self._news = state, news
             self._recording = False
             if state is State.ENDED:
@@ -319,6 +345,7 @@ class Bed:
                 alarms=self._shown(now_s, bpm),
                 silent_s=self._silence.left_s(now_s),
                 sound=self._sound,
+                bedside=self._bedside(),
                 lost=self._lost,
                 recording=self._recording,
                 recalibrate=self._recalibrate,
@@ -340,6 +367,10 @@ class Bed:
             )
             for one in self._standing
         )
+
+    def _bedside(self) -> tuple[str, ...]:
+        alarms = (f"{one.alarm.value}: {one.why}" for one in self._there)
+        return (*alarms, self._there_quality) if self._there_quality else tuple(alarms)
 
     def _words(self) -> str:
         if self._description is None:

@@ -22,7 +22,8 @@ from datetime import datetime
 from pathlib import Path
 
 from streamer.core.errors import InputError
-from streamer.core.events import Alarm, AlarmsSilenced, Event, Quality
+from streamer.core.events import Alarm, AlarmsSilenced, Event, Quality, SenderSaid
+from streamer.session.event_wire import alarm_said
 from ward.bed import Beds, BedStatus
 
 STEP_S = 10.0
@@ -154,6 +155,13 @@ class History:
             case AlarmsSilenced():
                 for alarm in event.alarms:
                     self._waiting.append((number, now_s, alarm.value, SILENCED, ""))
+            case SenderSaid():
+                said = alarm_said(event)
+                if said is not None:
+                    what = RISES if said.rises else ENDS
+                    self._waiting.append(
+                        (number, now_s, f"{said.alarm.value}, at the bedside", what, said.why)
+                    )
 
     def start(self, beds: Beds) -> None:
         """Follow these beds from now on."""

@@ -180,4 +180,4 @@ class MirroredBed:
 def _urgent(status: BedStatus) -> tuple[object, ...]:
     """What a viewer should see at once if it changes."""
     alarms = tuple((one.kind, one.silenced) for one in status.alarms)
-    return alarms, status.state, status.quality, status.epoch
+    return alarms, status.bedside, status.state, status.quality, status.epoch

@@ -82,6 +82,7 @@ def _status(status: BedStatus) -> dict[str, Any]:
         ],
         "silent_s": round(status.silent_s, 1),
         "sound": status.sound,
+        "bedside": list(status.bedside),
         "lost": status.lost,
         "recording": status.recording,
         "recalibrate": status.recalibrate,

@@ -38,6 +38,7 @@ from devices.lsl.library import LslClock, load_pylsl
 from devices.lsl.reading import Reading
 from devices.lsl.repeats import Pulled, Repeats
 from devices.lsl.search import description_of, predicate_of, search_for, source_of
+from devices.lsl.sender_events import SenderEvents
 from devices.lsl.stamps import (
     RATE_TOLERANCE,
     RateFit,
@@ -428,13 +429,18 @@ class LslStream:
         """Hand on what comes; returns why nothing more will, or None after a stop."""
         feed = self._feed
         looked: list[NDArray[np.float64]] = []
+        said = SenderEvents(self._lsl, link.about.source_id)
         while not feed.stopping.is_set():
+            for event in said.new():
+                feed.say(event)
             try:
                 if link.compare():
                     self._sender.compare(self._offset_of(link))
                 batch = link.pull(_SLICE_S)
             except RuntimeError:  # pylsl's LostError
                 link.lost = True
+                for event in said.new():  # its last words
+                    feed.say(event)
                 return "the sender is gone"
             batch = None if batch is None else self._first_time(batch)
             if batch is not None:

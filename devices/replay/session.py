@@ -35,6 +35,7 @@ from streamer.core.events import (
     RecordingStarted,
     SamplesLost,
     Seam,
+    SenderSaid,
     SensorRate,
     SpeedChanged,
     StateChanged,
@@ -226,7 +227,9 @@ def is_told_again(event: Event) -> bool:
             return False
         case Notice():
             return event.topic not in (Topic.DISK, Topic.REPAIR, Topic.PLAYBACK)
-        case Contact() | Battery() | SensorRate() | Marker() | LimitsChanged() | Seam() | Unrecognized():
+        case Contact() | Battery() | SensorRate() | Marker() | LimitsChanged() | Seam():
+            return True
+        case SenderSaid() | Unrecognized():
             return True
         case _:
             assert_never(event)

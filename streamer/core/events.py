@@ -337,6 +337,19 @@ SEAM = "the recording begins again here"
 
 
 @dataclass(frozen=True, slots=True)
+class SenderSaid(_Moment):
+    """The program that sends the stream watches it too, and has said something."""
+
+    marker: str
+    """As it says it: ``KIND: TEXT``."""
+
+    @property
+    def text(self) -> str:
+        """What the user reads."""
+        return f"at the bedside: {self.marker}"
+
+
+@dataclass(frozen=True, slots=True)
 class Unrecognized(_Moment):
     """What another version of this program wrote into a file, kept as it stands there."""
 
@@ -370,6 +383,7 @@ Event: TypeAlias = (
     | Notice
     | SpeedChanged
     | Seam
+    | SenderSaid
     | Unrecognized
 )
 """One stream of these serves the monitor, the log and the recording.  All have ``text``, one sentence for

@@ -34,6 +34,7 @@ from streamer.core.events import (
     RecordingStarted,
     SamplesLost,
     Seam,
+    SenderSaid,
     SensorRate,
     SpeedChanged,
     State,
@@ -98,6 +99,7 @@ def to_wire(event: Event) -> WireEvent:
             | RecordingStarted()
             | Notice()
             | Seam()
+            | SenderSaid()
         ):
             pass
         case _:
@@ -136,6 +138,7 @@ _KINDS: dict[type[Event], str] = {
     BandsChanged: "bands",
     Drift: "drift",
     RecordingStarted: "recording",
+    SenderSaid: "sender",
 }
 
 
@@ -145,6 +148,23 @@ def words(event: Event) -> str:
     if not text or text == kind:
         return kind
     return text if text.startswith(f"{kind}: ") else f"{kind}: {text}"
+
+
+def alarm_said(said: SenderSaid) -> Alarm | None:
+    """The alarm whose rise or end a sender has said; None if it is something else."""
+    kind, _, text = said.marker.partition(": ")
+    name, _, why = text.partition(": ")
+    if kind != "alarm" or name not in (one.value for one in AlarmKind):
+        return None
+    return Alarm(AlarmKind(name), why != "over", "" if why == "over" else why)
+
+
+def quality_said(said: SenderSaid) -> str | None:
+    """The sentence about the lead that a sender has said, empty if nothing is wrong; None if it is something
+    else.
+    """
+    kind, found, text = said.marker.partition(": ")
+    return ("" if text.startswith("good") else f"quality {text}") if kind == "quality" and found else None
 
 
 def from_wire(wire: WireEvent) -> Event:
@@ -216,6 +236,8 @@ def _from_text(wire: WireEvent) -> Event | None:
             case "limits" if set_to := _LIMITS.fullmatch(text):
                 low_bpm, high_bpm, sound = set_to.groups()
                 return LimitsChanged(float(low_bpm), float(high_bpm), sound == "on", host_s=host_s, at_s=at_s)
+            case "sender" if text.startswith("at the bedside: "):
+                return SenderSaid(text.removeprefix("at the bedside: "), host_s=host_s, at_s=at_s)
             case "bands":
                 bands = _BANDS.get(text.removeprefix("leads from the bands: "), "")
                 return BandsChanged(bands, host_s=host_s, at_s=at_s)

@@ -21,6 +21,7 @@ from streamer.core.events import (
     LimitsChanged,
     Quality,
     QualityChanged,
+    SenderSaid,
     State,
     StateChanged,
 )
@@ -54,6 +55,25 @@ def test_a_rate_is_shown_only_while_samples_and_beats_come(network: Network) -> 
     assert later.old and math.isnan(later.bpm)
     bed.frame(a_frame(250 * 5))  # 5 s of signal without a beat
     assert math.isnan(bed.status(time.monotonic()).bpm)
+
+
+def test_what_the_sender_says_stands_beside_the_beds_own_and_goes_with_the_sender(network: Network) -> None:
+    log: list[Event] = []
+    bed = Bed(3, "Bed 3", log=lambda number, event: log.append(event))
+    bed.sink(log.append).open(a_description(network))
+    rises = SenderSaid("alarm: heart rate high: 131 bpm, above 120")
+    bed.event(rises)
+    bed.event(SenderSaid("quality: noisy (0.2 mV)"))
+    bed.frame(a_frame(0))  # a sample here says nothing of what stands there
+    assert bed.status(0).bedside == ("heart rate high: 131 bpm, above 120", "quality noisy (0.2 mV)")
+    assert not bed.status(0).alarms
+    assert json.loads(wire.statuses([bed.status(0)], frozenset()))["beds"][0]["bedside"]
+    bed.event(SenderSaid("quality: good"))
+    bed.event(SenderSaid("marker: dizzy"))
+    assert bed.status(0).bedside == ("heart rate high: 131 bpm, above 120",)
+    bed.event(StateChanged(State.RECONNECTING, "the sender is gone"))
+    assert bed.status(0).bedside == ()
+    assert rises in log and log[-1] == SenderSaid("alarm: heart rate high: over")
 
 
 def test_alarms_stand_until_they_end_the_urgent_first_and_silence_holds_for_what_stood(

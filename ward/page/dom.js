@@ -49,8 +49,9 @@ export function crossBell(svg, crossed, why) {
 
 /** Show the alarms that stand in a banner, each in its colour, the most urgent first; its mark counts its priority. */
 export function showAlarms(banner, status) {
-  while (banner.children.length > status.alarms.length) banner.lastElementChild.remove();
-  while (banner.children.length < status.alarms.length) banner.append(element("span"));
+  const count = status.alarms.length + status.bedside.length;
+  while (banner.children.length > count) banner.lastElementChild.remove();
+  while (banner.children.length < count) banner.append(element("span"));
   status.alarms.forEach((alarm, place) => {
     const sign = banner.children[place];
     const rank = alarm.technical ? "technical" : ["", "low", "medium", "high"][alarm.priority];
@@ -58,5 +59,11 @@ export function showAlarms(banner, status) {
     if (sign.className !== name) sign.className = name;
     say(sign, `${"!".repeat(alarm.priority)} ${alarm.text}`);
   });
-  banner.hidden = status.alarms.length === 0;
+  status.bedside.forEach((text, place) => {
+    const sign = banner.children[status.alarms.length + place];
+    if (sign.className !== "sign bedside") sign.className = "sign bedside";
+    say(sign, `at the bedside: ${text}`);
+    sign.title = text;
+  });
+  banner.hidden = count === 0;
 }

@@ -62,7 +62,7 @@ export function urgency(status, old) {
   if (loud.some((alarm) => alarm.priority === 3)) return 6;
   if (loud.some((alarm) => !alarm.technical)) return 5;
   if (loud.length) return 4;
-  if (status.alarms.length) return 3;
+  if (status.alarms.length || status.bedside.length) return 3;
   if (old && status.state !== "ended") return 2;
   return quality(status)[1] ? 1 : 0;
 }
@@ -71,6 +71,7 @@ export function urgency(status, old) {
 export function spoken(status, old, age) {
   const parts = [status.name, `heart rate ${status.bpm === null ? "unknown" : bpm(status)}`];
   if (status.alarms.length) parts.unshift(`${silenced(status) ? "silenced " : ""}alarm: ${alarms(status)}`);
+  if (status.bedside.length) parts.push(`at the bedside: ${status.bedside.join(", ")}`);
   if (old) parts.push(`data old: ${duration(age)}`);
   parts.push(`quality ${quality(status)[0]}`, state(status));
   return parts.join(", ");

@@ -34,6 +34,7 @@ from streamer.core.events import (
     RecordingStarted,
     SamplesLost,
     Seam,
+    SenderSaid,
     SensorRate,
     SpeedChanged,
     State,
@@ -44,7 +45,7 @@ from streamer.core.events import (
 from streamer.core.network.parts import BANDS
 from streamer.recording.dataclass_json import plain
 from streamer.recording.encoding import unpack_event
-from streamer.session.event_wire import WireEvent, from_wire, to_wire, words
+from streamer.session.event_wire import WireEvent, alarm_said, from_wire, quality_said, to_wire, words
 from streamer.session.json_lines import JsonLines
 from tests.streamer.made_session import description
 
@@ -99,6 +100,7 @@ EVENTS: list[Event] = [
     Alarm(AlarmKind.CANNOT_ANALYSE, False, at_s=9.5),
     SpeedChanged(2.0, host_s=12.5),
     BandsChanged("mid", host_s=12.5),
+    SenderSaid("alarm: heart rate high: 131 bpm, above 120", host_s=12.5),
 ]
 
 LINES = (Path(__file__).parent / "events_as_written.txt").read_text("utf-8").splitlines()
@@ -200,6 +202,7 @@ def events() -> st.SearchStrategy[Event]:
         "count": st.integers(0, 10**9),
         "part": names,
         "why": st.text(),
+        "marker": st.text(),
         "text": st.text(),
         "name": names.map("new ".__add__),
         "path": st.text(),
@@ -229,6 +232,21 @@ def events() -> st.SearchStrategy[Event]:
         return made
 
     return st.one_of(*map(of, KINDS))
+
+
+@given(st.sampled_from(AlarmKind), st.booleans(), st.text("abc 12,:", min_size=1))
+def test_an_alarm_that_a_sender_says_is_understood(alarm: AlarmKind, rises: bool, why: str) -> None:
+    event = Alarm(alarm, rises, (" ".join(why.split()) or "why") if rises else "")
+    assert same(alarm_said(SenderSaid(words(event))) or Marker(), event)
+    assert quality_said(SenderSaid(words(event))) is None
+
+
+def test_what_a_sender_says_of_its_lead_is_understood_and_nothing_else_is() -> None:
+    wrong = QualityChanged(frozenset({Quality.NOISY}), "quality: noisy (0.2 mV)")
+    assert quality_said(SenderSaid(words(wrong))) == "quality noisy (0.2 mV)"
+    assert quality_said(SenderSaid(words(QualityChanged(frozenset(), "quality: good")))) == ""
+    for text in ("", "alarm", "alarm: too green: 5 mm", "quality", "marker: alarm: asystole: me", "x: y"):
+        assert alarm_said(SenderSaid(text)) is None and quality_said(SenderSaid(text)) is None
 
 
 @given(events())
