@@ -134,12 +134,12 @@ class _Worker:
     """A sink, its queue and its thread."""
 
     def __init__(
-        self, session: Session, sink: Sink, overflow: Overflow, *, live: bool, vital: bool, at_once: bool
+        self, session: Session, sink: Sink, overflow: Overflow, *, vital: bool, at_once: bool
     ) -> None:
         self.sink = sink
         self.overflow = overflow
         self.vital = vital
-        policy = Overflow.DROP_OLDEST if live else overflow
+        policy = Overflow.DROP_OLDEST if session._description.stream.live else overflow
         self.box: Mailbox[Chunk | Frame | Event] | Handover[Chunk | Frame | Event] = (
             Handover(self._hand) if at_once else Mailbox(DEPTH[overflow], policy)
         )
@@ -203,7 +203,7 @@ class Session:
     vitals : Vitals, optional
         Watches the frames; what it tells goes to every sink, behind the frame that it is about.
     core_thread : CoreThread, optional
-        Runs the core, together with those of other sessions; else it has a thread of its own.
+        Runs the core, together with those of others; else it has a thread of its own.
     """
 
     def __init__(
@@ -230,21 +230,15 @@ class Session:
         self._done = threading.Event()
         self._ending = False
         self._reader = threading.Thread(target=self._read, name="reader", daemon=True)
-        self._samples_in = 0
+        self._samples_in = self._samples_out = 0
         self._stop_in = self._stop_taken = 0  # index after the newest sample that came, that the core took
-        self._samples_out = 0
         self._first_out: int | None = None
         self._core_stage = Histogram()
         self._failures: dict[str, Exception] = {}
         self._left_behind: list[str] = []
 
     def attach(
-        self,
-        sink: Sink,
-        overflow: Overflow = Overflow.BLOCK,
-        *,
-        vital: bool = False,
-        at_once: bool = False,
+        self, sink: Sink, overflow: Overflow = Overflow.BLOCK, *, vital: bool = False, at_once: bool = False
     ) -> None:
         """Add a sink before the start; recorders first, for they are served and closed in this order.
 
@@ -255,11 +249,9 @@ class Session:
         vital : bool
             Without this sink the session has no purpose: it stops when the sink fails.
         at_once : bool
-            This sink never waits for anything, and takes items from several threads at a time: each is handed
-            over by the thread that has it, and none waits.
+            This sink never waits, and takes items from several threads: who has one hands it over.
         """
-        live = self._description.stream.live
-        self._workers.append(_Worker(self, sink, overflow, live=live, vital=vital, at_once=at_once))
+        self._workers.append(_Worker(self, sink, overflow, vital=vital, at_once=at_once))
 
     def start(self) -> None:
         """Open the sinks and start all threads; returns at once.
@@ -316,9 +308,8 @@ class Session:
 
     def queues(self) -> dict[str, tuple[int, int]]:
         """By sink, and ``core``: how many items wait now, and the most that ever did."""
-        boxes: dict[str, Mailbox[Any] | Handover[Any]] = {"core": self._inbox}
-        boxes |= {worker.sink.name: worker.box for worker in self._workers}
-        return {name: (len(box), box.deepest) for name, box in boxes.items()}
+        waiting = {each.sink.name: (len(each.box), each.box.deepest) for each in self._workers}
+        return {"core": (len(self._inbox), self._inbox.deepest)} | waiting
 
     def report(self) -> SessionReport:
         """What became of everything so far."""
