@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Instead of a queue, for a sink that returns at once: whoever has an item hands it over itself."""
+"""Instead of a queue, for a sink that returns at once: the thread that has an item hands it over itself."""
 
 from __future__ import annotations
 
