@@ -31,16 +31,20 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
+import hypothesis
 import numba  # noqa: F401 - here and below: what every fork would load again
 import numpy  # noqa: F401
 import onnxruntime  # noqa: F401
+import pyqtgraph  # noqa: F401
 import pytest
+import scipy.signal  # noqa: F401
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("streamer", "devices", "gui", "ward", "mecg")
 
 LIMIT_S = 600.0
-"""For the tests of one fault; it is not seen if none has failed by then (one that hangs fails after 90 s)."""
+"""For the tests of one fault; if none has failed by then, whether they see it is not known, and it counts as
+not seen (a test that hangs fails after 90 s)."""
 
 MOST_IMPORTING = 6
 """Test files that import a module, beside those of its own name and folder."""
@@ -88,13 +92,16 @@ class Verdict:
     seen: bool
     by: str
     """The test that failed; empty if none did."""
+    ended: bool
+    """Whether the tests came to an end in time."""
     seconds: float
 
     @property
     def words(self) -> str:
         """A line of the report."""
         place = f"{self.file}:{self.line}  {self.was}  ->  {self.now}"
-        return f"{'seen' if self.seen else 'NOT SEEN'} {self.seconds:.0f} s  {place}  {self.by}"
+        seen = "seen" if self.seen else "NOT SEEN" if self.ended else "OUT OF TIME"
+        return f"{seen} {self.seconds:.0f} s  {place}  {self.by}"
 
 
 def main() -> int:
@@ -114,7 +121,7 @@ def main() -> int:
         tree = copied(ROOT, Path(folder) / "tree")
         for number in numbers:
             verdict = judged(tree, faults[number], asked.limit, broken)
-            while verdict.by and _first_failure(tree, [verdict.by], asked.limit, broken):
+            while verdict.by and _first_failure(tree, [verdict.by], asked.limit, broken) != "":
                 broken.append(verdict.by)  # it fails without the fault too: ask the others
                 verdict = judged(tree, faults[number], asked.limit, broken)
             verdicts.append(verdict)
@@ -241,16 +248,16 @@ def copied(root: Path, tree: Path) -> Path:
 def judged(tree: Path, fault: Fault, limit_s: float, broken: Sequence[str]) -> Verdict:
     """Plant a fault, run the tests that concern its file, and take it out again."""
     file = tree / fault.file
-    sound = file.read_bytes()
+    sound, then = file.read_bytes(), file.stat()
     began = time.monotonic()
     file.write_text(fault.source, "utf-8")
     try:
         by = _first_failure(tree, _tests_of(tree, fault.file), limit_s, broken)
     finally:
         file.write_bytes(sound)
-        os.utime(file)
+        os.utime(file, ns=(then.st_atime_ns, then.st_mtime_ns))  # what was compiled of it is good again
     took_s = round(time.monotonic() - began, 1)
-    return Verdict(fault.file, fault.line, fault.was, fault.now, bool(by), by, took_s)
+    return Verdict(fault.file, fault.line, fault.was, fault.now, bool(by), by or "", by is not None, took_s)
 
 
 def _tests_of(tree: Path, file: str) -> list[str]:
@@ -269,8 +276,8 @@ def _tests_of(tree: Path, file: str) -> list[str]:
     return [each.relative_to(tree).as_posix() for each in chosen if "training" not in each.parts]
 
 
-def _first_failure(tree: Path, tests: Sequence[str], limit_s: float, broken: Sequence[str]) -> str:
-    """The first test that fails; empty if none does in time.
+def _first_failure(tree: Path, tests: Sequence[str], limit_s: float, broken: Sequence[str]) -> str | None:
+    """The first test that fails; empty if none does, None if they have not ended in time.
 
     The tests run in a fork of this process, which has loaded what is large and not ours.
     """
@@ -282,15 +289,11 @@ def _first_failure(tree: Path, tests: Sequence[str], limit_s: float, broken: Seq
         _run_tests(tree, tests, [f"--deselect={test}" for test in broken], writing)
     os.close(writing)
     with os.fdopen(reading, "rb") as results:
-        ends, said = time.monotonic() + limit_s, b""
-        while time.monotonic() < ends:
-            if select.select([results], [], [], 1.0)[0]:
-                said = results.read()
-                break
+        said = results.read() if select.select([results], [], [], limit_s)[0] else None
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)
-    return said.decode()
+    return None if said is None else said.decode()
 
 
 def _run_tests(tree: Path, tests: Sequence[str], but: Sequence[str], results: int) -> NoReturn:
@@ -318,6 +321,12 @@ class First:
     """Notes the first test, or file of tests, that fails."""
 
     failed = ""
+
+    def pytest_collection(self) -> None:
+        """That an example fails is enough: no smaller one is looked for."""
+        phases = (hypothesis.Phase.explicit, hypothesis.Phase.reuse, hypothesis.Phase.generate)
+        hypothesis.settings.register_profile("first failure", hypothesis.settings(), phases=phases)
+        hypothesis.settings.load_profile("first failure")
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """A test's step has ended."""
