@@ -31,7 +31,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NoReturn
 
-import hypothesis
 import numba  # noqa: F401 - here and below: what every fork would load again
 import numpy  # noqa: F401
 import onnxruntime  # noqa: F401
@@ -237,11 +236,15 @@ def _turn(node: ast.AST) -> None:
 
 
 def copied(root: Path, tree: Path) -> Path:
-    """A copy of what git knows, for the faults."""
+    """A copy of what git knows, for the faults; and of its compiled loops, which take long to make."""
     names = subprocess.run(["git", "ls-files", "-z"], cwd=root, capture_output=True, check=True).stdout
     for name in names.decode().rstrip("\0").split("\0"):
         (tree / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy2(root / name, tree / name)
+    for loop in (root / "streamer").rglob("__pycache__/*.nb[ci]"):
+        copy = tree / loop.relative_to(root)
+        copy.parent.mkdir(exist_ok=True)
+        shutil.copy2(loop, copy)
     return tree
 
 
@@ -324,6 +327,8 @@ class First:
 
     def pytest_collection(self) -> None:
         """That an example fails is enough: no smaller one is looked for."""
+        import hypothesis  # not before pytest, which rewrites its plug-ins' asserts
+
         phases = (hypothesis.Phase.explicit, hypothesis.Phase.reuse, hypothesis.Phase.generate)
         hypothesis.settings.register_profile("first failure", hypothesis.settings(), phases=phases)
         hypothesis.settings.load_profile("first failure")
