@@ -122,3 +122,42 @@ def test_comments_and_docstrings_are_plain_too() -> None:
                     if f" {idiom}" in token.string.lower()
                 ]
     assert not found
+
+
+# ---- standards that are sold, and that nobody here could look into
+
+CLAUSES_TABLE = re.compile(r"^\| *clause *\|", re.MULTILINE)
+CLAUSE_IN_PROSE = re.compile(r"\b(?:IEC|ISO) [\d-]+[^.|\n]*,? (?:clause |§ ?)\d")
+FROM_MEMORY = re.compile(r"cited from memory,\s+check them\s+against the standard")
+
+
+def unmarked_clauses(text: str) -> list[str]:
+    """The second-level sections that cite clauses and do not say that the numbers are from memory."""
+    sections = re.split(r"^(?=## )", text, flags=re.MULTILINE)
+    return [
+        section.partition("\n")[0]
+        for section in sections
+        if (CLAUSES_TABLE.search(section) or CLAUSE_IN_PROSE.search(section))
+        and not FROM_MEMORY.search(section)
+    ]
+
+
+@each_document
+def test_numbers_of_clauses_are_marked_as_from_memory(document: Path) -> None:
+    assert unmarked_clauses(document.read_text("utf-8")) == []
+
+
+def test_a_clause_without_that_mark_is_found() -> None:
+    mark = "Numbers are cited from memory, check them\nagainst the standard."
+    table = "## Habits\n\n| clause | subject |\n|---|---|\n| 6.1 | x |\n"
+    prose_of_one = "## Alarms\nAs IEC 60601-1-8, clause 6.3 has it.\n"
+    assert unmarked_clauses(table) == ["## Habits"]
+    assert unmarked_clauses(prose_of_one) == ["## Alarms"]
+    assert unmarked_clauses(f"{table}{mark}\n") == unmarked_clauses(f"{prose_of_one}{mark}\n") == []
+    assert unmarked_clauses(f"{mark}\n{table}") == ["## Habits"], "a mark elsewhere is not seen by the reader"
+    assert unmarked_clauses("## Power\nIEC 60601-2-25 has amplifiers bear as much.\n") == []
+
+
+def test_the_clauses_that_the_documents_cite_are_found() -> None:
+    cited = [document.name for document in DOCUMENTS if CLAUSES_TABLE.search(document.read_text("utf-8"))]
+    assert {"risks.md", "vitals.md"} <= set(cited)
