@@ -67,7 +67,7 @@ def upside_down(lead_mv: Samples, rate_hz: float) -> bool:
     """Whether a Lead I in the input band stands upside down, as with both arms exchanged."""
     before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
     beats = np.array(BeatDetector(rate_hz).push(0, lead_mv), np.int64)
-    beats = beats[(beats >= before + rate_hz / 2) & (beats + after <= len(lead_mv))]
+    beats = beats[(beats >= before) & (beats + after <= len(lead_mv))]
     around = lead_mv[beats[:, None] + np.arange(-before, after)].astype(np.float64)
     around = around[np.isfinite(around).all(axis=1)]
     return len(around) >= FEWEST_BEATS and polarity_score(around.mean(axis=0), rate_hz) < REVERSED
