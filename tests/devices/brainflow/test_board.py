@@ -76,6 +76,28 @@ def test_the_synthetic_board_streams_its_sine_at_its_rate_and_loses_nothing(
     assert capfd.readouterr() == ("", "")
 
 
+@pytest.mark.parametrize(("lead", "row"), [(None, 0), ("I", 0), ("Lead I", 0), ("2", 1)])
+def test_another_lead_than_i_names_the_channel(lead: str | None, row: int) -> None:
+    source = open_source("brainflow:synthetic", lead=lead)
+    assert isinstance(source, BrainflowBoard)
+    label = source.open().lead
+    source.stop()
+    assert label == source._board.rows[row].label
+
+
+def test_a_lead_that_the_board_has_not_is_refused() -> None:
+    with pytest.raises(InputError, match="V5"):
+        open_source("brainflow:synthetic", lead="V5").open()
+
+
+def test_a_channel_counts_for_more_than_a_lead() -> None:
+    source = open_source("brainflow:synthetic?channel=3", lead="2")
+    assert isinstance(source, BrainflowBoard)
+    label = source.open().lead
+    source.stop()
+    assert label == source._board.rows[2].label
+
+
 def test_a_board_is_open_once_and_can_be_opened_again() -> None:
     first = open_source("brainflow:synthetic")
     first.open()
