@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 import importlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from math import isnan
 from pathlib import Path
 from typing import Any, TextIO
@@ -62,7 +62,7 @@ class Report:
         self._path = path
         self._parquet = path.suffix.lower() == ".parquet"
         if self._parquet:
-            _arrow("pyarrow")
+            arrow("pyarrow")
         if not more:
             refuse_existing(path, force=force)
         self._rows = path.with_name(f".{path.name}.rows") if self._parquet else path
@@ -105,7 +105,7 @@ class Report:
         if self._parquet:
             part = self._path.with_name(f".{self._path.name}.part")
             try:
-                _to_parquet(self._rows, part)
+                to_parquet(self._rows, part, COLUMNS)
                 part.replace(self._path)
             finally:
                 part.unlink(missing_ok=True)
@@ -134,7 +134,7 @@ class Report:
         if self._rows.exists():
             yield from _rows_of(self._rows, self._path)
         elif self._parquet and self._path.exists():
-            parquet = _arrow("pyarrow.parquet")
+            parquet = arrow("pyarrow.parquet")
             try:
                 batches = parquet.ParquetFile(self._path).iter_batches(columns=list(COLUMNS))
                 for batch in batches:
@@ -157,7 +157,8 @@ def _number(value: float, digits: int) -> str:
     return "" if isnan(value) else f"{value:.{digits}f}"
 
 
-def _arrow(module: str) -> Any:
+def arrow(module: str) -> Any:
+    """A module of pyarrow; raises InputError if that is not installed."""
     try:
         return importlib.import_module(module)
     except ImportError as error:
@@ -168,11 +169,11 @@ def _arrow(module: str) -> Any:
         ) from error
 
 
-def _to_parquet(rows: Path, path: Path) -> None:
-    """Batch by batch: the memory does not grow with the records."""
-    arrow, reading, parquet = (_arrow(f"pyarrow{name}") for name in ("", ".csv", ".parquet"))
-    types = {name: arrow.type_for_alias(kind) for name, kind in COLUMNS.items()}
+def to_parquet(rows: Path, path: Path, columns: Mapping[str, str]) -> None:
+    """A CSV file with these columns as Parquet, batch by batch: the memory does not grow with the records."""
+    pyarrow, reading, parquet = (arrow(f"pyarrow{name}") for name in ("", ".csv", ".parquet"))
+    types = {name: pyarrow.type_for_alias(kind) for name, kind in columns.items()}
     convert = reading.ConvertOptions(column_types=types, strings_can_be_null=False)
-    with parquet.ParquetWriter(path, arrow.schema(list(types.items()))) as writer:
+    with parquet.ParquetWriter(path, pyarrow.schema(list(types.items()))) as writer:
         for batch in reading.open_csv(rows, convert_options=convert):
             writer.write_batch(batch)

@@ -27,6 +27,8 @@ class Entry:
     """When, as the table's ``recording_date`` has it: later is greater; empty where it says nothing."""
     codes: frozenset[str] = frozenset()
     """What the table says of the record: columns ``scp_codes``, ``rhythm``, ``form``."""
+    key: str = ""
+    """The record's path in the data set, wherever that lies."""
 
 
 def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]:
@@ -44,7 +46,7 @@ def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]
             rows = list(csv.DictReader(handle))
         chosen = [row for row in rows if int(float(row["strat_fold"])) in folds and row[column]]
         classes = _superclasses(dataset)
-        entries = [_entry(dataset / row[column], row, classes(row)) for row in chosen]
+        entries = [_entry(dataset, row[column], row, classes(row)) for row in chosen]
     except FileNotFoundError as error:
         raise InputError(f"{dataset} holds no ptbxl_database.csv: name a PTB-XL folder") from error
     except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
@@ -57,15 +59,16 @@ def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]
     return entries
 
 
-def _entry(path: Path, row: dict[str, str], classes: tuple[str, ...]) -> Entry:
+def _entry(dataset: Path, name: str, row: dict[str, str], classes: tuple[str, ...]) -> Entry:
     told = " ".join(row.get(column) or "" for column in ("scp_codes", "rhythm", "form"))
     return Entry(
-        path,
+        dataset / name,
         row["patient_id"],
         classes,
         ecg_id=int(float(row["ecg_id"])) if row.get("ecg_id") else None,
         recorded=(row.get("recording_date") or "").strip(),
         codes=frozenset(re.findall(r"[A-Za-z]\w*", told)),
+        key=Path(name).as_posix(),
     )
 
 

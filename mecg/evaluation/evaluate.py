@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import zlib
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from mecg.evaluation.beat_scores import BeatValues, amplitude_summary, find_beat
 from mecg.evaluation.dataset import SUPERCLASSES, Entry, read_table
 from mecg.evaluation.lead_scores import LeadSums, lead_sums_to, one_summary, summary
 from mecg.evaluation.processes import in_processes
+from mecg.evaluation.written import written_leads
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
 from streamer.core.leads import ELEVEN, LEADS, SEVEN
@@ -70,6 +72,37 @@ class Skipped:
     why: str
 
 
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What became of one record."""
+
+    entry: Entry
+    what: Scored | Skipped
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """How records are scored."""
+
+    rate_hz: int
+    folds: tuple[int, ...]
+    model: str
+    calibration: str
+    latency: str | None
+    latency_ms: float | None
+    """None for leads that were written before: by what is not known here."""
+    made_by: str
+    """The digest of the model and calibration that made the leads, and of what else decides."""
+
+    def way(self) -> dict[str, object]:
+        """What must be equal if scores are to be put together."""
+        return {name: value for name, value in asdict(self).items() if name != "folds"}
+
+    def of_folds(self, folds: Sequence[int]) -> About:
+        """The same, of other folds."""
+        return replace(self, folds=tuple(folds))
+
+
 Change = Callable[
     [NDArray[np.float32], float, np.random.Generator], tuple[NDArray[np.float32], NDArray[np.float32], float]
 ]
@@ -120,17 +153,74 @@ def evaluate(
         Where the folder is no such data set, or none of its records can be scored.
     """
     entries = read_table(dataset, folds, rate_hz)
-    network = _network(model, calibration)
-    budget = Pipeline(StreamInfo("evaluate", rate_hz), network).latency
-    results: list[Scored | Skipped] = []
-    for result in score_all(entries, model, jobs, dense=True, calibration=calibration):
+    about = about_of(folds, rate_hz, model, latency, calibration)
+    results: list[Result] = []
+    for result in results_of(entries, model, jobs, calibration):
         results.append(result)
         progress(len(results), len(entries))
+    return scores_of(about, results)
 
-    good = [(e, s) for e, s in zip(entries, results, strict=True) if isinstance(s, Scored)]
-    why = {e.path.name: s.why for e, s in zip(entries, results, strict=True) if isinstance(s, Skipped)}
+
+def about_of(
+    folds: Sequence[int],
+    rate_hz: int,
+    model: bytes,
+    latency: str | None,
+    calibration: bytes | None,
+    written: Path | None = None,
+) -> About:
+    """How `results_of` scores with the same arguments; others as of `evaluate`."""
+    network = _network(model, calibration)
+    digest = hashlib.sha256(model + b"|" + (calibration or b"")).hexdigest()[:16]
+    if written is not None:
+        return About(rate_hz, tuple(folds), f"as written in {written.name}", "", None, None, f"file {digest}")
+    return About(
+        rate_hz=rate_hz,
+        folds=tuple(folds),
+        model=f"{network.spec.name} {network.spec.version}",
+        calibration=(
+            f"personal: {network.calibration.origin.words()}"
+            if isinstance(network, PersonalNetwork)
+            else "generic"
+        ),
+        latency=latency,
+        latency_ms=Pipeline(StreamInfo("evaluate", rate_hz), network).latency.total_ms,
+        made_by=digest,
+    )
+
+
+def results_of(
+    entries: Sequence[Entry],
+    model: bytes,
+    jobs: int,
+    calibration: bytes | None = None,
+    written: Path | None = None,
+) -> Iterator[Result]:
+    """What each record gives, in order, as `score_all` with ``dense``.
+
+    Parameters
+    ----------
+    written : Path, optional
+        A folder with the leads that `mecg reconstruct` made of these records: those are scored.  The model
+        then says the frame and the rate in which they are compared.
+    """
+    found = score_all(entries, model, jobs, dense=True, calibration=calibration, written=written)
+    yield from (Result(entry, what) for entry, what in zip(entries, found, strict=True))
+
+
+def scores_of(about: About, results: Iterable[Result]) -> dict[str, Any]:
+    """The scores of records, in whatever order they come.
+
+    Raises
+    ------
+    InputError
+        None of them was scored.
+    """
+    ordered = sorted(results, key=lambda result: result.entry.key)
+    good = [(r.entry, r.what) for r in ordered if isinstance(r.what, Scored)]
+    why = {r.entry.path.name: r.what.why for r in ordered if isinstance(r.what, Skipped)}
     if not good:
-        raise InputError(f"no record of {dataset} could be scored: {next(iter(why.values()))}")
+        raise InputError(f"no record could be scored: {next(iter(why.values()), 'there is none')}")
     patients = [entry.patient for entry, _ in good]
     ours = [scored.ours.sums for _, scored in good]
     filtered = [scored.filter_only.sums for _, scored in good]
@@ -139,16 +229,12 @@ def evaluate(
     return {
         "records": len(good),
         "patients": len(set(patients)),
-        "rate_hz": rate_hz,
-        "folds": list(folds),
-        "model": f"{network.spec.name} {network.spec.version}",
-        "calibration": (
-            f"personal: {network.calibration.origin.words()}"
-            if isinstance(network, PersonalNetwork)
-            else "generic"
-        ),
-        "latency": latency,
-        "latency_ms": budget.total_ms,
+        "rate_hz": about.rate_hz,
+        "folds": list(about.folds),
+        "model": about.model,
+        "calibration": about.calibration,
+        "latency": about.latency,
+        "latency_ms": about.latency_ms,
         "skipped": len(why),
         "skipped_why": dict(list(why.items())[:SKIPPED_SHOWN]),
         "seven": summary(ours, patients, SEVEN),
@@ -202,6 +288,7 @@ def score_all(
     change: Change | None = None,
     dense: bool = False,
     calibration: bytes | None = None,
+    written: Path | None = None,
 ) -> Iterator[Scored | Skipped]:
     """What each record gives, in order.
 
@@ -219,8 +306,10 @@ def score_all(
         within 1e-4 mV.  Left out, everything runs as it does live.
     calibration : bytes, optional
         A person's file.
+    written : Path, optional
+        As of `results_of`.
     """
-    work = (_Work(entry.path, model, change, dense, calibration) for entry in entries)
+    work = (_Work(e.path, model, change, dense, calibration, written, e.key) for e in entries)
     yield from in_processes(_score, work, jobs, 16)
 
 
@@ -237,6 +326,8 @@ class _Work:
     change: Change | None = None
     dense: bool = False
     calibration: bytes | None = None
+    written: Path | None = None
+    key: str = ""
 
 
 def _score(work: _Work) -> Scored | Skipped:
@@ -251,8 +342,15 @@ def _score(work: _Work) -> Scored | Skipped:
         if change is not None:
             chances = np.random.default_rng(zlib.crc32(path.name.encode()))
             measured_mv, leads_mv, source_hz = change(leads_mv, source_hz, chances)
-        hop = long_hop(network.spec, len(measured_mv), source_hz) if work.dense else None
-        estimate, scale = stream(measured_mv, source_hz, network, hop)
+        bands_of: Mapping[str, Sequence[float]] = network.spec.bands if network.spec.has_scale else {}
+        if work.written is not None:
+            made = written_leads(
+                work.written, work.key or path.name, leads_mv, source_hz, network.spec.rate_hz
+            )
+            estimate, scale, bands_of = made.leads_mv, made.scale_mv, made.bands
+        else:
+            hop = long_hop(network.spec, len(measured_mv), source_hz) if work.dense else None
+            estimate, scale = stream(measured_mv, source_hz, network, hop)
     except InputError as error:
         return Skipped(str(error))
     rate_hz = network.spec.rate_hz
@@ -270,10 +368,10 @@ def _score(work: _Work) -> Scored | Skipped:
         return Compared(sums, to_end, measure(leads, beats, rate_hz) if beats else None, bands)
 
     bands = None
-    if network.spec.has_scale:
+    if bands_of:
         where = regions(beats, truth.shape[1], first, rate_hz, last) & np.isfinite(estimate[0])
         here = slice(first, last)  # nothing else counts
-        bands = count(estimate[:, here], scale[:, here], truth[:, here], network.spec.bands, where[:, here])
+        bands = count(estimate[:, here], scale[:, here], truth[:, here], bands_of, where[:, here])
     at_beats = measure(truth, beats, rate_hz) if beats else None
     return Scored(compared(estimate, bands), compared(filtered), at_beats)
 
