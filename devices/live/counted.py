@@ -45,7 +45,13 @@ FINE_S = 30.0
 """... and after so long, and again and again, a smaller difference is told, ..."""
 
 FINE = 0.005
-"""... from this share on: beats and intervals are off by as much."""
+"""... from this share on: beats and intervals are off by as much; ..."""
+
+_SETTLED_S = 10.0
+"""... once it has stayed within that for so long: on a busy machine it wanders first."""
+
+_ONE_SIDED = 6
+"""So many looks in a row that all find a rate too high, or all too low, are another rate, however uneven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +164,8 @@ class CountedTimeline:
         )
         missing = self._missing(late_s)
         self._next += missing
+        if missing:
+            self._watch.interrupt()
         return [
             item
             for lead_mv, places, arrival_s in held
@@ -229,6 +237,7 @@ class CountedTimeline:
         newest_s = self._next / self._rate_hz
         away_s = arrival_s - self._clock.host_s(newest_s)
         self._next += max(0, round(away_s * self._rate_hz)) if away_s > UNSEEN_S else 0
+        self._watch.interrupt()
         text = f"the counter began again at {now}: {self._who} was restarted; what is missing is estimated"
         return [Notice(Topic.CLOCK, text, host_s=arrival_s)]
 
@@ -259,6 +268,11 @@ class RateWatch:
         self._begun_s: float | None = None
         self._from: tuple[int, float] | None = None
         self._rates_hz: list[float] = []
+        self._off, self._off_since_s = 0.0, -math.inf
+
+    def interrupt(self) -> None:
+        """Say that places were estimated: they are no evidence of a rate."""
+        self._from = None
 
     def look(self, place: int, arrival_s: float, skew: float) -> list[Event]:
         """Compare.
@@ -295,7 +309,10 @@ class RateWatch:
             self._from = place, arrival_s
             self._refuse_another()
         off = 1 / (1 + skew) - 1
-        if since_s < FINE_S or abs(off - self._told) < FINE:
+        if abs(off - self._off) >= FINE:
+            self._off, self._off_since_s = off, arrival_s
+        settled = arrival_s - self._off_since_s >= _SETTLED_S
+        if since_s < FINE_S or not settled or abs(off - self._told) < FINE:
             return []
         self._told = off
         text = (
@@ -305,14 +322,15 @@ class RateWatch:
         return [Notice(Topic.READING, text, host_s=arrival_s)]
 
     def _refuse_another(self) -> None:
-        """Twice the same other rate is no stall, and no burst."""
-        if len(self._rates_hz) < 2:
-            return
-        first, second = self._rates_hz = self._rates_hz[-2:]
-        if second <= 0 or abs(first / second - 1) > RATE_TOLERANCE:
-            return
-        mean = (first + second) / 2
-        if abs(mean / self._rate_hz - 1) > RATE_TOLERANCE:
+        """Twice the same other rate is no stall, and no burst; nor is what stays on one side."""
+        self._rates_hz = self._rates_hz[-_ONE_SIDED:]
+        for newest in (self._rates_hz[-2:], self._rates_hz):
+            low, mean, high = min(newest), sum(newest) / len(newest), max(newest)
+            alike = len(newest) > 1 and low > 0 and high / low - 1 <= RATE_TOLERANCE
+            apart = abs(mean / self._rate_hz - 1)
+            one_sided = len(newest) == _ONE_SIDED and (low > self._rate_hz or high < self._rate_hz)
+            if apart <= RATE_TOLERANCE or not (alike or one_sided):
+                continue
             raise InputError(
                 f"{self._who} sends about {mean:.3g} samples a second, not {self._rate_hz:g}: "
                 "open it again with the rate that it has",

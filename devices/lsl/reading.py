@@ -22,6 +22,9 @@ MOST_MV = 1e4
 FOUND_OFF = 0.005, 0.02
 """A rate that was found in a few seconds may be off by the first; more is said, and the second ends it."""
 
+STATED_OFF = 0.01
+"""A stated rate is a nominal one, which a strap's crystal may miss by half of this; more is said."""
+
 
 class Reading:
     """Makes millivolts of the rows of one stream, and watches what was taken for its unit and rate.
@@ -39,7 +42,7 @@ class Reading:
     unit_is_sure : bool
         The user has stated the unit: it is not watched.
     rate_was_found : bool
-        The rate is not stated: it is watched.
+        The rate is not stated.
     """
 
     def __init__(
@@ -59,6 +62,8 @@ class Reading:
         self._watch = None if unit_is_sure else UnitWatch(rate_hz)
         self._off = 1.0  # the stated unit, or the one found first, is so many times too small
         self._rate_was_found = rate_was_found
+        self._rate_may_end = rate_was_found  # until a minute of stamps has borne it out
+        self._rate_was_doubted = False
 
     def lead_mv(self, rows: NDArray[np.float64]) -> Samples:
         """The measured lead of rows ``(n, channels)``."""
@@ -99,18 +104,23 @@ class Reading:
         other_hz = timeline.other_rate_hz
         if other_hz is not None:
             raise self.other_rate(other_hz)
-        if not self._rate_was_found or not timeline.rate_is_known:
+        if self._rate_was_doubted or not timeline.rate_is_known:
             return []
         off = timeline.rate_hz / self.rate_hz - 1
-        said, ends = FOUND_OFF
-        if abs(off) > ends:
+        if self._rate_may_end and abs(off) > FOUND_OFF[1]:
             raise self.other_rate(timeline.rate_hz)
-        self._rate_was_found = False
-        if abs(off) < said:
+        self._rate_may_end = False
+        if abs(off) < (FOUND_OFF[0] if self._rate_was_found else STATED_OFF):
             return []
+        self._rate_was_doubted = True
+        which, what_to_do = (
+            ("the rate that was found", "open the stream again to have it right")
+            if self._rate_was_found
+            else ("the stated rate", "correct it in the sender")
+        )
         text = (
-            f"the rate that was found, {self.rate_hz:g} Hz, is {timeline.rate_hz:.4g} Hz by a minute of "
-            f"stamps: heart rates are off by {abs(off):.1%}; open the stream again to have it right"
+            f"{which}, {self.rate_hz:g} Hz, is {timeline.rate_hz:.4g} Hz by a minute of stamps: "
+            f"heart rates are off by {abs(off):.1%}; {what_to_do}"
         )
         return [Notice(Topic.READING, text, host_s=arrival_s)]
 

@@ -212,6 +212,72 @@ def test_another_rate_is_refused_within_some_seconds(true_hz: float, numbering: 
     assert refused.value.field is Field.RATE
 
 
+def of_a_busy_machine(samples: list[int], rate_hz: float, seed: int) -> list[float]:
+    """Arrivals that stall for up to 1.2 s again and again, and catch up at once; the first 3 s come late."""
+    random, at = np.random.default_rng(seed), np.array(samples) / rate_hz
+    end_s = 3.0
+    at = np.maximum(at, end_s)
+    while end_s < at[-1]:
+        begins_s = end_s + random.uniform(0.3, 6)
+        end_s = begins_s + random.uniform(0.05, 1.2)
+        at = np.where((at > begins_s) & (at < end_s), end_s, at)
+    return (np.ceil(at / 0.02 + 1e-9) * 0.02).tolist()
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    true_hz=st.sampled_from([125.0, 200.0, 300.0, 500.0]),
+    numbering=st.sampled_from([None, BYTE]),
+    seed=st.integers(0, 10**6),
+)
+def test_another_rate_is_refused_with_the_true_one_on_a_busy_machine(
+    true_hz: float, numbering: Numbering | None, seed: int
+) -> None:
+    samples = list(range(round(60 * true_hz)))
+    numbers = None if numbering is None else [number_of(i, numbering) for i in samples]
+    said_hz = None
+    try:
+        play(CountedTimeline(250.0, numbering), samples, numbers, of_a_busy_machine(samples, true_hz, seed))
+    except InputError as refused:
+        said_hz = float(refused.line.split(" sends about ")[1].split()[0])
+    # What comes too slowly and in bursts may as well be losses.
+    assert said_hz is not None or true_hz < 250
+    assert said_hz is None or abs(said_hz / true_hz - 1) < 0.1
+
+
+@pytest.mark.parametrize("rates_hz", [(280.0, 420.0), (120.0, 210.0)])
+def test_a_rate_that_wanders_and_is_always_another_is_refused(rates_hz: tuple[float, float]) -> None:
+    at, come_s = [], 0.0
+    for k in range(30):  # each for 2 to 3 s
+        come_hz = rates_hz[k % 2]
+        at += (come_s + np.arange(round((2 + k % 3 / 2) * come_hz)) / come_hz).tolist()
+        come_s = at[-1] + 1 / come_hz
+    with pytest.raises(InputError) as refused:
+        play(
+            CountedTimeline(250.0), list(range(len(at))), None, (np.ceil(np.array(at) / 0.02) * 0.02).tolist()
+        )
+    assert rates_hz[0] < float(refused.value.line.split(" sends about ")[1].split()[0]) < rates_hz[1]
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    off=st.sampled_from([-0.03, -0.01, 0.0, 0.0, 0.01, 0.03]),
+    numbering=st.sampled_from([None, BYTE]),
+    seed=st.integers(0, 10**6),
+)
+def test_what_is_said_of_a_rate_on_a_busy_machine_is_true(
+    off: float, numbering: Numbering | None, seed: int
+) -> None:
+    true_hz = 250 * (1 + off)
+    samples = list(range(round(90 * true_hz)))
+    numbers = None if numbering is None else [number_of(i, numbering) for i in samples]
+    at = of_a_busy_machine(samples, true_hz, seed)
+    said = play(CountedTimeline(250.0, numbering), samples, numbers, at)
+    told_hz = [float(e.text.split(" sends ")[1].split()[0]) for e in said if isinstance(e, Notice)]
+    assert len(told_hz) == (off != 0)
+    assert all(abs(hz / true_hz - 1) < 0.005 for hz in told_hz)
+
+
 @pytest.mark.parametrize("off", [-0.03, -0.01, 0.01, 0.03])
 @pytest.mark.parametrize("numbering", [None, BYTE])
 def test_a_rate_that_is_a_little_off_is_said_once_and_nothing_is_lost(

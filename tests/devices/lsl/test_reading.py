@@ -125,6 +125,21 @@ def test_a_rate_that_was_found_and_is_known_better_later_is_said_or_ends_the_ses
     assert error is None or "stamps run at" in str(error)
 
 
+@pytest.mark.parametrize(
+    ("off", "packet", "jitter_s"), [(0.004, 25, 0.0), (0.024, 25, 0.0), (-0.04, 73, 0.02)]
+)
+def test_a_stated_rate_that_the_stamps_miss_is_said_once(off: float, packet: int, jitter_s: float) -> None:
+    true_hz = RATE_HZ * (1 + off)
+    stamps = np.arange(round(80 * true_hz)) / true_hz
+    late = np.random.default_rng(3).uniform(0, jitter_s, len(stamps) // packet + 1)
+    stamps = np.maximum.accumulate(stamps + np.repeat(late, packet)[: len(stamps)])
+    _, _, events, error = heard(np.arange(len(stamps)) % 8000.0, stamps, packet=packet)
+    assert error is None and not any(isinstance(event, SamplesLost) for event in events)
+    said = readings(events)
+    assert len(said) == (abs(off) > 0.01)
+    assert all(abs(float(text.split(" is ")[1].split()[0]) / true_hz - 1) < 0.002 for text in said)
+
+
 @pytest.mark.parametrize("come_hz", [250.0, 230.0, 275.0])
 def test_stamps_that_were_computed_with_a_wrong_rate_are_contradicted_by_the_arrivals(come_hz: float) -> None:
     count = round(70 * come_hz)
