@@ -298,7 +298,7 @@ class Timeline:
         before_s = self._arrival_s - (self._at_s + (self._next - 1 - self._at) * self._period_s)
         gained_s = before_s - (
             arrival_s - last_s
-        )  # all that a backlog has waited less than what is before it
+        )  # more or less than a backlog can
         sure = self.clock.settled or self.counts.packets >= _SOON_PACKETS
         early_s = _EARLY_S[int(sure)]
         return delay_s <= _LATE_S and (delay_s >= -early_s or gained_s <= early_s)
