@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from devices.replay.synthetic import Synthetic
-from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, QualityChanged
+from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, QualityChanged, SenderSaid
 from streamer.core.network.network import Network
 from tests.ward.a_bed import a_description, a_frame
 from tests.ward.conftest import Running, until
@@ -189,6 +189,16 @@ def test_an_alarm_is_seen_and_said_and_silence_crosses_its_bell(browser: Any, fe
         assert any(isinstance(event, AlarmsSilenced) for event in fed.running.told)
         bed.event(Alarm(AlarmKind.HIGH_RATE, False))
         page.wait_for_selector(".bed .alarm", state="hidden")
+
+
+def test_what_a_beds_sender_says_is_seen_and_said_and_goes(browser: Any, fed: Fed) -> None:
+    with a_page(browser, fed) as page:
+        fed.beds[0].event(SenderSaid("alarm: heart rate high: 131 bpm, above 120"))
+        page.wait_for_selector(".sign.bedside")
+        assert "131 bpm" in text(page, ".sign.bedside")
+        assert "131 bpm" in str(page.locator(".tile .open").first.get_attribute("aria-label"))
+        fed.beds[0].event(SenderSaid("alarm: heart rate high: over"))
+        page.wait_for_selector(".sign.bedside", state="detached")
 
 
 def test_urgent_beds_come_first_if_that_is_wanted_and_the_focus_stays(browser: Any, fed: Fed) -> None:
