@@ -195,7 +195,7 @@ def test_what_a_beds_sender_says_is_seen_and_said_and_goes(browser: Any, fed: Fe
     with a_page(browser, fed) as page:
         fed.beds[0].event(SenderSaid("alarm: heart rate high: 131 bpm, above 120"))
         page.wait_for_selector(".sign.bedside")
-        assert "131 bpm" in text(page, ".sign.bedside")
+        assert "131 bpm" in text(page, ".sign.bedside") and "1 with alarms" in text(page, "body")
         assert "131 bpm" in str(page.locator(".tile .open").first.get_attribute("aria-label"))
         fed.beds[0].event(SenderSaid("alarm: heart rate high: over"))
         page.wait_for_selector(".sign.bedside", state="detached")

@@ -147,7 +147,7 @@ function tell() {
   const nowS = now();
   const linked = connected(nowS);
   const link = byId("link");
-  const alarming = ward.statuses.filter((status) => status.alarms.length > 0).length;
+  const alarming = ward.statuses.filter(words.alarming).length;
   const count = `${ward.statuses.length} ${ward.statuses.length === 1 ? "bed" : "beds"}`;
   const behind = ward.leftOut ? `, this browser was too slow ${ward.leftOut} times` : "";
   say(link, linked ? `${count}, ${alarming || "none"} with alarms${behind}` : "no connection: data old");

@@ -41,6 +41,11 @@ export function untrusted(status) {
   return status.quality !== null && status.quality.some((one) => one === "out of range" || one === "no contact");
 }
 
+/** Whether an alarm stands, here or at the bedside; what is said of a lead's quality there is none. */
+export function alarming(status) {
+  return status.alarms.length > 0 || status.bedside.some((text) => !text.startsWith("quality "));
+}
+
 /** The names of the alarms that stand; empty if none does. */
 export function alarms(status) {
   return status.alarms.map((alarm) => alarm.name).join(", ");
