@@ -296,9 +296,7 @@ class Timeline:
         """Whether a packet's arrival goes with its stamp, so that what is before it is a gap."""
         delay_s = arrival_s - self.clock.host_s(last_s)
         before_s = self._arrival_s - (self._at_s + (self._next - 1 - self._at) * self._period_s)
-        gained_s = before_s - (
-            arrival_s - last_s
-        )  # more or less than a backlog can
+        gained_s = before_s - (arrival_s - last_s)  # more or less than a backlog can
         sure = self.clock.settled or self.counts.packets >= _SOON_PACKETS
         early_s = _EARLY_S[int(sure)]
         return delay_s <= _LATE_S and (delay_s >= -early_s or gained_s <= early_s)

@@ -349,6 +349,7 @@ class Vitals:
             AlarmKind.CANNOT_ANALYSE in self._raised and not (noisy or self._lead.still)
         ):
             self._learn_again(index)
+            silent = asystole  # what no beat was found in was noise
         # A line that stands still is given the time to show whether it is dead.
         stopped = silent and not off and (asystole or not (noisy or self._lead.still))
         no_beat = f"no beat for {self.limits.asystole_s:g} s"

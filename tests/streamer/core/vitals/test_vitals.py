@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, example, given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
@@ -400,6 +400,8 @@ def shaped(kind: str, seconds: float, seed: int) -> np.ndarray:
     return x / x.std()
 
 
+@example(kind="white", noise_mv=2.07, bpm=55, begins_s=10.22, lasts_s=5.0, seed=0)
+@example(kind="white", noise_mv=2.81, bpm=84, begins_s=9.377527252212047, lasts_s=12.095864101158245, seed=67)
 @settings(max_examples=30, deadline=None, phases=UNSHRUNK)
 @given(
     kind=st.sampled_from(["white", "muscle", "hum"]),
