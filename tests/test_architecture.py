@@ -201,7 +201,6 @@ LARGE_FOR_A_REASON = {
     "devices/bluetooth/link.py:BleSource": "one link's whole life, whose steps share its state",
     "devices/lsl/inlet.py:LslStream": "one stream's whole life, whose steps share its state",
     "streamer/recording/reader.py:Recording": "what a session file can be asked; each answer is a few lines",
-    "mecg/evaluation/evaluate.py:evaluate": "a table of results, an entry a line",
 }
 
 

@@ -87,6 +87,9 @@ _JITTER_S = 0.1
 _BUNCHED_TOLERANCE = 0.2
 """How far off a rate may seem where samples come in bunches, stamped as they come."""
 
+_SEVERAL = 3
+"""So many steps between different stamps say what the rate is within that."""
+
 _BACK_S = 0.5
 """A step back by less is unevenness too; by more, the sender's clock was set."""
 
@@ -515,7 +518,9 @@ class LslStream:
         reading = self._reading
         assert reading is not None
         self._shared = bool(np.mean(np.diff(stamps) == 0) >= 0.4)
-        on_grid_hz, on_average_hz = grid_rate_of(stamps), rate_of(stamps)
+        # Of three packets two may have been cut: they say little of a rate.
+        several = np.count_nonzero(np.diff(stamps)) >= _SEVERAL
+        on_grid_hz, on_average_hz = grid_rate_of(stamps), rate_of(stamps) if several else None
         for rate_hz, tolerance in ((on_grid_hz, STATED_TOLERANCE), (on_average_hz, _BUNCHED_TOLERANCE)):
             if rate_hz is not None and abs(rate_hz / reading.rate_hz - 1) > tolerance:
                 raise reading.other_rate(rate_hz)

@@ -97,3 +97,20 @@ def test_packets_that_overtook_each_other_are_put_right_and_a_clock_that_was_set
     rows, sorted_s = in_their_order(numbers[:, None].astype(float), stamps, 4321 - 1 / 250, 250.0)
     assert np.allclose(rows[:, 0], 250 * (sorted_s - 4321 + set_back_s)), "each sample keeps its stamp"
     assert np.array_equal(sorted_s, stamps if set_back_s else np.sort(stamps))
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    rate_hz=st.sampled_from([100.0, 128.0, 250.0, 500.0]),
+    packet=st.integers(2, 250),
+    packets=st.integers(3, 40),
+    cuts=st.tuples(st.floats(0, 1), st.floats(0, 1)),
+)
+def test_four_packets_say_what_the_rate_is_whichever_of_them_are_cut(
+    rate_hz: float, packet: int, packets: int, cuts: tuple[float, float]
+) -> None:
+    first, last = (1 + round(cut * (packet - 1)) for cut in cuts)
+    sizes = [first, *[packet] * (packets - 1), last]
+    at_s = [1000 + k * packet / rate_hz for k in range(packets + 1)]
+    rate = rate_of(np.repeat(at_s, sizes))
+    assert rate is None or rate == pytest.approx(rate_hz, rel=0.2)
