@@ -581,6 +581,7 @@ def received(
     monkeypatch.setattr("devices.lsl.inlet.load_pylsl", lambda: lsl)
     monkeypatch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Script(self))
     monkeypatch.setattr(Script, "batches", batches)
+    monkeypatch.setattr("devices.live.feed._DEPTH", 10**6)  # the sender outruns real time
     source = LslStream("fake", clock=lsl.clock, patience=Timeouts(stale_s=1e6, first_s=1e6))
     lsl.at_end = source.stop
     source.open()
