@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NoReturn, get_type_hints
 
 from mecg import __version__
+from mecg.app.garbage import collected_later
 from mecg.app.interrupt import deferred
 from mecg.app.terminal import say
 from mecg.cli.help_text import PLUG_INS, WIDTH, added_by_plug_ins
@@ -125,7 +126,8 @@ def parse(argv: Sequence[str] | None) -> Callable[[], int]:
         Wrong usage, after one line on stderr; or --help and --version, after what they print.
     """
     parser, _ = parser_of_all()
-    arguments = parser.parse_args(argv)
+    with collected_later():  # the modules of a command are loaded
+        arguments = parser.parse_args(argv)
     module = arguments.module
     options = _filled(module.Options, arguments)
     return lambda: int(module.run(options))
