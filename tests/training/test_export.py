@@ -278,10 +278,10 @@ def test_a_model_unpacks_to_a_run_that_another_can_begin_with(
     Run(configuration.configured(facts), torch.device("cpu")).start_from(tmp_path / "unpacked")
 
 
-def test_the_shipped_models_unpack_to_what_they_are(tmp_path: Path) -> None:
-    model = MODELS / "mecgnet-full.onnx"
-    modules = "modules=[{stride=4,channels=52,dilations=[1,2,4,8,16],inputs=[0,1,2],split=false}]"
-    unpack(model, tmp_path, configuration.facts(CONFIGS / "low.toml", ["model.look_ahead=200", modules]))
+@pytest.mark.parametrize(("name", "look_ahead"), [("low", 14), ("balanced", 50), ("full", 200)])
+def test_the_shipped_models_unpack_to_what_they_are(name: str, look_ahead: int, tmp_path: Path) -> None:
+    model = MODELS / f"mecgnet-{name}.onnx"
+    unpack(model, tmp_path, configuration.facts(CONFIGS / "ladder.toml", [f"model.look_ahead={look_ahead}"]))
     assert (tmp_path / "checkpoint.pt").exists()  # written where it agrees with the model
 
 
