@@ -2,7 +2,7 @@
 """What each record gave, kept in a file: a run that was ended goes on, shards are put together.
 
 A line of JSON says how the records were scored.  A block follows for each record: its length and checksum,
-then deflated JSON with the arrays behind it.  No pickle: a file of somebody else's can be read.
+then deflated JSON with the arrays behind it.  No pickle: a stranger's file can be read.
 """
 
 from __future__ import annotations

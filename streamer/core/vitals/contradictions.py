@@ -29,7 +29,7 @@ ALONE, ALONE_HZ = 20.0, (0.6, 5.5)
 """Hum stands alone: it has so many times the power of anything that far from it, on either side.  Beats that
 come evenly make lines too, at each multiple of the heart rate: the next is never further off."""
 LEAST_MV = 0.005
-"""What is smaller is nobody's hum: what rounding to a converter's steps leaves has lines as well."""
+"""What is smaller is no hum: what rounding to a converter's steps leaves has lines as well."""
 AGREE = 0.002
 """Two spectra must show it at the same place, within this share."""
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""A Lead I that stands upside down is told by at least four beats, of those after the first."""
+"""A Lead I that stands upside down shows in at least four beats, of those after the first."""
 
 from __future__ import annotations
 
