@@ -425,6 +425,8 @@ class LslStream:
                 if why is not None:
                     link = self._again(link, why)
             feed.end("stopped")
+        except InputError as error:
+            feed.end(error.line, error)
         except Exception as error:  # noqa: BLE001 - handed to the consumer
             feed.end(f"failed: {error}", error)
 
@@ -595,7 +597,13 @@ class LslStream:
             return False
 
     def _again(self, old: _Link, why: str) -> _Link | None:
-        """Find the sender again; None after a stop, or where what came back is another stream."""
+        """Find the sender again; None after a stop.
+
+        Raises
+        ------
+        InputError
+            What came back is another stream.
+        """
         feed, was = self._feed, old.about
         feed.enter(State.RECONNECTING, f"{why}; looking for it again")
         if self._timeline is not None:
@@ -628,8 +636,7 @@ class LslStream:
                 feed.enter(State.RECONNECTING, f"the sender answers but cannot be read ({why})")
                 continue
             if link.about.shape != was.shape:
-                feed.end(_difference(was, link.about))
-                return None
+                raise InputError(_difference(was, link.about))
             again = f"connected again to {link.about}"
             if link.about.source_id != was.source_id:
                 again += ", another source_id than before: see that it is the same person"

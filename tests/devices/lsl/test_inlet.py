@@ -122,7 +122,7 @@ def test_a_sender_that_crashed_and_came_back_is_found_again(send: Send, name: st
         ({"channels": [{"label": "I", "unit": "mV"}]}, "with other units"),
     ],
 )
-def test_a_sender_that_came_back_different_is_a_new_stream(
+def test_a_sender_that_came_back_different_is_another_stream_and_an_error(
     send: Send, name: str, change: dict[str, object], said: str
 ) -> None:
     first = send(name=name)
@@ -131,8 +131,9 @@ def test_a_sender_that_came_back_different_is_a_new_stream(
     first.kill()
     send(**({"name": name} | change))
     heard.join()
-    assert heard.error is None and heard.states[-1] is State.ENDED
-    assert said in heard.told[-1] and "new stream; open it again" in heard.told[-1]
+    assert isinstance(heard.error, InputError) and heard.states[-1] is State.ENDED
+    assert heard.told[-1] == heard.error.line
+    assert said in heard.error.line and "new stream; open it again" in heard.error.line
 
 
 @pytest.mark.usefixtures("patient")

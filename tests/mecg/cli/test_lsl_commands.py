@@ -15,6 +15,8 @@ import pytest
 
 from mecg.__main__ import main
 from mecg.profiling import clock_offset
+from streamer.core.events import Failed
+from streamer.recording.reader import Recording
 from tests.devices.lsl.lsl_rig import Sender
 
 READER = Path(__file__).parents[2] / "devices" / "lsl" / "lsl_reader.py"
@@ -85,6 +87,35 @@ def test_a_reference_measured_elsewhere_says_how_late_our_stamps_are(
     summary = json.loads((tmp_path / "o" / "summary.json").read_text())
     assert summary["transport"]["relative"] is False
     assert summary["reference"]["delay"]["ms"] == pytest.approx(60, abs=2)
+
+
+def test_a_sender_that_comes_back_as_another_stream_ends_with_2_and_a_whole_recording(
+    tmp_path: Path, model_file: Path
+) -> None:
+    folder = tmp_path / "recorded"
+    how = {"name": "reset", "signal": "ecg", "rate": 250.0, "packet": 5}
+    first, second = Sender(), Sender()
+    first.begin(**how)
+    first.ready()
+    command = ["stream", "lsl:reset", "--record", str(folder), "--model", str(model_file)]
+    with subprocess.Popen(
+        [sys.executable, "-m", "mecg", *command], stderr=subprocess.PIPE, text=True
+    ) as mecg:
+        assert mecg.stderr is not None
+        said = [next(line for line in mecg.stderr if "receiving samples" in line)]
+        time.sleep(2)
+        first.kill()
+        second.begin(**how | {"rate": 500.0})
+        said += mecg.stderr.readlines()
+        assert mecg.wait(20) == 2
+    second.kill()
+    assert said[-1].startswith("mecg: ") and "500 Hz instead of 250 Hz" in said[-1]
+    (path,) = folder.iterdir()
+    with Recording.open(path) as recorded:
+        assert recorded.complete and recorded.raw_stop > 400
+        assert recorded.stop - recorded.start == recorded.raw_stop
+        (failed,) = [event for event in recorded.events if isinstance(event, Failed)]
+    assert f"mecg: {failed.why}" == said[-1].strip()
 
 
 @pytest.mark.parametrize(
