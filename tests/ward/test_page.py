@@ -223,6 +223,35 @@ def test_a_curtain_falls_2_s_after_the_last_sample_and_rises_with_the_next(brows
         page.wait_for_selector(curtain, state="hidden")
 
 
+def test_what_came_late_after_a_hitch_is_drawn_at_once_and_does_not_stay_late(browser: Any, fed: Fed) -> None:
+    """Packets of 40 ms, one in ten of them 10 ms late; for half a second none, then all of them."""
+    with a_page(browser, fed) as page:
+        behind_ms = page.evaluate(
+            """async () => {
+              const { Traces } = await import("./traces.js");
+              const traces = new Traces(), behind = [];
+              const due = [...Array(250).keys()].map((n) => {
+                const when = n * 40 + (n % 10 === 9 ? 10 : 0);
+                return when >= 6000 && when < 6500 ? 6500 : when;
+              });
+              let n = 0, before = -Infinity;
+              for (let ms = 0; ms < 10000; ms += 16) {
+                for (; n < due.length && due[n] <= ms; n++) {
+                  const packet = { epoch: 1, rateHz: 250, start: 10 * n, count: 10, cameMs: 1, rows: [] };
+                  traces.add(packet, due[n] / 1e3);
+                }
+                const edge = traces.edgeAt(ms / 1e3);
+                if (edge < before || edge > traces.stop) throw new Error("not smooth");
+                before = edge;
+                behind.push([ms, (traces.stop - edge) * 4]);
+              }
+              return behind;
+            }"""
+        )
+        steady = [behind for ms, behind in behind_ms if 1000 < ms < 6000 or ms > 6540]
+        assert max(steady) <= 116  # a packet, what may be overdue, and a picture
+
+
 def test_without_the_server_everything_is_old_and_it_comes_back_by_itself(
     browser: Any, fed: Fed, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,6 +5,7 @@ import { MISSING } from "./wire.js";
 
 const KEPT_S = 24;
 const CATCH_UP = 0.25; // the edge runs at most so much faster or slower than time
+const SKIP_S = 0.06; // what is more overdue than this, as after a hitch, is drawn at once: it must not stay late
 
 /** The newest seconds of some rows of one bed, by absolute index. */
 export class Traces {
@@ -19,6 +20,7 @@ export class Traces {
     this.first = this.stop = 0;
     this.edge = NaN; // index at the moving edge
     this.late = []; // [when, how late] of what came
+    this.lateS = NaN; // how late nine of ten are, or less
     this.askedS = NaN;
     this.cameMs = 0;
   }
@@ -49,6 +51,8 @@ export class Traces {
     if (gap > this.rateHz) this.late.length = 0;
     this.late.push([nowS, lateS]);
     while (this.late[0][0] < nowS - 4) this.late.shift();
+    const lates = this.late.map(([, late]) => late).sort((a, b) => a - b);
+    this.lateS = lates[Math.floor(0.9 * (lates.length - 1))];
   }
 
   get size() {
@@ -58,14 +62,13 @@ export class Traces {
   /** Index at the moving edge at nowS: smooth, never past what came, as close behind it as the packets allow. */
   edgeAt(nowS) {
     if (this.late.length === 0) return this.stop;
-    const lates = this.late.map(([, late]) => late).sort((a, b) => a - b);
-    const goal = (nowS - lates[Math.floor(0.9 * (lates.length - 1))]) * this.rateHz;
+    const goal = (nowS - this.lateS) * this.rateHz;
     const passedS = nowS - this.askedS;
-    if (!(passedS >= 0 && passedS < 1) || Math.abs(goal - this.edge) > this.rateHz) {
+    const step = passedS * this.rateHz;
+    const off = goal - (this.edge + step);
+    if (!(passedS >= 0 && passedS < 1) || off > SKIP_S * this.rateHz || off < -this.rateHz) {
       this.edge = goal;
     } else {
-      const step = passedS * this.rateHz;
-      const off = goal - (this.edge + step);
       this.edge += step + Math.min(Math.max(off, -CATCH_UP * step), CATCH_UP * step);
     }
     this.askedS = nowS;
