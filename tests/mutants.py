@@ -291,8 +291,10 @@ def _first_failure(tree: Path, tests: Sequence[str], limit_s: float, broken: Seq
         os.close(reading)
         _run_tests(tree, tests, [f"--deselect={test}" for test in broken], writing)
     os.close(writing)
-    with os.fdopen(reading, "rb") as results:
-        said = results.read() if select.select([results], [], [], limit_s)[0] else None
+    try:
+        with os.fdopen(reading, "rb") as results:
+            said = results.read() if select.select([results], [], [], limit_s)[0] else None
+    finally:  # Ctrl-C leaves nothing behind
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child, signal.SIGKILL)
         os.waitpid(child, 0)

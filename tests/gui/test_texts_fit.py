@@ -11,7 +11,16 @@ from pathlib import Path
 
 import pytest
 from PyQt6.QtCore import QPoint, QRect
-from PyQt6.QtWidgets import QAbstractButton, QDialog, QLabel, QWidget
+from PyQt6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QApplication,
+    QDialog,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QWidget,
+)
 from pytestqt.qtbot import QtBot
 
 from gui.panels.header import Elided
@@ -110,6 +119,22 @@ def test_what_is_wrong_with_the_lead_and_two_alarms_are_said_in_full(rig: Rig) -
     boxes = [QRect(label.mapTo(column, QPoint(0, 0)), label.size()) for label in labels]
     assert not any(a.intersects(b) for k, a in enumerate(boxes) for b in boxes[:k])
     assert all(box.bottom() < column.height() for box in boxes)
+
+
+@pytest.mark.parametrize("open_it", ["", "o", "h", "i"])
+def test_what_is_made_has_its_place_in_a_window(
+    open_it: str, qtbot: QtBot, tmp_path: Path, frame: MakeFrame
+) -> None:
+    """A label that no layout holds is a window of its own, which nobody sees."""
+    before = set(QApplication.topLevelWidgets())
+    rig = Rig(qtbot, tmp_path)
+    rig.tick(StateChanged(State.LIVE, "live"), frame(0, 2500))
+    if open_it:
+        rig.key(open_it)
+    rig.qtbot.wait(1)
+    made = set(QApplication.topLevelWidgets()) - before
+    assert rig.window in made
+    assert [one for one in made if isinstance(one, QLabel | QPushButton | QAbstractSpinBox | QLineEdit)] == []
 
 
 @pytest.mark.parametrize("open_it", ["o", "h", "i"])
