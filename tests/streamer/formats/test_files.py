@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from datetime import datetime
 from pathlib import Path
 
@@ -85,6 +86,7 @@ def test_no_identity_is_shown(name: str) -> None:
     except InputError as error:
         pytest.skip(error.line)
     shown = f"{recording!r} {recording.notes} {FileReplay(FILES / name, lead=recording.names[0])}"
+    shown = re.sub(r"0x[0-9a-f]+", "", shown)  # an address in memory may hold any digits
     assert "Test Person" not in shown
     assert "1990" not in shown
 
