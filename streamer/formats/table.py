@@ -118,7 +118,7 @@ def rows_of(text: str, layout: Layout, wanted: Sequence[int], what: str) -> Iter
             raise InputError(f"line {cut + 1} of {what} has too few columns; correct it")
         fields = layout.fields(line)
         if len(fields) <= max(wanted):
-            fields += [""] * (len(layout.columns) - len(fields)) if len(fields) > 1 else []
+            fields += [""] * len(layout.columns) if len(fields) > 1 else []
         if len(fields) <= max(wanted):
             cut = i
             continue
