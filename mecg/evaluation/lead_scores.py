@@ -186,14 +186,51 @@ def ratio_interval(
     return _middle(np.sqrt(sums[:, 1] / sums[:, 0]))
 
 
+def median_intervals(
+    ours: NDArray[np.floating], theirs: NDArray[np.floating], harm: float, patients: Sequence[Any]
+) -> dict[str, list[float]]:
+    """95 % intervals of our median over theirs, and of how often ours is worse by a factor, over patients.
+
+    Parameters
+    ----------
+    ours, theirs : arrays (records,)
+        RMSE of the same records, in mV.
+    harm : float
+        The factor from which ours counts as worse.
+    patients : sequence
+        Whose each record is.
+
+    Returns
+    -------
+    dict
+        ``ratio_ci95`` and ``worse_by_5pct_fraction_ci95``.
+    """
+    whose, drawn = _drawn(patients)
+    worse = ours > harm * theirs
+    ratios, shares = [], []
+    for times in drawn:
+        records = np.repeat(np.arange(len(ours)), times[whose])
+        ratios.append(np.median(ours[records]) / np.median(theirs[records]))
+        shares.append(worse[records].mean())
+    return {
+        "ratio_ci95": _middle(np.array(ratios)),
+        "worse_by_5pct_fraction_ci95": _middle(np.array(shares)),
+    }
+
+
 def _resampled(per_record: NDArray[np.float64], patients: Sequence[Any]) -> NDArray[np.float64]:
     """Column sums over ``RESAMPLES`` draws of as many patients as there are, with replacement."""
-    _, whose = np.unique(np.asarray(patients), return_inverse=True)
-    per_patient = np.zeros((whose.max() + 1, per_record.shape[1]))
+    whose, drawn = _drawn(patients)
+    per_patient = np.zeros((drawn.shape[1], per_record.shape[1]))
     np.add.at(per_patient, whose, per_record)
-    n = len(per_patient)
-    drawn = np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
     return np.asarray(drawn @ per_patient)
+
+
+def _drawn(patients: Sequence[Any]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    """Which patient each record is of, and how often each draw ``(RESAMPLES, patients)`` has each patient."""
+    _, whose = np.unique(np.asarray(patients), return_inverse=True)
+    n = int(whose.max()) + 1
+    return whose, np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
 
 
 def _middle(values: NDArray[np.float64]) -> list[float]:

@@ -18,7 +18,7 @@ from mecg.evaluation.band_scores import SCORED_LEVEL, BandCounts, band_summary, 
 from mecg.evaluation.beat_scores import ST_LIMIT_MV, BeatValues, find_beats, measure, st_summary
 from mecg.evaluation.dataset import SUPERCLASSES, Entry, read_table
 from mecg.evaluation.evaluate import END_S, SCORED_FROM_S, Compared, stream
-from mecg.evaluation.lead_scores import lead_sums
+from mecg.evaluation.lead_scores import lead_sums, median_intervals
 from mecg.evaluation.noise import Noise, disturbed
 from mecg.evaluation.processes import in_processes
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
@@ -396,9 +396,9 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], codes: Mapping[Path, frozenset
     every = ("personal", "the latest alone", "5 s", "3 s", "10 dB noise", "two leads swapped", "sequence")
     tried = [name for name in every if name in there]
     whole = "all of them" if "the latest alone" in there else "10 s"
-    generic = rmse("generic")
+    generic, patients = rmse("generic"), [entry.patient for entry, _ in pairs]
 
-    def of_reference(name: str) -> dict[str, float]:
+    def of_reference(name: str) -> dict[str, Any]:
         mine = rmse(name)
         return {
             "median_rmse_mv": float(np.median(mine)),
@@ -407,6 +407,7 @@ def _summary(pairs: Sequence[tuple[Entry, Pair]], codes: Mapping[Path, frozenset
             "mean_ratio": float(mine.mean() / generic.mean()),
             "pearson_mean": pearson(name),
             "worse_by_5pct_fraction": float((mine > HARM * generic).mean()),
+            **median_intervals(mine, generic, HARM, patients),
         }
 
     result: dict[str, Any] = {

@@ -31,12 +31,15 @@ def lines(scores: Mapping[str, Any]) -> list[str]:
         f"worse by 5 %: {longer['worse_by_5pct_fraction']:.1%}"
     )
     said.append(
-        f"{'reference':18}{'over generic':>15}{'mean over mean':>16}{'mean Pearson':>14}{'worse by 5 %':>14}"
+        f"{'reference':18}{'over generic':>15}{'95 %':>16}{'mean over mean':>16}{'mean Pearson':>14}"
+        f"{'worse by 5 %':>14}{'95 %':>17}"
     )
     for name, row in scores["references"].items():
+        (low, high), (least, most) = row["ratio_ci95"], row["worse_by_5pct_fraction_ci95"]
         said.append(
-            f"{name:18}{row['ratio']:>15.3f}{row['mean_ratio']:>16.3f}{row['pearson_mean']:>14.3f}"
-            f"{row['worse_by_5pct_fraction']:>14.1%}"
+            f"{name:18}{row['ratio']:>15.3f}{f'{low:.3f} to {high:.3f}':>16}{row['mean_ratio']:>16.3f}"
+            f"{row['pearson_mean']:>14.3f}{row['worse_by_5pct_fraction']:>14.1%}"
+            f"{f'{least:.1%} to {most:.1%}':>17}"
         )
     spread = "  ".join(f"{lead} {x:.2f}" for lead, x in scores["spread_ratio"].items() if x is not None)
     said.append(f"spread of R and S over records, estimate over truth: {spread}")

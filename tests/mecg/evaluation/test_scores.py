@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mecg.evaluation.beat_scores import AFTER_J_S, amplitude_summary, find_beats, measure, st_summary
-from mecg.evaluation.lead_scores import LeadSums, lead_sums, one_summary, paired, summary
+from mecg.evaluation.lead_scores import LeadSums, lead_sums, median_intervals, one_summary, paired, summary
 from streamer.core.leads import LEADS, SEVEN
 from streamer.formats.wfdb_reader import Record
 
@@ -67,6 +67,29 @@ def test_a_paired_interval_is_narrower_than_the_people_differ() -> None:
     assert found["rmse_mv_less_ours_ci95"][0] > 0
     same = paired(ours, ours, patients, SEVEN)
     assert same["rmse_mv_less_ours_ci95"] == [0.0, 0.0]
+
+
+def test_intervals_of_medians_hold_what_was_measured_and_shrink_with_the_patients() -> None:
+    def of(patients: int) -> dict[str, list[float]]:
+        theirs = rng.lognormal(-2, 0.3, 2 * patients)
+        ours = theirs * rng.lognormal(-0.3, 0.3, 2 * patients)
+        intervals = median_intervals(ours, theirs, 1.05, np.repeat(np.arange(patients), 2))
+        (low, high), (least, most) = intervals["ratio_ci95"], intervals["worse_by_5pct_fraction_ci95"]
+        assert low <= np.median(ours) / np.median(theirs) <= high
+        assert least <= (ours > 1.05 * theirs).mean() <= most
+        return intervals
+
+    rng = np.random.default_rng(1)
+    few, many = of(20), of(2000)
+    assert all(np.ptp(many[name]) < 0.3 * np.ptp(few[name]) for name in few)
+
+
+def test_all_records_of_one_patient_leave_no_doubt_about_the_draw() -> None:
+    ours, theirs = np.array([1.0, 2.0, 4.0]), np.array([2.0, 2.0, 2.0])
+    assert median_intervals(ours, theirs, 1.05, [7, 7, 7]) == {
+        "ratio_ci95": [1.0, 1.0],
+        "worse_by_5pct_fraction_ci95": [pytest.approx(1 / 3), pytest.approx(1 / 3)],
+    }
 
 
 def test_records_in_which_the_corrected_lead_is_worse_than_the_measured_one_are_counted() -> None:
