@@ -124,6 +124,16 @@ def test_nothing_but_the_gap_is_missing_from_the_parts(network, tmp_path):
     assert len(frames) < 600
 
 
+def test_what_happened_in_the_gap_is_marked_at_the_last_sample_before_it(network, tmp_path):
+    before, after = two_parts(network, tmp_path)
+    for part in (before, after):
+        assert all(0 <= mark.start <= mark.stop <= part.samples for mark in part.marks)
+    in_the_gap = [
+        mark for mark in before.marks if "not in this file" in mark.text or "in the gap" in mark.text
+    ]
+    assert [(mark.start, mark.stop) for mark in in_the_gap] == [(before.samples - 1, before.samples - 1)] * 2
+
+
 def test_a_time_within_one_part_is_exported_as_one(network, tmp_path):
     path, _, _ = session_with_gap(tmp_path, network, 36 * 3600.0)
     with Recording.open(path) as recording:
