@@ -61,6 +61,13 @@ def test_what_is_found_appears_side_by_side_and_what_is_gone_goes(rig: Rig) -> N
     assert rig.names("ble") == [] and rig.names("lsl") == ["ECG"]
 
 
+def test_each_kind_has_its_name_in_full_and_is_open(rig: Rig) -> None:
+    """A narrow first column cuts what is in it; a group's name runs across all."""
+    assert set(rig.dialog.list.groups) > {"ble", "lsl", "recent"}
+    for group in rig.dialog.list.groups.values():
+        assert group.text(0) and group.isFirstColumnSpanned() and group.isExpanded()
+
+
 def test_what_cannot_be_scanned_says_so_and_hinders_nothing_else(rig: Rig) -> None:
     rig.find("ble", problem="there is no Bluetooth here")
     rig.find("lsl", STREAM)
