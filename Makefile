@@ -8,13 +8,17 @@ SHELL := /bin/bash
 
 BIN := .venv/bin
 
-# A file's tests stay together: they share what is slow to make. Three at least: many of them wait.
-BESIDE := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? 3 : n > 4 ? 4 : n))) --dist loadfile
+# Three at least: many tests wait.
+WORKERS := -n $(shell n=$$(nproc 2>/dev/null || echo 2); echo $$((n < 3 ? 3 : n > 4 ? 4 : n)))
+# A file's tests stay together: they share what is slow to make.
+BESIDE := $(WORKERS) --dist loadfile
+# The long ones share little; each goes to the worker that is free next.
+ONE_BY_ONE := $(WORKERS) --dist load --maxschedchunk 1
 
 help:
 	@echo "make demo       the live 12-lead monitor on a bundled recording (headless where there is no display)"
 	@echo "make test       all tests, style and types"
-	@echo "make test-long  the tests that take minutes"
+	@echo "make test-long  the tests that take minutes: three quarters of an hour on two quiet cores"
 	@echo "make test-oldest  all tests with the oldest versions that are allowed of what is installed"
 	@echo "make mutants    plants 100 faults and says which of them the tests see (hours; once per release)"
 	@echo "make coverage   which lines the tests run, and which they do not"
@@ -31,7 +35,7 @@ test: .venv/.test
 	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m "not long" $(BESIDE)
 
 test-long: .venv/.test
-	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m long
+	@QT_QPA_PLATFORM=offscreen $(BIN)/python -m pytest -q -m long $(ONE_BY_ONE) --timeout 900
 
 test-oldest: .venv/pyvenv.cfg
 	@test -x out/oldest/bin/python || $(BIN)/python -m venv out/oldest

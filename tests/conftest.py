@@ -35,6 +35,12 @@ SessionID = test-%d
 """
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Long tests that are given the most time begin first: else all would wait for one at the end."""
+    if config.option.markexpr == "long":
+        items.sort(key=lambda item: -max((mark.args[0] for mark in item.iter_markers("timeout")), default=0))
+
+
 @pytest.fixture(scope="session", autouse=True)
 def lsl_loopback(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Keep LSL on this machine, in this process and its children: no packet leaves, no peer is heard,

@@ -358,7 +358,9 @@ def test_stopped_before_anybody_listened() -> None:
 
 
 @pytest.mark.timeout(900)
-@pytest.mark.parametrize("minutes", [20, pytest.param(61, marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "minutes", [20, pytest.param(61, marks=[pytest.mark.long, pytest.mark.timeout(600)])]
+)
 def test_soak(minutes: int) -> None:
     """5 % lost, 100 ms of jitter, a lost link every two minutes: flat memory, all accounted for."""
     strap = H10(rate_hz=129.91)
