@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import warnings
 from datetime import datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,8 @@ def read(path: Path, stated: Stated) -> Recording:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            dataset = pydicom.dcmread(path)
+            # From memory: of a file, as much would be taken as an element says that it is long.
+            dataset = pydicom.dcmread(BytesIO(path.read_bytes()))
             groups = list(getattr(dataset, "WaveformSequence", None) or ())
             if not groups:
                 raise InputError("a DICOM file without a waveform; name another file")

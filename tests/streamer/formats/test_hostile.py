@@ -6,6 +6,7 @@ from __future__ import annotations
 import io
 import json
 import random
+import struct
 import time
 import tracemalloc
 import zipfile
@@ -115,6 +116,16 @@ def takes_memory_for_its_size(path: Path, stated: Stated) -> None:
 @pytest.mark.parametrize("name", [*NAMES, *MADE])
 def test_a_mutated_file_is_read_or_refused_in_one_line(name: str, tmp_path: Path) -> None:
     fuzz(name, 100, tmp_path)
+
+
+def test_a_dicom_element_that_says_it_is_long_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "long.dcm"
+    raw = (FILES / "dicom_I_II.dcm").read_bytes()
+    opened(FILES / "dicom_I_II.dcm")  # what is imported is not counted
+    path.write_bytes(raw[:900] + struct.pack("<HH2sHL", 0x2E31, 0x2E32, b"OB", 0, 700 << 20))
+    takes_memory_for_its_size(path, STATED)
+    path.write_bytes(raw[:132] + struct.pack("<HHL", 0x2E31, 0x2E32, 700 << 20) + raw[132:800])
+    takes_memory_for_its_size(path, STATED)
 
 
 @pytest.mark.long
