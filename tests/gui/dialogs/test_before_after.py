@@ -59,6 +59,15 @@ def test_before_and_after_are_told_apart_from_what_was_measured(qtbot: QtBot) ->
     assert drawn(only("generic_mv"), theme).sum() < 0.8 * drawn(only("personal_mv"), theme).sum()
 
 
+@pytest.mark.parametrize("theme", [LIGHT, DARK], ids=lambda theme: theme.name)
+def test_words_stand_two_millimetres_from_the_edges(qtbot: QtBot, theme: Theme) -> None:
+    picture = rgb_of(draw_before_after(a_preview(), 0.0, *SIZE, PX_PER_MM, theme)).astype(int)
+    head = picture[: round(11 * PX_PER_MM)]
+    columns = np.flatnonzero((np.abs(head - picture[0, 0]).max(axis=2) > 60).any(axis=0))
+    assert columns[0] == pytest.approx(2 * PX_PER_MM, abs=2)
+    assert SIZE[0] - 1 - columns[-1] == pytest.approx(2 * PX_PER_MM, abs=2)
+
+
 @pytest.mark.parametrize("height", [400, 600, 900])
 @pytest.mark.parametrize("tall_mv", [0.3, 1.0, 3.0, 30.0])
 def test_the_gain_is_the_largest_that_keeps_leads_out_of_each_other(height: int, tall_mv: float) -> None:

@@ -52,6 +52,21 @@ def test_nonsense_falls_back_to_96_dpi(screen: tuple[float, float, float, float]
     assert px_per_mm == FALLBACK_PX_PER_MM
 
 
+@pytest.mark.parametrize(
+    ("px_per_mm", "believed"), [(1.45, False), (1.55, True), (15.9, True), (16.1, False)]
+)
+def test_a_screen_from_one_and_a_half_to_16_pixels_a_millimetre_is_believed(
+    px_per_mm: float, believed: bool
+) -> None:
+    found = screen_px_per_mm(1600, 1000, 1600 / px_per_mm, 1000 / px_per_mm)
+    assert found == (pytest.approx(px_per_mm if believed else FALLBACK_PX_PER_MM), believed)
+
+
+@pytest.mark.parametrize(("down", "believed"), [(1.04, True), (1.06, False), (0.96, True), (0.94, False)])
+def test_pixels_may_be_five_percent_from_square(down: float, believed: bool) -> None:
+    assert screen_px_per_mm(1600, 1000, 400, 250 / down)[1] == believed
+
+
 def test_scale() -> None:
     scale = Scale(4.0, 25.0, 10.0)
     assert (scale.px_per_s, scale.px_per_mv) == (100.0, 40.0)
