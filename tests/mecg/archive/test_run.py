@@ -66,7 +66,7 @@ def test_the_exit_code_says_whether_all_some_or_none_went_well(
     (tmp_path / "in" / "1" / "r1.dat").write_bytes(b"cut")
     assert main(command(tmp_path)) == 1
     failed = [line for line in capsys.readouterr().err.splitlines() if line.startswith("mecg:")]
-    assert len(failed) == 1 and "1/r1" in failed[0]
+    assert len(failed) == 1 and failed[0].count("1/r1") == 1  # the record, once, whatever the reason says
     assert records_in(tmp_path / "out") == set(NAMES) - {"1/r1"}
     assert main(command(tmp_path)) == 2  # all are there, or bad
     assert main(command(tmp_path, "--skip-existing", "--force")) == 2
