@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -32,6 +33,15 @@ _CHOOSE = {
     Field.READING: "name one behind the file, such as FILE?reading=1",
 }
 
+_SYSTEM = {
+    errno.ENOSPC: "the disk is full: free some space and try again",
+    errno.EDQUOT: "your share of the disk is used up: free some space and try again",
+    errno.EFBIG: "no file may be as large as that here: name a folder elsewhere",
+    errno.EROFS: "the disk is read-only: name a folder elsewhere",
+    errno.EIO: "the disk answers no longer: see whether it is still there",
+    errno.ENODEV: "the disk is no longer there",
+}
+
 _LEAVE_OUT = {
     Field.LEAD: "leave out --lead",
     Field.UNIT: "leave out --unit",
@@ -53,6 +63,12 @@ def error_line(error: InputError) -> str:
     return f"{line}: {advice}{listed}"
 
 
+def os_error_line(error: OSError) -> str:
+    """One line: which file, what the system says of it, and what to do if that is known."""
+    why = _SYSTEM.get(error.errno or 0) or error.strerror or str(error)
+    return f"{error.filename}: {why}" if error.filename else why
+
+
 def guarded(command: Callable[[], int]) -> int:
     """Run what may meet bad input, a full disk, Ctrl-C or a closed pipe; returns the exit code."""
     try:
@@ -71,7 +87,7 @@ def guarded(command: Callable[[], int]) -> int:
     except InputError as error:
         message = error_line(error)
     except OSError as error:
-        message = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        message = os_error_line(error)
         _drop_stdout()
     except MemoryError:
         message = "this takes more memory than there is: give it less at a time"

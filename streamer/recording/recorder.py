@@ -86,6 +86,7 @@ class Recorder(Sink):
         self._size = 0  # bytes of whole chunks in the file
         self._space: deque[tuple[float, int, int]] = deque()  # when, bytes free, bytes of ours
         self._warned = 0  # how many of WARN_S
+        self._away = False  # whether it was told that the file is not under its name
 
     path: Path
     """The file, known from `open` on."""
@@ -284,7 +285,8 @@ class Recorder(Sink):
                 return
             if now_s >= looked_s + DISK_S:
                 looked_s = now_s
-                with suppress(OSError):  # a folder that is gone: the next write says so
+                self._watch_name(now_s)
+                with suppress(OSError):  # a folder that is gone: that was said
                     self._watch_disk(now_s, shutil.disk_usage(self._folder).free)
 
     def _sync(self) -> None:
@@ -294,6 +296,19 @@ class Recorder(Sink):
             with self._lock:
                 if self._failure is None:
                     self._fail(error)
+
+    def _watch_name(self, now_s: float) -> None:
+        """Tell once if the file has another name by now, or its disk is no longer where it was."""
+        if self._away or os.name != "posix":
+            return
+        try:
+            self._away = not os.path.samestat(self.path.stat(), os.fstat(self._file.fileno()))
+        except OSError:
+            self._away = True
+        if self._away:
+            path = without_home(str(self.path))
+            said = f"{path} is no longer there: it was moved, or its disk was taken away; see that it is kept"
+            self._tell(Notice(Topic.DISK, said, host_s=now_s))
 
     def _watch_disk(self, now_s: float, free: int) -> None:
         """Tell when the space will be used up soon: by us, or by everybody as of late."""

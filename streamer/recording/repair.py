@@ -70,8 +70,10 @@ def repair(path: Path) -> Repaired | None:
             if not Recording.open(part).complete:
                 raise InputError(f"{path} cannot be closed so that it can be read: it stays as it is")
             kept = _keep(path)
-        except BaseException:
+        except BaseException as error:
             part.unlink(missing_ok=True)
+            if isinstance(error, OSError):  # a write that fails does not know its file
+                raise OSError(error.errno, error.strerror, str(path)) from error
             raise
     part.replace(path)
     dropped = sum(damage.size for damage in recording.damage)

@@ -22,7 +22,7 @@ import pytest
 import pyxdf
 
 from streamer.core.errors import Field, InputError, RecordingLostError
-from streamer.core.events import Beat, Event, Notice, RecordingStarted, State, StateChanged
+from streamer.core.events import Beat, Event, Notice, RecordingStarted, State, StateChanged, Topic
 from streamer.core.leads import LEADS
 from streamer.core.stream import Chunk, Frame
 from streamer.core.vitals.vitals import Vitals
@@ -533,6 +533,31 @@ def test_a_folder_that_goes_at_the_last_moment_is_said_at_the_end(tmp_path: Path
     shutil.rmtree(folder)
     with pytest.raises(RecordingLostError):
         recorder.close()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="an open file cannot be moved there")
+@pytest.mark.parametrize("replaced", [False, True])
+def test_a_file_that_is_no_longer_where_it_was_is_told_once_and_recorded_on(
+    replaced: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Moved, or on a disk that was taken away: the program cannot tell which."""
+    monkeypatch.setattr(recorder_module, "DISK_S", 0.05)
+    told: list[Event] = []
+    recorder = Recorder(tmp_path / "here", {}, told.append)
+    recorder.open(description())
+    path = recorder.path
+    recorder.chunk(Chunk(0, np.ones(500, np.float32)))
+    time.sleep(0.5)
+    assert not any(isinstance(event, Notice) for event in told)
+    path.rename(tmp_path / "moved.xdf")
+    if replaced:
+        path.write_bytes(b"another's")
+    time.sleep(0.5)
+    recorder.chunk(Chunk(500, np.ones(500, np.float32)))
+    recorder.close()
+    assert [event.topic for event in told if isinstance(event, Notice)] == [Topic.DISK]
+    with Recording.open(tmp_path / "moved.xdf") as recording:
+        assert recording.complete and recording.raw_stop == 1000
 
 
 def test_an_index_beyond_what_is_read_again_ends_the_recording_whole(tmp_path: Path) -> None:
