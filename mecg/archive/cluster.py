@@ -4,27 +4,30 @@
 from __future__ import annotations
 
 import logging
+import pickle
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
+from weakref import WeakKeyDictionary
 
 from mecg import __version__
 from mecg.app.models import model_bytes
 from mecg.archive.naming import Item
 from mecg.archive.record import Job, Outcome, outcome_of
-from mecg.archive.workers import TICK_S, ClusterGoneError, Told, Work
+from mecg.archive.workers import TICK_S, TRIES, ClusterGoneError, Told, Work
 from streamer.core.errors import InputError
 from streamer.core.network.network import Network
 from streamer.formats.calibration_file import read_calibration
 
 try:
-    from distributed import Client, WorkerPlugin
+    from distributed import Client, get_worker
 except ImportError as error:
     raise InputError(
         "a scheduler needs Dask distributed, which is not installed: pip install 'mecg-streamer[cluster]'"
@@ -37,36 +40,24 @@ AHEAD = 3
 LOOK_S = 2.0
 """So often the workers are counted, which come and go."""
 
-_networks: dict[str, Network] = {}
-_loading = threading.Lock()
 
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Order:
-    """What every task of a run needs: each worker gets it once, also one that comes later."""
+    """What every task of a run needs.
 
-    key: str
+    It is the result of a task, so Dask hands it to each worker that has one of the others, also to one that
+    comes later; makes it again if all that had it died; and lets go of it when the run ends, also by a kill.
+    """
+
     model: bytes
     bands: str
     job: Job
     version: str = __version__
 
 
-class OrderPlugin(WorkerPlugin):  # type: ignore[misc]
-    """Hands the order to a worker."""
-
-    def __init__(self, order: Order) -> None:
-        self.name = order.key
-        self.order = order
-
-    def setup(self, worker: Any) -> None:
-        """Called by Dask for each worker."""
-        worker.mecg_orders = getattr(worker, "mecg_orders", {}) | {self.order.key: self.order}
-
-    def teardown(self, worker: Any) -> None:
-        """Called by Dask when the run is over."""
-        worker.mecg_orders = {k: o for k, o in worker.mecg_orders.items() if k != self.order.key}
-        _networks.pop(self.order.key, None)
+_networks: WeakKeyDictionary[Order, Network] = WeakKeyDictionary()
+"""On a worker, as long as Dask keeps the order there."""
+_loading = threading.Lock()
 
 
 def on_cluster(
@@ -74,8 +65,8 @@ def on_cluster(
 ) -> Iterator[Told]:
     """Do records on the workers of a scheduler.
 
-    A worker that dies costs what it was at: Dask gives it to another, and names it after so many deaths as
-    its ``allowed-failures`` says.
+    A worker that dies costs what it was at: Dask gives it to another.  After so many deaths as its
+    ``allowed-failures`` says it gives up whatever they held, so that is done once more, one record at a time.
 
     Yields
     ------
@@ -89,20 +80,19 @@ def on_cluster(
     ClusterGoneError
         It went away.
     """
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)  # what it would say is said in our lines
+    for name in ("distributed", "distributed.client", "tornado.application"):  # each has a level of its own
+        logging.getLogger(name).setLevel(logging.CRITICAL)  # what it would say is said in our lines
     calibration = job.calibration
     if isinstance(calibration, Path):
         calibration = read_calibration(calibration)
     # Workers have other current folders.
     here = replace(job, out=job.out.absolute(), calibration=calibration)
-    order = Order(f"mecg-{uuid4().hex}", model_bytes(model), bands, here)
+    order = Order(model_bytes(model), bands, here)
     client = _connected(address)
     try:
         yield from _Tasks(client, order, work, address).run()
     finally:
         with suppress(Exception):  # it may be gone
-            client.unregister_worker_plugin(order.key)
-        with suppress(Exception):
             client.close(timeout=CONNECT_S)
 
 
@@ -120,17 +110,21 @@ class _Tasks:
     """The tasks of a run: as many with the scheduler as keep its workers busy."""
 
     def __init__(self, client: Any, order: Order, work: Iterator[Work], address: str) -> None:
-        self._client, self._order, self._work, self._address = client, order, work, address
+        self._client, self._work, self._address = client, work, address
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._at: dict[str, Work] = {}
         self._futures: dict[str, Any] = {}
-        self._given = 0
+        self._told: dict[str, Outcome] = {}
+        self._suspects: deque[Work] = deque()
         self._most = 0
         self._looked_s = -LOOK_S
+        self._name = f"mecg-{uuid4().hex}"
+        self._given = 0
+        with self._reaching():
+            client.subscribe_topic(client.id, self._listen)
+            self._order = client.submit(_itself, order, key=f"{self._name}-order")
 
     def run(self) -> Iterator[Told]:
-        with self._reaching():
-            self._client.register_plugin(OrderPlugin(self._order))
         while True:
             self._feed()
             if not self._at:
@@ -148,50 +142,82 @@ class _Tasks:
                 self._most = AHEAD * sum(self._client.nthreads().values()) + AHEAD
             self._looked_s = time.monotonic()
         while len(self._at) < self._most and (work := next(self._work, None)) is not None:
-            self._given += 1
-            key = f"{self._order.key}-{self._given}"
-            item = replace(work.item, record=str(Path(work.item.record).absolute()))
-            with self._reaching():
-                future = self._client.submit(_do, self._order.key, item, key=key, pure=False)
-            self._at[key], self._futures[key] = work, future
-            future.add_done_callback(self._done.put)
+            self._submit(work)
+        if not self._at and self._suspects:  # alone: if a worker dies now, it is known of which record
+            self._submit(self._suspects.popleft())
 
-    def _outcome(self, future: Any) -> Outcome:
-        work = self._at.pop(future.key)
-        del self._futures[future.key]
-        if future.status == "finished":
-            outcome: Outcome = future.result()
-            return replace(outcome, item=work.item)
-        if future.status in ("cancelled", "lost"):
+    def _submit(self, work: Work) -> None:
+        self._given += 1
+        key = f"{self._name}-{self._given}"
+        item = replace(work.item, record=str(Path(work.item.record).absolute()))
+        with self._reaching():
+            self._at[key] = work
+            job = self._order, item, key, self._client.id
+            future = self._futures[key] = self._client.submit(_do, *job, key=key, pure=False)
+        future.add_done_callback(self._done.put)
+
+    def _outcome(self, future: Any) -> Outcome | None:
+        """None if it is tried again."""
+        if future.status == "error":
+            work = self._drop(future)
+            error = future.exception()
+            why = " ".join(str(error).split())
+            if type(error).__name__ == "KilledWorker":
+                if work.tries < TRIES:
+                    self._suspects.append(replace(work, tries=work.tries + 1))
+                    return None
+                why = "the workers that did it died, one after the other: left out"
+            return Outcome.failed(work.item, f"{work.item.record}: {why}", work.tries)
+        if future.status == "cancelled":
             raise self._gone()
-        error = future.exception()
-        why = " ".join(str(error).split())
-        if type(error).__name__ == "KilledWorker":
-            why = "the workers that did it died, one after the other: left out"
-        return Outcome.failed(work.item, f"{work.item.record}: {why}")
+        outcome = self._told.pop(future.key)
+        work = self._drop(future)
+        return replace(outcome, item=work.item, tries=work.tries)
+
+    def _listen(self, event: tuple[float, Any]) -> None:
+        """What a worker says of a record; it comes before the news that the task is finished."""
+        _, said = event
+        if "outcome" in said and said["key"] in self._at:
+            self._told[said["key"]] = pickle.loads(said["outcome"])
+
+    def _drop(self, future: Any) -> Work:
+        del self._futures[future.key]
+        return self._at.pop(future.key)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
         """A call of the scheduler: if it fails, that is gone."""
         try:
             yield
-        except (OSError, RuntimeError) as error:
-            raise self._gone() from error
+        except Exception as error:
+            if isinstance(error, OSError) or self._client.status != "running":
+                raise self._gone() from error
+            raise
 
     def _gone(self) -> ClusterGoneError:
         return ClusterGoneError(f"the scheduler at {self._address} went away, start it again")
 
 
-def _do(key: str, item: Item) -> Outcome:
-    """On a worker.  It may be the second try: what the first left under the name is overwritten."""
-    from distributed import get_worker
+def _itself(order: Order) -> Order:
+    return order
 
-    order: Order = get_worker().mecg_orders[key]
+
+def _do(order: Order, item: Item, key: str, topic: str) -> None:
+    """On a worker.  It may be the second try: what the first left under the name is overwritten.
+
+    The outcome is an event, not a result: that stays on the worker until it is asked for, and a worker that
+    stands still or dies would be waited for.
+    """
+    outcome = _outcome_of(order, item)
+    get_worker().log_event(topic, {"key": key, "outcome": pickle.dumps(outcome)})
+
+
+def _outcome_of(order: Order, item: Item) -> Outcome:
     if order.version != __version__:
         why = f"the worker has mecg {__version__}, not {order.version}: install the same"
         return Outcome.failed(item, f"{item.record}: {why}")
     with _loading:
-        network = _networks.get(key)
+        network = _networks.get(order)
         if network is None:
-            network = _networks[key] = Network(order.model).part(order.bands)
+            network = _networks[order] = Network(order.model).part(order.bands)
     return outcome_of(item, network, order.job, force=True)
