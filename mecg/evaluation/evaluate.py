@@ -18,7 +18,7 @@ from mecg.evaluation.band_scores import BandCounts, band_summary, count, regions
 from mecg.evaluation.beat_scores import BeatValues, amplitude_summary, find_beats, measure, st_summary
 from mecg.evaluation.dataset import SUPERCLASSES, Entry, read_table
 from mecg.evaluation.lead_scores import LeadSums, lead_sums_to, one_summary, summary
-from mecg.evaluation.processes import in_processes
+from mecg.evaluation.processes import DIED, in_processes
 from mecg.evaluation.written import written_leads
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
@@ -310,7 +310,7 @@ def score_all(
         As of `results_of`.
     """
     work = (_Work(e.path, model, change, dense, calibration, written, e.key) for e in entries)
-    yield from in_processes(_score, work, jobs, 16)
+    yield from in_processes(_score, work, jobs, 16, _died)
 
 
 @cache
@@ -328,6 +328,10 @@ class _Work:
     calibration: bytes | None = None
     written: Path | None = None
     key: str = ""
+
+
+def _died(work: _Work) -> Scored | Skipped:
+    return Skipped(DIED)
 
 
 def _score(work: _Work) -> Scored | Skipped:

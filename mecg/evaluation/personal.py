@@ -20,7 +20,7 @@ from mecg.evaluation.dataset import SUPERCLASSES, Entry, read_table
 from mecg.evaluation.evaluate import END_S, SCORED_FROM_S, Compared, stream
 from mecg.evaluation.lead_scores import lead_sums, median_intervals
 from mecg.evaluation.noise import Noise, disturbed
-from mecg.evaluation.processes import in_processes
+from mecg.evaluation.processes import DIED, in_processes
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
 from streamer.core.calibration.fit import fit, prior_of, reference_of
 from streamer.core.calibration.sequential_reference import sequence_reference
@@ -146,7 +146,7 @@ def evaluate_personal(
     work = [_Work(tuple(patient), model, references) for patient in patients]
     pairs: list[tuple[Entry, Pair]] = []
     skipped: dict[str, str] = {}
-    results = in_processes(_score, work, jobs, 4)
+    results = in_processes(_score, work, jobs, 4, _died)
     for done, (job, result) in enumerate(zip(work, results, strict=True), 1):
         for entry, outcome in zip(job.patient, result, strict=True):
             if isinstance(outcome, Pair):
@@ -204,6 +204,10 @@ def _patients(dataset: Path, entries: Sequence[Entry]) -> tuple[list[list[Entry]
 @cache
 def _network(model: bytes) -> Network:
     return Network(model)
+
+
+def _died(work: _Work) -> list[Pair | str | None]:
+    return [DIED] * len(work.patient)
 
 
 def _score(work: _Work) -> list[Pair | str | None]:

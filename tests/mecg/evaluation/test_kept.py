@@ -5,7 +5,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -221,3 +224,45 @@ def test_written_leads_score_as_the_path_that_wrote_them(
 )
 def test_what_does_not_go_together_is_refused(more: list[str], dataset: Path) -> None:
     assert main(["evaluate", str(dataset), *more]) == 2
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has another way to end a process")
+@pytest.mark.parametrize("how", ["once", "always"])
+def test_a_scoring_process_that_dies_costs_its_record_at_most(
+    how: str, dataset: Path, banded_model_file: Path, tmp_path: Path
+) -> None:
+    again = "mark.exists() or " if how == "once" else ""
+    (tmp_path / "sitecustomize.py").write_text(
+        "import os, pathlib\n"
+        "try:\n"
+        "    from mecg.evaluation import evaluate\n"
+        "    real = evaluate.Record\n"
+        f"    mark = pathlib.Path({str(tmp_path / 'died')!r})\n"
+        "    def record(path):\n"
+        f"        if not ({again}path.parts[-2:] != ('1', '00155_hr')):\n"
+        "            mark.touch()\n"
+        "            os.kill(os.getpid(), 9)\n"
+        "        return real(path)\n"
+        "    evaluate.Record = record\n"
+        "except ImportError:\n"
+        "    pass\n"
+    )
+    root = RECORDINGS.parents[1]
+    words = command(dataset, banded_model_file, "--jobs", "2", "--json", "--records", str(tmp_path / "r.csv"))
+    run = subprocess.run(
+        [sys.executable, "-m", "mecg", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=root,
+        env=os.environ | {"PYTHONPATH": os.pathsep.join((str(tmp_path), str(root)))},
+    )
+    assert run.returncode == 0, run.stderr
+    assert (tmp_path / "died").exists()
+    lost = {"1/00155_hr"} if how == "always" else set()
+    with (tmp_path / "r.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert len(rows) == COPIES * len(NAMES) + 1
+    skipped = {row["record"] for row in rows if row["status"] == "skipped" and row["note"]}
+    assert skipped == {"1/missing"} | lost
+    assert json.loads(run.stdout)["records"] == COPIES * len(NAMES) - len(lost)
