@@ -3,7 +3,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devices.replay.synthetic import Synthetic
@@ -78,6 +78,8 @@ def test_one_wild_sample_is_a_missing_one(networks, at, value):
     wild=st.lists(st.tuples(st.integers(0, 299), WILD), max_size=60),
     gap=st.integers(0, 3000),
 )
+@example(cuts=20, wild=[(100, 300.0)], gap=0)  # the first sample of a chunk
+@example(cuts=20, wild=[(100, 300.0)], gap=74)
 def test_any_chunking_judges_samples_alike(cuts, wild, gap):
     x = beating(0.6)
     for at, value in wild:
