@@ -8,7 +8,7 @@ names every other place that has to handle it.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from enum import Enum
 from typing import TypeAlias
 
@@ -81,7 +81,7 @@ class Topic(Enum):
     """What was wrong with the file of a recording."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class _Moment:
     """When an event happened, on each clock that knows."""
 
@@ -90,8 +90,19 @@ class _Moment:
     at_s: float = math.nan
     """On the stream's own axis, seconds after sample 0 of the source; NaN if it has no place there."""
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same; what is not known is alike, though NaN is not equal to NaN."""
+        return self._said() == other._said() if isinstance(other, _Moment) else NotImplemented
 
-@dataclass(frozen=True, slots=True)
+    def __hash__(self) -> int:
+        return hash(self._said())
+
+    def _said(self) -> tuple[object, ...]:
+        values = (getattr(self, field.name) for field in fields(self))
+        return type(self), *(None if value != value else value for value in values)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class StateChanged(_Moment):
     """The source stands elsewhere now."""
 
@@ -100,7 +111,7 @@ class StateChanged(_Moment):
     """One sentence for the user, with the reason."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SamplesLost(_Moment):
     """Samples are missing from the stream."""
 
@@ -109,7 +120,7 @@ class SamplesLost(_Moment):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Dropped(_Moment):
     """What came was not used: packets that came late or broken, items that a slow sink did not take."""
 
@@ -118,7 +129,7 @@ class Dropped(_Moment):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Failed(_Moment):
     """A part of the session ended on an error."""
 
@@ -132,7 +143,7 @@ class Failed(_Moment):
         return f"{self.part} ended: {self.why}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LeftBehind(_Moment):
     """A sink did not end in time; the session ended without it."""
 
@@ -145,7 +156,7 @@ class LeftBehind(_Moment):
         return f"{self.part} did not end in time and was left behind"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Contact(_Moment):
     """The sensor's electrodes touch the skin, or no longer do."""
 
@@ -153,7 +164,7 @@ class Contact(_Moment):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Battery(_Moment):
     """How full the sensor's battery is."""
 
@@ -165,7 +176,7 @@ class Battery(_Moment):
         return f"battery of the sensor at {self.percent} %"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SensorRate(_Moment):
     """The heart rate that the sensor itself counts."""
 
@@ -177,7 +188,7 @@ class SensorRate(_Moment):
         return f"{self.bpm} beats a minute, as the strap counts them"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Marker(_Moment):
     """The user marked an instant."""
 
@@ -185,7 +196,7 @@ class Marker(_Moment):
     """The user's note."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Beat(_Moment):
     """A heart beat; ``at_s`` is the R peak."""
 
@@ -198,7 +209,7 @@ class Beat(_Moment):
         return "beat"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class QualityChanged(_Moment):
     """The measured lead is judged differently now."""
 
@@ -208,7 +219,7 @@ class QualityChanged(_Moment):
     """One sentence for the user, with the reasons."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Alarm(_Moment):
     """An alarm rises or ends."""
 
@@ -223,7 +234,7 @@ class Alarm(_Moment):
         return f"{self.alarm.value}: {self.why if self.rises else 'over'}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class AlarmsSilenced(_Moment):
     """The user silenced what was sounding."""
 
@@ -235,7 +246,7 @@ class AlarmsSilenced(_Moment):
         return f"alarm silenced: {', '.join(alarm.value for alarm in self.alarms)}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class LimitsChanged(_Moment):
     """The user set when alarms are raised."""
 
@@ -250,7 +261,7 @@ class LimitsChanged(_Moment):
         return f"alarm limits: {self.low_bpm:g} to {self.high_bpm:g} bpm, sound {sound}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class BandsChanged(_Moment):
     """The user set how much of the model runs (`streamer.core.network.parts.BANDS`)."""
 
@@ -266,7 +277,7 @@ class BandsChanged(_Moment):
             raise ValueError(f"there are no bands {self.bands!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Drift(_Moment):
     """Lead I no longer looks like that of the person's reference, or does again."""
 
@@ -288,7 +299,7 @@ RECALIBRATE = "recalibrate: Lead I no longer looks like the reference's"
 """What the user reads while a `Drift` stands."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class RecordingStarted(_Moment):
     """The session is being recorded."""
 
@@ -301,7 +312,7 @@ class RecordingStarted(_Moment):
         return f"recording into {self.path}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Notice(_Moment):
     """Something for the user to read, on which nothing acts."""
 
@@ -309,7 +320,7 @@ class Notice(_Moment):
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SpeedChanged(_Moment):
     """What is replayed goes on at another speed."""
 
@@ -322,7 +333,7 @@ class SpeedChanged(_Moment):
         return f"playing at {self.speed:g} times the real speed"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Seam(_Moment):
     """A replay that loops begins again at ``at_s``: nothing measured across that instant is real."""
 
@@ -336,7 +347,7 @@ SEAM = "the recording begins again here"
 """What the user reads of a `Seam`."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class SenderSaid(_Moment):
     """The program that sends the stream watches it too, and has said something."""
 
@@ -349,7 +360,7 @@ class SenderSaid(_Moment):
         return f"at the bedside: {self.marker}"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Unrecognized(_Moment):
     """What another version of this program wrote into a file, kept as it stands there."""
 

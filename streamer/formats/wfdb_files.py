@@ -59,12 +59,15 @@ def beside(header: Path, name: str) -> Path:
             raise InputError(
                 f"{what} names {show(name)}, a file outside its folder; put the file beside the header"
             )
-        if not path.is_file():
-            raise InputError(f"{what} names {show(name)}, which is not there; put it beside the header")
+        there = stat.S_ISREG(path.stat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        there = False
     except (OSError, RuntimeError) as error:  # a loop of links, a name too long
         raise InputError(
             f"{what} names {show(name)}, which cannot be opened ({_reason(error)}); correct the header"
         ) from None
+    if not there:
+        raise InputError(f"{what} names {show(name)}, which is not there; put it beside the header")
     return path
 
 

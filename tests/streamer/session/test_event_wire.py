@@ -4,6 +4,7 @@
 import dataclasses
 import io
 import json
+import pickle
 from enum import Enum
 from math import isnan, nan
 from pathlib import Path
@@ -268,3 +269,14 @@ def test_an_event_is_a_frozen_class_whose_fields_have_names_of_their_own(kind: t
 
 def test_a_new_event_has_happened_nowhere_yet() -> None:
     assert isnan(Marker().host_s) and isnan(Marker().at_s)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=repr)
+def test_an_event_equals_its_copy_and_no_other_whatever_is_not_known(event: Event) -> None:
+    """NaN is not equal to NaN, and which Python makes an exception for one and the same NaN differs."""
+    copied = pickle.loads(pickle.dumps(event))
+    assert copied == event and hash(copied) == hash(event) and copied in [event]
+    for field in dataclasses.fields(event):
+        another = "low" if field.name == "bands" else object()
+        assert dataclasses.replace(event, **{field.name: another}) != event
+    assert event != "another" and EVENTS.count(event) == 1
