@@ -8,7 +8,7 @@ import pickle
 import queue
 import threading
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -28,6 +28,7 @@ from streamer.formats.calibration_file import read_calibration
 
 try:
     from distributed import Client, get_worker
+    from distributed.comm import get_address_host_port
 except ImportError as error:
     raise InputError(
         "a scheduler needs Dask distributed, which is not installed: pip install 'mecg-streamer[cluster]'"
@@ -36,7 +37,7 @@ except ImportError as error:
 CONNECT_S = 10.0
 """So long a scheduler may take to answer."""
 AHEAD = 3
-"""Tasks for each thread of the workers that the scheduler has at a time: none of them waits for us."""
+"""Tasks that each thread of a worker has at a time: it does not wait for us, and no more stop with it."""
 LOOK_S = 2.0
 """So often the workers are counted, which come and go."""
 
@@ -98,6 +99,7 @@ def on_cluster(
 
 def _connected(address: str) -> Any:
     try:
+        get_address_host_port(address)  # a Client that refuses one is not closed, and complains at the end
         return Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         reason = " ".join(str(error).split()) or type(error).__name__
@@ -116,7 +118,8 @@ class _Tasks:
         self._futures: dict[str, Any] = {}
         self._told: dict[str, Outcome] = {}
         self._suspects: deque[Work] = deque()
-        self._most = 0
+        self._worker_of: dict[str, str] = {}
+        self._threads: dict[str, int] = {}
         self._looked_s = -LOOK_S
         self._name = f"mecg-{uuid4().hex}"
         self._given = 0
@@ -139,21 +142,30 @@ class _Tasks:
     def _feed(self) -> None:
         if time.monotonic() - self._looked_s > LOOK_S:
             with self._reaching():
-                self._most = AHEAD * sum(self._client.nthreads().values()) + AHEAD
+                self._threads = self._client.nthreads()
             self._looked_s = time.monotonic()
-        while len(self._at) < self._most and (work := next(self._work, None)) is not None:
-            self._submit(work)
+        held = Counter(self._worker_of.values())
+        for worker, threads in self._threads.items() or [("", 1)]:  # none yet: the first that comes
+            for _ in range(AHEAD * threads - held[worker]):
+                if (work := next(self._work, None)) is None:
+                    break
+                self._submit(work, worker)
         if not self._at and self._suspects:  # alone: if a worker dies now, it is known of which record
-            self._submit(self._suspects.popleft())
+            self._submit(self._suspects.popleft(), "")
 
-    def _submit(self, work: Work) -> None:
+    def _submit(self, work: Work, worker: str) -> None:
+        """To this worker, or to another if it dies; Dask would choose one that has the order already, and
+        nothing would go on if that stood still.
+        """
         self._given += 1
         key = f"{self._name}-{self._given}"
         item = replace(work.item, record=str(Path(work.item.record).absolute()))
         with self._reaching():
             self._at[key] = work
+            self._worker_of[key] = worker
             job = self._order, item, key, self._client.id
-            future = self._futures[key] = self._client.submit(_do, *job, key=key, pure=False)
+            there = {"workers": [worker], "allow_other_workers": True} if worker else {}
+            future = self._futures[key] = self._client.submit(_do, *job, key=key, pure=False, **there)
         future.add_done_callback(self._done.put)
 
     def _outcome(self, future: Any) -> Outcome | None:
@@ -181,7 +193,7 @@ class _Tasks:
             self._told[said["key"]] = pickle.loads(said["outcome"])
 
     def _drop(self, future: Any) -> Work:
-        del self._futures[future.key]
+        del self._futures[future.key], self._worker_of[future.key]
         return self._at.pop(future.key)
 
     @contextmanager

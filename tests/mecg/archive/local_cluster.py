@@ -48,6 +48,10 @@ else:
 
 ALWAYS_KILLS = "os.kill(os.getpid(), 9)"
 KILLS_ONCE = "happens.unlink(); os.kill(os.getpid(), 9)"
+KILLS_AFTER_IT = (
+    "happens.unlink()\nfrom mecg.archive import cluster\ncluster.get_worker = lambda: os.kill(os.getpid(), 9)"
+)
+"""The record is written, and nobody has heard of it."""
 STOPS_ONCE = "happens.unlink(); os.kill(os.getpid(), 19)"
 FULL = "raise OSError(28, 'No space left on device')"
 

@@ -18,6 +18,7 @@ from mecg.__main__ import main
 from tests.mecg.archive.local_cluster import (
     ALWAYS_KILLS,
     FULL,
+    KILLS_AFTER_IT,
     KILLS_ONCE,
     ROOT,
     STOPS_ONCE,
@@ -88,10 +89,11 @@ def whole_so_far(out: Path, home: Path) -> bool:
     )
 
 
+@pytest.mark.parametrize("killed", [KILLS_ONCE, KILLS_AFTER_IT], ids=["before", "after"])
 def test_a_worker_that_is_killed_costs_nothing_and_its_record_is_tried_once_more(
-    cluster: Cluster, home: Path, tmp_path: Path
+    killed: str, cluster: Cluster, home: Path, tmp_path: Path
 ) -> None:
-    cluster.at("r05", KILLS_ONCE)
+    cluster.at("r05", killed)
     code, lines = on(cluster, home, tmp_path / "out", "--report", str(tmp_path / "r.csv"))
     assert code == 0, lines
     assert bytes_in(tmp_path / "out") == bytes_in(home / "local")
@@ -118,7 +120,7 @@ def test_a_record_that_kills_every_worker_is_named_and_no_other(
 def test_the_run_goes_on_beside_a_worker_that_stands_still(
     cluster: Cluster, home: Path, tmp_path: Path
 ) -> None:
-    cluster.at("r03", STOPS_ONCE)
+    cluster.at("r03", STOPS_ONCE)  # a worker that stands still keeps what it has: three at most
     with begun(home, tmp_path / "out", "--scheduler", cluster.address) as run:
         wait_for(lambda: len(records_in(tmp_path / "out")) >= len(NAMES) - 4)
         for worker in cluster.workers():
@@ -177,13 +179,28 @@ def test_if_the_scheduler_goes_away_the_run_ends_in_a_line_and_goes_on_without_i
     assert {n: b for n, b in bytes_in(tmp_path / "out").items() if n not in left} == bytes_in(home / "local")
 
 
-def test_no_scheduler_is_one_line(
-    home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("mecg.archive.cluster.CONNECT_S", 0.5)
-    assert main(words(home, tmp_path / "out", "--scheduler", "tcp://127.0.0.1:9")) == 2
-    assert len(capsys.readouterr().err.splitlines()) == 1
+@pytest.mark.parametrize("address", ["tcp://127.0.0.1:9", "nonsense", "none://127.0.0.1:9", "tcp://"])
+def test_no_scheduler_is_one_line(address: str, home: Path, tmp_path: Path) -> None:
+    before = "from mecg.archive import cluster\ncluster.CONNECT_S = 0.5\n"
+    code, lines = after(before, *words(home, tmp_path / "out", "--scheduler", address))
+    assert code == 2
+    assert len(lines) == 1, lines
     assert not (tmp_path / "out").exists()
+
+
+def test_workers_of_another_version_do_no_record(cluster: Cluster, home: Path, tmp_path: Path) -> None:
+    before = "import mecg\nmecg.__version__ = '0.0.1'\n"
+    code, lines = after(before, *words(home, tmp_path / "out", "--scheduler", cluster.address))
+    assert code == 2
+    assert sum(line.endswith("not 0.0.1: install the same") for line in lines) == len(NAMES)
+    assert not list((tmp_path / "out").rglob("*.hea"))
+
+
+def after(lines: str, *command: str) -> tuple[int, list[str]]:
+    """Exit code and words of a command in a program that has run these lines."""
+    script = f"import sys\n{lines}from mecg.__main__ import main\nsys.exit(main(sys.argv[1:]))"
+    run = subprocess.run([sys.executable, "-c", script, *command], cwd=ROOT, capture_output=True, text=True)
+    return run.returncode, run.stderr.splitlines()
 
 
 @pytest.mark.long
