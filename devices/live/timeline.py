@@ -49,7 +49,8 @@ _UNDONE_S = 10.0
 """So long a jump back is remembered: one ahead by as much undoes it, and is no gap (polar-ble-sdk, 387)."""
 
 _LATE_S = 10.0
-"""A packet after a gap that came so long after its own stamp shows the same: links delay by seconds."""
+"""A packet after a gap that came so long after its own stamp, and has waited so much more than the one before it,
+shows the same: links delay by seconds.  What was held for longer comes with all that was held."""
 
 _BRIDGE_S = 1.0
 """Where the stamps jumped and no more than this is missing by the arrival clock, nothing is: it is
@@ -261,7 +262,8 @@ class Timeline:
         """
         whole = 0 if self._began_again else round(off / n) * n
         uncertainty = self._uncertainty()
-        if whole and uncertainty > _RATE_BEST and abs(off - whole) <= uncertainty * (whole + span):
+        unsure = uncertainty * (whole + span) + min(self.jitter_s / self._period_s, 1.0)
+        if whole and uncertainty > _RATE_BEST and abs(off - whole) <= unsure:
             return whole
         return max(1, round(off))
 
@@ -299,7 +301,9 @@ class Timeline:
         gained_s = before_s - (arrival_s - last_s)  # more or less than a backlog can
         sure = self.clock.settled or self.counts.packets >= _SOON_PACKETS
         early_s = _EARLY_S[int(sure)]
-        return delay_s <= _LATE_S and (delay_s >= -early_s or gained_s <= early_s)
+        late = delay_s > _LATE_S and gained_s < -_LATE_S
+        early = delay_s < -early_s and gained_s > early_s
+        return not late and not early
 
     def _missing_by_arrival(self, n: int, arrival_s: float) -> int:
         """How many samples the arrival clock misses, for want of a better one."""

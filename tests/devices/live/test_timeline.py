@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from devices.live.clock import ComparedClock
 from devices.live.timeline import Timeline
 from streamer.core.events import Dropped, Event, Notice, SamplesLost
 from streamer.core.stream import Chunk
@@ -269,3 +270,37 @@ def test_what_is_lost_from_a_backlog_is_lost_and_its_clock_has_not_jumped(
     run.packets(k for k in range(130) if k not in gone)
     assert run.said(Notice) == [] and run.true_starts()
     assert sum(event.count for event in run.said(SamplesLost)) == len(gone) * run.n
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    held_s=st.floats(10.1, 60.0),
+    n=st.sampled_from([1, 4, 50]),
+    every=st.integers(2, 60),
+    stamped_by=st.sampled_from(["arrivals", "comparison"]),
+)
+def test_what_is_missing_from_what_was_held_for_long_is_missing_and_no_clock_has_jumped(
+    held_s: float, n: int, every: int, stamped_by: str
+) -> None:
+    """The reader, or the link, was held; then all comes at once, each n-th packet left out by the sender."""
+    clock = ComparedClock(1000.0 - 7.0) if stamped_by == "comparison" else None
+    timeline, rate_hz = Timeline(500.0, clock=clock), 500.0
+    free, last = round(4 * rate_hz / n), round((4 + held_s + 1) * rate_hz / n)
+    released_s = 1000 + free * n / rate_hz + held_s
+    chunks: list[Chunk] = []
+    lost = 0
+    for number in range(last):
+        if number % every == 1 and number not in (free - 1, free):
+            continue
+        due_s = 1000 + (number + 1) * n / rate_hz
+        stamp_s = 7 + (number * n + n - 1) / rate_hz
+        for item in timeline.place(
+            samples(number * n, n), stamp_s, max(due_s, released_s) if number >= free else due_s, n - 1
+        ):
+            assert isinstance(item, Chunk | SamplesLost)
+            if isinstance(item, Chunk):
+                chunks.append(item)
+            else:
+                lost += item.count
+    assert {int(chunk.lead_mv[0]) - chunk.start for chunk in chunks} == {0}
+    assert lost == chunks[-1].stop - sum(len(chunk.lead_mv) for chunk in chunks)
