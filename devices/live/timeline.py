@@ -49,8 +49,8 @@ _UNDONE_S = 10.0
 """So long a jump back is remembered: one ahead by as much undoes it, and is no gap (polar-ble-sdk, 387)."""
 
 _LATE_S = 10.0
-"""A packet after a gap that came so long after its own stamp, and has waited so much more than the one before it,
-shows the same: links delay by seconds.  What was held for longer comes with all that was held."""
+"""A packet after a gap that came so long after its own stamp, and has waited so much more than the one
+before it, shows the same: links delay by seconds.  What was held for longer comes with all that was held."""
 
 _BRIDGE_S = 1.0
 """Where the stamps jumped and no more than this is missing by the arrival clock, nothing is: it is

@@ -50,6 +50,38 @@ class Reading:
     """An electrode is off."""
 
 
+OTHER_WIDTH_S = 3.0
+"""Nothing but whole lines of one other number of columns for so long: another sketch, not lost letters."""
+
+
+class Width:
+    """Watches whether lines keep the number of columns that they had.
+
+    Parameters
+    ----------
+    columns : int
+        As it was when the port was opened.
+    """
+
+    def __init__(self, columns: int) -> None:
+        self._columns = columns
+        self._other, self._count, self._since_s = 0, 0, 0.0
+
+    def see(self, line: bytes, reading: Reading | None, arrival_s: float) -> int | None:
+        """Take a line and what was read of it; another number of columns if that stays."""
+        if reading is not None:
+            self._count = 0
+            return None
+        numbers = numbers_in(line)
+        other = 0 if numbers is None else len(numbers)
+        if other in (0, self._columns):
+            return None
+        if not self._count or other != self._other:
+            self._other, self._count, self._since_s = other, 0, arrival_s
+        self._count += 1
+        return other if self._count >= 10 and arrival_s - self._since_s >= OTHER_WIDTH_S else None
+
+
 BROKEN = Reading(math.nan)
 """Stands for the sample of a line that cannot be read."""
 

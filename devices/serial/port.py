@@ -22,7 +22,7 @@ from devices.live.feed import Feed, Timeouts
 from devices.live.parameters import number_of, parameters_of
 from devices.replay.pacing import AS_RECORDED, Replay
 from devices.serial.library import explain, load_serial
-from devices.serial.lines import BROKEN, LONGEST, Reading, read_line
+from devices.serial.lines import BROKEN, LONGEST, Reading, Width, read_line
 from devices.serial.look import layout_of, look
 from devices.serial.marks import Marks
 from devices.serial.stamped import StampedTimeline, tick_of
@@ -169,6 +169,7 @@ class SerialPort:
     def _looked_at(self) -> StreamInfo:
         seen = look(self._read, self._name, self._baud)
         self._layout, self._width = layout_of(self._given, seen, self._name), seen.width
+        self._watched_width = Width(seen.width)
         if self._rate_hz is None:
             sep = "&" if self._given else "?"
             raise InputError(
@@ -270,6 +271,7 @@ class SerialPort:
         readings = []
         for line in lines:
             reading = read_line(line, self._layout, self._width) if len(line) <= LONGEST else None
+            self._refuse_another(self._watched_width.see(line, reading, arrival_s))
             if not self._begun:
                 # The first line may be the end of one, and before it a board says how it has started.
                 self._begun = reading is not None
@@ -284,6 +286,12 @@ class SerialPort:
             readings += [reading] if self._marks is None else self._marks.believed(reading)
         if readings:
             self._place(readings, arrival_s)
+
+    def _refuse_another(self, columns: int | None) -> None:
+        """Which of other columns is the ECG, and in which unit, nobody has said."""
+        if columns is not None:
+            now = f"{self._name} now sends lines of {columns} columns, not of {self._width}"
+            raise InputError(f"{now}: another sketch; start again")
 
     def _place(self, readings: list[Reading], arrival_s: float) -> None:
         off = np.array([reading.off for reading in readings])

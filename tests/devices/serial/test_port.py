@@ -226,6 +226,49 @@ def test_another_rate_than_stated_ends_the_stream_with_the_true_one(
     assert refused.value.field is Field.RATE and abs(said_hz / true_hz - 1) < 0.02
 
 
+@pytest.mark.parametrize("replugged", [False, True], ids=["meanwhile", "while unplugged"])
+@pytest.mark.parametrize(
+    ("line", "columns", "other", "width"),
+    [(plain, "", counted, 2), (counted, "&counter=1", plain, 1), (plain, "", lambda k: b"1,2,3\n", 3)],
+)
+def test_lines_that_have_other_columns_for_good_end_the_stream_in_a_line(
+    sketch: Callable[..., Sketch],
+    line: Callable[[int], bytes],
+    columns: str,
+    other: Callable[[int], bytes],
+    width: int,
+    replugged: bool,
+) -> None:
+    board = sketch(line)
+    source = SerialPort(f"{board.port}?{STATED}{columns}", patience=QUICK)
+    source.open()
+    begins = board.k + 200
+    board.line = lambda k: line(k) if k < begins else other(k)
+    if replugged:
+
+        def replug() -> None:
+            while board.k < begins:
+                time.sleep(0.01)
+            board.unplug()
+            time.sleep(0.5)
+            board.plug()
+
+        threading.Thread(target=replug, daemon=True).start()
+    with pytest.raises(InputError, match=rf"lines of {width} columns, not of {3 - min(width, 2)}"):
+        taken(source, 20.0)
+
+
+def test_two_lines_in_one_for_a_while_are_no_other_sketch(sketch: Callable[..., Sketch]) -> None:
+    board = sketch(counted)
+    source = SerialPort(f"{board.port}?{STATED}&counter=1", patience=QUICK)
+    source.open()
+    begins = board.k + 100
+    board.line = lambda k: (
+        counted(k).rstrip() + b"," + counted(k) if begins < k < begins + 600 else counted(k)
+    )
+    assert len(chunks(taken(source, 4.5))) > 1
+
+
 def test_a_time_column_shows_another_rate_at_once(sketch: Callable[..., Sketch]) -> None:
     board = sketch(lambda k: b"%d,%d\n" % (k * 5000, value(k)), 200.0)
     with pytest.raises(InputError, match="200") as refused:
