@@ -121,3 +121,20 @@ def test_flac_signals_are_read(number: int, subtype: str, tmp_path: Path) -> Non
     recording = open_recording(tmp_path / "r.hea")
     assert np.allclose(recording.read(), values.T / 200)
     assert np.array_equal(recording.read(100, 200), recording.read()[:, 100:200])
+
+
+@pytest.mark.parametrize(
+    ("number", "subtype", "missing"),
+    [(508, "PCM_S8", -128), (516, "PCM_16", -32_768), (524, "PCM_24", -8_388_608)],
+)
+def test_the_lowest_number_of_a_flac_signal_is_a_missing_sample_and_no_other_is(
+    number: int, subtype: str, missing: int, tmp_path: Path
+) -> None:
+    soundfile = pytest.importorskip("soundfile")
+    values = np.array([[0], [missing], [missing + 1], [missing // 2], [-missing - 1], [0]])
+    with soundfile.SoundFile(tmp_path / "r.flac", "w", 96_000, 1, subtype, format="FLAC") as file:
+        file.write((values << 532 - number).astype(np.int32))
+    (tmp_path / "r.hea").write_text(f"r 1 500 6\nr.flac {number} 200/mV 16 0 0 0 0 I\n")
+    lead_mv = open_recording(tmp_path / "r.hea").read()[0]
+    assert np.isnan(lead_mv).tolist() == [False, True, False, False, False, False]
+    assert np.allclose(lead_mv[2:], values[2:, 0] / 200)

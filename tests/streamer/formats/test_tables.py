@@ -101,6 +101,15 @@ def test_a_table_is_the_same_recording_however_it_is_written(
     assert np.nanmax(np.abs(mv - BEATS)) < 1e-6
 
 
+@pytest.mark.parametrize("gap", [0, 1, 40])
+def test_samples_that_the_times_leave_out_are_said(gap: int, tmp_path: Path) -> None:
+    rows = [f"{i / 250:.6f},{value}" for i, value in enumerate(BEATS) if not 300 <= i < 300 + gap]
+    said = open_recording(write(tmp_path / "t", "time [s],I [mV]", rows)).notes
+    assert [note for note in said if "missing" in note] == (
+        [f"{gap} samples are missing by the times of the file."] if gap else []
+    )
+
+
 @pytest.mark.parametrize("packet", [1, 5, 16, 73])
 def test_stamps_that_repeat_give_count_over_span(packet: int, tmp_path: Path) -> None:
     rows = [f"{(i // packet) * packet / 130:.6f},{value}" for i, value in enumerate(BEATS)]

@@ -22,7 +22,7 @@ from streamer.core.errors import InputError
 from streamer.core.events import Marker, Notice, State, StateChanged, Topic
 from streamer.formats.xdf import BOUNDARY_UUID, MAGIC, Tag, boundary, chunk, samples, text_sample
 from streamer.recording.dataclass_json import built, plain
-from streamer.recording.encoding import ROW, Encoder, Stream, claim, unpack_event
+from streamer.recording.encoding import ROW, Encoder, Stream, checksum, claim, encode, unpack_event
 from streamer.recording.folder import sessions, summary
 from streamer.recording.reader import Recording
 from streamer.recording.repair import repair
@@ -222,6 +222,42 @@ def test_hostile_chunks_take_no_memory_and_raise_nothing(tmp_path: Path, number:
     assert peak < 20e6
     assert [event.text for event in recording.events] == ["after"]
     assert list(recording.chunks()) == [] and recording.seconds == 0
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"flag": 0},
+        {"flag": 4},
+        {"stamp": math.inf},
+        {"stamp": math.nan},
+        {"start": -1.0},
+        {"start": -math.inf},
+        {"start": 2.0**53},
+        {"start": 0.5},
+        {"samples": 2.5},
+        {"crc32": math.nan},
+    ],
+    ids=str,
+)
+def test_a_row_of_what_cannot_be_is_damage_even_if_the_checksum_fits(
+    wrong: dict[str, float], tmp_path: Path
+) -> None:
+    path = tmp_path / "hostile.xdf"
+    encoded = encode(np.zeros((2, 1), np.float32), np.array([2]), np.zeros(1))
+    parts = []
+    for number, values in enumerate(({}, wrong)):
+        row = np.zeros(1, ROW)
+        row["flag"], row["start"], row["samples"] = 8, 2.0 * number, 2
+        for name, value in values.items():
+            row[name] = value
+        if "crc32" not in values:
+            row["crc32"] = checksum(row, encoded)
+        parts += [samples(Stream.PACKETS, 1, row.tobytes()), samples(Stream.RAW, 2, encoded)]
+    path.write_bytes(described() + b"".join(parts))
+    with Recording.open(path) as recording:
+        assert [item.start for item in recording.chunks()] == [0]
+        assert recording.damage[0].reason == "a table of what cannot be"
 
 
 @pytest.mark.parametrize(

@@ -346,6 +346,26 @@ def test_a_disk_that_is_full_at_any_write_leaves_a_valid_file(
         assert summary(recorder.path).state == "complete"
 
 
+def test_what_came_a_moment_ago_waits_for_more_and_is_written_once_it_has_waited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recorder_module, "WRITE_S", 600.0)
+    monkeypatch.setattr(recorder_module, "TICK_S", 0.01)
+    recorder = Recorder(tmp_path, {}, silent)
+    recorder.open(description())
+    head = recorder.size
+    recorder.chunk(Chunk(0, np.zeros(20, np.float32), 1.0))
+    time.sleep(0.3)
+    assert recorder.size == head
+    monkeypatch.setattr(recorder_module, "WRITE_S", 0.0)
+    until_s = time.monotonic() + 30.0
+    while recorder.size == head and time.monotonic() < until_s:
+        time.sleep(0.01)
+    written = recorder.size
+    recorder.close()
+    assert written > head
+
+
 def test_a_disk_that_is_full_while_nothing_comes_is_told_at_the_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
