@@ -49,6 +49,7 @@ class SessionStatus:
         """Of the source."""
         self._stop = 0
         self._newest_s = nan
+        self._ended_s = nan
         self._frame_s = 0.0
         self._beat: Beat | None = None
         self._alarms = StandingAlarms()
@@ -78,6 +79,8 @@ class SessionStatus:
         match event:
             case StateChanged():
                 self.state = event.state
+                if event.state is State.ENDED:
+                    self._ended_s = time.monotonic()
             case SpeedChanged():
                 self._speed = event.speed
             case Beat():
@@ -144,8 +147,9 @@ class SessionStatus:
     def _since_s(self, alarm: StandingAlarm) -> float:
         """How long it has stood, by the stream's time, which goes on if nothing comes; 0 if unknown."""
         since_s = self._stop / self._rate_hz - alarm.at_s
-        if isfinite(self._newest_s) and self.state not in (State.ENDED, State.PAUSED):
-            since_s += max(time.monotonic() - self._newest_s, 0.0)
+        if isfinite(self._newest_s) and self.state is not State.PAUSED:
+            now_s = self._ended_s if self.state is State.ENDED else time.monotonic()
+            since_s += max(now_s - self._newest_s, 0.0)
         return max(since_s, 0.0) if isfinite(since_s) else 0.0
 
     def _quality_words(self) -> str:

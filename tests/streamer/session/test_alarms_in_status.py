@@ -1,5 +1,8 @@
 """What stands is in the status line and in the JSON lines, as it is now."""
 
+from types import SimpleNamespace
+from unittest.mock import patch
+
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
@@ -51,3 +54,16 @@ def test_a_rate_that_is_counted_from_noise_is_marked():
     assert "HR 188 " in kept.text()
     kept.event(Alarm(AlarmKind.CANNOT_ANALYSE, True, "too much noise for a heart rate"))
     assert "HR 188? " in kept.text()
+
+
+@given(st.floats(0.0, 1000.0), st.floats(0.0, 1000.0))
+def test_how_long_nothing_has_come_is_kept_at_the_end(silent_s, after_s):
+    kept, clock = status(), SimpleNamespace(now_s=1000.0)
+    with patch("streamer.session.status.time", SimpleNamespace(monotonic=lambda: clock.now_s)):
+        kept.chunk(Chunk(0, np.zeros(250, np.float32), arrival_s=1000.0))
+        kept.event(Alarm(AlarmKind.SIGNAL_LOST, True, "no sample", at_s=1.0))
+        clock.now_s += silent_s
+        kept.event(StateChanged(State.ENDED, "unplugged"))
+        clock.now_s += after_s
+        (one,) = kept.facts()["alarms"]
+    assert abs(one["seconds"] - silent_s) < 0.06
