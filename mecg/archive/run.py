@@ -130,10 +130,15 @@ class _Run:
                 self._progress.leap()
                 continue
             if not skip and not force and (there := _first_there(header)) is not None:
-                self._note(Outcome.failed(item, error_line(InputError(f"{there} exists", Field.OUTPUT))))
+                self._note(Outcome.failed(item, self._refusal(there)))
                 continue
             # Without its header a record is not whole: a run was killed between its files.
             yield Work(item, force=skip)
+
+    def _refusal(self, there: Path) -> str:
+        if len(self._items) == 1:
+            return error_line(InputError(f"{there} exists", Field.OUTPUT))
+        return f"{there} exists: keep it with --skip-existing, or overwrite it with --force"
 
     def _note(self, outcome: Outcome) -> None:
         item = outcome.item

@@ -69,6 +69,8 @@ def test_the_exit_code_says_whether_all_some_or_none_went_well(
     assert len(failed) == 1 and failed[0].count("1/r1") == 1  # the record, once, whatever the reason says
     assert records_in(tmp_path / "out") == set(NAMES) - {"1/r1"}
     assert main(command(tmp_path)) == 2  # all are there, or bad
+    there = [line for line in capsys.readouterr().err.splitlines() if " exists: " in line]
+    assert len(there) == 5 and all("--skip-existing" in line and "--force" in line for line in there)
     assert main(command(tmp_path, "--skip-existing", "--force")) == 2
     assert main(command(tmp_path, "--shard", "41/40")) == 2
 
