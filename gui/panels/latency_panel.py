@@ -89,7 +89,7 @@ class LatencyPanel(QWidget):
         room = self.width() - 2 * _EDGE - _LABEL - _VALUE
         scale = room / max(_end(summary.bars), 1e-9)
         rows = rows_of(summary)
-        tall = min(_ROW, (self.height() - _HEAD - 4) // max(len(rows), 1))  # all of them, on any screen
+        tall = min(_ROW, (self.height() - _HEAD) // max(len(rows), 1))  # all of them, on any screen
         for i, (stage, kind, from_ms, mean_ms) in enumerate(rows):
             y = _HEAD + i * tall
             self._write(painter, min(12, tall), False, theme.ink, (_EDGE, y, _LABEL, tall), stage)

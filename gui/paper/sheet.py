@@ -117,7 +117,7 @@ class Sheet:
     @property
     def shown_s(self) -> float:
         """How many seconds the sheet holds, over all columns."""
-        longest_s = max((shown_s(area, self.scale) for area in self.areas), default=1.0)
+        longest_s = max(shown_s(area, self.scale) for area in self.areas)
         if self.look.consecutive and not self.look.shown.rhythm:
             return longest_s * len(self.look.shown.columns)
         return longest_s

@@ -27,6 +27,7 @@ from streamer.core.vitals.vitals import Limits
 from streamer.export.page import Page
 from tests.gui.a_controller import AController, APlayer
 from tests.gui.conftest import make_frame
+from tests.gui.panels.test_latency import a_hop
 
 MakeFrame = Callable[..., Frame]
 
@@ -392,6 +393,35 @@ def test_the_latency_panel_comes_and_goes_by_key(rig: Rig, frame: MakeFrame) -> 
     assert panel.geometry().right() < paper.width() and panel.geometry().bottom() < paper.height()
     rig.key("w")
     assert not panel.isVisible()
+
+
+@pytest.mark.parametrize(
+    ("speed", "frozen", "lead_in_s", "timed"),
+    [
+        (1.0, False, 0.0, True),
+        (1.0, False, 4.8, True),
+        (2.0, False, 0.0, False),
+        (0.5, False, 0.0, False),
+        (1.0, True, 0.0, False),
+        (1.0, False, 4.9, False),
+        (2.0, True, 9.0, False),
+    ],
+)
+def test_only_what_comes_and_is_painted_in_time_counts_as_latency(
+    rig: Rig, speed: float, frozen: bool, lead_in_s: float, timed: bool
+) -> None:
+    """Not a replay at another speed, nor a frozen picture, nor what comes at once before a place."""
+    rig.controller._running_session = replace(rig.controller.running, lead_in_s=lead_in_s)
+    rig.player.speed = speed
+    rig.tick(make_frame(0, 500))  # there is a picture to freeze
+    rig.window.time.freeze(frozen)
+    for number in range(295, 301):  # the newest ends at 4.816 s
+        hop = a_hop(number)
+        assert hop.stamps is not None
+        rig.panels.frame(hop.stamps.made, hop)
+        rig.panels.painted(hop.stop, hop.stamps.made + 0.02, hop.stamps.made + 0.03)
+    rig.panels.show_latency()
+    assert ("a sample on the screen is" in rig.panels.latency.words()) == timed
 
 
 def test_what_the_model_cannot_show_is_one_key_away(rig: Rig) -> None:

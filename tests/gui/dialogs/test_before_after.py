@@ -81,6 +81,15 @@ def test_the_gain_is_the_largest_that_keeps_leads_out_of_each_other(height: int,
     assert gain * tall_mv <= 0.52 * row_mm * 1.01 or gain == GAINS_MM_PER_MV[0]
 
 
+@pytest.mark.parametrize(
+    ("smaller", "gain", "from_px"), [(2.5, 5.0, 256), (5.0, 10.0, 354), (10.0, 20.0, 549)]
+)
+def test_a_larger_gain_is_taken_as_soon_as_there_is_room(smaller: float, gain: float, from_px: int) -> None:
+    """A row holds 1 mV up, below 5 mm of words, and 1 mV down; head and foot take 16 mm of the height."""
+    assert fitting_scale(a_preview(), PX_PER_MM, from_px - 3).mm_per_mv == smaller
+    assert fitting_scale(a_preview(), PX_PER_MM, from_px + 3).mm_per_mv == gain
+
+
 def test_it_can_be_moved_along_as_far_as_there_is_anything(qtbot: QtBot) -> None:
     view = BeforeAfter(PX_PER_MM)
     qtbot.addWidget(view)

@@ -4,9 +4,11 @@
 from __future__ import annotations
 
 import pytest
+from PyQt6.QtGui import QColor, QFont
+from PyQt6.QtWidgets import QApplication
 
 from gui.paper.geometry import RHYTHM, LeadArea, Scale
-from gui.paper.grid import Words
+from gui.paper.grid import Words, label
 from gui.paper.lead_words import lead_words
 from gui.paper.look import RHYTHMS, Look
 from gui.theme import LIGHT
@@ -53,3 +55,19 @@ def test_what_is_not_lead_i_is_said_at_every_lead(lead: str) -> None:
 def test_agreement_with_a_measured_lead_stands_last_and_not_at_the_rhythm_strip(area: str) -> None:
     words = of(area, LEAD_I, said="0.9")
     assert (words[-1] == Words("0.9", LIGHT.truth)) == (area != RHYTHM)
+
+
+@pytest.mark.parametrize("framed", [True, False])
+def test_the_label_of_a_chosen_lead_has_a_frame_all_around_and_no_other_has(
+    qapp: QApplication, framed: bool
+) -> None:
+    area = LeadArea("II", 0, 0, 0.0, 300.0, 0.0, 90.0, 50.0)
+    seen = label([Words("II", LIGHT.ink, name=True)], area, Scale(4.0), LIGHT, QFont(), framed)
+    image = seen.picture.toImage()
+    wide, tall = image.width(), image.height()
+    edges = [
+        *((x, y) for x in range(wide) for y in (0, tall - 1)),
+        *((x, y) for y in range(tall) for x in (0, wide - 1)),
+    ]
+    inked = [image.pixelColor(x, y) == QColor(LIGHT.ink) for x, y in edges]
+    assert all(inked) if framed else not any(inked)
