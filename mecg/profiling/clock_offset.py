@@ -146,7 +146,7 @@ def measure(
         )
     grid = np.arange(first, last, 1 / GRID_HZ)
     a, b = (_without_wander(np.interp(grid, *signal)) for signal in (ours, reference))
-    most = min(round(MOST_S * GRID_HZ), len(grid) // 3)
+    most = round(MOST_S * GRID_HZ)
     whole = _correlation(a, b, most)
     # A steady rhythm fits almost as well a beat later: of equals the nearest is meant.
     peaks = np.flatnonzero(whole >= whole.max() - 0.02)

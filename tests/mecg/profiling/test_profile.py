@@ -369,6 +369,13 @@ def test_the_delay_of_one_stream_against_another_is_found(delay_s: float, seed: 
     assert found.high_ms - found.low_ms < 5
 
 
+@pytest.mark.parametrize("delay_s", [-4.9, -4.5, 4.5, 4.9])
+def test_a_delay_of_up_to_five_seconds_is_found_in_half_a_minute(delay_s: float) -> None:
+    t_s = np.arange(0, 32, 1 / 250)
+    found = clock_offset.measure((t_s + delay_s, ecg(t_s)), (t_s, ecg(t_s)))
+    assert found.ms == pytest.approx(1e3 * delay_s, abs=1.5)
+
+
 def test_another_heart_is_no_reference() -> None:
     t_s = np.arange(0, 40, 1 / 250)
     with pytest.raises(InputError, match="not the same signal"):
