@@ -27,12 +27,12 @@ class Repeats:
         """Samples taken out."""
         self._shared = False
         self._seen: dict[tuple[float, bytes], None] = {}
-        self._last_s = -np.inf
-        self._packet: NDArray[np.float64] | None = None  # all that has come with the newest stamp
+        self._last_s: float | None = None  # the newest stamp
+        self._packet: NDArray[np.float64] = np.empty((0, 0))  # all that has come with it
 
     def without(self, rows: NDArray[np.float64], stamps: NDArray[np.float64]) -> Pulled:
         """The samples of a pull that have not come before."""
-        packet = rows[:0] if self._packet is None or stamps[0] != self._last_s else self._packet
+        packet = self._packet if stamps[0] == self._last_s else rows[:0]
         if not self._shared:
             same = np.flatnonzero(stamps[1:] == stamps[:-1])
             self._shared = bool((rows[same] != rows[same + 1]).any() or (packet[-1:] != rows[:1]).any())

@@ -230,6 +230,19 @@ def test_the_metadata_say_what_is_measured_and_what_is_not(received: Received) -
     assert about.findtext("input_is_lead_i") == "false"
 
 
+@pytest.mark.parametrize(
+    ("name", "device"), [("t-raw", "mecg send"), ("t-twelve", "unknown"), ("t-twelve-band", "unknown")]
+)
+def test_each_stream_says_of_what_it_comes(received: Received, name: str, device: str) -> None:
+    about = received.xml[name].find("desc/acquisition")
+    assert about is not None
+    assert {node.tag: node.text for node in about} == {
+        "model": device,
+        "source": "test:lsl",
+        "source_kind": "replay",
+    }
+
+
 def test_events_are_markers_of_a_second_stream(received: Received) -> None:
     info = received.xml["t-twelve-events"]
     assert (info.findtext("type"), info.findtext("channel_format")) == ("Markers", "string")
