@@ -226,6 +226,17 @@ def test_a_marker_stands_at_its_instant(consecutive: bool, at_s: float) -> None:
     assert len(x) and np.allclose(x, strip.left_mm + at_s * layout.MM_PER_S, atol=0.3)
 
 
+@pytest.mark.parametrize("consecutive", [True, False])
+def test_a_marker_goes_behind_the_words_that_it_meets(consecutive: bool) -> None:
+    plain = replace(an_empty_page(), consecutive=consecutive)
+    strip = layout.panels(consecutive=consecutive)[-1]
+    left, baseline = strip.label_mm
+    marked = replace(plain, markers=tuple((0.04 * k, "") for k in range(20)))
+    ink = dark(box(pixels(render_png(plain)), left, baseline - 3, left + 18, baseline + 1))
+    seen = dark(box(pixels(render_png(marked)), left, baseline - 3, left + 18, baseline + 1))
+    assert ink.sum() > 100 and (ink & ~seen).sum() < 0.05 * ink.sum()
+
+
 def test_an_input_that_is_not_lead_i_marks_every_reconstructed_lead(monkeypatch: pytest.MonkeyPatch) -> None:
     words = words_of(replace(a_page(), lead="MLII", is_lead_i=False), monkeypatch)
     assert words.count("input is not Lead I") == 11
