@@ -9,6 +9,7 @@ import struct
 import time
 
 import numpy as np
+import pytest
 
 from gui.panels.alarms import Alarms
 from gui.panels.numbers import Numbers
@@ -55,6 +56,19 @@ def test_a_rate_is_shown_only_while_samples_and_beats_come(network: Network) -> 
     assert later.old and math.isnan(later.bpm)
     bed.frame(a_frame(250 * 5))  # 5 s of signal without a beat
     assert math.isnan(bed.status(time.monotonic()).bpm)
+
+
+def test_what_a_bed_says_stays_as_it_was_and_nobody_who_looks_can_change_it(network: Network) -> None:
+    """Several threads hold the same."""
+    bed, _ = a_bed(network)
+    bed.event(Alarm(AlarmKind.ASYSTOLE, True, "no beat for 4 s"))
+    status = bed.status(0)
+    (alarm,) = status.alarms
+    for holder, name in ((status, "alarms"), (alarm, "silenced"), (alarm, "text")):
+        with pytest.raises(AttributeError):
+            setattr(holder, name, ())
+    bed.event(AlarmsSilenced((AlarmKind.ASYSTOLE,)))
+    assert status.alarms == (alarm,) and not alarm.silenced and bed.status(0).alarms[0].silenced
 
 
 def test_what_the_sender_says_stands_beside_the_beds_own_and_goes_with_the_sender(network: Network) -> None:
