@@ -53,6 +53,7 @@ class Contradictions:
         self._stream = stream
         self._said: set[str] = set()
         self._samples: list[NDArray[np.float32]] = []
+        self._collected = 0  # samples in them
         self._count = 0
         self._line_hz: float | None = None
         self._law = np.zeros(3)  # squares of what is left, squares of Lead I, samples
@@ -63,17 +64,17 @@ class Contradictions:
         if not self._stream.live:
             return []
         at_s = chunk.stop / self._stream.rate_hz
-        if chunk.start != self._count and self._samples:
-            self._samples = []
+        whole = not np.isnan(chunk.lead_mv).any()
+        if chunk.start != self._count or not whole:
+            self._samples, self._collected = [], 0
         self._count = chunk.stop
-        said = []
-        if not np.isnan(chunk.lead_mv).any():
+        if whole:
             self._samples.append(chunk.lead_mv)
-        else:
-            self._samples = []
-        if sum(map(len, self._samples)) >= SPECTRUM_S * self._stream.rate_hz:
+            self._collected += len(chunk.lead_mv)
+        said = []
+        if self._collected >= SPECTRUM_S * self._stream.rate_hz:
             said += self._see_line(np.concatenate(self._samples).astype(np.float64), at_s)
-            self._samples = []
+            self._samples, self._collected = [], 0
         return said + self._see_law(chunk, at_s)
 
     def strap_counts(self, bpm: int, ours_bpm: float) -> list[Notice]:
