@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
 from streamer.core.leads import LEADS
 from streamer.core.stream import Frame
 from streamer.export.band import BAND
@@ -75,19 +76,26 @@ class Ring:
 
     def write(self, start: int, samples: NDArray[Any]) -> None:
         """Take samples ``(ROWS, n)`` from index ``start`` on; what lies between is missing."""
+        kept = self.make_room(start, samples.shape[1])
+        size = kept.shape[1]
+        samples = samples[:, -size:]
+        for begin, end in self._places(self._stop - samples.shape[1], self._stop):
+            kept[:, begin:end] = samples[:, : end - begin]
+            samples = samples[:, end - begin :]
+
+    def make_room(self, start: int, count: int) -> NDArray[Any]:
+        """Where to put ``count`` samples from index ``start`` on, each at its index modulo the length of the
+        rows; what lies between is missing.
+        """
         size = self._kept.shape[1]
         if self._first is None or start < self._stop:  # the first samples, or the stream began again
             self._first = self._stop = start
         if start > self._stop:  # a gap
             for begin, end in self._places(max(self._stop, start - size), start):
                 self._kept[:, begin:end] = self._missing
-        stop = start + samples.shape[1]
-        samples = samples[:, -size:]
-        for begin, end in self._places(stop - samples.shape[1], stop):
-            self._kept[:, begin:end] = samples[:, : end - begin]
-            samples = samples[:, end - begin :]
-        self._stop = stop
-        self._first = max(self._first, stop - size)
+        self._stop = start + count
+        self._first = max(self._first, self._stop - size)
+        return self._kept
 
     def _places(self, start: int, stop: int) -> list[tuple[int, int]]:
         """Where these samples lie, in one piece or in two."""
@@ -112,8 +120,14 @@ class SampleRing:
     def __init__(self, description: SessionDescription) -> None:
         self.rate_hz = description.rate_hz
         one_mv = np.ones((len(LEADS), 1), np.float32)
-        self._half_widths = description.half_width_mv(one_mv, BAND)
+        half_widths = description.half_width_mv(one_mv, BAND)
+        self._half_widths = (
+            np.full(len(LEADS), np.nan, np.float32) if half_widths is None else half_widths[:, 0]
+        )
         self._ring = Ring(description.rate_hz, np.float32(np.nan))
+        none, room = np.empty((len(LEADS), 0), np.float32), np.empty((ROWS, 1), np.float32)
+        _put(room, 0, none, none[0], none, self._half_widths, np.empty(0, np.bool_), False)
+        # It is compiled now, and not when the first frame comes.
 
     @property
     def span(self) -> tuple[int, int]:
@@ -126,11 +140,39 @@ class SampleRing:
 
     def add(self, frame: Frame, *, untrusted: bool) -> None:
         """Take a frame."""
-        mv = np.empty((ROWS, frame.valid.size), np.float32)
-        mv[:MEASURED] = frame.leads_mv
-        mv[MEASURED] = frame.measured_mv
-        mv[HALF_WIDTH:FLAGS] = np.nan if self._half_widths is None else frame.scale_mv * self._half_widths
-        mv[FLAGS] = frame.settling
-        mv[FLAGS] *= 1e-3 * SETTLING  # one microvolt stands for 1
-        mv[FLAGS] += 1e-3 * UNTRUSTED * untrusted
-        self._ring.write(frame.start, mv)
+        flat = np.ascontiguousarray  # one layout, one compilation
+        _put(
+            self._ring.make_room(frame.start, frame.valid.size),
+            frame.start,
+            flat(frame.leads_mv),
+            flat(frame.measured_mv),
+            flat(frame.scale_mv),
+            self._half_widths,
+            flat(frame.settling),
+            untrusted,
+        )
+
+
+_SETTLING_MV, _UNTRUSTED_MV = np.float32(1e-3 * SETTLING), np.float32(1e-3 * UNTRUSTED)
+"""One microvolt stands for 1."""
+
+
+@compiled
+def _put(
+    kept: NDArray[np.float32],
+    start: int,
+    leads_mv: NDArray[np.float32],
+    measured_mv: NDArray[np.float32],
+    scale_mv: NDArray[np.float32],
+    half_widths: NDArray[np.float32],
+    settling: NDArray[np.bool_],
+    untrusted: bool,
+) -> None:
+    size = kept.shape[1]
+    for j in range(max(0, len(measured_mv) - size), len(measured_mv)):
+        at = (start + j) % size
+        for i in range(len(leads_mv)):
+            kept[i, at] = leads_mv[i, j]
+            kept[HALF_WIDTH + i, at] = scale_mv[i, j] * half_widths[i]
+        kept[MEASURED, at] = measured_mv[j]
+        kept[FLAGS, at] = settling[j] * _SETTLING_MV + untrusted * _UNTRUSTED_MV

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.core.network.network import Network
 from tests.ward.a_bed import a_description, a_frame
+from ward import samples
 from ward.samples import FLAGS, HALF_WIDTH, KEPT_S, MEASURED, MISSING, SampleRing, to_microvolts
 
 
@@ -45,6 +48,61 @@ def test_the_ring_equals_the_end_of_the_whole_stream(
     first, stop = ring.span
     assert stop == at and stop - first <= KEPT_S * 250
     assert list(ring.rows([1], first, stop)[0]) == [whole.get(i, MISSING) for i in range(first, stop)]
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    begin=st.integers(-7000, 7000),
+    pieces=st.lists(st.tuples(st.integers(0, 9000), st.integers(1, 14000)), min_size=1, max_size=6),
+    seed=st.integers(0, 100),
+)
+def test_every_row_is_that_of_the_newest_24_seconds_if_the_ring_wraps_and_if_a_frame_is_longer(
+    banded_network: Network, begin: int, pieces: list[tuple[int, int]], seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    description = a_description(banded_network)
+    ring, whole, stop = SampleRing(description), np.zeros((26, 0), np.int16), begin
+    for k, (gap, count) in enumerate(pieces):
+        gap *= k > 0  # there is none before the first
+        uv = rng.integers(-9000, 9000, (13, count))
+        scale_mv, settling = rng.random((12, count), np.float32), rng.random(count) < 0.5
+        frame = replace(
+            a_frame(stop + gap, count),
+            leads_mv=1e-3 * uv[:12].astype(np.float32),
+            measured_mv=1e-3 * uv[12].astype(np.float32),
+            scale_mv=scale_mv,
+            settling=settling,
+        )
+        ring.add(frame, untrusted=k % 2 == 1)
+        half_mv = description.half_width_mv(scale_mv, "0.9")
+        assert half_mv is not None
+        new = np.concatenate([uv, np.rint(1e3 * half_mv), [settling + 2 * (k % 2)]]).astype(np.int16)
+        whole = np.concatenate([whole, np.full((26, gap), -32768, np.int16), new], axis=1)
+        stop += gap + count
+    start = max(begin, stop - 6000)
+    assert ring.span == (start, stop)
+    assert (ring.rows(range(26), start, stop) == whole[:, -6000:]).all()
+
+
+def test_the_ring_is_compiled_before_the_first_frame_and_never_again(network: Network) -> None:
+    """A compilation holds up all beds of the process for a second."""
+    ring = SampleRing(a_description(network))
+    before = len(samples._put.signatures)  # type: ignore[attr-defined]
+    frame = a_frame(0, 20)
+    for leads_mv in (frame.leads_mv, np.asfortranarray(frame.leads_mv), frame.leads_mv[:, ::2]):
+        n = leads_mv.shape[1]
+        ring.add(
+            replace(
+                frame,
+                leads_mv=leads_mv,
+                measured_mv=leads_mv[1],
+                scale_mv=leads_mv,
+                valid=frame.valid[:n],
+                settling=frame.settling[:n],
+            ),
+            untrusted=True,
+        )
+    assert before == 1 == len(samples._put.signatures)  # type: ignore[attr-defined]
 
 
 def test_each_row_is_what_its_name_says(banded_network: Network) -> None:

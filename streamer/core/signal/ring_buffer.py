@@ -6,6 +6,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.compiled import compiled
+
 
 class WindowBuffer:
     """A ring of the newest ``length`` samples of ``rows`` signals, addressed by absolute index.
@@ -31,18 +33,10 @@ class WindowBuffer:
         self.stop = index
 
     def write(self, x: NDArray[np.float32], settling: NDArray[np.bool_]) -> None:
-        """Append samples ``x (rows, n)`` with their settling marks ``(n,)``; n <= length."""
-        n, first = x.shape[1], self.stop % self.length
-        if first + n > self.length:
-            head = self.length - first
-            self.write(x[:, :head], settling[:head])
-            self.write(x[:, head:], settling[head:])
-            return
-        for slots in (slice(first, first + n), slice(first + self.length, first + self.length + n)):
-            self._data[:, slots] = x
-            self._valid[slots] = True
-            self._settling[slots] = settling
-        self.stop += n
+        """Append samples ``x (rows, n)`` with their settling marks ``(n,)``; the newest ``length`` stay."""
+        flat = np.ascontiguousarray  # one layout, one compilation
+        _put(flat(x), flat(settling), self.stop % self.length, self._data, self._valid, self._settling)
+        self.stop += x.shape[1]
 
     def skip(self, count: int) -> None:
         """Append ``count`` missing samples."""
@@ -71,3 +65,21 @@ class WindowBuffer:
             raise IndexError(f"[{start}, {stop}) is not among the newest {self.length} before {self.stop}")
         first = start % self.length
         return slice(first, first + stop - start)
+
+
+@compiled
+def _put(
+    x: NDArray[np.float32],
+    settling: NDArray[np.bool_],
+    first: int,
+    data: NDArray[np.float32],
+    valid: NDArray[np.bool_],
+    settles: NDArray[np.bool_],
+) -> None:
+    """One pass over the samples: each call of numpy for so few costs more than they do."""
+    length = len(valid) // 2
+    for j in range(len(settling)):
+        for at in ((first + j) % length, (first + j) % length + length):
+            for i in range(len(x)):
+                data[i, at] = x[i, j]
+            valid[at], settles[at] = True, settling[j]

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from streamer.core.signal import ring_buffer
 from streamer.core.signal.overlap_add import OverlapAdd, taper
 from streamer.core.signal.ring_buffer import WindowBuffer
 
@@ -36,6 +37,54 @@ def test_the_ring_reads_back_the_newest_samples_and_zeros_for_missing_ones(lengt
     assert (ring.rows(start, stop)[0] == signal[start:]).all()
     assert (ring.rows(start, stop)[1] == [-s for s in signal[start:]]).all()
     assert (ring.valid(start, stop) == there[start:]).all()
+
+
+LAYOUTS = {
+    "rows": np.ascontiguousarray,
+    "columns": np.asfortranarray,
+    "a piece of a longer one": lambda x: np.concatenate([x, x], axis=-1)[..., : x.shape[-1]],
+    "every other": lambda x: np.repeat(x, 2, axis=-1)[..., ::2],
+    "backwards": lambda x: x[..., ::-1].copy()[..., ::-1],
+}
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    length=st.integers(1, 20),
+    begin=st.integers(0, 1000),
+    writes=st.lists(st.tuples(st.sampled_from(sorted(LAYOUTS)), st.integers(0, 50)), min_size=1, max_size=12),
+    seed=st.integers(0, 100),
+)
+def test_writes_of_any_size_and_layout_leave_the_newest_samples_with_their_marks(length, begin, writes, seed):
+    """The ring wraps at every place, and a write may be longer than it."""
+    rng = np.random.default_rng(seed)
+    ring = WindowBuffer(3, length)
+    ring.begin(begin)
+    signal, settles = np.zeros((3, length), np.float32), np.zeros(length, bool)
+    written = 0
+    for layout, n in writes:
+        x, marks = rng.normal(size=(3, n)).astype(np.float32), rng.random(n) < 0.5
+        ring.write(LAYOUTS[layout](x), LAYOUTS[layout](marks))
+        written += n
+        signal = np.concatenate([signal, x], axis=1)[:, -length:]
+        settles = np.concatenate([settles, marks])[-length:]
+        stop = begin + written
+        assert ring.stop == stop
+        for start in range(stop - length, stop + 1):  # every window of the newest, through every wrap
+            kept = start - stop + length
+            assert (ring.rows(start, stop) == signal[:, kept:]).all()
+            assert (ring.settling(start, stop) == settles[kept:]).all()
+        assert ring.valid(stop - min(written, length), stop).all()
+        assert not ring.valid(stop - length, stop)[: max(0, length - written)].any()
+
+
+def test_no_layout_is_compiled_for_by_itself():
+    """A compilation takes half a second, in the midst of a stream."""
+    for layout in LAYOUTS.values():
+        for rows, n in ((3, 1), (3, 7), (1, 1)):
+            ring = WindowBuffer(rows, 5)
+            ring.write(layout(np.ones((rows, n), np.float32)), layout(np.ones(n, bool)))
+    assert len(ring_buffer._put.signatures) == 1
 
 
 def test_a_window_is_a_view_and_not_a_copy():
