@@ -271,7 +271,7 @@ def test_a_new_event_has_happened_nowhere_yet() -> None:
     assert isnan(Marker().host_s) and isnan(Marker().at_s)
 
 
-@pytest.mark.parametrize("event", EVENTS, ids=repr)
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
 def test_an_event_equals_its_copy_and_no_other_whatever_is_not_known(event: Event) -> None:
     """NaN is not equal to NaN, and which Python makes an exception for one and the same NaN differs."""
     copied = pickle.loads(pickle.dumps(event))
