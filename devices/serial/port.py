@@ -290,8 +290,10 @@ class SerialPort:
     def _refuse_another(self, columns: int | None) -> None:
         """Which of other columns is the ECG, and in which unit, nobody has said."""
         if columns is not None:
-            now = f"{self._name} now sends lines of {columns} columns, not of {self._width}"
-            raise InputError(f"{now}: another sketch; start again")
+            raise InputError(
+                f"{self._name} now sends lines of {columns} columns, not of {self._width}: "
+                "another sketch; start again"
+            )
 
     def _place(self, readings: list[Reading], arrival_s: float) -> None:
         off = np.array([reading.off for reading in readings])

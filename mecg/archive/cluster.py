@@ -3,15 +3,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
-import pickle
 import queue
 import threading
 import time
 from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary
 from mecg import __version__
 from mecg.app.models import model_bytes
 from mecg.archive.naming import Item
-from mecg.archive.record import Job, Outcome, outcome_of
+from mecg.archive.record import Facts, Job, Outcome, outcome_of
 from mecg.archive.workers import TICK_S, TRIES, ClusterGoneError, Told, Work
 from streamer.core.errors import InputError
 from streamer.core.network.network import Network
@@ -46,8 +46,8 @@ LOOK_S = 2.0
 class Order:
     """What every task of a run needs.
 
-    It is the result of a task, so Dask hands it to each worker that has one of the others, also to one that
-    comes later; makes it again if all that had it died; and lets go of it when the run ends, also by a kill.
+    It is the result of a task for each worker, so Dask hands it on if a worker takes over what another had;
+    makes it again if that died; and lets go of it when the run ends, also by a kill.
     """
 
     model: bytes
@@ -119,13 +119,14 @@ class _Tasks:
         self._told: dict[str, Outcome] = {}
         self._suspects: deque[Work] = deque()
         self._worker_of: dict[str, str] = {}
+        self._order = order
+        self._orders: dict[str, Any] = {}
         self._threads: dict[str, int] = {}
         self._looked_s = -LOOK_S
         self._name = f"mecg-{uuid4().hex}"
         self._given = 0
         with self._reaching():
             client.subscribe_topic(client.id, self._listen)
-            self._order = client.submit(_itself, order, key=f"{self._name}-order")
 
     def run(self) -> Iterator[Told]:
         while True:
@@ -144,6 +145,8 @@ class _Tasks:
             with self._reaching():
                 self._threads = self._client.nthreads()
             self._looked_s = time.monotonic()
+            used = {*self._threads, *self._worker_of.values()}
+            self._orders = {worker: order for worker, order in self._orders.items() if worker in used}
         held = Counter(self._worker_of.values())
         for worker, threads in self._threads.items() or [("", 1)]:  # none yet: the first that comes
             for _ in range(AHEAD * threads - held[worker]):
@@ -160,13 +163,20 @@ class _Tasks:
         self._given += 1
         key = f"{self._name}-{self._given}"
         item = replace(work.item, record=str(Path(work.item.record).absolute()))
+        there = {"workers": [worker], "allow_other_workers": True} if worker else {}
         with self._reaching():
             self._at[key] = work
             self._worker_of[key] = worker
-            job = self._order, item, key, self._client.id
-            there = {"workers": [worker], "allow_other_workers": True} if worker else {}
+            job = self._order_for(worker, there), item, key, self._client.id
             future = self._futures[key] = self._client.submit(_do, *job, key=key, pure=False, **there)
         future.add_done_callback(self._done.put)
+
+    def _order_for(self, worker: str, there: dict[str, Any]) -> Any:
+        """Each has an order of its own: none waits until another that stands still hands it on."""
+        if worker not in self._orders:
+            key = f"{self._name}-order-{len(self._orders)}-{self._given}"
+            self._orders[worker] = self._client.submit(_itself, self._order, key=key, **there)
+        return self._orders[worker]
 
     def _outcome(self, future: Any) -> Outcome | None:
         """None if it is tried again."""
@@ -189,8 +199,9 @@ class _Tasks:
     def _listen(self, event: tuple[float, Any]) -> None:
         """What a worker says of a record; it comes before the news that the task is finished."""
         _, said = event
-        if "outcome" in said and said["key"] in self._at:
-            self._told[said["key"]] = pickle.loads(said["outcome"])
+        work = self._at.get(said.get("key"))
+        if "outcome" in said and work is not None:
+            self._told[said["key"]] = _outcome_from(said["outcome"], work.item)
 
     def _drop(self, future: Any) -> Work:
         del self._futures[future.key], self._worker_of[future.key]
@@ -221,7 +232,19 @@ def _do(order: Order, item: Item, key: str, topic: str) -> None:
     stands still or dies would be waited for.
     """
     outcome = _outcome_of(order, item)
-    get_worker().log_event(topic, {"key": key, "outcome": pickle.dumps(outcome)})
+    get_worker().log_event(topic, {"key": key, "outcome": _as_text(outcome)})
+
+
+def _as_text(outcome: Outcome) -> str:
+    plain = asdict(outcome)
+    del plain["item"]  # who asked has it
+    return json.dumps(plain, default=lambda number: number.item())
+
+
+def _outcome_from(text: str, item: Item) -> Outcome:
+    plain = json.loads(text)
+    facts = plain.pop("facts")
+    return Outcome(item, facts=None if facts is None else Facts(**facts), **plain)
 
 
 def _outcome_of(order: Order, item: Item) -> Outcome:

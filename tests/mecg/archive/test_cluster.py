@@ -122,9 +122,11 @@ def test_the_run_goes_on_beside_a_worker_that_stands_still(
 ) -> None:
     cluster.at("r03", STOPS_ONCE)  # a worker that stands still keeps what it has: three at most
     with begun(home, tmp_path / "out", "--scheduler", cluster.address) as run:
-        wait_for(lambda: len(records_in(tmp_path / "out")) >= len(NAMES) - 4)
-        for worker in cluster.workers():
-            worker.send_signal(signal.SIGCONT)
+        try:
+            wait_for(lambda: len(records_in(tmp_path / "out")) >= len(NAMES) - 4)
+        finally:
+            for worker in cluster.workers():
+                worker.send_signal(signal.SIGCONT)
         run.communicate(timeout=250)
     assert run.returncode == 0
     assert bytes_in(tmp_path / "out") == bytes_in(home / "local")
