@@ -58,7 +58,7 @@ def _lead_out(app, name, source):
     def resolved(link: re.Match[str]) -> str:
         target = (page.parent / link[1]).resolve()
         if (
-            target.suffix == ".png"
+            target.suffix in (".png", ".svg")
             or not target.exists()
             or app.env.path2doc(str(target)) in app.env.found_docs
         ):

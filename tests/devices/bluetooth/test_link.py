@@ -45,7 +45,7 @@ class Heard:
                     source.stop()
         except InputError as error:
             self.error = error
-        source._thread.join(5)
+        source._thread.join(30)  # a busy machine may be at a connection, which it ends first
         assert not source._thread.is_alive()
 
     @property

@@ -226,10 +226,13 @@ def test_another_rate_than_stated_ends_the_stream_with_the_true_one(
     assert refused.value.field is Field.RATE and abs(said_hz / true_hz - 1) < 0.02
 
 
-@pytest.mark.parametrize("replugged", [False, True], ids=["meanwhile", "while unplugged"])
 @pytest.mark.parametrize(
-    ("line", "columns", "other", "width"),
-    [(plain, "", counted, 2), (counted, "&counter=1", plain, 1), (plain, "", lambda k: b"1,2,3\n", 3)],
+    ("line", "columns", "other", "width", "replugged"),
+    [
+        (plain, "", counted, 2, False),
+        (counted, "&counter=1", plain, 1, True),
+        (plain, "", lambda k: b"1,2,3\n", 3, True),
+    ],
 )
 def test_lines_that_have_other_columns_for_good_end_the_stream_in_a_line(
     sketch: Callable[..., Sketch],
