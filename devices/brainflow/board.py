@@ -180,8 +180,10 @@ class BrainflowBoard:
     def stop(self) -> None:
         """Ask `items` to end; returns at once."""
         self._feed.stop()
-        if self._session is not None and not self._feed.begun.is_set():
-            threading.Thread(target=self._session.release, daemon=True).start()
+        if self._session is not None:
+            self._session.leave()
+            if not self._feed.begun.is_set():
+                threading.Thread(target=self._session.release, daemon=True).start()
 
     # ---- before the first sample
 
@@ -318,6 +320,7 @@ class BrainflowBoard:
                     "this is a new stream; open it again"
                 )
             self._timeline.reconnected()
+            self._session = session
             return session
         return None
 

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""One session with a board: prepared, configured, read, released; BrainFlow allows one at a time."""
+"""One session with a board: prepared, configured, read, released; a board allows one at a time."""
 
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
@@ -18,6 +19,11 @@ BUFFER_S = 60
 """What BrainFlow keeps for us, should this program stall."""
 
 _LOOK_S = 0.1
+_LEAVES_S = 5.0
+"""So long a board is waited for that this program is letting go of."""
+
+_leaving: set[BoardSession] = set()
+_left = threading.Condition()
 
 
 class BoardError(Exception):
@@ -60,6 +66,9 @@ class BoardSession:
         # after its end, would release the next one.
         owned = type("Owned", (shim.BoardShim,), {"__del__": lambda _: None})
         self._board = owned(board_id, params)
+        self._which = board_id, params.to_json()
+        self._released, self._releasing = False, threading.Lock()
+        self._wait_for_leaving(stopped)
         self._ask(self._board.prepare_session, stopped)
         try:
             for command in commands:
@@ -84,10 +93,31 @@ class BoardSession:
             raise BoardError(explain(error, self._on_a_port)) from error
         return data
 
+    def leave(self) -> None:
+        """Say that `release` comes soon, from another thread: who opens the same board waits for it."""
+        with _left:
+            if not self._released:
+                _leaving.add(self)
+
     def release(self) -> None:
-        """Let it go, whatever state it is in."""
-        with suppress(self._error):
-            self._board.release_session()
+        """Let it go, whatever state it is in; once, for a second time would be the next session's end."""
+        with self._releasing:
+            if self._released:
+                return
+            with suppress(self._error):
+                self._board.release_session()
+            with _left:
+                self._released = True
+                _leaving.discard(self)
+                _left.notify_all()
+
+    def _wait_for_leaving(self, stopped: Callable[[], bool]) -> None:
+        until_s = time.monotonic() + _LEAVES_S
+        with _left:
+            while any(other._which == self._which for other in _leaving):
+                if stopped() or time.monotonic() > until_s:
+                    return
+                _left.wait(_LOOK_S)
 
     def _ask(self, what: Callable[[], Any], stopped: Callable[[], bool]) -> Any:
         """Do what may take a board its time, in a thread that Ctrl-C need not wait for."""
@@ -98,10 +128,10 @@ class BoardSession:
         def do() -> None:
             try:
                 answer.append(what())
-                if given_up.is_set():
-                    self.release()
             except BaseException as error:  # noqa: BLE001 - raised for the waiting caller
                 failure.append(error)
+            if given_up.is_set():
+                self.release()
 
         thread = threading.Thread(target=do, name="board", daemon=True)
         thread.start()
@@ -109,13 +139,17 @@ class BoardSession:
             while thread.is_alive() and not stopped():
                 thread.join(_LOOK_S)
         except BaseException:  # Ctrl-C
-            given_up.set()
+            self._give_up(given_up)
             raise
         if failure and isinstance(failure[0], self._error):
             raise BoardError(explain(failure[0], self._on_a_port)) from failure[0]
         if failure:
             raise failure[0]
         if not answer:
-            given_up.set()
+            self._give_up(given_up)
             raise BoardError("it was given up before it answered; try again")
         return answer[0]
+
+    def _give_up(self, given_up: threading.Event) -> None:
+        self.leave()
+        given_up.set()

@@ -262,7 +262,8 @@ class Timeline:
         """
         whole = 0 if self._began_again else round(off / n) * n
         uncertainty = self._uncertainty()
-        unsure = uncertainty * (whole + span) + min(self.jitter_s / self._period_s, 1.0)
+        jitter = min(self.jitter_s / self._period_s, 1.0)  # a tick; of wilder stamps it would say nothing
+        unsure = uncertainty * (whole + span) + jitter
         if whole and uncertainty > _RATE_BEST and abs(off - whole) <= unsure:
             return whole
         return max(1, round(off))

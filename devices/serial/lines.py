@@ -51,7 +51,10 @@ class Reading:
 
 
 OTHER_WIDTH_S = 3.0
-"""Nothing but whole lines of one other number of columns for so long: another sketch, not lost letters."""
+"""Nothing but whole lines of one other number of columns for so long, ..."""
+
+OTHER_LINES = 10
+"""... and no fewer lines than this, are another sketch's, not lost letters."""
 
 
 class Width:
@@ -79,7 +82,7 @@ class Width:
         if not self._count or other != self._other:
             self._other, self._count, self._since_s = other, 0, arrival_s
         self._count += 1
-        return other if self._count >= 10 and arrival_s - self._since_s >= OTHER_WIDTH_S else None
+        return other if self._count >= OTHER_LINES and arrival_s - self._since_s >= OTHER_WIDTH_S else None
 
 
 BROKEN = Reading(math.nan)

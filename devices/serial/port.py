@@ -271,7 +271,8 @@ class SerialPort:
         readings = []
         for line in lines:
             reading = read_line(line, self._layout, self._width) if len(line) <= LONGEST else None
-            self._refuse_another(self._watched_width.see(line, reading, arrival_s))
+            if (columns := self._watched_width.see(line, reading, arrival_s)) is not None:
+                raise self._another_sketch(columns)
             if not self._begun:
                 # The first line may be the end of one, and before it a board says how it has started.
                 self._begun = reading is not None
@@ -287,13 +288,12 @@ class SerialPort:
         if readings:
             self._place(readings, arrival_s)
 
-    def _refuse_another(self, columns: int | None) -> None:
-        """Which of other columns is the ECG, and in which unit, nobody has said."""
-        if columns is not None:
-            raise InputError(
-                f"{self._name} now sends lines of {columns} columns, not of {self._width}: "
-                "another sketch; start again"
-            )
+    def _another_sketch(self, columns: int) -> InputError:
+        """Which of other columns is the ECG, and in which unit, is not stated."""
+        return InputError(
+            f"{self._name} now sends lines of {columns} columns, not of {self._width}: "
+            "another sketch; start again"
+        )
 
     def _place(self, readings: list[Reading], arrival_s: float) -> None:
         off = np.array([reading.off for reading in readings])

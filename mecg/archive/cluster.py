@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -46,8 +47,7 @@ LOOK_S = 2.0
 class Order:
     """What every task of a run needs.
 
-    It is the result of a task for each worker, so Dask hands it on if a worker takes over what another had;
-    makes it again if that died; and lets go of it when the run ends, also by a kill.
+    It is the result of a task for each worker, so Dask lets go of it when the run ends, also by a kill.
     """
 
     model: bytes
@@ -66,8 +66,8 @@ def on_cluster(
 ) -> Iterator[Told]:
     """Do records on the workers of a scheduler.
 
-    A worker that dies costs what it was at: Dask gives it to another.  After so many deaths as its
-    ``allowed-failures`` says it gives up whatever they held, so that is done once more, one record at a time.
+    A worker that dies costs what it was at.  Of which of its records it died is not known: each is done once
+    more, by a worker that has nothing else.
 
     Yields
     ------
@@ -108,17 +108,30 @@ def _connected(address: str) -> Any:
         ) from error
 
 
+@dataclass(slots=True)
+class _Given:
+    """A record that the scheduler has."""
+
+    work: Work
+    worker: str
+    future: Any = None
+    outcome: Outcome | None = None
+    """As the worker said."""
+
+
 class _Tasks:
-    """The tasks of a run: as many with the scheduler as keep its workers busy."""
+    """The tasks of a run: as many with each worker as keep it busy.
+
+    A task is of one worker.  Dask would give it to one that has the order already, and nothing would go on
+    if that stood still; and a task that may go to another, too, is forgotten if no worker is there.
+    """
 
     def __init__(self, client: Any, order: Order, work: Iterator[Work], address: str) -> None:
         self._client, self._work, self._address = client, work, address
         self._done: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self._at: dict[str, Work] = {}
-        self._futures: dict[str, Any] = {}
-        self._told: dict[str, Outcome] = {}
+        self._at: dict[str, _Given] = {}
+        self._next: deque[Work] = deque()
         self._suspects: deque[Work] = deque()
-        self._worker_of: dict[str, str] = {}
         self._order = order
         self._orders: dict[str, Any] = {}
         self._threads: dict[str, int] = {}
@@ -130,8 +143,9 @@ class _Tasks:
 
     def run(self) -> Iterator[Told]:
         while True:
+            yield from self._look()
             self._feed()
-            if not self._at:
+            if not (self._at or self._next or self._suspects):
                 return
             try:
                 future = self._done.get(timeout=TICK_S)
@@ -140,72 +154,86 @@ class _Tasks:
                 continue
             yield self._outcome(future)
 
+    def _look(self) -> Iterator[Told]:
+        """Who is there; what a worker had that is not is done again."""
+        if time.monotonic() - self._looked_s < LOOK_S and self._threads and not self._suspects:
+            return
+        with self._reaching():
+            self._threads = self._client.nthreads()
+        self._looked_s = time.monotonic()
+        self._orders = {worker: order for worker, order in self._orders.items() if worker in self._threads}
+        for key in [key for key, given in self._at.items() if given.worker not in self._threads]:
+            given = self._at.pop(key)
+            given.future.release()
+            yield self._died(given.work)
+
     def _feed(self) -> None:
-        if time.monotonic() - self._looked_s > LOOK_S:
-            with self._reaching():
-                self._threads = self._client.nthreads()
-            self._looked_s = time.monotonic()
-            used = {*self._threads, *self._worker_of.values()}
-            self._orders = {worker: order for worker, order in self._orders.items() if worker in used}
-        held = Counter(self._worker_of.values())
-        for worker, threads in self._threads.items() or [("", 1)]:  # none yet: the first that comes
+        held = Counter(given.worker for given in self._at.values())
+        for worker, threads in self._threads.items():
             for _ in range(AHEAD * threads - held[worker]):
-                if (work := next(self._work, None)) is None:
+                if not self._more():
                     break
-                self._submit(work, worker)
-        if not self._at and self._suspects:  # alone: if a worker dies now, it is known of which record
-            self._submit(self._suspects.popleft(), "")
+                self._submit(self._next.popleft(), worker)
+                held[worker] += 1
+            # It has nothing else: if it dies now, it is known of which record.
+            if self._suspects and not held[worker]:
+                self._submit(self._suspects.popleft(), worker)
+        if not self._threads:
+            self._more()
+
+    def _more(self) -> bool:
+        """Whether a record waits for a worker."""
+        if not self._next:
+            self._next.extend(islice(self._work, 1))
+        return bool(self._next)
 
     def _submit(self, work: Work, worker: str) -> None:
-        """To this worker, or to another if it dies; Dask would choose one that has the order already, and
-        nothing would go on if that stood still.
-        """
         self._given += 1
         key = f"{self._name}-{self._given}"
         item = replace(work.item, record=str(Path(work.item.record).absolute()))
-        there = {"workers": [worker], "allow_other_workers": True} if worker else {}
         with self._reaching():
-            self._at[key] = work
-            self._worker_of[key] = worker
-            job = self._order_for(worker, there), item, key, self._client.id
-            future = self._futures[key] = self._client.submit(_do, *job, key=key, pure=False, **there)
-        future.add_done_callback(self._done.put)
+            given = self._at[key] = _Given(work, worker)
+            job = self._order_for(worker), item, key, self._client.id
+            given.future = self._client.submit(_do, *job, key=key, pure=False, workers=[worker])
+        given.future.add_done_callback(self._done.put)
 
-    def _order_for(self, worker: str, there: dict[str, Any]) -> Any:
+    def _order_for(self, worker: str) -> Any:
         """Each has an order of its own: none waits until another that stands still hands it on."""
         if worker not in self._orders:
-            key = f"{self._name}-order-{len(self._orders)}-{self._given}"
-            self._orders[worker] = self._client.submit(_itself, self._order, key=key, **there)
+            key = f"{self._name}-order-{self._given}"
+            self._orders[worker] = self._client.submit(_itself, self._order, key=key, workers=[worker])
         return self._orders[worker]
 
     def _outcome(self, future: Any) -> Outcome | None:
-        """None if it is tried again."""
-        if future.status == "error":
-            work = self._drop(future)
-            error = future.exception()
-            why = " ".join(str(error).split())
-            if type(error).__name__ == "KilledWorker":
-                if work.tries < TRIES:
-                    self._suspects.append(replace(work, tries=work.tries + 1))
-                    return None
-                why = "the workers that did it died, one after the other: left out"
-            return Outcome.failed(work.item, f"{work.item.record}: {why}", work.tries)
+        """None if it is tried again, or was told already."""
+        if future.key not in self._at:
+            return None
         if future.status == "cancelled":
             raise self._gone()
-        outcome = self._told.pop(future.key)
-        work = self._drop(future)
-        return replace(outcome, item=work.item, tries=work.tries)
+        given = self._at.pop(future.key)
+        if future.status == "error":
+            error = future.exception()
+            if type(error).__name__ == "KilledWorker":
+                return self._died(given.work)
+            why = " ".join(str(error).split())
+            return Outcome.failed(given.work.item, f"{given.work.item.record}: {why}", given.work.tries)
+        assert given.outcome is not None  # it was said before the task ended
+        return given.outcome
+
+    def _died(self, work: Work) -> Outcome | None:
+        """What becomes of a record whose worker died."""
+        if work.tries < TRIES:
+            self._suspects.append(replace(work, tries=work.tries + 1))
+            return None
+        why = "the workers that did it died, one after the other: left out"
+        return Outcome.failed(work.item, f"{work.item.record}: {why}", work.tries)
 
     def _listen(self, event: tuple[float, Any]) -> None:
         """What a worker says of a record; it comes before the news that the task is finished."""
         _, said = event
-        work = self._at.get(said.get("key"))
-        if "outcome" in said and work is not None:
-            self._told[said["key"]] = _outcome_from(said["outcome"], work.item)
-
-    def _drop(self, future: Any) -> Work:
-        del self._futures[future.key], self._worker_of[future.key]
-        return self._at.pop(future.key)
+        given = self._at.get(said.get("key"))
+        if "outcome" in said and given is not None:
+            given.outcome = _outcome_from(said["outcome"], given.work)
 
     @contextmanager
     def _reaching(self) -> Iterator[None]:
@@ -237,14 +265,15 @@ def _do(order: Order, item: Item, key: str, topic: str) -> None:
 
 def _as_text(outcome: Outcome) -> str:
     plain = asdict(outcome)
-    del plain["item"]  # who asked has it
+    del plain["item"], plain["tries"]  # who asked has them
     return json.dumps(plain, default=lambda number: number.item())
 
 
-def _outcome_from(text: str, item: Item) -> Outcome:
+def _outcome_from(text: str, work: Work) -> Outcome:
     plain = json.loads(text)
     facts = plain.pop("facts")
-    return Outcome(item, facts=None if facts is None else Facts(**facts), **plain)
+    facts = None if facts is None else Facts(**facts)
+    return Outcome(work.item, facts=facts, tries=work.tries, **plain)
 
 
 def _outcome_of(order: Order, item: Item) -> Outcome:

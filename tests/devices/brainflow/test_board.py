@@ -16,6 +16,7 @@ import pytest
 pytest.importorskip("brainflow")
 
 from devices.brainflow.board import BrainflowBoard
+from devices.brainflow.session import BoardSession
 from devices.live.feed import Timeouts
 from devices.registry import open_source
 from devices.replay.synthetic import Synthetic
@@ -104,15 +105,32 @@ def test_a_board_is_open_once_and_can_be_opened_again() -> None:
     with pytest.raises(InputError, match="already"):
         open_source("brainflow:synthetic").open()
     first.stop()
-    until = time.monotonic() + 5
-    while True:
-        try:
-            second = open_source("brainflow:synthetic")
-            second.open()
-            break
-        except InputError:
-            assert time.monotonic() < until
-            time.sleep(0.05)
+    second = open_source("brainflow:synthetic")
+    second.open()
+    second.stop()
+
+
+@pytest.mark.parametrize("received", [False, True], ids=["prepared", "streaming"])
+def test_a_board_is_opened_again_while_it_is_still_being_let_go_of(
+    received: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A release takes a real board a second or two; who stops and opens again does not see that."""
+    release = BoardSession.release
+
+    def slowly(session: BoardSession) -> None:
+        time.sleep(0.5)
+        release(session)
+
+    monkeypatch.setattr(BoardSession, "release", slowly)
+    first = open_source("brainflow:synthetic")
+    first.open()
+    if received:
+        items = first.items()
+        while not isinstance(next(items), Chunk):
+            pass
+    first.stop()
+    second = open_source("brainflow:synthetic")
+    second.open()
     second.stop()
 
 

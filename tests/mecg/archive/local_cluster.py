@@ -30,8 +30,11 @@ if __name__ == "__main__":
 """
 
 _AT_A_RECORD = """
-import os
+import os, time
 from pathlib import Path
+late = Path(os.environ["HAPPENS"]) / "late"
+if late.exists():
+    time.sleep(float(late.read_text()))
 try:
     from mecg.archive import record
 except ImportError:
@@ -51,7 +54,14 @@ KILLS_ONCE = "happens.unlink(); os.kill(os.getpid(), 9)"
 KILLS_AFTER_IT = (
     "happens.unlink()\nfrom mecg.archive import cluster\ncluster.get_worker = lambda: os.kill(os.getpid(), 9)"
 )
-"""The record is written, and nobody has heard of it."""
+"""The record is written, and the scheduler has not heard of it."""
+KILLS_FIRST_TWO = """
+with (happens.parent / "deaths").open("ab") as deaths:
+    deaths.write(b"x")
+    deaths.flush()
+    if deaths.tell() <= 2:
+        os.kill(os.getpid(), 9)
+"""
 STOPS_ONCE = "happens.unlink(); os.kill(os.getpid(), 19)"
 FULL = "raise OSError(28, 'No space left on device')"
 
@@ -73,6 +83,16 @@ class Cluster:
     def at(self, record: str, what: str) -> None:
         """Let this happen where a worker begins a record of this name."""
         (self.happens / record).write_text(what)
+
+    @contextmanager
+    def workers_killed(self, back_after_s: float) -> Iterator[None]:
+        """Kill all; each that is started again within this block comes so late."""
+        late = self.happens / "late"
+        late.write_text(str(back_after_s))
+        for worker in self.workers():
+            worker.kill()
+        yield
+        late.unlink()
 
     def asked(self, code: str) -> object:
         """What a client finds out: ``code`` sets ``found`` by means of ``client``."""

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,7 @@ from tests.mecg.archive.local_cluster import (
     ALWAYS_KILLS,
     FULL,
     KILLS_AFTER_IT,
+    KILLS_FIRST_TWO,
     KILLS_ONCE,
     ROOT,
     STOPS_ONCE,
@@ -32,7 +34,7 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="signals of Linu
 
 NAMES = tuple(f"{i % 2}/r{i:02}" for i in range(30))
 FIRST_DEATH = {"DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "0"}
-"""Dask gives up at once what a worker that dies holds."""
+"""Dask says itself, at once, what a worker that died held."""
 
 
 @pytest.fixture(scope="module")
@@ -47,7 +49,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    with local_cluster(tmp_path_factory.mktemp("cluster"), FIRST_DEATH) as cluster:
+    with local_cluster(tmp_path_factory.mktemp("cluster")) as cluster:
         yield cluster
 
 
@@ -103,6 +105,18 @@ def test_a_worker_that_is_killed_costs_nothing_and_its_record_is_tried_once_more
     assert rows["r05"]["tries"] == "2"
 
 
+def test_if_all_workers_die_at_once_the_next_ones_do_what_they_had(
+    cluster: Cluster, home: Path, tmp_path: Path
+) -> None:
+    for name in NAMES:  # whichever are the first
+        cluster.at(name[2:], KILLS_FIRST_TWO)
+    code, lines = on(cluster, home, tmp_path / "out")
+    for name in (*NAMES, "0/deaths"):
+        (cluster.happens / name[2:]).unlink()
+    assert code == 0, lines
+    assert bytes_in(tmp_path / "out") == bytes_in(home / "local")
+
+
 def test_a_record_that_kills_every_worker_is_named_and_no_other(
     cluster: Cluster, home: Path, tmp_path: Path
 ) -> None:
@@ -117,11 +131,13 @@ def test_a_record_that_kills_every_worker_is_named_and_no_other(
     assert whole_so_far(tmp_path / "out", home)
 
 
+@pytest.mark.parametrize("there", [True, False], ids=["workers there", "workers yet to come"])
 def test_the_run_goes_on_beside_a_worker_that_stands_still(
-    cluster: Cluster, home: Path, tmp_path: Path
+    there: bool, cluster: Cluster, home: Path, tmp_path: Path
 ) -> None:
     cluster.at("r03", STOPS_ONCE)  # a worker that stands still keeps what it has: three at most
-    with begun(home, tmp_path / "out", "--scheduler", cluster.address) as run:
+    coming = nullcontext() if there else cluster.workers_killed(back_after_s=4.0)
+    with coming, begun(home, tmp_path / "out", "--scheduler", cluster.address) as run:
         try:
             wait_for(lambda: len(records_in(tmp_path / "out")) >= len(NAMES) - 4)
         finally:
@@ -211,7 +227,7 @@ def test_a_bad_file_among_a_thousand_is_named_and_all_others_are_done(tmp_path: 
     archive(tmp_path / "in", *names)
     known_model(tmp_path)
     (tmp_path / "in" / "7" / "r567.dat").write_bytes(b"cut")
-    with local_cluster(tmp_path / "cluster") as cluster:
+    with local_cluster(tmp_path / "cluster", FIRST_DEATH) as cluster:
         for name in ("r100", "r400", "r900"):
             cluster.at(name, KILLS_ONCE)
         code, lines = on(cluster, tmp_path, tmp_path / "out", "--report", str(tmp_path / "r.csv"))
