@@ -260,6 +260,7 @@ class BleSource:
                 if hopeless or refused:
                     raise InputError(str(end)) from end
                 attempt = 0 if self.timeline.counts.packets > before else attempt + 1
+                self._unless_stopped()
                 self._feed.enter(State.RECONNECTING, f"{end}; trying again")
             await asyncio.sleep(self._feed.patience.before_attempt(attempt))
 
@@ -306,7 +307,13 @@ class BleSource:
                 await self._say_goodbye(client, link)
 
     def _step(self, text: str) -> None:
+        self._unless_stopped()
         self._feed.say(Notice(Topic.CONNECTING, text))
+
+    def _unless_stopped(self) -> None:
+        """A wait below us may have swallowed the cancellation (`asyncio.wait_for` of Python 3.11 does)."""
+        if self._stop.is_set():
+            raise asyncio.CancelledError
 
     @asynccontextmanager
     async def _explained(self) -> AsyncIterator[None]:
@@ -474,6 +481,7 @@ class BleSource:
         Before, so many frames had been rejected.
         """
         while True:
+            self._unless_stopped()
             try:
                 async with asyncio.timeout(_TICK_S):
                     tag, arrival_s, data = await inbox.get()

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import itertools
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -19,6 +21,7 @@ from devices.live.feed import Timeouts
 from streamer.core.errors import InputError
 from streamer.core.events import Dropped, Event, Notice, SamplesLost, State, StateChanged, Topic
 from streamer.core.stream import Chunk, Placement
+from tests.devices.bluetooth import virtual_radio
 from tests.devices.bluetooth.straps import DATA, H10, Movesense, sample_uv
 from tests.devices.bluetooth.virtual_radio import Air
 
@@ -45,7 +48,7 @@ class Heard:
                     source.stop()
         except InputError as error:
             self.error = error
-        source._thread.join(30)  # a busy machine may be at a connection, which it ends first
+        source._thread.join(5)
         assert not source._thread.is_alive()
 
     @property
@@ -179,6 +182,30 @@ def test_disconnected_in_the_middle_of_a_frame() -> None:
     heard.check_every_sample(sensor, scale=0.381469726563e-3)
     assert air.connections == 201
     assert heard.states.count(State.RECONNECTING) >= 200
+
+
+@pytest.mark.parametrize("fails", [False, True], ids=["connects after all", "fails"])
+def test_a_stop_ends_the_link_even_if_the_radio_swallows_it(
+    fails: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What waits below bleak may: a cancelled wait that has its answer at the same moment returns that."""
+    connect = virtual_radio._Client.connect
+
+    async def deaf(client: virtual_radio._Client, pair: bool) -> None:
+        if air.connections:
+            source.stop()
+            with suppress(asyncio.CancelledError):
+                await asyncio.sleep(3600)
+            if fails:
+                raise TimeoutError
+        await connect(client, pair)
+
+    monkeypatch.setattr(virtual_radio._Client, "connect", deaf)
+    air = Air(H10())
+    air.on_frame = lambda sensor, start: air.lose_link()
+    source = polar(radio=air.radio())
+    heard = Heard(source, air, lambda heard: False)
+    assert heard.states[-2:] == [State.RECONNECTING, State.ENDED] and heard.error is None
 
 
 def test_the_first_frame_comes_after_30_seconds() -> None:

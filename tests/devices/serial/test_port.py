@@ -152,10 +152,12 @@ def test_a_broken_line_without_a_counter_is_one_missing_sample(sketch: Callable[
 @pytest.mark.parametrize(
     ("line", "columns"),
     [
-        (lambda k, off: b"!\n" if off else plain(k), ""),
-        (lambda k, off: b"%d,!\n" % k if off else counted(k), "&counter=1"),
+        pytest.param(lambda k, off: b"!\n" if off else plain(k), "", marks=pytest.mark.long),
+        pytest.param(
+            lambda k, off: b"%d,!\n" % k if off else counted(k), "&counter=1", marks=pytest.mark.long
+        ),
         (lambda k, off: b"!\n" if off else counted(k), "&counter=1"),
-        (lambda k, off: b"!\n" if off else timed(k), "&time=1"),
+        pytest.param(lambda k, off: b"!\n" if off else timed(k), "&time=1", marks=pytest.mark.long),
         (lambda k, off: b"%d,0,%d\n" % (value(k), off), "&off=2,3"),
     ],
 )
@@ -208,8 +210,15 @@ def test_a_counter_that_begins_again_after_a_reset_loses_no_place(sketch: Callab
     assert any("began again" in item.text for item in items if isinstance(item, Notice))
 
 
-@pytest.mark.parametrize("true_hz", [125.0, 500.0])
-@pytest.mark.parametrize("line", [plain, counted])
+@pytest.mark.parametrize(
+    ("line", "true_hz"),
+    [
+        (plain, 125.0),
+        (counted, 500.0),
+        pytest.param(plain, 500.0, marks=pytest.mark.long),
+        pytest.param(counted, 125.0, marks=pytest.mark.long),
+    ],
+)
 def test_another_rate_than_stated_ends_the_stream_with_the_true_one(
     sketch: Callable[..., Sketch],
     line: Callable[[int], bytes],
@@ -229,9 +238,9 @@ def test_another_rate_than_stated_ends_the_stream_with_the_true_one(
 @pytest.mark.parametrize(
     ("line", "columns", "other", "width", "replugged"),
     [
-        (plain, "", counted, 2, False),
+        pytest.param(plain, "", counted, 2, False, marks=pytest.mark.long),
         (counted, "&counter=1", plain, 1, True),
-        (plain, "", lambda k: b"1,2,3\n", 3, True),
+        pytest.param(plain, "", lambda k: b"1,2,3\n", 3, True, marks=pytest.mark.long),
     ],
 )
 def test_lines_that_have_other_columns_for_good_end_the_stream_in_a_line(

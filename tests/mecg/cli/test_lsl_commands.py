@@ -71,7 +71,7 @@ def sending(**how: object) -> Iterator[None]:
         sender.kill()
 
 
-@pytest.mark.parametrize("held_s", [0.0, 0.15])
+@pytest.mark.parametrize("held_s", [pytest.param(0.0, marks=pytest.mark.long), 0.15])
 def test_a_reference_measured_elsewhere_says_how_late_our_stamps_are(
     tmp_path: Path, model_file: Path, monkeypatch: pytest.MonkeyPatch, held_s: float
 ) -> None:

@@ -6,6 +6,8 @@ import json
 import re
 import time
 from collections.abc import Iterator
+from contextlib import redirect_stdout
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -32,24 +34,27 @@ DOC = Path(__file__).parents[3] / "docs" / "profile.md"
 
 
 @pytest.fixture(scope="module")
-def out(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> Path:
+def profiled(tmp_path_factory: pytest.TempPathFactory, model_file: Path) -> tuple[Path, str]:
+    """The folder of a profile, and what was said with --json."""
     out = tmp_path_factory.mktemp("profile") / "out"
-    assert (
-        main(["profile", "synthetic:", "--seconds", "4.5", "--out", str(out), "--model", str(model_file)])
-        == 0
-    )
-    return out
+    command = ["profile", "synthetic:", "--seconds", "8.5", "--model", str(model_file), "--json"]
+    with redirect_stdout(StringIO()) as said:
+        assert main([*command, "--out", str(out)]) == 0
+    return out, said.getvalue()
+
+
+@pytest.fixture(scope="module")
+def out(profiled: tuple[Path, str]) -> Path:
+    return profiled[0]
 
 
 def test_json_is_the_summary_with_the_comparison(
-    out: Path, model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    profiled: tuple[Path, str], model_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    out, said = profiled
+    assert json.loads(said) == json.loads((out / "summary.json").read_text())
     command = ["profile", "synthetic:", "--seconds", "8.5", "--model", str(model_file), "--json"]
-    assert main([*command, "--out", str(tmp_path / "a")]) == 0
-    first = json.loads(capsys.readouterr().out)
-    assert first == json.loads((tmp_path / "a" / "summary.json").read_text())
-    compared = [*command, "--compare", str(tmp_path / "a" / "summary.json")]
-    code = main([*compared, "--out", str(tmp_path / "b")])
+    code = main([*command, "--compare", str(out / "summary.json"), "--out", str(tmp_path / "b")])
     rows = json.loads(capsys.readouterr().out)["comparison"]
     assert {row["verdict"] for row in rows} <= {"worse", "better", "same"}
     assert code == any(row["verdict"] == "worse" for row in rows)
@@ -166,7 +171,7 @@ def test_the_summary_is_as_documented(summary: Any) -> None:
         assert stage["p50"] <= stage["p90"] <= stage["p99"] <= stage["p99_9"] <= stage["max"] * 1.0001
     stages = ["packet", "transport", "queue", "convert", "bands", "turn", "window", "inference", "stitch"]
     assert list(summary["stages_ms"])[:9] == stages
-    assert summary["samples"] == {"in": 2250, "out": 1125, "lost": 0}
+    assert summary["samples"] == {"in": 4250, "out": 2125, "lost": 0}
     assert summary["end_to_end_ms"]["count"] > 100
     felt = sum(part["mean"] for part in summary["waterfall_ms"])
     assert felt == pytest.approx(summary["felt_ms"]["mean"], abs=1e-4)
