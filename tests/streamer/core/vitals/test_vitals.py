@@ -200,7 +200,11 @@ def test_short_losses_leave_the_rate_right_and_a_long_one_makes_it_unknown(netwo
 
 
 @pytest.mark.parametrize(
-    ("packet", "every"), [(8, 5), (16, 5), (16, 7), (30, 5), (30, 7), (73, 5), (73, 7), (73, 11)]
+    ("packet", "every"),
+    [
+        *[(8, 5), (16, 7), (30, 5), (73, 11)],
+        *[pytest.param(*pair, marks=pytest.mark.long) for pair in [(16, 5), (30, 7), (73, 5), (73, 7)]],
+    ],
 )
 @pytest.mark.parametrize("bpm", [50, 66.7, 90, 120])
 def test_a_regular_loss_leaves_the_rate_right(network, bpm, packet, every):
@@ -326,7 +330,9 @@ def test_before_the_first_sample_nothing_is_lost(network):
 
 @pytest.mark.parametrize("bpm", [40, 75, 130])
 @pytest.mark.parametrize("level_mv", [0.0, 0.37, 5.0, -5.0])
-@pytest.mark.parametrize("off_s", [8.0, 8.21, 8.43, 8.64])
+@pytest.mark.parametrize(
+    "off_s", [8.0, 8.43, *[pytest.param(off_s, marks=pytest.mark.long) for off_s in (8.21, 8.64)]]
+)
 def test_a_dead_or_railed_lead_is_an_electrode_and_no_asystole(told_of, bpm, level_mv, off_s):
     dead = np.full(round(15 * RATE_HZ), level_mv, np.float32)
     lead = np.concatenate((beating(bpm, off_s), dead, quiet(1.0), beating(bpm, 15)))
