@@ -18,7 +18,7 @@ ONE_BY_ONE := $(WORKERS) --dist load --maxschedchunk 1
 help:
 	@echo "make demo       the live 12-lead monitor on a bundled recording (headless where there is no display)"
 	@echo "make test       all tests, style and types"
-	@echo "make test-long  the tests that take minutes: half an hour on two quiet cores"
+	@echo "make test-long  the tests that take minutes: twenty on two quiet cores"
 	@echo "make test-oldest  all tests with the oldest versions that are allowed of what is installed"
 	@echo "make mutants    plants 100 faults and says which of them the tests see (hours; once per release)"
 	@echo "make coverage   which lines the tests run, and which they do not"

@@ -145,7 +145,7 @@ class _Tasks:
         while True:
             yield from self._look()
             self._feed()
-            if not (self._at or self._next or self._suspects):
+            if not (self._at or self._suspects or self._more()):
                 return
             try:
                 future = self._done.get(timeout=TICK_S)
@@ -156,6 +156,7 @@ class _Tasks:
 
     def _look(self) -> Iterator[Told]:
         """Who is there; what a worker had that is not is done again."""
+        # A suspect that is given to a worker that has gone would be named for its death.
         if time.monotonic() - self._looked_s < LOOK_S and self._threads and not self._suspects:
             return
         with self._reaching():
@@ -178,8 +179,6 @@ class _Tasks:
             # It has nothing else: if it dies now, it is known of which record.
             if self._suspects and not held[worker]:
                 self._submit(self._suspects.popleft(), worker)
-        if not self._threads:
-            self._more()
 
     def _more(self) -> bool:
         """Whether a record waits for a worker."""

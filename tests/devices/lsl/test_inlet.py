@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -78,16 +79,18 @@ def test_every_sample_comes_at_once_under_its_number_and_at_its_instant(send: Se
         True,
         True,
     )
-    heard.wait_samples(1500)
-    late_ms = 1e3 * np.array(heard.late_s)
+    for _ in range(3):  # what else the machine does may hold up both ends for a while
+        before = len(heard.late_s)
+        heard.wait_samples(1500)
+        late_ms = 1e3 * np.array(heard.late_s[before:])
+        if np.median(late_ms) < 1.0:
+            break
     assert heard.stop() < 2
     assert len(offsets(heard)) == 1 and heard.lost == 0 == jumps(heard)
     assert heard.states == [State.WAITING, State.LIVE, State.ENDED]
     assert heard.chunks[0].start == 0
-    # On a shared machine sender and reader may both be held up: one half second of six is quiet, and the 99th
-    # percentile is only bounded.
-    assert min(np.median(half_second) for half_second in np.array_split(late_ms, 6)) < 1.0
-    assert np.quantile(late_ms, 0.99) < 50
+    # On a shared machine a sender's own sleep may end late, so the 99th percentile is only bounded.
+    assert np.median(late_ms) < 1.0 and np.quantile(late_ms, 0.99) < 50
     print(f"latency p50 {np.median(late_ms):.2f} ms, p99 {np.quantile(late_ms, 0.99):.2f} ms")
     _, numbers = heard.counted()
     firsts = np.cumsum([0, *(len(chunk.lead_mv) for chunk in heard.chunks[:-1])])
@@ -668,8 +671,7 @@ def test_no_unit_is_found_before_beats_come(off_s: float, per_mv: float) -> None
     assert source._reading.mv == pytest.approx(1 / per_mv)
 
 
-@settings(max_examples=20, deadline=None)
-@given(
+an_irregular_stream = given(
     rate_hz=st.sampled_from([100.0, 128.0, 129.91, 250.0, 256.0, 500.0, 1000.0]),
     share=st.floats(0, 1),
     jitter_s=st.sampled_from([0.0, 0.005]),
@@ -677,8 +679,23 @@ def test_no_unit_is_found_before_beats_come(off_s: float, per_mv: float) -> None
     split=st.booleans(),
     seed=st.integers(0, 10**6),
 )
-def test_an_irregular_stream_of_any_packets_has_its_true_rate_and_loses_nothing(
-    rate_hz: float, share: float, jitter_s: float, phase: float, split: bool, seed: int
+
+
+@settings(max_examples=20, deadline=None)
+@an_irregular_stream
+def test_an_irregular_stream_of_any_packets_has_its_true_rate_and_loses_nothing(**stream: Any) -> None:
+    has_its_true_rate_and_loses_nothing(**stream, most_packets=4000)
+
+
+@pytest.mark.long
+@settings(max_examples=40, deadline=None)
+@an_irregular_stream
+def test_so_it_is_through_32_seconds(**stream: Any) -> None:
+    has_its_true_rate_and_loses_nothing(**stream, most_packets=math.inf)
+
+
+def has_its_true_rate_and_loses_nothing(
+    rate_hz: float, share: float, jitter_s: float, phase: float, split: bool, seed: int, most_packets: float
 ) -> None:
     """One stamp a packet, from 1 sample to 1 s; liblsl may hand a packet over in two parts."""
     rng = np.random.default_rng(seed)
@@ -686,7 +703,7 @@ def test_an_irregular_stream_of_any_packets_has_its_true_rate_and_loses_nothing(
     lsl = FakeLsl(1e9)
     lsl.RATE = 0.0
     batches = []
-    seconds = min(32.0, 4000 * packet / rate_hz)
+    seconds = min(32.0, most_packets * packet / rate_hz)
     for first in range(0, round(seconds * rate_hz), packet):
         numbers = np.arange(first, first + packet) % 8000.0
         at_s = 1000 + (first + packet - 1) / rate_hz + rng.uniform(-jitter_s, jitter_s)

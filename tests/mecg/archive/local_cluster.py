@@ -88,8 +88,10 @@ class Cluster:
         late.write_text(str(back_after_s))
         for worker in self.workers():
             worker.kill()
-        yield
-        late.unlink()
+        try:
+            yield
+        finally:
+            late.unlink()
 
     def asked(self, code: str) -> object:
         """What a client finds out: ``code`` sets ``found`` by means of ``client``."""
