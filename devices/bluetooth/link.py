@@ -159,6 +159,7 @@ class BleSource:
         self._contact: bool | None = None
         self._warned = False  # of a battery that is low
         self._let_go = False  # of the first link, or of the search for one
+        self._cancelled = False  # a stop has cancelled the work
 
     # ---- any thread
 
@@ -228,7 +229,7 @@ class BleSource:
         work = asyncio.create_task(self._keep_linked())
         stop = asyncio.create_task(self._stop.wait())
         await asyncio.wait({work, stop}, return_when=asyncio.FIRST_COMPLETED)
-        self._let_go = True
+        self._let_go = self._cancelled = True
         work.cancel()
         stop.cancel()
         try:
@@ -311,8 +312,12 @@ class BleSource:
         self._feed.say(Notice(Topic.CONNECTING, text))
 
     def _unless_stopped(self) -> None:
-        """A wait below us may have swallowed the cancellation (`asyncio.wait_for` of Python 3.11 does)."""
-        if self._stop.is_set():
+        """A wait below us may have swallowed the cancellation (`asyncio.wait_for` of Python 3.11 does).
+
+        It has to have come: one that is still to come would break off the goodbye, and leave the sensor
+        measuring.
+        """
+        if self._cancelled:
             raise asyncio.CancelledError
 
     @asynccontextmanager
@@ -562,13 +567,15 @@ class BleSource:
     async def _say_goodbye(self, client: BleakClient, link: Link | None) -> None:
         """Stop the measurement, then let go of the client, whatever state it is in."""
         self._let_go = True
-        if link is not None and client.is_connected:
-            await self._try(self._sensor.stop(link), GOODBYE_S, "could not be told to stop measuring")
-        patience_s = DISCONNECT_S
-        if self._stop.is_set():
-            patience_s = LAST_DISCONNECT_S
-            self._end("stopped")  # the consumer need not wait for it
-        await self._try(client.disconnect(), patience_s, "could not be disconnected")
+        try:
+            if link is not None and client.is_connected:
+                await self._try(self._sensor.stop(link), GOODBYE_S, "could not be told to stop measuring")
+        finally:  # a stop may cancel the goodbye to a link that fell silent
+            patience_s = DISCONNECT_S
+            if self._stop.is_set():
+                patience_s = LAST_DISCONNECT_S
+                self._end("stopped")  # the consumer need not wait for it
+            await self._try(client.disconnect(), patience_s, "could not be disconnected")
 
     async def _try(self, action: Coroutine[object, object, None], patience_s: float, failure: str) -> None:
         try:

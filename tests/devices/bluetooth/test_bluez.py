@@ -156,9 +156,9 @@ def test_an_h10_from_the_scan_to_millivolts(bluetoothd: Callable[..., Bluetoothd
     until(lambda: strap.measuring)
     for start in range(0, 20 * 73, 73):
         air.notify(strap, strap.packets(start))
+    air.notify(strap, [("fb005c82-02e7-f387-1cad-8acd2d8df0c8", b"\0" * 9 + b"\x80" + bytes(30))])
     air.notify(strap, [("00002a37-0000-1000-8000-00805f9b34fb", bytes.fromhex("16484003"))])
     air.notify(strap, [("00002a37-0000-1000-8000-00805f9b34fb", bytes.fromhex("0400"))])
-    air.notify(strap, [("fb005c82-02e7-f387-1cad-8acd2d8df0c8", b"\0" * 9 + b"\x80" + bytes(30))])
     listener.wait(lambda: len(listener.said(Contact)) == 2 and len(listener.chunks) == 20)
     assert listener.stop() < 1.0
     link_of(source).join(3)

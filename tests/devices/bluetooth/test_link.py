@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from typing import Any
 
 import numpy as np
 import pytest
@@ -206,6 +207,42 @@ def test_a_stop_ends_the_link_even_if_the_radio_swallows_it(
     source = polar(radio=air.radio())
     heard = Heard(source, air, lambda heard: False)
     assert heard.states[-2:] == [State.RECONNECTING, State.ENDED] and heard.error is None
+
+
+@pytest.mark.parametrize("passes", range(14))
+def test_a_stop_in_any_pass_of_the_loop_around_a_frame_stops_the_sensor_and_ends_the_link(
+    passes: int,
+) -> None:
+    strap = H10()
+    air = Air(strap)
+    air.on_frame = lambda sensor, start: len(strap.sent) == 3 and air.later(passes, source.stop)
+    source = polar(radio=air.radio())
+    heard = Heard(source, air, lambda heard: False)
+    assert heard.states[-1] is State.ENDED and heard.error is None
+    assert strap.commands[-1] == b"\x03\x00" and not strap.measuring
+    assert air.linked == 0
+
+
+@pytest.mark.parametrize("passes", range(6))
+def test_a_stop_in_any_pass_of_the_loop_while_a_silent_link_is_given_up_ends_it(
+    passes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strap = H10()
+    air = Air(strap)
+    air.tamper = lambda sensor, start, data: [] if len(strap.sent) > 3 else [data]
+    write = virtual_radio._Client.write_gatt_char
+
+    async def written(client: virtual_radio._Client, to: Any, data: bytes, response: bool) -> None:
+        if bytes(data) == b"\x03\x00":
+            air.later(passes, source.stop)
+        await write(client, to, data, response)
+
+    monkeypatch.setattr(virtual_radio._Client, "write_gatt_char", written)
+    source = polar(radio=air.radio())
+    heard = Heard(source, air, lambda heard: False)
+    assert heard.states[-1] is State.ENDED and heard.error is None
+    assert not strap.measuring
+    assert air.linked == 0
 
 
 def test_the_first_frame_comes_after_30_seconds() -> None:

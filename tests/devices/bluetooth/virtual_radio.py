@@ -144,6 +144,11 @@ class Air:
 
         return Radio(BumbleClient, BumbleScanner, self.time.loop, self.time)
 
+    @property
+    def linked(self) -> int:
+        """How many connections there are."""
+        return sum(len(peripheral.connections) for peripheral in self._peripherals.values())
+
     def lose_link(self) -> None:
         """The link breaks; to be called in the loop."""
         assert self._central is not None
@@ -158,6 +163,16 @@ class Air:
     def soon(self, delay_s: float, action: Callable[[], object]) -> None:
         """Do something later; to be called in the loop."""
         asyncio.get_running_loop().call_later(delay_s, action)
+
+    def later(self, passes: int, action: Callable[[], object]) -> None:
+        """Do something after so many passes of the loop; to be called in it."""
+
+        async def wait() -> None:
+            for _ in range(passes):
+                await asyncio.sleep(0)
+            action()
+
+        self._spawn(wait())
 
     async def central(self) -> Device:
         """The central; all is made when it is first asked for, in the loop that runs then."""
