@@ -344,12 +344,26 @@ class BleSource:
                 ) from error
             raise LinkLostError(explain(error)) from error
 
+    async def _begin_scan(self, scanner: BleakScanner) -> None:
+        """A stop while it begins waits for that a little: what has not begun cannot be ended, and the
+        adapter would go on scanning.
+        """
+        beginning = asyncio.ensure_future(scanner.start())
+        try:
+            await asyncio.shield(beginning)
+        except asyncio.CancelledError:
+            await asyncio.wait({beginning}, timeout=LAST_DISCONNECT_S)
+            if beginning.done() and not beginning.cancelled() and not beginning.exception():
+                await scanner.stop()
+            beginning.cancel()
+            raise
+
     @asynccontextmanager
     async def _scanning(self, scanner: BleakScanner) -> AsyncIterator[None]:
         """A scan that is begun again where the adapter is only busy, or just turned on."""
         for left in reversed(range(SCAN_ATTEMPTS)):
             try:
-                await scanner.start()
+                await self._begin_scan(scanner)
                 break
             except Exception as error:
                 if not left or not is_passing(error):

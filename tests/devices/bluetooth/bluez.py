@@ -81,12 +81,15 @@ class Bluetoothd:
         """Methods that are never answered; also ``services``, which are never resolved."""
         self.asked: list[str] = []
         """Methods that were called."""
+        self.discovery_s = 0.0
+        """How long it takes to answer that it looks for sensors."""
         self.held: set[int] = set()
         """Which sensors this computer is connected to already: they do not advertise."""
         self._address = address
         self._objects: dict[str, dict[str, dict[str, Variant]]] = {}
         self._notifying: set[str] = set()
-        self._discovering = False
+        self.discovering = False
+        """Somebody has asked for what is in sight, and nobody to end that."""
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="bluetoothd")
@@ -180,7 +183,7 @@ class Bluetoothd:
         }
 
     def _advertise(self) -> None:
-        if not self._discovering:
+        if not self.discovering:
             return
         self._loop.call_later(ADVERTISING_S, self._advertise)
         for number in self.air - self.held:
@@ -244,8 +247,11 @@ class Bluetoothd:
         if member == "SetDiscoveryFilter":
             return Message.new_method_return(message)
         if member in ("StartDiscovery", "StopDiscovery"):
-            self._discovering = member == "StartDiscovery"
+            self.discovering = member == "StartDiscovery"
             self._loop.call_soon(self._advertise)
+            if self.discovering and self.discovery_s:
+                self._loop.call_later(self.discovery_s, self._bus.send, Message.new_method_return(message))
+                return True
             return Message.new_method_return(message)
         if path not in self._objects:
             return Message.new_error(message, "org.freedesktop.DBus.Error.UnknownObject", "no such object")

@@ -292,6 +292,28 @@ def test_stopped_while_it_still_scans(bluetoothd: Callable[..., Bluetoothd]) -> 
     assert time.monotonic() - begun < 1.0
 
 
+def test_stopped_while_the_scan_begins_nothing_goes_on_scanning(
+    bluetoothd: Callable[..., Bluetoothd],
+) -> None:
+    air = bluetoothd()
+    air.discovery_s = 0.2
+    source = polar()
+    begun = time.monotonic()
+
+    def stop() -> None:
+        until(lambda: air.discovering)
+        source.stop()
+
+    stopping = threading.Thread(target=stop)
+    stopping.start()
+    with pytest.raises(InputError, match="stopped"):
+        source.open()
+    stopping.join()
+    link_of(source).join(5)
+    assert time.monotonic() - begun < 3.0
+    assert not air.discovering
+
+
 def test_a_first_attempt_to_connect_may_fail(bluetoothd: Callable[..., Bluetoothd]) -> None:
     air = bluetoothd(H10())
     air.failures = 2
