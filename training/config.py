@@ -47,6 +47,8 @@ class Config:
     teachers: tuple[str, ...] = ()
     """Other runs there: what it learns is drawn from the truth towards what they make of it, in the mean."""
     teachers_share: float = 0.0
+    cross_fitted: bool = False
+    """Each teacher speaks only of folds that it did not learn from."""
     nested_share: float = 0.0
     """So many of a ladder's batches are learnt by some of its first modules alone as well."""
     cut_offs_hz: tuple[float, ...] = BAND_EDGES_HZ

@@ -20,7 +20,6 @@ from scipy.spatial.transform import Rotation
 from mecg.evaluation.noise import muscle, wander
 from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED
-from streamer.core.network.network import Network
 from streamer.core.signal.clinical_frame import clinical_frame
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.front_end import FrontEnd
@@ -198,35 +197,6 @@ def targets(records: Records, filters: Filters, rate_hz: float) -> NDArray[np.in
             for uv in records.leads_uv
         ]
     )
-
-
-def said_of(
-    models: Sequence[Network], records: Records, truth_uv: NDArray[np.int16], filters: Filters, rate_hz: float
-) -> NDArray[np.int16]:
-    """The mean of what some exported models make of every record, ``(records, 8, n)`` in 1 uV.
-
-    Raises
-    ------
-    InputError
-        Where a model cannot read a whole record at once, or takes other bands than these.
-    """
-    for model in models:
-        spec = model.spec
-        pairs = [(getattr(spec.filters, name), getattr(filters, name)) for name in ("input", "low", "mid")]
-        same = all(np.array_equal(theirs, ours) for theirs, ours in pairs)
-        if spec.receptive_field is None or spec.leads != PREDICTED or spec.rate_hz != rate_hz or not same:
-            raise InputError(f"the model {spec.name} cannot teach: it does not read these bands as they come")
-    n = truth_uv.shape[-1]
-    holds = [-(-(n + model.spec.look_ahead) // model.spec.grid) * model.spec.grid - n for model in models]
-    said = np.empty_like(truth_uv)
-    for i, uv in enumerate(records.leads_uv[:, 0]):
-        bands = network_input(uv.astype(np.float32) / 1e3, filters, rate_hz, hold=max(holds))[:3]
-        eights = [
-            model.run(bands[:, : n + hold])[: len(PREDICTED), :n]
-            for model, hold in zip(models, holds, strict=True)
-        ]
-        said[i] = np.rint(np.mean(eights, axis=0) * 1e3).clip(-32767, 32767)
-    return said
 
 
 def noises(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.float64]:

@@ -34,9 +34,10 @@ from streamer.core.network.network import Network
 from streamer.core.signal.filters import Filters
 from training import config as configuration
 from training.command import checkpoint_of, ended_in_one_line, filled
-from training.data import BandsOf, Batches, Records, load, network_input, said_of, targets
+from training.data import BandsOf, Batches, Records, load, network_input, targets
 from training.filter_design import design
 from training.network import GatedBlock, MEcgNet, NetworkShape, weights
+from training.teachers import said_by
 
 WARM_UP = 0.1
 TRUTH_BEGINS_S, TRUTH_ENDS_S = 0.5, 0.8
@@ -403,6 +404,8 @@ def main() -> None:
     known = [Network((args.out.parent / name).read_bytes()) for name in models]
 
     filters = design(config.rate_hz, config.cut_offs_hz)
+    if config.cross_fitted and run.teachers:
+        raise InputError("cross-fitted teachers are exported models (.onnx): export these runs")
     learn = load(args.data, config.folds, args.cache)
     choose = load(args.data, [config.choose_fold], args.cache)
     truth = targets(learn, filters, config.rate_hz)
@@ -411,7 +414,7 @@ def main() -> None:
     said = None
     if known:
         announce(f"{', '.join(models)} read {len(learn.ecg_id)} records: some minutes, once a start")
-        said = said_of(known, learn, truth, filters, config.rate_hz)
+        said = said_by(known, config, args.data, args.cache, truth, filters)
     batches = batches_of(config, learn, truth, filters, shapes=shapes, said_uv=said)
     print(f"{weights(run.network)} weights, {len(learn.ecg_id)} records, on {run.device}")
     with stopped_between_batches(run):

@@ -3,7 +3,6 @@
 import csv
 import shutil
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -11,7 +10,6 @@ import pytest
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
-from streamer.core.leads import PREDICTED
 from streamer.core.signal.filters import BandSplitter
 from training.data import (
     DOWER,
@@ -21,7 +19,6 @@ from training.data import (
     disturbance,
     load,
     network_input,
-    said_of,
     targets,
     turned,
 )
@@ -217,66 +214,3 @@ def test_a_folder_that_is_no_ptb_xl_or_lacks_a_fold_is_refused(tmp_path: Path) -
         load(tmp_path, [1], tmp_path / "cache")
     with pytest.raises(InputError, match="no record of fold 2"):
         load(a_ptb_xl(tmp_path / "data", _00010=1), [1, 2], tmp_path / "cache")
-
-
-class Told:
-    """A model that says of every lead that it is Lead I, so many times as large."""
-
-    def __init__(self, look_ahead: int, gain: float = 0.5, **changes: Any) -> None:
-        facts = {
-            "name": "told",
-            "rate_hz": RATE_HZ,
-            "filters": FILTERS,
-            "look_ahead": look_ahead,
-            "grid": 4,
-            "receptive_field": 8,
-            "leads": PREDICTED,
-        }
-        self.spec = SimpleNamespace(**(facts | changes))
-        self.gain = gain
-        self.lengths: set[int] = set()
-
-    def run(self, bands: NDArray[np.float32]) -> NDArray[np.float32]:
-        self.lengths.add(bands.shape[1])
-        return np.repeat(self.gain * bands.sum(axis=0, keepdims=True), 16, axis=0)
-
-
-def test_what_models_say_of_a_record_is_their_mean_of_the_undisturbed_one(records: Records) -> None:
-    truth = targets(records, FILTERS, RATE_HZ)
-    n = truth.shape[-1]
-    models = [Told(14), Told(200, 1.0)]
-    said = said_of(models, records, truth, FILTERS, RATE_HZ)
-    assert said.shape == truth.shape
-    assert [model.lengths for model in models] == [{n + 16}, {n + 200}]
-    measured = network_input(records.leads_uv[2, 0].astype(np.float32) / 1e3, FILTERS, RATE_HZ)[3]
-    np.testing.assert_allclose(said[2, 5], 0.75 * 1e3 * measured, atol=1)
-    gained = Batches(
-        records,
-        truth,
-        FILTERS,
-        RATE_HZ,
-        3,
-        0.5,
-        0.0,
-        1.0,
-        said_uv=(2 * truth.astype(np.int32)).astype(np.int16),
-    )
-    for _, true, known in gained.taught(np.random.default_rng(7)):
-        np.testing.assert_allclose(known, 2 * true, atol=1e-5)
-    for _, true, known in batches(records).taught(np.random.default_rng(7)):
-        assert known is true
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"receptive_field": None},
-        {"leads": PREDICTED[1:]},
-        {"rate_hz": 500.0},
-        {"filters": design(RATE_HZ, (3.0, 12.0))},
-    ],
-    ids=["whole windows", "no Lead I", "another rate", "other bands"],
-)
-def test_a_model_that_hears_otherwise_does_not_teach(change: dict[str, Any], records: Records) -> None:
-    with pytest.raises(InputError, match="told cannot teach"):
-        said_of([Told(14, **change)], records, targets(records, FILTERS, RATE_HZ), FILTERS, RATE_HZ)

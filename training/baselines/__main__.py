@@ -35,20 +35,28 @@ def main() -> None:
         "--cpu-hours", type=float, default=1.0, metavar="H", help="of training (1); ridge needs minutes"
     )
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda; ridge needs a CPU")
+    parser.add_argument(
+        "--folds",
+        type=int,
+        nargs="+",
+        default=FOLDS,
+        help="to learn from; teachers leave some out",
+    )
+    parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
     path = args.out / f"{args.name}.onnx"
-    about: dict[str, Any] = {"folds": list(FOLDS), "seed": 1}
+    about: dict[str, Any] = {"folds": list(args.folds), "seed": args.seed}
     if args.name == "ridge":
-        network = ridge.train(args.data, FOLDS, CHOOSE_FOLD, args.cache, args.out)
+        network = ridge.train(args.data, tuple(args.folds), CHOOSE_FOLD, args.cache, args.out)
         about |= {"architecture": "ridge regression on lagged Lead I", "weights": weights(network)}
         export(network, lagged(network, about | {"converged": True}), path)
         return
     recipe = RECIPES[args.name]
     try:
-        learn, choose = (load(args.data, folds, args.cache) for folds in (FOLDS, [CHOOSE_FOLD]))
+        learn, choose = (load(args.data, folds, args.cache) for folds in (args.folds, [CHOOSE_FOLD]))
         device = device_of(args.device)
-        learner = train(recipe, learn, choose, args.out, args.cpu_hours * 3600, device)
+        learner = train(recipe, learn, choose, args.out, args.cpu_hours * 3600, device, args.seed)
     except KeyboardInterrupt:
         print("interrupted; run again to go on from the last checkpoint")
         raise SystemExit(130) from None

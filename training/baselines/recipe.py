@@ -258,6 +258,15 @@ RECIPES = {
         network=UNet,
         learner=lambda recipe: Regression(recipe, _l1_and_squares, matrix_rate=0.05),
     ),
+    "unet-4s": Recipe(
+        paper="a plain 1-D U-Net over 4 s, ours: what teachers are",
+        rate_hz=250,
+        window=1024,
+        batch=32,
+        rate=3e-3,
+        network=UNet,
+        learner=lambda recipe: Regression(recipe, _l1_and_squares, matrix_rate=0.05),
+    ),
     "mcma": Recipe(
         paper="MCMA, Chen et al., npj Cardiovascular Health 2024",
         rate_hz=500,

@@ -26,7 +26,6 @@ from training.filter_design import design
 from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S, log
 
 CPU = torch.device("cpu")
-SEED = 1
 MEASURED = 3
 """The row of `network_input` that holds the whole input band."""
 ROUNDS = 8
@@ -67,13 +66,14 @@ def train(
     out: Path,
     budget_s: float,
     device: torch.device = CPU,
+    seed: int = 1,
 ) -> Learner:
     """Train until the budget of CPU seconds is spent, or go on where a run was left.
 
     ``log.csv`` gets a line for each point of the learning curve, ``checkpoint.pt`` holds the rest.
     The budget counts training and its data; scoring comes on top.
     """
-    torch.manual_seed(SEED)
+    torch.manual_seed(seed)
     with device:
         learner = recipe.learner(recipe)
     done = Progress()
@@ -89,7 +89,7 @@ def train(
     while done.cpu_s < budget_s:
         began = time.monotonic()
         try:
-            loss = _round(recipe, learner, shuffled, done, budget_s, device)
+            loss = _round(recipe, learner, shuffled, done, budget_s, device, seed)
         finally:  # what was learned is kept on Ctrl-C too
             save(checkpoint, learner, done)
         scores = score(learner.average, recipe, choose, truth_choose, filters)
@@ -147,10 +147,11 @@ def _round(
     done: Progress,
     budget_s: float,
     device: torch.device,
+    seed: int,
 ) -> float:
     """Train for one part in `ROUNDS` of the budget; returns the mean absolute error, mV."""
     # A round that is taken up goes on with other batches: those before the stop are learnt already.
-    rng = np.random.default_rng([SEED, done.round, done.windows])
+    rng = np.random.default_rng([seed, done.round, done.windows])
     until_s = min(budget_s, done.cpu_s + budget_s / ROUNDS)
     learner.network.train()
     losses: list[float] = []
