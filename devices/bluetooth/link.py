@@ -15,7 +15,7 @@ import re
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from contextlib import asynccontextmanager
 from math import inf
 
@@ -75,6 +75,9 @@ _CLOSE_S = 1.4
 """At the program's exit the link has so long to end: Ctrl-C ends everything within 2 s."""
 
 GOODBYE_S = 0.8
+
+_LOOK_S = 0.1
+"""Ctrl-C is seen that late while a sensor is looked for."""
 
 _GONE = "gone"
 _LEAST_MTU = 23
@@ -178,6 +181,9 @@ class BleSource:
         atexit.register(self._close)
         self._thread.start()
         try:
+            # Not one long wait: Ctrl-C does not end that if another thread gets the signal.
+            while not wait({self._opened}, _LOOK_S).done:
+                pass
             return self._opened.result()
         except BaseException:  # Ctrl-C among them
             self.stop()

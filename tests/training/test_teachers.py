@@ -13,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+pytest.importorskip("torch", reason="the extra `train` is not installed")
+
 from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED
 from training import config as configuration

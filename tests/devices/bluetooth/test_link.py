@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import gc
 import itertools
+import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -243,6 +245,35 @@ def test_a_stop_in_any_pass_of_the_loop_while_a_silent_link_is_given_up_ends_it(
     assert heard.states[-1] is State.ENDED and heard.error is None
     assert not strap.measuring
     assert air.linked == 0
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no thread is sent a signal there")
+def test_ctrl_c_ends_the_search_though_another_thread_gets_the_signal() -> None:
+    air = Air(H10())
+    air.time.held = lambda: True  # nothing ever happens
+    source = polar(radio=air.radio())
+
+    def interrupt() -> None:
+        time.sleep(0.2)
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        rescued.wait(5)
+        source.stop()
+
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    rescued = threading.Event()
+    other = threading.Thread(target=interrupt)
+    begun = time.monotonic()
+    try:
+        other.start()
+        with pytest.raises(KeyboardInterrupt):
+            source.open()
+        assert time.monotonic() - begun < 3
+    finally:
+        signal.signal(signal.SIGINT, before)
+        rescued.set()
+        other.join()
+        source._thread.join(5)
+    assert not source._thread.is_alive()
 
 
 def test_the_first_frame_comes_after_30_seconds() -> None:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from devices.live.feed import Timeouts
@@ -821,6 +821,7 @@ def fuzz(script: list[tuple[list[float], list[float]]]) -> None:
 
 
 @given(script=batches())
+@example(script=[([0.0], [999.0]), ([1.0], [999.0]), ([np.inf, np.inf], [2.0**45, 2.0**45])])
 @settings(max_examples=80, deadline=None)
 def test_no_stamp_and_no_number_breaks_the_reception_or_invents_a_sample(
     script: list[tuple[list[float], list[float]]],
