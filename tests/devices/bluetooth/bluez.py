@@ -89,7 +89,7 @@ class Bluetoothd:
         self._objects: dict[str, dict[str, dict[str, Variant]]] = {}
         self._notifying: set[str] = set()
         self.discovering = False
-        """Somebody has asked for what is in sight, and nobody to end that."""
+        """A scan was begun and not ended."""
         self._ready = threading.Event()
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, name="bluetoothd")

@@ -217,7 +217,7 @@ def test_a_stop_in_any_pass_of_the_loop_around_a_frame_stops_the_sensor_and_ends
 ) -> None:
     strap = H10()
     air = Air(strap)
-    air.on_frame = lambda sensor, start: len(strap.sent) == 3 and air.later(passes, source.stop)
+    air.on_frame = lambda sensor, start: len(strap.sent) == 3 and air.after_passes(passes, source.stop)
     source = polar(radio=air.radio())
     heard = Heard(source, air, lambda heard: False)
     assert heard.states[-1] is State.ENDED and heard.error is None
@@ -236,7 +236,7 @@ def test_a_stop_in_any_pass_of_the_loop_while_a_silent_link_is_given_up_ends_it(
 
     async def written(client: virtual_radio._Client, to: Any, data: bytes, response: bool) -> None:
         if bytes(data) == b"\x03\x00":
-            air.later(passes, source.stop)
+            air.after_passes(passes, source.stop)
         await write(client, to, data, response)
 
     monkeypatch.setattr(virtual_radio._Client, "write_gatt_char", written)

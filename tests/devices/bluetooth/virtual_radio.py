@@ -164,7 +164,7 @@ class Air:
         """Do something later; to be called in the loop."""
         asyncio.get_running_loop().call_later(delay_s, action)
 
-    def later(self, passes: int, action: Callable[[], object]) -> None:
+    def after_passes(self, passes: int, action: Callable[[], object]) -> None:
         """Do something after so many passes of the loop; to be called in it."""
 
         async def wait() -> None:
