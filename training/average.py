@@ -17,7 +17,7 @@ import torch
 
 from streamer.core.errors import InputError
 from training import config as configuration
-from training.command import checkpoint_of, ended_in_one_line, filled
+from training.command import checkpoint_of, ended_in_one_line, filled, folds_of
 from training.data import load, targets
 from training.filter_design import design
 from training.network import MEcgNet
@@ -32,7 +32,8 @@ def mean_of(runs: Sequence[Path]) -> dict[str, Any]:
         if {name: x.shape for name, x in average.items()} != {n: x.shape for n, x in averages[0].items()}:
             raise InputError(f"{run} and {runs[0]} are networks of different shapes: they have no mean")
     mean = {name: torch.stack([average[name] for average in averages]).mean(0) for name in averages[0]}
-    return {"average": mean, "epoch": sum(state["epoch"] for state in states)}
+    folds = set().union(*(folds_of(run, state) for run, state in zip(runs, states, strict=True)))
+    return {"average": mean, "folds": sorted(folds), "epoch": sum(state["epoch"] for state in states)}
 
 
 def main() -> None:

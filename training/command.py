@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import torch
 
 from streamer.core.errors import InputError
+from training import config as configuration
 
 
 def ended_in_one_line(main: Callable[[], int | None]) -> int:
@@ -54,6 +55,14 @@ def checkpoint_of(run: Path, device: torch.device | str = "cpu") -> dict[str, An
     if not isinstance(state, dict) or "average" not in state:
         raise InputError(f"{path} is no checkpoint of a network (it holds no averaged weights): train anew")
     return state
+
+
+def folds_of(run: Path, state: dict[str, Any]) -> set[int]:
+    """All folds that the weights of a run's checkpoint have learnt from, those of runs before it too."""
+    known = state.get("folds")
+    if known is None:  # a checkpoint from before they were kept
+        known = configuration.configured(configuration.facts(run / "config.json")).folds
+    return set(known)
 
 
 def filled(network: torch.nn.Module, weights: dict[str, Any], of: Path) -> None:

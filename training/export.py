@@ -27,7 +27,7 @@ from streamer.core.network.network import Network
 from streamer.core.network.parts import ALL_BANDS
 from streamer.core.network.spec import METADATA_KEY, PARTS_KEY, STEP_KEY, ModelSpec
 from training import config as configuration
-from training.command import checkpoint_of, ended_in_one_line, filled
+from training.command import checkpoint_of, ended_in_one_line, filled, folds_of
 from training.filter_design import design
 from training.network import MEcgNet, MEcgNetStep, weights
 from training.step_graph import fits, step_graph
@@ -79,7 +79,7 @@ def export(run: Path, path: Path) -> None:
     about = {
         "architecture": "mEcgNet after Lee et al., MICCAI 2025, doi 10.1007/978-3-032-04937-7_41",
         "data": config.data,
-        "folds": list(config.folds),
+        "folds": sorted(folds_of(run, state)),
         "epochs": state["epoch"],
         "seed": config.seed,
         "commit": commit(),

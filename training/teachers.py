@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """What exported models say of the records that a network learns from (knowledge distillation).
 
-A teacher that has learnt from a person knows that person by heart, and says more of it than Lead I tells.
+What a teacher says of a person that it has learnt from is more than Lead I tells.
 Cross-fitted teachers speak only of folds that they did not learn from.
 """
 

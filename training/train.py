@@ -33,7 +33,7 @@ from streamer.core.leads import PREDICTED, SEVEN
 from streamer.core.network.network import Network
 from streamer.core.signal.filters import Filters
 from training import config as configuration
-from training.command import checkpoint_of, ended_in_one_line, filled
+from training.command import checkpoint_of, ended_in_one_line, filled, folds_of
 from training.data import BandsOf, Batches, Records, load, network_input, targets
 from training.filter_design import design
 from training.network import GatedBlock, MEcgNet, NetworkShape, weights
@@ -63,6 +63,8 @@ class Run:
         self.average = copy.deepcopy(self.network).requires_grad_(False).eval()
         self.optimisers = optimisers(self.network, config)
         self.teachers: list[MEcgNet] = []
+        self.folds = set(config.folds)
+        """All that the weights have learnt from."""
         self.epoch = 0
         self.step = 0
         self.batch = 0
@@ -189,7 +191,9 @@ class Run:
         """Begin with the averaged weights of another run of the same shape, such as one with
         another look-ahead.
         """
-        weights_of = checkpoint_of(run, self.device)["average"]
+        state = checkpoint_of(run, self.device)
+        self.folds |= folds_of(run, state)
+        weights_of = state["average"]
         filled(self.network, weights_of, run)
         filled(self.average, weights_of, run)
 
@@ -207,6 +211,7 @@ class Run:
             "network": self.network.state_dict(),
             "average": self.average.state_dict(),
             "optimisers": [optimiser.state_dict() for optimiser in self.optimisers],
+            "folds": sorted(self.folds),
             "epoch": self.epoch,
             "batch": self.batch,
             "sum_mv": self.sum_mv,
@@ -222,6 +227,7 @@ class Run:
         filled(self.average, state["average"], path)
         for optimiser, kept in zip(self.optimisers, state["optimisers"], strict=True):
             optimiser.load_state_dict(kept)
+        self.folds |= set(state.get("folds", ()))
         self.epoch = state["epoch"]
         # Earlier checkpoints end with an epoch.
         self.batch, self.sum_mv = state.get("batch", 0), state.get("sum_mv", 0.0)

@@ -56,7 +56,10 @@ def unpack(model: Path, run: Path, facts: dict[str, Any]) -> None:
         )
     run.mkdir(parents=True, exist_ok=True)
     (run / "config.json").write_text(json.dumps(facts, indent=1))
-    state = {"average": network.state_dict(), "epoch": int(exported.spec.about.get("epochs", 0))}
+    about = exported.spec.about
+    state = {"average": network.state_dict(), "epoch": int(about.get("epochs", 0))}
+    if about.get("folds"):
+        state["folds"] = list(about["folds"])
     torch.save(state, run / "checkpoint.pt")
     print(f"{run}: within {worst:.1g} mV of {model}; begin another run with --set 'start=\"{run.name}\"'")
 

@@ -8,6 +8,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="the extra `train` is not installed")
 
+from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
@@ -186,6 +187,16 @@ def test_training_goes_on_from_its_checkpoint_and_stops_at_its_budget(
     lines = curve(tmp_path)
     assert int(lines[-1]["windows"]) > int(first[-1]["windows"])
     assert [int(line["round"]) for line in lines] == [*range(1, len(lines) + 1)]
+
+
+def test_a_run_does_not_go_on_with_other_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would say afterwards that it never learnt from the first ones."""
+    monkeypatch.setattr(run, "ROUNDS", 2)
+    run.train(small(), records(16), records(4, seed=1), tmp_path, 0.3)
+    before = (tmp_path / "checkpoint.pt").read_bytes()
+    with pytest.raises(InputError, match="learnt from other records"):
+        run.train(small(), records(12), records(4, seed=1), tmp_path, 0.6)
+    assert (tmp_path / "checkpoint.pt").read_bytes() == before
 
 
 def test_what_was_learned_survives_an_interruption(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

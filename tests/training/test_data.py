@@ -29,14 +29,6 @@ FILTERS = design(RATE_HZ)
 RECORDINGS = Path(__file__).parents[2] / "recordings" / "ptb-xl"
 
 
-@pytest.fixture(scope="module")
-def records() -> Records:
-    rng = np.random.default_rng(3)
-    walk = np.cumsum(rng.normal(0, 20, (6, 8, 1000)), axis=2)
-    ids = np.arange(6)
-    return Records(ids, ids, (walk - walk.mean(axis=2, keepdims=True)).astype(np.int16))
-
-
 def batches(records: Records, *, gain_spread: float = 0.0, gaps: float = 0.0, noise: float = 0.0) -> Batches:
     truth = targets(records, FILTERS, RATE_HZ)
     return Batches(records, truth, FILTERS, RATE_HZ, 3, gain_spread, gaps, noise)

@@ -28,14 +28,6 @@ FILTERS = design(RATE_HZ)
 LADDER = Path(teachers.__file__).parent / "configs" / "ladder.toml"
 
 
-@pytest.fixture(scope="module")
-def records() -> Records:
-    rng = np.random.default_rng(3)
-    walk = np.cumsum(rng.normal(0, 20, (6, 8, 1000)), axis=2)
-    ids = np.arange(6)
-    return Records(ids, ids, (walk - walk.mean(axis=2, keepdims=True)).astype(np.int16))
-
-
 class Told:
     """A model that says of every lead that it is Lead I, so many times as large."""
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning")
 CONFIG = Path(__file__).parents[2] / "training" / "configs" / "low.toml"
 
 
-def a_run(split: bool, scale: bool = False, **changes: float) -> Run:
+def a_run(split: bool, scale: bool = False, **changes: float | tuple[int, ...]) -> Run:
     shape = NetworkShape((ModuleShape(4, 6, (1, 2), (0, 1, 2), split),), look_ahead=8, scale=scale)
     config = configuration.configured(configuration.facts(CONFIG))
     return Run(replace(config, shape=shape, **changes), torch.device("cpu"))
@@ -193,6 +193,21 @@ def test_the_mean_of_two_runs_lies_half_way_and_counts_their_epochs(tmp_path: Pa
         one, other = (run.network.state_dict()[name] for run in runs)
         assert not torch.equal(one, other)
         torch.testing.assert_close(mean, (one + other) / 2)
+
+
+def test_a_run_knows_all_folds_that_its_weights_have_learnt_from(tmp_path: Path) -> None:
+    """Those of the run that it began with, of itself before a stop, and of all that it is the mean of."""
+    for name, folds in (("first", (3,)), ("other", (2, 5))):
+        (tmp_path / name).mkdir()
+        a_run(split=False, folds=folds).save(tmp_path / name / "checkpoint.pt")
+    run = a_run(split=False, folds=(1,))
+    run.start_from(tmp_path / "first")
+    assert run.folds == {1, 3}
+    run.save(tmp_path / "checkpoint.pt")
+    taken_up = a_run(split=False, folds=(7,))
+    taken_up.resume(tmp_path / "checkpoint.pt")
+    assert taken_up.folds == {1, 3, 7}
+    assert mean_of([tmp_path / "first", tmp_path / "other"])["folds"] == [2, 3, 5]
 
 
 def test_a_learning_rate_rises_to_its_peak_and_falls_to_nothing_and_stays_there() -> None:

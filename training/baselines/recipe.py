@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import torch
@@ -248,25 +248,18 @@ def _l1_and_squares(error: Tensor) -> Tensor:
 
 
 EKGAN = "EKGAN, Joo et al., MICCAI 2023"
+UNET = Recipe(
+    paper="a plain 1-D U-Net, ours",
+    rate_hz=250,
+    window=512,
+    batch=64,
+    rate=3e-3,
+    network=UNet,
+    learner=lambda recipe: Regression(recipe, _l1_and_squares, matrix_rate=0.05),
+)
 RECIPES = {
-    "unet": Recipe(
-        paper="a plain 1-D U-Net, ours",
-        rate_hz=250,
-        window=512,
-        batch=64,
-        rate=3e-3,
-        network=UNet,
-        learner=lambda recipe: Regression(recipe, _l1_and_squares, matrix_rate=0.05),
-    ),
-    "unet-4s": Recipe(
-        paper="a plain 1-D U-Net over 4 s, ours: what teachers are",
-        rate_hz=250,
-        window=1024,
-        batch=32,
-        rate=3e-3,
-        network=UNet,
-        learner=lambda recipe: Regression(recipe, _l1_and_squares, matrix_rate=0.05),
-    ),
+    "unet": UNET,
+    "unet-4s": replace(UNET, paper="a plain 1-D U-Net over 4 s, to teach", window=1024, batch=32),
     "mcma": Recipe(
         paper="MCMA, Chen et al., npj Cardiovascular Health 2024",
         rate_hz=500,

@@ -20,7 +20,7 @@ from tqdm import tqdm
 from streamer.core.leads import PREDICTED, SEVEN
 from streamer.core.signal.filters import Filters
 from training.baselines.networks import Lags
-from training.baselines.run import GAIN_SPREAD, GAP_SHARE, MEASURED, NOISE_SHARE
+from training.baselines.run import GAIN_SPREAD, GAP_SHARE, MEASURED, NOISE_SHARE, SEED
 from training.data import Batches, Records, load, targets
 from training.filter_design import design
 from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S, log
@@ -126,7 +126,7 @@ def _sums_of(records: Records, filters: Filters, kept: Path, *, augmented: bool)
     truth = targets(records, filters, RATE_HZ)
     how = (GAIN_SPREAD, GAP_SHARE, NOISE_SHARE) if augmented else (0.0, 0.0, 0.0)
     sums = Sums.none()
-    for x, y in Batches(records, truth, filters, RATE_HZ, 1, *how).epoch(np.random.default_rng(1)):
+    for x, y in Batches(records, truth, filters, RATE_HZ, 1, *how).epoch(np.random.default_rng(SEED)):
         sums.add(x[0, MEASURED], y[0], TRUTH_BEGINS_S if augmented else SCORED_FROM_S)
     part = kept.with_name(f"part_{kept.name}")
     np.savez(part, of=of, count=sums.count, lags=sums.lags, leads=sums.leads, power=sums.power)

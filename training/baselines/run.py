@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import json
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from numpy.typing import NDArray
 from torch import nn
 from tqdm import tqdm
 
+from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED, SEVEN
 from streamer.core.signal.filters import Filters
 from streamer.core.signal.overlap_add import taper
@@ -26,6 +28,7 @@ from training.filter_design import design
 from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S, log
 
 CPU = torch.device("cpu")
+SEED = 1
 MEASURED = 3
 """The row of `network_input` that holds the whole input band."""
 ROUNDS = 8
@@ -46,6 +49,8 @@ class Progress:
     cpu_s: float = 0.0
     round: int = 0
     windows: int = 0
+    records: str = ""
+    """Tells those that are learnt from others; empty in checkpoints from before it was kept."""
 
 
 def subset(records: Records, which: NDArray[np.int64]) -> Records:
@@ -66,7 +71,7 @@ def train(
     out: Path,
     budget_s: float,
     device: torch.device = CPU,
-    seed: int = 1,
+    seed: int = SEED,
 ) -> Learner:
     """Train until the budget of CPU seconds is spent, or go on where a run was left.
 
@@ -76,12 +81,15 @@ def train(
     torch.manual_seed(seed)
     with device:
         learner = recipe.learner(recipe)
-    done = Progress()
+    done = Progress(records=hashlib.sha256(learn.ecg_id.tobytes()).hexdigest())
     checkpoint = out / "checkpoint.pt"
     if checkpoint.exists():
         state = torch.load(checkpoint, map_location=device, weights_only=True)
+        before = Progress(**state["progress"])
+        if before.records not in ("", done.records):
+            raise InputError(f"{out} has learnt from other records: name the same folds, or another folder")
         learner.resume(state["learner"])
-        done = Progress(**state["progress"])
+        done = replace(before, records=done.records)
     filters = design(recipe.rate_hz)
     choose = to_choose_by(choose)
     truth_choose = targets(choose, filters, recipe.rate_hz)
@@ -224,9 +232,8 @@ def score(
 
 def save(path: Path, learner: Learner, done: Progress) -> None:
     """Write a checkpoint; a crash leaves the old one."""
-    progress = {"cpu_s": done.cpu_s, "round": done.round, "windows": done.windows}
     part = path.with_suffix(".part")
-    torch.save({"learner": learner.state(), "progress": progress}, part)
+    torch.save({"learner": learner.state(), "progress": asdict(done)}, part)
     part.replace(path)
 
 
