@@ -11,17 +11,13 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import re
 import threading
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future, wait
 from contextlib import asynccontextmanager
-from math import inf
 
-from bleak import BleakClient, BleakScanner
-from bleak.backends.device import BLEDevice
-from bleak.backends.scanner import AdvertisementData
+from bleak import BleakClient
 from bleak.exc import BleakError
 
 from devices.bluetooth import gatt
@@ -29,36 +25,23 @@ from devices.bluetooth.failures import (
     LinkLostError,
     RefusedError,
     explain,
-    is_passing,
     report_unless,
     wants_pairing,
 )
+from devices.bluetooth.frames import BATTERY, HEART_RATE, Frames
 from devices.bluetooth.gatt import BadFrameError
-from devices.bluetooth.held import held_here
+from devices.bluetooth.search import Search
 from devices.bluetooth.sensor import NO_RSSI, Link, Radio, Sensor
 from devices.live.feed import Feed, Timeouts
 from devices.live.timeline import Timeline
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Battery, Contact, Dropped, Event, Notice, SensorRate, State, Topic
+from streamer.core.events import Event, Notice, State, Topic
 from streamer.core.leads import canonical_lead
 from streamer.core.stream import Chunk, Placement, StreamInfo
 
-SCAN_S = 12.0
-"""A strap that was just put on needs some seconds until it advertises."""
-
-CHOOSE_S = 1.5
-"""Where no strap is named, others than the first are waited for so long, to take the nearest."""
-
-SCAN_ATTEMPTS = 4
-SCAN_AGAIN_S = 1.0
-"""What a Bluetooth service says no to once it often does a second later."""
-
 EXTRA_S = 3.0
 """Battery, heart rate and the names of the maker are waited for no longer, and done without."""
-
-LOW_BATTERY = 10
-"""Percent; below it the user is warned."""
 
 CONNECT_S = 12.0
 OPEN_ATTEMPTS = 3
@@ -82,17 +65,6 @@ _LOOK_S = 0.1
 _GONE = "gone"
 _LEAST_MTU = 23
 _TICK_S = 0.25
-_TELL_S = 1.0
-"""Frames that were dropped are told at most this often."""
-
-_PULSE_S = 60.0
-"""The strap's own heart rate is reported at most this often."""
-
-_WITH_ECG = ("Polar H10", "Movesense ")
-"""What other kinds call themselves."""
-
-_ADDRESS = re.compile(r"(?i)[0-9a-f]{2}([:-][0-9a-f]{2}){5}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""Of a device; on macOS a UUID stands for it."""
 
 
 class BleSource:
@@ -142,27 +114,29 @@ class BleSource:
             )
         replay.refuse(f"{sensor.scheme}:")
         self._sensor = sensor
-        self._wanted = wanted.strip()
         self._inverted = invert
         self._placement = placement
         self._radio = radio or Radio()
         patience = patience or Timeouts(first_s=sensor.first_s)
         self._feed = Feed(patience, self._radio.clock, self._wake)
-        self.timeline = Timeline(sensor.rate_hz, sensor.stamp_jitter_s)
+        self._search = Search(sensor, wanted.strip(), self._radio, self._feed.say)
+        self._frames = Frames(sensor, invert, self._feed, self._radio.clock)
         self._opened: Future[StreamInfo] = Future()
         self._thread = threading.Thread(target=self._run, name=f"{sensor.scheme} link", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._begin, self._stop = asyncio.Event(), asyncio.Event()
-        self._address = ""
-        self._name = sensor.kind
-        self.rejected: Counter[str] = Counter()
-        """Frames that were dropped, by what was wrong with them."""
-        self._told: Counter[str] = Counter()
-        self._told_s = self._pulse_s = -inf
-        self._contact: bool | None = None
-        self._warned = False  # of a battery that is low
         self._let_go = False  # of the first link, or of the search for one
         self._cancelled = False  # a stop has cancelled the work
+
+    @property
+    def timeline(self) -> Timeline:
+        """Where samples lie in time, and what was counted of them."""
+        return self._frames.timeline
+
+    @property
+    def rejected(self) -> Counter[str]:
+        """Frames that were dropped, by what was wrong with them."""
+        return self._frames.rejected
 
     # ---- any thread
 
@@ -246,14 +220,14 @@ class BleSource:
             self._end(str(error), error)
 
     def _end(self, text: str, error: Exception | None = None) -> None:
-        self._tell_rejected(now=True)
+        self._frames.tell_rejected(now=True)
         if not self._opened.done():
             self._opened.set_exception(error or InputError("stopped before the sensor was connected"))
         self._feed.end(text, error)
 
     async def _keep_linked(self) -> None:
         """Link after link, until one ends with an `InputError` or the task is cancelled."""
-        self._feed.enter(State.CONNECTING, f"looking for {self._wanted or f'a {self._sensor.kind}'}")
+        self._feed.enter(State.CONNECTING, f"looking for {self._search.wanted or f'a {self._sensor.kind}'}")
         attempt = 0
         while True:
             before = self.timeline.counts.packets
@@ -284,9 +258,7 @@ class BleSource:
 
         try:
             async with self._explained():
-                device, seen = await self._find()
-                self._name = seen.local_name or device.name or self._sensor.kind
-                self._address = device.address
+                device, seen = await self._search.find()
                 self._step(f"found {self._name} ({self._address}) at {_strength(seen.rssi)}; connecting")
                 client = BleakClient(
                     device, disconnected_callback=lost, timeout=CONNECT_S, backend=self._radio.client
@@ -312,6 +284,14 @@ class BleSource:
         finally:
             if client is not None:
                 await self._say_goodbye(client, link)
+
+    @property
+    def _name(self) -> str:
+        return self._search.name
+
+    @property
+    def _address(self) -> str:
+        return self._search.address
 
     def _step(self, text: str) -> None:
         self._unless_stopped()
@@ -350,110 +330,9 @@ class BleSource:
                 ) from error
             raise LinkLostError(explain(error)) from error
 
-    async def _begin_scan(self, scanner: BleakScanner) -> None:
-        """A stop while it begins waits for that a little: what has not begun cannot be ended, and the
-        adapter would go on scanning.
-        """
-        beginning = asyncio.ensure_future(scanner.start())
-        try:
-            await asyncio.shield(beginning)
-        except asyncio.CancelledError:
-            await asyncio.wait({beginning}, timeout=LAST_DISCONNECT_S)
-            if beginning.done() and not beginning.cancelled() and not beginning.exception():
-                await scanner.stop()
-            beginning.cancel()
-            raise
-
-    @asynccontextmanager
-    async def _scanning(self, scanner: BleakScanner) -> AsyncIterator[None]:
-        """A scan that is begun again where the adapter is only busy, or just turned on."""
-        for left in reversed(range(SCAN_ATTEMPTS)):
-            try:
-                await self._begin_scan(scanner)
-                break
-            except Exception as error:
-                if not left or not is_passing(error):
-                    raise
-                self._feed.say(Notice(Topic.LINK, f"{explain(error)}; trying again"))
-                await asyncio.sleep(SCAN_AGAIN_S)
-        try:
-            yield
-        finally:
-            await scanner.stop()
-
-    async def _find(self) -> tuple[BLEDevice, AdvertisementData]:
-        """Scan until the sensor is seen: the same as before, once there was one."""
-        found: dict[str, tuple[BLEDevice, AdvertisementData]] = {}
-        others: set[str] = set()
-        without_ecg: set[str] = set()
-        named = bool(self._address or self._wanted)
-        seen: asyncio.Queue[tuple[BLEDevice, AdvertisementData]] = asyncio.Queue()
-        # Not the scanner's own generator: it would miss what comes while the scan begins.
-        scanner = BleakScanner(
-            lambda device, data: seen.put_nowait((device, data)), backend=self._radio.scanner
-        )
-        async with self._scanning(scanner):
-            try:
-                async with asyncio.timeout(SCAN_S) as deadline:
-                    while True:
-                        device, advertised = await seen.get()
-                        name = advertised.local_name or device.name or ""
-                        if self._is_wanted(device.address, name):
-                            return device, advertised
-                        if self._sensor.matches(name, advertised.service_uuids):
-                            others.add(f"{name} ({device.address})")
-                            if not found and not named:
-                                deadline.reschedule(asyncio.get_running_loop().time() + CHOOSE_S)
-                            found[device.address] = device, advertised
-                        elif not name.startswith(_WITH_ECG) and (
-                            name.startswith("Polar ") or gatt.HEART_RATE_SERVICE in advertised.service_uuids
-                        ):
-                            without_ecg.add(name or device.address)
-            except TimeoutError:
-                pass  # the time to choose is over, or the time to find
-        if found and not named:
-            nearest = max(found.values(), key=lambda pair: pair[1].rssi)
-            if len(found) > 1:
-                self._feed.say(
-                    Notice(Topic.LINK, f"there are {', '.join(sorted(others))}; taking the nearest")
-                )
-            return nearest
-        raise LinkLostError(await self._why_not_found(others, without_ecg))
-
-    async def _why_not_found(self, others: set[str], without_ecg: set[str]) -> str:
-        """What is in sight instead, or holds it."""
-        named = bool(self._address or self._wanted)
-        wanted = (self._wanted or self._name) if named else f"a {self._sensor.kind}"
-        held = [] if self._radio.scanner else await held_here()
-        for name, address, services in held:
-            if self._is_wanted(address, name) or (not named and self._sensor.matches(name, services)):
-                return (
-                    f"{name} is connected to this computer already, to another program: end that, or "
-                    "disconnect it in the system's Bluetooth settings (Linux: "
-                    f"bluetoothctl disconnect {address})"
-                )
-        if others:
-            return f"{wanted} is not in sight, only {', '.join(sorted(others))}; name one of them"
-        if without_ecg:
-            return (
-                f"{wanted} is not in sight, only {', '.join(sorted(without_ecg))}, of which this program has "
-                f"no ECG; {self._sensor.find_advice}"
-            )
-        return f"{wanted} is not in sight; {self._sensor.find_advice}"
-
-    def _is_wanted(self, address: str, name: str) -> bool:
-        if self._address:
-            return address == self._address
-        wanted = self._wanted.casefold()
-        if not wanted:
-            return False
-        if _ADDRESS.fullmatch(wanted):
-            return address.casefold().replace("-", ":") == wanted.replace("-", ":")
-        return wanted in (name.casefold(), name.casefold().rpartition(" ")[2])
-
     async def _prepare_extras(self, link: Link) -> None:
         """Heart rate, contact and battery, where the sensor has them; it goes without, too."""
-        for uuid, tag in ((gatt.HEART_RATE, "heart rate"), (gatt.BATTERY, "battery")):
+        for uuid, tag in ((gatt.HEART_RATE, HEART_RATE), (gatt.BATTERY, BATTERY)):
             try:
                 async with asyncio.timeout(EXTRA_S):
                     if link.has(uuid, "read"):
@@ -515,8 +394,8 @@ class BleSource:
             else:
                 if tag == _GONE:
                     raise LinkLostError(f"the link to {self._name} is lost")
-                self._take(tag, arrival_s, data)
-            self._tell_rejected()
+                self._frames.take(tag, arrival_s, data, self._name)
+            self._frames.tell_rejected()
             why = self._feed.watch()
             if why:
                 raise LinkLostError(f"{why}; {self._silence_advice(self.rejected.total() - rejected)}")
@@ -533,56 +412,10 @@ class BleSource:
             return "it measures already, for another phone or program: end that"
         return self._sensor.silence_advice
 
-    def _take(self, tag: str, arrival_s: float, data: bytes) -> None:
-        try:
-            if tag == "heart rate":
-                self._hear_pulse(gatt.decode_heart_rate(data))
-                return
-            if tag == "battery":
-                percent = gatt.decode_battery(data)
-                self._feed.say(Battery(percent))
-                if percent < LOW_BATTERY and not self._warned:
-                    text = f"the battery of {self._name} is at {percent} %: change or charge it soon"
-                    self._feed.say(Notice(Topic.LINK, text))
-                self._warned = percent < LOW_BATTERY
-                return
-            packets = self._sensor.receive(tag, data)
-        except BadFrameError as bad:
-            packets = [bad]
-        for packet in packets:
-            if isinstance(packet, BadFrameError):
-                self.rejected[str(packet)] += 1
-                continue
-            lead_mv = -packet.lead_mv if self._inverted else packet.lead_mv
-            self._feed.put(self.timeline.place(lead_mv, packet.stamp_s, arrival_s, packet.anchor))
-        other_hz = self.timeline.other_rate_hz
-        if other_hz is not None:
-            raise InputError(
-                f"{self._name} sends {other_hz:.1f} samples a second, not {self._sensor.rate_hz:g}: "
-                "that is another stream; start again, with the rate that it has"
-            )
-
-    def _hear_pulse(self, pulse: gatt.HeartRate) -> None:
-        if pulse.contact is not None and pulse.contact != self._contact:
-            self._contact = pulse.contact
-            text = "the strap feels skin" if pulse.contact else "the strap feels no skin"
-            self._feed.say(Contact(pulse.contact, text))
-        now_s = self._radio.clock()
-        if pulse.bpm and now_s - self._pulse_s >= _PULSE_S:
-            self._pulse_s = now_s
-            self._feed.say(SensorRate(pulse.bpm))
-
     def _tell_link(self, link: Link, rssi: int) -> None:
         # What bleak does not tell anywhere is the connection interval.
         mtu = str(link.mtu) if link.mtu > _LEAST_MTU else f"{_LEAST_MTU}, or not told by this system"
         self._feed.say(Notice(Topic.LINK, f"{self._name} ({self._address}) at {_strength(rssi)}, MTU {mtu}"))
-
-    def _tell_rejected(self, *, now: bool = False) -> None:
-        new = self.rejected - self._told
-        if new and (now or self._radio.clock() - self._told_s >= _TELL_S):
-            self._told, self._told_s = self.rejected.copy(), self._radio.clock()
-            listed = ", ".join(f"{count} x {what}" for what, count in new.items())
-            self._feed.put([Dropped(new.total(), f"frames rejected: {listed}", host_s=self._told_s)])
 
     async def _say_goodbye(self, client: BleakClient, link: Link | None) -> None:
         """Stop the measurement, then let go of the client, whatever state it is in."""

@@ -124,7 +124,7 @@ def test_another_strap_in_sight_is_named_for_what_it_is() -> None:
 def test_a_strap_that_this_computer_holds_already_is_named_with_what_to_do(
     bus: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("devices.bluetooth.link.SCAN_S", 0.5)
+    monkeypatch.setattr("devices.bluetooth.search.SCAN_S", 0.5)
     strap = H10()
     air = Bluetoothd(bus, strap)
     air.held = {0}
