@@ -35,6 +35,7 @@ from devices.live.timeline import RATE_TOLERANCE as STATED_TOLERANCE
 from devices.live.timeline import Timeline
 from devices.lsl.description import About, choose, listed, mv_by_size, refuse_rate, show, shows_beats
 from devices.lsl.library import LslClock, load_pylsl
+from devices.lsl.link import Link
 from devices.lsl.reading import Reading
 from devices.lsl.repeats import Pulled, Repeats
 from devices.lsl.search import description_of, predicate_of, search_for, source_of
@@ -62,7 +63,6 @@ SECOND_S = 1.0
 
 _POLL_S = 0.05
 """How often the answers are looked at."""
-
 
 GONE_S = 5.0
 """Silence that makes us look for the sender again: a cable pulled gives no other sign."""
@@ -96,9 +96,6 @@ _BACK_S = 0.5
 _MOST_S = 1e11
 """Three thousand years: no clock says so, and microseconds no longer fit into a float."""
 
-_COMPARE_S = 0.5
-"""How often a new comparison of the clocks is asked for; liblsl makes one every 2 s."""
-
 _SAME_CLOCK_S = 0.02
 """A sender that came back, and whose clock is off by no more from what it was, still has that clock:
 its stamps go on, to the sample."""
@@ -114,69 +111,6 @@ _TELL_S = 1.0
 
 _SLICE_S = 0.2
 """No call waits longer than this for a sample, so that `LslStream.stop` is heard."""
-
-_BUFFER_S = 60
-"""What liblsl keeps for us, should this program stall."""
-
-
-# ---- finding streams
-
-
-# ---- receiving
-
-
-class _Link:
-    """An open inlet; its stamps are the sender's own.
-
-    Raises
-    ------
-    RuntimeError
-        pylsl's TimeoutError or LostError, from all that is done with it.
-    """
-
-    def __init__(self, lsl: Any, found: Any) -> None:
-        self._inlet = lsl.StreamInlet(found, max_buflen=_BUFFER_S, recover=False, as_numpy=True)
-        self.lost = False
-        self.about = About.of(self._inlet.info(2.0).as_xml())
-        self._inlet.open_stream(2.0)
-        self.correction_s: float = self._inlet.time_correction(2.0)  # takes 0.6 s the first time
-        """LSL's time here less the sender's, by the newest comparison."""
-        self._compared_s = time.monotonic()
-        self._kept: Pulled | None = None
-
-    def compare(self) -> bool:
-        """See whether the clocks were compared again, now and then; returns at once."""
-        if time.monotonic() < self._compared_s + _COMPARE_S:
-            return False
-        self._compared_s = time.monotonic()
-        before, self.correction_s = self.correction_s, self._inlet.time_correction(0.0)
-        return bool(self.correction_s != before)
-
-    def comes_back(self, wait_s: float) -> bool:
-        """Wait for anything to come; it is kept for `pull`."""
-        self._kept = self.pull(wait_s)
-        return self._kept is not None
-
-    def keep(self, batch: Pulled) -> None:
-        """Hand it out again by the next `pull`."""
-        self._kept = batch
-
-    def flush(self) -> None:
-        """Throw away what waits to be pulled."""
-        self._inlet.flush()
-
-    def pull(self, wait_s: float) -> Pulled | None:
-        """What has come: samples ``(n, channels)`` and stamps ``(n,)``; None if nothing did."""
-        kept, self._kept = self._kept, None
-        if kept is not None:
-            return kept
-        sample, stamp = self._inlet.pull_sample(wait_s)
-        if sample is None:
-            return None
-        more, stamps = self._inlet.pull_chunk(0.0)
-        if not len(stamps):
-            return sample[None].astype(np.float64), np.array([stamp])
-        return np.concatenate((sample[None], more)).astype(np.float64), np.concatenate(([stamp], stamps))
 
 
 class LslStream:
@@ -233,7 +167,7 @@ class LslStream:
         self._clock = clock
         self._feed = Feed(patience or Timeouts(silent_s=GONE_S), clock)
         self._lsl: Any = None
-        self._link: _Link | None = None
+        self._link: Link | None = None
         self._timeline: Timeline | None = None
         self._lsl_less_host_s = 0.0
         self._zero_s = 0.0  # added to a sender's stamps: they go on where another clock took over
@@ -266,7 +200,7 @@ class LslStream:
         self._step(f"found {about}; connecting")
         choice = choose(about, self._lead, self._placement, self._unit_mv)
         try:
-            link = _Link(self._lsl, found)
+            link = Link(self._lsl, found)
         except RuntimeError as error:
             raise InputError(
                 f"{about} was found but cannot be read ({str(error).rstrip('.')}); are ports 16572 and "
@@ -352,7 +286,7 @@ class LslStream:
             raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
         return known[0]
 
-    def _look(self, link: _Link, rate_hz: float, beats_in: int | None) -> Pulled:
+    def _look(self, link: Link, rate_hz: float, beats_in: int | None) -> Pulled:
         """Take some seconds of a stream, by its stamps; they are not handed on.
 
         They are enough once the rate is sure, if none is stated, and beats are in the newest of a column
@@ -430,7 +364,7 @@ class LslStream:
         except Exception as error:  # noqa: BLE001 - handed to the consumer
             feed.end(f"failed: {error}", error)
 
-    def _receive(self, link: _Link) -> str | None:
+    def _receive(self, link: Link) -> str | None:
         """Hand on what comes; returns why nothing more will, or None after a stop."""
         feed = self._feed
         looked: list[NDArray[np.float64]] = []
@@ -462,7 +396,7 @@ class LslStream:
                 return why
         return None
 
-    def _with_what_follows(self, link: _Link, batch: Pulled, timeline: Timeline) -> Pulled:
+    def _with_what_follows(self, link: Link, batch: Pulled, timeline: Timeline) -> Pulled:
         """After a break, is it a gap, or did the sender stall?  Then the rest comes at once."""
         batches, last_s, broke = [batch], self._last_s - self._zero_s, False
         until_s = time.monotonic() + _CATCH_UP_S
@@ -490,7 +424,7 @@ class LslStream:
             batches.append(more)
         return np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
 
-    def _pull_quietly(self, link: _Link, wait_s: float, of_s: float | None = None) -> Pulled | None:
+    def _pull_quietly(self, link: Link, wait_s: float, of_s: float | None = None) -> Pulled | None:
         """What else comes, of one stamp if that is given; a loss of the link is reported by the next pull."""
         try:
             more = link.pull(wait_s)
@@ -531,7 +465,7 @@ class LslStream:
         self._say_uneven()
         return Timeline(reading.rate_hz, _JITTER_S, self._sender)
 
-    def _offset_of(self, link: _Link) -> float:
+    def _offset_of(self, link: Link) -> float:
         """The host's time less the sender's, its zero as we have it."""
         return link.correction_s - self._zero_s - self._lsl_less_host_s
 
@@ -588,7 +522,7 @@ class LslStream:
         return placed + self._reading.watch_rate(timeline, arrival_s)
 
     @staticmethod
-    def _spoke(link: _Link) -> bool:
+    def _spoke(link: Link) -> bool:
         """Whether a silent link brought something after all."""
         try:
             return link.comes_back(_POLL_S)
@@ -596,7 +530,7 @@ class LslStream:
             link.lost = True
             return False
 
-    def _again(self, old: _Link, why: str) -> _Link | None:
+    def _again(self, old: Link, why: str) -> Link | None:
         """Find the sender again; None after a stop.
 
         Raises
@@ -630,7 +564,7 @@ class LslStream:
             feed.stopping.wait(feed.patience.before_attempt(attempt) if attempt else 0.0)
             attempt += 1
             try:
-                link = _Link(self._lsl, found[0])
+                link = Link(self._lsl, found[0])
             except RuntimeError as error:
                 why = str(error).rstrip(".")
                 feed.enter(State.RECONNECTING, f"the sender answers but cannot be read ({why})")
