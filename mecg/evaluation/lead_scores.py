@@ -104,7 +104,7 @@ def summary(
     if intervals:
         parts = (squared, count, np.where(known, pearson, 0.0), known)
         per_record = np.stack([part.sum(axis=1) for part in parts], axis=1)
-        sums = _resampled(per_record, patients)
+        sums = resampled(per_record, patients)
         scores["rmse_mv_ci95"] = _middle(np.sqrt(sums[:, 0] / sums[:, 1]))
         scores["pearson_mean_ci95"] = _middle(sums[:, 2] / np.maximum(sums[:, 3], 1))
     return scores
@@ -160,7 +160,7 @@ def paired(
             np.where(known, pearson, 0.0).sum(axis=1),
             known.sum(axis=1).astype(np.float64),
         ]
-    sums = _resampled(np.stack(columns, axis=1), patients)
+    sums = resampled(np.stack(columns, axis=1), patients)
     rmse = [np.sqrt(sums[:, i] / sums[:, i + 1]) for i in (0, 4)]
     mean = [sums[:, i] / np.maximum(sums[:, i + 1], 1) for i in (2, 6)]
     return {
@@ -182,7 +182,7 @@ def ratio_interval(
     patients : sequence
         Whose each record is.
     """
-    sums = _resampled(np.stack((ours, theirs), axis=1).astype(np.float64), patients)
+    sums = resampled(np.stack((ours, theirs), axis=1).astype(np.float64), patients)
     return _middle(np.sqrt(sums[:, 1] / sums[:, 0]))
 
 
@@ -218,19 +218,27 @@ def median_intervals(
     }
 
 
-def _resampled(per_record: NDArray[np.float64], patients: Sequence[Any]) -> NDArray[np.float64]:
-    """Column sums over ``RESAMPLES`` draws of as many patients as there are, with replacement."""
-    whose, drawn = _drawn(patients)
+def resampled(
+    per_record: NDArray[np.float64], patients: Sequence[Any], rng: np.random.Generator | None = None
+) -> NDArray[np.float64]:
+    """Column sums over ``RESAMPLES`` draws of as many patients as there are, with replacement.
+
+    Left out, ``rng`` is the same each time, so that what is compared is drawn alike.
+    """
+    whose, drawn = _drawn(patients, rng)
     per_patient = np.zeros((drawn.shape[1], per_record.shape[1]))
     np.add.at(per_patient, whose, per_record)
     return np.asarray(drawn @ per_patient)
 
 
-def _drawn(patients: Sequence[Any]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+def _drawn(
+    patients: Sequence[Any], rng: np.random.Generator | None = None
+) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
     """Which patient each record is of, and how often each draw ``(RESAMPLES, patients)`` has each patient."""
     _, whose = np.unique(np.asarray(patients), return_inverse=True)
     n = int(whose.max()) + 1
-    return whose, np.random.default_rng(0).multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
+    rng = rng or np.random.default_rng(0)
+    return whose, rng.multinomial(n, np.full(n, 1 / n), size=RESAMPLES)
 
 
 def _middle(values: NDArray[np.float64]) -> list[float]:

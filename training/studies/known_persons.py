@@ -21,7 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from mecg.evaluation.evaluate import stream
+from mecg.evaluation.evaluate import END_S, SCORED_FROM_S, stream
+from mecg.evaluation.lead_scores import resampled
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED
 from streamer.core.network.network import Network
@@ -34,9 +35,6 @@ NUMBERS = 17
 """Of Lead I's mean beat: its first principal components."""
 PENALTY = 1.0
 """Of the ridge, in records."""
-FROM_S, LEFT_OUT_S = 3.0, 0.3
-"""Of each record, as scores have it."""
-RESAMPLES = 1000
 
 Array = NDArray[np.float64]
 
@@ -66,7 +64,7 @@ def beats_of(network: Network, data: Path, folds: tuple[int, ...], every: int, c
     rate_hz = network.spec.rate_hz
     rows = [LEADS.index(lead) for lead in PREDICTED[1:]]
     truth_uv = targets(records, network.spec.filters, rate_hz)
-    first, last = round(FROM_S * rate_hz), truth_uv.shape[2] - round(LEFT_OUT_S * rate_hz)
+    first, last = round(SCORED_FROM_S * rate_hz), truth_uv.shape[2] - round(END_S * rate_hz)
     chosen, found = [], []
     for i in tqdm(range(0, len(records.ecg_id), every), desc=f"folds {folds}", mininterval=5):
         made, _ = stream(records.leads_uv[i, 0].astype(np.float32) / 1e3, RATE_HZ, network)
@@ -117,13 +115,11 @@ class Ridge:
 
 
 def over_ridge(beats: Beats, ridge: Ridge, rng: np.random.Generator) -> tuple[dict[str, Any], Array]:
-    """The network's error over the ridge's, and what it is of resampled patients ``(RESAMPLES,)``."""
+    """The network's error over the ridge's, and what it is in each draw of patients."""
     squared = np.stack(
         [np.square(x - beats.truth).mean(axis=1) for x in (beats.estimate, ridge(beats.one))], axis=1
     )
-    people, whose = np.unique(beats.patients, return_inverse=True)
-    sums = np.stack([np.bincount(whose, column) for column in squared.T], axis=1)
-    drawn = rng.multinomial(len(people), np.full(len(people), 1 / len(people)), RESAMPLES) @ sums
+    drawn = resampled(squared, beats.patients.tolist(), rng)
     network_mv, ridge_mv = np.sqrt(squared.mean(axis=0))
     ratios = np.sqrt(drawn[:, 0] / drawn[:, 1])
     return {

@@ -1,4 +1,4 @@
-"""What a network gains by knowing persons is told apart from how hard their records are."""
+"""What a network gains by knowing persons does not depend on how hard their records are."""
 
 from pathlib import Path
 
