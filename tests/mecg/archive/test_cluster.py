@@ -186,7 +186,7 @@ def test_if_the_scheduler_goes_away_the_run_ends_in_a_line_and_goes_on_without_i
     home: Path, tmp_path: Path
 ) -> None:
     with local_cluster(tmp_path / "cluster") as cluster:
-        cluster.at("r13", f"happens.unlink(); os.kill({cluster.process}, 9)")
+        cluster.at("r03", f"happens.unlink(); os.kill({cluster.process}, 9)")
         code, lines = on(cluster, home, tmp_path / "out")
     assert code == 1
     (line,) = complaints(lines)
