@@ -233,6 +233,8 @@ def _is_pattern(text: str) -> bool:
 
 def _segments(header: Path) -> set[str]:
     """The records that a WFDB record is put together of, if it is."""
+    if not is_kind(Path.is_file, header):  # a pipe would be waited for
+        return set()
     try:
         with header.open("rb") as file:
             lines = [line for line in file.read(1 << 16).decode("latin-1").splitlines() if line[:1] != "#"]
@@ -246,7 +248,7 @@ def _segments(header: Path) -> set[str]:
 
 def _is_recording(path: Path) -> bool:
     try:
-        return is_a_session(path) or format_of(path) is not None
+        return path.is_file() and (is_a_session(path) or format_of(path) is not None)
     except OSError:
         return False
 

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from streamer.core.errors import Field, InputError
 from streamer.core.leads import canonical_lead
 from streamer.core.units import is_not_stated, mv_per_unit
+from streamer.formats.bounded_read import read_bounded
 from streamer.formats.file_format import Format, Head, lines_of, number, text_of
 from streamer.formats.recording import Lead, Recording, Stated, millivolts
 from streamer.formats.sample_times import grid_of, place
@@ -343,8 +344,7 @@ def _delimiter(line: str, below: str) -> str:
 def _began_beside(path: Path) -> datetime | None:
     """Our own export states it in the file beside."""
     try:
-        with path.with_suffix(".json").open("rb") as file:
-            facts = json.loads(file.read(1 << 20))
+        facts = json.loads(read_bounded(path.with_suffix(".json"), 1 << 20))
         return datetime.fromisoformat(facts["began"])
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import io
+import os
 import random
 import shutil
 from pathlib import Path
@@ -36,6 +37,17 @@ def test_files_of_other_formats_are_found_by_their_content(tmp_path: Path) -> No
     folder = archive(tmp_path / "in", "a/x")
     shutil.copy(FILES / "apple_en.csv", folder / "a" / "watch.txt")
     assert results(Selection([str(folder)]), tmp_path / "out") == ["a/watch", "a/x"]
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("where", ["in", "in/*"])
+def test_a_pipe_in_a_folder_holds_up_no_run(where: str, tmp_path: Path) -> None:
+    folder = archive(tmp_path / "in", "x")
+    for name in ("pipe", "table.csv", "table.json", "part.hea"):
+        os.mkfifo(folder / name)
+    found = find(Selection([str(tmp_path / where)]), tmp_path / "out")
+    assert "x" in [item.name for item in found.items]
+    assert found.no_recordings >= 3
 
 
 def test_what_a_run_wrote_is_searched_by_none_that_writes_there_and_its_bands_are_no_records(

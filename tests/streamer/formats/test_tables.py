@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+import os
 import zipfile
 from pathlib import Path
 
@@ -129,6 +130,13 @@ def test_what_a_table_does_not_say_is_asked_for(head: str, field: Field, tmp_pat
     assert refused.value.field is field
     if field is not Field.LEAD:
         assert open_recording(path, Stated(unit_mv=1.0, rate_hz=250.0)).rate_hz == 250.0
+
+
+@pytest.mark.timeout(60)
+def test_a_pipe_beside_a_table_does_not_hold_it_up(tmp_path: Path) -> None:
+    write(tmp_path / "table.csv", "time [s],I [mV]", [f"{i / 250},{i % 7}" for i in range(500)])
+    os.mkfifo(tmp_path / "table.json")
+    assert open_recording(tmp_path / "table.csv").samples == 500
 
 
 def test_an_export_of_apple_health_lists_its_ecgs_and_opens_one(tmp_path: Path) -> None:
