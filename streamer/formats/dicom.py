@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import warnings
+import zlib
 from datetime import datetime
 from io import BytesIO
 from pathlib import Path
@@ -25,6 +26,8 @@ KIND = "a DICOM ECG"
 _MDC = {f"2:{i}": lead for i, lead in enumerate(("I", "II", "V1", "V2", "V3", "V4", "V5", "V6"), 1)}
 _MDC |= {"2:3": "V1", "2:61": "III", "2:62": "aVR", "2:63": "aVL", "2:64": "aVF"}
 _LONGEST = 1 << 28
+_UNPACKED, _TIMES = 1 << 24, 20
+"""Bytes that a packed file may unpack to, and how many for each that it has: samples do not pack better."""
 _IDENTITY = {
     "PatientName": "name",
     "PatientID": "id",
@@ -53,7 +56,7 @@ def read(path: Path, stated: Stated) -> Recording:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             # From memory: of a file, as much would be taken as an element says that it is long.
-            dataset = pydicom.dcmread(BytesIO(path.read_bytes()))
+            dataset = pydicom.dcmread(_Measured(path.read_bytes()))
             groups = list(getattr(dataset, "WaveformSequence", None) or ())
             if not groups:
                 raise InputError("a DICOM file without a waveform; name another file")
@@ -62,6 +65,27 @@ def read(path: Path, stated: Stated) -> Recording:
         raise
     except Exception as error:
         raise InputError(f"{KIND} that is damaged ({type(error).__name__}); fetch it again") from error
+
+
+class _Measured(BytesIO):
+    """A file in memory.  pydicom takes all that is left of it only to unpack it, and knows no bound."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if size is None or size < 0:
+            _refuse_too_much(data)
+        return data
+
+
+def _refuse_too_much(packed: bytes) -> None:
+    most = min(_LONGEST, _UNPACKED + _TIMES * len(packed))
+    unpacking = zlib.decompressobj(-zlib.MAX_WBITS)
+    held, rest = 0, packed
+    while rest and held <= most:
+        held += len(unpacking.decompress(rest, 1 << 20))
+        rest = unpacking.unconsumed_tail
+    if held > most:
+        raise InputError(f"{KIND} that unpacks to far more than it can hold; name another file")
 
 
 def _recording(dataset: Any, groups: list[Any], stated: Stated) -> Recording:
