@@ -36,6 +36,11 @@ class _Reading:
     body: dict[str, Any]
     around: dict[str, Any]
 
+    def samples(self, name: str) -> list[Any]:
+        """A field's list; empty if it has none, for a field of that name may hold anything."""
+        found = self.body.get(name)
+        return found if isinstance(found, list) else []
+
     def get(self, *names: str) -> Any:
         """The first of some fields, here or around; None if there is none."""
         for name in names:
@@ -88,14 +93,16 @@ def read(path: Path, stated: Stated) -> Recording:
     readings = list(_readings(document, {}, 0))
     if not readings:
         raise InputError("a JSON file without an ECG of a kind that is known here; name another file")
-    if "Samples" in readings[0].body:
+    if readings[0].samples("Samples"):
         return _movesense(readings, stated)
     which = choose(len(readings), [reading.date() for reading in readings], stated.reading, "the file")
     reading = readings[which]
-    if "waveformSamples" in reading.body:
+    if reading.samples("waveformSamples"):
         return _fitbit(reading, stated)
-    if "voltageMeasurements" in reading.body:
+    if reading.samples("voltageMeasurements"):
         return _health_kit(reading, stated)
+    if not reading.samples("signal"):
+        return _movesense([reading], stated)
     values = _floats(reading.body.pop("signal"))
     position = reading.get("wearposition")
     return of_samples(
@@ -195,7 +202,10 @@ def _movesense(readings: list[_Reading], stated: Stated) -> Recording:
     step_mv = stated.mv_per_step(
         "", f"{kind} (0.000381469726563 mV to a step if it is of the classic sensor)"
     )
-    packets = [_floats(reading.body["Samples"]) for reading in readings]
+    others = len(readings)
+    readings = [reading for reading in readings if reading.samples("Samples")]
+    others -= len(readings)
+    packets = [_floats(reading.samples("Samples")) for reading in readings]
     values = np.concatenate(packets)
     stamps = [_float(reading.get("Timestamp", "timestamp")) for reading in readings]
     notes = ["The recording is of a strap on the chest, which is not Lead I."]
@@ -208,6 +218,8 @@ def _movesense(readings: list[_Reading], stated: Stated) -> Recording:
     mv = place((values * step_mv)[None], index)
     if (lost := mv.shape[1] - len(values)) > 0:
         notes.append(f"{lost} samples are missing by the sensor's stamps.")
+    if others:
+        notes.append(f"{others} readings of another kind are left out.")
     lead = Lead("ECG", stated.unit(""))
     return Recording(kind, rate_hz, (lead,), mv, placement=Placement.CHEST, notes=tuple(notes))
 

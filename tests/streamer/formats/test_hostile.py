@@ -13,7 +13,11 @@ import zipfile
 import zlib
 from pathlib import Path
 
+import numpy as np
+import pydicom
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from streamer import InputError, open_recording
 from streamer.formats.recording import Stated
@@ -126,6 +130,51 @@ def test_a_dicom_element_that_says_it_is_long_takes_no_memory(tmp_path: Path) ->
     takes_memory_for_its_size(path, STATED)
     path.write_bytes(raw[:132] + struct.pack("<HHL", 0x2E31, 0x2E32, 700 << 20) + raw[132:800])
     takes_memory_for_its_size(path, STATED)
+
+
+def deflated_dicom(more: int) -> bytes:
+    """The DICOM of the tests, packed as a whole, with an element of so many zeros in MB."""
+    dataset = pydicom.dcmread(FILES / "dicom_I_II.dcm")
+    dataset.file_meta.TransferSyntaxUID = pydicom.uid.DeflatedExplicitVRLittleEndian
+    out = io.BytesIO()
+    dataset.save_as(out)
+    raw = out.getvalue()
+    start = 144 + struct.unpack_from("<I", raw, 140)[0]
+    body = zlib.decompress(raw[start:], -zlib.MAX_WBITS)
+    packing = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS)
+    parts = [packing.compress(body)]
+    if more:
+        parts.append(packing.compress(struct.pack("<HH2sHL", 0x5401, 0x1010, b"OB", 0, more << 20)))
+        parts += [packing.compress(bytes(1 << 20)) for _ in range(more)]
+    return raw[:start] + b"".join(parts) + packing.flush()
+
+
+def test_a_dicom_that_is_packed_as_a_whole_is_read_and_a_bomb_takes_no_memory(tmp_path: Path) -> None:
+    path = tmp_path / "packed.dcm"
+    path.write_bytes(deflated_dicom(0))
+    assert np.array_equal(open_recording(path).read(), open_recording(FILES / "dicom_I_II.dcm").read())
+    path.write_bytes(deflated_dicom(200))
+    assert path.stat().st_size < 1 << 20
+    takes_memory_for_its_size(path, STATED)
+    with pytest.raises(InputError, match="unpacks"):
+        open_recording(path)
+
+
+_ANY = st.sampled_from(
+    [None, 5, "abc", [], {}, {"a": 1}, [1, 2, 3], [None], [{}], [[]], [[0, 1], [1, 2]], True]
+)
+_NAMES = "waveformSamples voltageMeasurements Samples signal Timestamp date interval"
+_NAMES += " samplingFrequency scalingFactor leadNumber wearposition units"
+_OF_ANY_TYPE = st.dictionaries(st.sampled_from(_NAMES.split()), _ANY)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(document=st.lists(_OF_ANY_TYPE, min_size=1, max_size=3))
+def test_fields_of_json_hold_anything_and_are_read_or_refused(document: object, tmp_path: Path) -> None:
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(document))
+    for reading in ("", "?reading=1", "?reading=2"):
+        opened(Path(f"{path}{reading}"))
 
 
 @pytest.mark.long
