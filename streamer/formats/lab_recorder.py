@@ -131,7 +131,7 @@ def _streams(path: Path) -> tuple[list[_Stream], datetime | None, bool]:
                     found[chunk.stream] = _Stream(_xml(chunk.content))
                 elif chunk.tag == Tag.SAMPLES and chunk.stream in found:
                     _add(found[chunk.stream], chunk.content)
-            except (ValueError, ElementTree.ParseError, struct.error) as error:
+            except (ValueError, LookupError, ElementTree.ParseError, struct.error) as error:
                 chunks.reject(str(error)[:80])
     return list(found.values()), began, bool(chunks.damage)
 
@@ -161,7 +161,7 @@ def _add(stream: _Stream, content: bytes) -> None:
                 return
     at, stamps_s, picked = 0, [], []
     for _ in range(count):
-        size = data[at]
+        size = data[at] if at < len(data) else -1
         if size not in (0, 8) or at + 1 + size + width > len(data):
             raise ValueError("a sample beyond its chunk")
         stamps_s.append(struct.unpack_from("<d", data, at + 1)[0] if size else math.nan)
