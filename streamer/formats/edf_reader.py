@@ -11,6 +11,7 @@ import re
 import warnings
 from datetime import datetime, timedelta
 from fractions import Fraction
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +66,7 @@ def read(path: Path, stated: Stated) -> Recording:
     chosen = [(s, mv) for s, mv in usable if s.samples_per_data_record == size_of]
     rows = []
     for signal, step in chosen:
+        _refuse_without_range(signal)
         row = millivolts(np.asarray(signal.data, np.float64) * step)
         if _OURS in f" {head[88:168].decode('latin-1')} ":
             row[signal.digital == _OUR_GAP] = np.nan
@@ -133,6 +135,20 @@ def _signals(head: bytes, data: bytes) -> list[Any]:
         return [signal for signal in opened.signals if len(signal.digital)]
     except Exception as error:
         raise InputError(f"{KIND} that edfio cannot read ({type(error).__name__}); fetch it again") from error
+
+
+def _refuse_without_range(signal: Any) -> None:
+    """Raise InputError if a signal has no range that its numbers can be scaled by.
+
+    edfio would give the numbers as they lie in the file, as if they were in the unit that it states.
+    """
+    try:
+        physical = float(signal.physical_min), float(signal.physical_max)
+        digital = float(signal.digital_min), float(signal.digital_max)
+    except (ValueError, OverflowError):
+        physical = digital = (0.0, 0.0)
+    if not all(map(isfinite, physical + digital)) or physical[0] == physical[1] or digital[0] == digital[1]:
+        raise InputError(f"{KIND} whose signal {_listed([signal.label])} states no range; fetch it again")
 
 
 def _duration(head: bytes) -> Fraction:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import re
+import struct
 import zlib
 from pathlib import Path
 
@@ -18,7 +19,7 @@ from streamer.core.errors import Field, InputError
 from streamer.core.stream import Chunk
 from streamer.formats.recording import Stated
 from streamer.formats.wfdb_writer import WfdbWriter
-from streamer.formats.xdf import MAGIC, ChunkReader, Tag
+from streamer.formats.xdf import MAGIC, ChunkReader, Tag, chunk
 from streamer.lead_recording import open_recording
 
 FILES = Path(__file__).parent / "files"
@@ -67,6 +68,41 @@ def test_of_a_cut_edf_the_whole_data_records_are_read_and_that_is_said(kept: flo
     whole = open_recording(FILES / "edfplus_I_uV.edf").read()
     assert np.array_equal(recording.read(), whole[:, : 250 * int(kept)])
     assert any(f"{int(kept)} of 12" in note for note in recording.notes)
+
+
+@pytest.mark.parametrize("kind", ["physical", "digital"])
+@pytest.mark.parametrize("word", ["same", "inf", "nan", "1e999", "x", ""])
+def test_an_edf_signal_without_a_range_is_refused_and_not_read_unscaled(
+    kind: str, word: str, tmp_path: Path
+) -> None:
+    raw = bytearray((FILES / "edfplus_I_uV.edf").read_bytes())
+    low, high = ((464, 480), (496, 512))[kind == "digital"]
+    raw[high : high + 8] = bytes(raw[low : low + 8]) if word == "same" else word.ljust(8).encode()
+    (tmp_path / "flat.edf").write_bytes(raw)
+    with pytest.raises(InputError, match="range"):
+        open_recording(tmp_path / "flat.edf")
+
+
+def damaged_xdf(count: int, samples: bytes, header: bytes = b"") -> bytes:
+    raw = (FILES / "labrecorder_ecg.xdf").read_bytes()
+    with (FILES / "labrecorder_ecg.xdf").open("rb") as file:
+        chunks = list(ChunkReader(file, len(raw), range(1 << 32)))
+    stream = next(each.stream for each in chunks if each.tag == Tag.SAMPLES)
+    more = chunk(Tag.SAMPLES, struct.pack("<BI", 4, count), samples, stream=stream)
+    return raw + (chunk(Tag.STREAM_HEADER, header, stream=99) if header else b"") + more
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+@pytest.mark.parametrize("header", [b"", b"<?xml version='1.0' encoding='bogus'?><info/>"])
+def test_an_xdf_whose_chunk_claims_more_than_it_holds_is_read_without_it(
+    count: int, header: bytes, tmp_path: Path
+) -> None:
+    whole = open_recording(FILES / "labrecorder_ecg.xdf").read()
+    sample = b"\x08" + struct.pack("<df", 1.0, 0.0)
+    (tmp_path / "more.xdf").write_bytes(damaged_xdf(count + 1, sample * count, header))
+    recording = open_recording(tmp_path / "more.xdf")
+    assert np.array_equal(recording.read(), whole, equal_nan=True)
+    assert any("damaged" in note for note in recording.notes)
 
 
 def test_gaps_in_the_stamps_of_an_xdf_are_gaps(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
