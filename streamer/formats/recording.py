@@ -102,8 +102,9 @@ class Stated:
         InputError
             None is stated.
         """
-        rate_hz = self.rate_hz if rate_hz is None else rate_hz
-        if rate_hz is None or not 0 < rate_hz < 1e7:
+        if rate_hz is None or not 0 < rate_hz < _MOST_HZ:
+            rate_hz = self.rate_hz
+        if rate_hz is None or not 0 < rate_hz < _MOST_HZ:
             raise InputError(f"{what} states no sampling rate", Field.RATE)
         return rate_hz
 
@@ -111,6 +112,7 @@ class Stated:
 NOTHING_STATED = Stated()
 
 _MOST_MV = 1e9
+_MOST_HZ = 1e7
 
 
 @dataclass(frozen=True, slots=True)
