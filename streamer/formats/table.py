@@ -123,6 +123,11 @@ def rows_of(text: str, layout: Layout, wanted: Sequence[int], what: str) -> Iter
         if len(fields) <= max(wanted):
             cut = i
             continue
+        if len(layout.columns) < _MOST_COLUMNS and any(fields[len(layout.columns) :]):
+            # A decimal comma between commas, or row numbers without a name: which is which is not known.
+            raise InputError(
+                f"line {i + 1} of {what} has more columns than its header; name all, or write ; between them"
+            )
         yield i, [fields[k] for k in wanted]
 
 

@@ -132,6 +132,29 @@ def test_what_a_table_does_not_say_is_asked_for(head: str, field: Field, tmp_pat
         assert open_recording(path, Stated(unit_mv=1.0, rate_hz=250.0)).rate_hz == 250.0
 
 
+@pytest.mark.parametrize("row", ["{i},{t},{v}", "{ms},0,{v3}"], ids=["row numbers", "decimal commas"])
+def test_a_row_of_more_columns_than_the_header_is_refused_and_not_shifted(row: str, tmp_path: Path) -> None:
+    rows = [row.format(i=i, t=i / 250, ms=4 * i, v=BEATS[i], v3=f"{i % 999:03d}") for i in range(N)]
+    write(tmp_path / "table.csv", "time [ms],I [mV]", rows)
+    with pytest.raises(InputError, match="more columns"):
+        open_recording(tmp_path / "table.csv")
+    write(tmp_path / "table.csv", "time [s],I [mV]", [f"{i / 250},{BEATS[i]}," for i in range(N)])
+    assert np.allclose(open_recording(tmp_path / "table.csv").read()[0], BEATS, atol=1e-6)
+
+
+@pytest.mark.parametrize("rate", ["0", "-250", "inf", "nan", "", None])
+def test_a_rate_that_cannot_be_is_asked_for_and_can_be_stated(rate: str | None, tmp_path: Path) -> None:
+    path = tmp_path / "any.json"
+    path.write_text(json.dumps(FITBIT | {"samplingFrequencyHz": rate}))
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is Field.RATE
+    assert open_recording(path, Stated(rate_hz=250.0)).rate_hz == 250.0
+    with pytest.raises(InputError):
+        Stated().rate(0.0, "a file")
+    assert Stated(rate_hz=250.0).rate(0.0, "a file") == 250.0
+
+
 @pytest.mark.timeout(60)
 def test_a_pipe_beside_a_table_does_not_hold_it_up(tmp_path: Path) -> None:
     write(tmp_path / "table.csv", "time [s],I [mV]", [f"{i / 250},{i % 7}" for i in range(500)])
