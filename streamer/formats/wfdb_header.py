@@ -203,6 +203,8 @@ def _signal(line: str, number: int, what: str) -> Signal:
         gain = float(match[1]) or 200.0
         baseline = int(match[2]) if match[2] else None
         units = match[3] or ""
+    elif words and re.match(r"(?:[-+.]?\d|[-+]?(?:nan|inf))\S*[(/]", words[0], re.IGNORECASE):
+        raise InputError(f"{what} states an impossible gain ({show(line)}); correct the header")
     numbers: list[int] = []  # resolution, zero, initial value, checksum, block size
     while words and len(numbers) < 5 and _INTEGER.fullmatch(words[0]):
         numbers.append(int(words[0]))

@@ -438,3 +438,11 @@ def test_noise_as_annotations_raises_nothing_but_an_input_error(
 def test_there_being_no_annotations_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="there is no annotation file"):
         read_annotations(tmp_path / "r")
+
+
+@pytest.mark.parametrize("gain", ["nan(0)/mV", "inf/mV", "1e308(0)/V", "1000(99999999999)/mV", "-nan(0)"])
+def test_a_gain_that_cannot_be_is_refused_and_not_taken_for_the_usual_one(gain: str, tmp_path: Path) -> None:
+    (tmp_path / "r.hea").write_text(f"r 1 250 10\nr.dat 16 {gain} 16 0 0 0 0 I\n")
+    (tmp_path / "r.dat").write_bytes(bytes(20))
+    with pytest.raises(InputError, match="gain"):
+        Record(tmp_path / "r")
