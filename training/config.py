@@ -49,6 +49,8 @@ class Config:
     teachers_share: float = 0.0
     cross_fitted: bool = False
     """Each teacher speaks only of folds that it did not learn from."""
+    recorder_share: float = 0.0
+    """So many of the records, each time, are as another recorder would have made them."""
     nested_share: float = 0.0
     """So many of a ladder's batches are learnt by some of its first modules alone as well."""
     cut_offs_hz: tuple[float, ...] = BAND_EDGES_HZ

@@ -25,6 +25,7 @@ from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.front_end import FrontEnd
 from streamer.core.stream import Chunk
 from streamer.formats.wfdb_reader import Record
+from training.recorders import Recorder, drawn
 
 RATE_HZ = 100
 LONGEST_GAP_S = 3.0
@@ -257,6 +258,8 @@ class Batches:
     """The standard deviation of the angles by which each heart is turned about each axis."""
     bands_of: BandsOf = network_input
     """How Lead I becomes the input: other ways are for ablations."""
+    recorder_share: float = 0.0
+    """So many of the records are as another recorder would have made them (`training.recorders`)."""
     hold: int = 0
     """So many samples of the last one held end each record's input, as `network_input` says."""
     said_uv: NDArray[np.int16] | None = None
@@ -289,6 +292,7 @@ class Batches:
                 int(i): self._noise_mv(lead[i], rng)
                 for i in np.flatnonzero(rng.random(len(lead)) < self.noise_share)
             }
+            recorders = self._recorders(len(lead), rng)
             if b < first:
                 continue  # all chance of it is drawn, so the next ones are what they always are
             x = np.stack([self.bands_of(row, self.filters, self.rate_hz, hold=self.hold) for row in lead])
@@ -299,8 +303,18 @@ class Batches:
                 x[i] += added * (x[i] != 0)
             truth = mixed @ self.truth_uv[chosen].astype(np.float32) / 1e3
             said_uv = self.said_uv
-            said = truth if said_uv is None else mixed @ said_uv[chosen].astype(np.float32) / 1e3
+            said = truth.copy() if said_uv is None else mixed @ said_uv[chosen].astype(np.float32) / 1e3
+            for i, recorder in recorders.items():
+                x[i] = recorder(x[i]) * (x[i] != 0)
+                if recorder.of_all:
+                    truth[i], said[i] = recorder(truth[i]), recorder(said[i])
             yield x, truth, said
+
+    def _recorders(self, n: int, rng: np.random.Generator) -> dict[int, Recorder]:
+        if not self.recorder_share:
+            return {}  # and no chance drawn for it: a run of before stays what it was
+        chosen = np.flatnonzero(rng.random(n) < self.recorder_share)
+        return {int(i): drawn(rng, self.rate_hz) for i in chosen}
 
     def _noise_mv(self, lead_mv: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float32]:
         """A disturbance as long as the truth, `NOISE_DB` below a record."""

@@ -309,6 +309,7 @@ def batches_of(
         config.gap_share,
         config.noise_share,
         turn_deg=config.turn_deg,
+        recorder_share=config.recorder_share,
         bands_of=bands_of,
         hold=max(shape.hold(truth_uv.shape[-1]) for shape in (config.shape, *shapes)),
         said_uv=said_uv,

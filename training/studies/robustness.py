@@ -3,8 +3,9 @@
 
 ``python -m training.studies.robustness MODEL.onnx --data PTB-XL --out FILE``
 
-The records are brought to 500 Hz first, so that mains hum has its own frequency, then disturbed, then
-run through the live path (in hops of a second, where the model's output depends on no window).
+The records are brought to 500 Hz first, so that mains hum has its own frequency (or to the rate that is
+tried), then disturbed, then run through the live path (in hops of a second, where the model's output depends
+on no window).
 """
 
 from __future__ import annotations
@@ -38,6 +39,7 @@ from streamer.formats.wfdb_reader import Record
 from training.command import ended_in_one_line
 from training.data import noises
 from training.filter_design import design
+from training.recorders import Recorder
 
 RATE_HZ = 500.0
 LEVELS_DB = (18, 12, 6, 0)
@@ -48,7 +50,7 @@ FEWEST = 10
 
 @dataclass(frozen=True, slots=True)
 class Disturbed:
-    """Twelve leads at 500 Hz, and what became of Lead I on its way."""
+    """Twelve leads, and what became of Lead I on its way."""
 
     kind: str = "none"
     level_db: float = np.inf
@@ -58,29 +60,36 @@ class Disturbed:
     sign: int = 1
     """Of the measured lead alone."""
     gaps_s: tuple[float, ...] = ()
-    said_hz: float = RATE_HZ
-    """What the source takes its rate for."""
+    sampled_hz: float = RATE_HZ
+    clock: float = 1.0
+    """What the source takes its rate for, over what it is."""
+    recorder: Recorder | None = None
 
     def __call__(
         self, leads_mv: NDArray[np.float32], rate_hz: float, chances: np.random.Generator
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], float]:
         """As `mecg.evaluation.evaluate.Change`."""
-        at_500 = [to_rate(row.astype(np.float64), rate_hz, RATE_HZ) for row in np.nan_to_num(leads_mv)]
-        truth = (self.gain * np.stack(at_500)).astype(np.float32)
-        lead = self.sign * truth[0]
+        at_rate = [
+            to_rate(row.astype(np.float64), rate_hz, self.sampled_hz) for row in np.nan_to_num(leads_mv)
+        ]
+        truth = (self.gain * np.stack(at_rate)).astype(np.float32)
+        recorded = truth if self.recorder is None else self.recorder(truth)
+        if self.recorder is not None and self.recorder.of_all:
+            truth = recorded
+        lead = self.sign * recorded[0]
         if np.isfinite(self.level_db):
             level_mv = lead.std() * 10 ** (-self.level_db / 20)
             lead = lead + (level_mv * self._noise(len(lead), chances)).astype(np.float32)
         for seconds in self.gaps_s:
-            at = int(chances.uniform(3.5, len(lead) / RATE_HZ - seconds - 2) * RATE_HZ)
-            lead[at : at + round(seconds * RATE_HZ)] = np.nan
-        return lead, truth, self.said_hz
+            at = int(chances.uniform(3.5, len(lead) / self.sampled_hz - seconds - 2) * self.sampled_hz)
+            lead[at : at + round(seconds * self.sampled_hz)] = np.nan
+        return lead, truth, self.clock * self.sampled_hz
 
     def _noise(self, n: int, chances: np.random.Generator) -> NDArray[np.float64]:
         if self.kind.endswith("Hz"):
-            turns = float(self.kind.split()[0]) * np.arange(n) / RATE_HZ
+            turns = float(self.kind.split()[0]) * np.arange(n) / self.sampled_hz
             return np.asarray(np.sqrt(2) * np.sin(2 * np.pi * (turns + chances.random())))
-        return np.asarray(noises(n, RATE_HZ, chances)[("wander", "muscle").index(self.kind)])
+        return np.asarray(noises(n, self.sampled_hz, chances)[("wander", "muscle").index(self.kind)])
 
 
 PLAIN = Disturbed()
@@ -102,8 +111,16 @@ def conditions() -> dict[str, Disturbed]:
     return tried | {
         "amplitude +20 % (relative)": Disturbed(gain=1.2),
         "amplitude -20 % (relative)": Disturbed(gain=0.8),
-        "rate 1 % too high": Disturbed(said_hz=1.01 * RATE_HZ),
-        "rate 1 % too low": Disturbed(said_hz=0.99 * RATE_HZ),
+        "rate 1 % too high": Disturbed(clock=1.01),
+        "rate 1 % too low": Disturbed(clock=0.99),
+        "a recorder from 0.5 Hz, order 2": Disturbed(recorder=Recorder(RATE_HZ, (2, 0.5))),
+        "a recorder from 0.67 Hz, order 2": Disturbed(recorder=Recorder(RATE_HZ, (2, 0.67))),
+        "a recorder from 0.05 to 25 Hz": Disturbed(recorder=Recorder(RATE_HZ, (1, 0.05), (2, 25.0))),
+        "a sensor from 0.5 Hz": Disturbed(recorder=Recorder(RATE_HZ, (1, 0.5), of_all=False)),
+        "a sensor from 0.67 Hz, order 2": Disturbed(recorder=Recorder(RATE_HZ, (2, 0.67), of_all=False)),
+        "sampled at 128 Hz": Disturbed(sampled_hz=128.0),
+        "sampled at 257 Hz": Disturbed(sampled_hz=257.0),
+        "sampled at 1000 Hz": Disturbed(sampled_hz=1000.0),
         "three gaps of 0.1 s": Disturbed(gaps_s=(0.1,) * 3),
         "a gap of 1 s": Disturbed(gaps_s=(1.0,)),
         "reversed polarity, not corrected": Disturbed(sign=-1),

@@ -2,6 +2,7 @@
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ pytest.importorskip("tqdm", reason="the extra `train` is not installed")
 
 from mecg.evaluation.dataset import read_table
 from tests.streamer.known_network import scaled_identity
+from training.recorders import Recorder
 from training.studies.robustness import PLAIN, RATE_HZ, Disturbed, conditions, markdown, rows_of, subsets
 
 RECORDINGS = Path(__file__).parents[3] / "recordings" / "ptb-xl"
@@ -58,7 +60,26 @@ def test_a_gain_is_the_persons_a_sign_the_leads_and_a_gap_the_sources(leads_mv: 
     lead, truth, _ = given(Disturbed(gaps_s=(1.0,)), leads_mv)
     assert np.isnan(lead).sum() == RATE_HZ
     assert np.isfinite(truth).all()
-    assert given(Disturbed(said_hz=505.0), leads_mv)[2] == 505.0
+    assert given(Disturbed(clock=1.01), leads_mv)[2] == 505.0
+
+
+def test_a_recorder_filters_all_leads_and_a_sensor_lead_i_alone(leads_mv: np.ndarray) -> None:
+    plain = given(PLAIN, leads_mv)[1]
+    recorder = Recorder(RATE_HZ, (2, 0.67))
+    lead, truth, _ = given(Disturbed(recorder=recorder), leads_mv)
+    np.testing.assert_array_equal(truth, recorder(plain))
+    np.testing.assert_array_equal(lead, truth[0])
+    sensor = replace(recorder, of_all=False)
+    lead, truth, _ = given(Disturbed(recorder=sensor), leads_mv)
+    np.testing.assert_array_equal(truth, plain)
+    np.testing.assert_array_equal(lead, recorder(plain)[0])
+
+
+def test_a_record_is_sampled_as_asked(leads_mv: np.ndarray) -> None:
+    lead, truth, rate_hz = given(Disturbed(sampled_hz=128.0), leads_mv)
+    assert (rate_hz, truth.shape) == (128.0, (12, 1280))
+    t = np.arange(1280) / 128
+    np.testing.assert_allclose(lead[128:-128], np.sin(2 * np.pi * 1.3 * t)[128:-128], atol=0.01)
 
 
 def test_every_condition_is_named_once_and_differs_from_the_record_as_it_is() -> None:
