@@ -55,7 +55,8 @@ def grid_of(stamps_s: NDArray[np.float64], what: str) -> tuple[float, NDArray[np
     span = float(stamps_s[first[-1]] - stamps_s[0])
     fitted = float(index[first[-1]]) / span
     off = np.abs(stamps_s[first] - stamps_s[0] - index[first] / fitted)
-    return _tidy(fitted, 4 * float(np.percentile(off, 95)) / span + 1e-7), index
+    accuracy_s = 4 * float(np.percentile(off, 95)) + _resolution_s(stamps_s)
+    return _tidy(fitted, accuracy_s / span + 1e-7), index
 
 
 def place(values_mv: NDArray[np.floating], index: NDArray[np.int64]) -> Samples:
@@ -63,6 +64,18 @@ def place(values_mv: NDArray[np.floating], index: NDArray[np.int64]) -> Samples:
     out = np.full((values_mv.shape[0], int(index[-1]) + 1), np.nan, np.float32)
     out[:, index] = millivolts(values_mv)
     return out
+
+
+def _resolution_s(stamps_s: NDArray[np.float64]) -> float:
+    """The step that stamps are written in; 0 if they are finer than a microsecond.
+
+    A few samples lie on a line through their rounded ends by chance, and look more exact than they are.
+    """
+    for decimals in range(7):
+        steps = (stamps_s - stamps_s[0]) * 10.0**decimals
+        if np.abs(steps - np.rint(steps)).max() < 1e-3:
+            return float(10.0**-decimals)
+    return 0.0
 
 
 def _tidy(rate_hz: float, tolerance: float) -> float:
