@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from PyQt6 import sip
@@ -12,6 +13,7 @@ from PyQt6.QtCore import QObject, pyqtSignal
 
 from gui.controller import SessionController
 from gui.dialogs.page_writer import Write, in_another_process, page_of, pages_folder, write_beside
+from gui.other_threads import emit
 from gui.window import MonitorWindow
 
 
@@ -70,7 +72,7 @@ class PageCommands(QObject):
             return
         self._say("writing the page ...")
         folder = self._folder or pages_folder()
-        write_beside(page, at, folder, self.written.emit, self.failed.emit, self._write)
+        write_beside(page, at, folder, partial(emit, self.written), partial(emit, self.failed), self._write)
 
     def _done(self, text: str) -> None:
         if not sip.isdeleted(self._window):  # it may have been closed meanwhile

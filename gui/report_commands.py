@@ -17,6 +17,7 @@ from gui.controller import SessionController
 from gui.dialogs.connect import FILTER
 from gui.dialogs.page_writer import pages_folder
 from gui.error_text import sentence
+from gui.other_threads import emit
 from gui.window import MonitorWindow
 from streamer.core.errors import InputError
 
@@ -81,9 +82,9 @@ class ReportCommands(QObject):
             try:
                 files = self._controller.report(path, folder)
             except (InputError, OSError) as error:
-                self.failed.emit(sentence(error))
+                emit(self.failed, sentence(error))
             else:
-                self.made.emit(files)
+                emit(self.made, files)
 
         threading.Thread(target=work, name="report", daemon=True).start()
 

@@ -26,6 +26,7 @@ from gui.controller import GENERIC, CalibrationPreview, CalibrationPreviews
 from gui.dialogs.before_after import BeforeAfter
 from gui.dialogs.file_drop import FileDrop
 from gui.error_text import sentence
+from gui.other_threads import emit
 from gui.theme import Theme, dialog_style
 from streamer.core.errors import Field, InputError
 
@@ -197,11 +198,11 @@ class CalibrateDialog(QDialog):
 
         def learn() -> None:
             try:
-                news.tried.emit(work(), "")
+                emit(news.tried, work(), "")
             except (InputError, OSError) as error:
                 # A record's lead cannot be chosen here.
                 about_lead = isinstance(error, InputError) and error.field is Field.LEAD
-                news.tried.emit(None, " ".join(str(error).split()) if about_lead else sentence(error))
+                emit(news.tried, None, " ".join(str(error).split()) if about_lead else sentence(error))
 
         threading.Thread(target=learn, name="learning a person", daemon=True).start()
 

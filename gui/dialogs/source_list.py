@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 
 from PyQt6.QtCore import Qt, pyqtSignal
 from PyQt6.QtGui import QHideEvent, QKeyEvent, QShowEvent
 from PyQt6.QtWidgets import QAbstractItemView, QHeaderView, QLabel, QTreeWidget, QTreeWidgetItem, QWidget
 
 from gui.controller import OnScan
+from gui.other_threads import emit
 from streamer.session.source import ScanResult
 
 KINDS = {"ble": "Bluetooth", "lsl": "LSL", "port": "Serial port"}
@@ -75,7 +77,7 @@ class SourceList(QTreeWidget):
         self._fill("recent", [(source, "", "", "", source, "") for source in self._recent()])
         self._say_status()
         if self._stop is None:
-            self._stop = self._scan(self._found.emit)
+            self._stop = self._scan(partial(emit, self._found))
 
     def hideEvent(self, event: QHideEvent | None) -> None:  # noqa: N802 - Qt's name
         """Look no longer: the radio has better things to do."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from PyQt6.QtCore import QObject, QTimer, pyqtSignal
 
 from gui.controller import RunningSession, SessionController, SourceRequest
 from gui.error_text import sentence
+from gui.other_threads import emit
 from streamer.core.errors import InputError
 
 AGAIN_S = (1.0, 2.0, 5.0, 10.0)
@@ -84,9 +86,9 @@ class SourceOpener(QObject):
     def _work(self, request: SourceRequest) -> None:
         """In a thread of its own."""
         try:
-            self._done.emit(request, self._controller.open(request, self.step.emit), None)
+            emit(self._done, request, self._controller.open(request, partial(emit, self.step)), None)
         except (InputError, OSError) as error:
-            self._done.emit(request, None, error)
+            emit(self._done, request, None, error)
 
     def _end(
         self, request: SourceRequest, running: RunningSession | None, error: InputError | OSError | None
