@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.errors import InputError
-from streamer.core.stream import Placement
+from streamer.core.stream import Placement, Samples
 from streamer.formats.file_format import Format, Head, bounded, decode
 from streamer.formats.recording import Lead, Recording, Stated, choose, millivolts
 from streamer.formats.sample_times import grid_of, place
@@ -182,19 +182,48 @@ def _health_kit(reading: _Reading, stated: Stated) -> Recording:
         values = _floats([item.get(name) if isinstance(item, dict) else None for item in measured])
         times_of = ("timeSinceSampleStart", "time", "t", "date")
         at = next((n for n in times_of if n in first), "")
-        stamps = _floats([item.get(at) if isinstance(item, dict) else None for item in measured])
+        stamps = _stamps_s([item.get(at) if isinstance(item, dict) else None for item in measured])
     elif isinstance(measured[0], list) and len(measured[0]) == 2:
         pairs = [item if isinstance(item, list) and len(item) == 2 else (None, None) for item in measured]
-        values, stamps = _floats([p[1] for p in pairs]), _floats([p[0] for p in pairs])
+        values, stamps = _floats([p[1] for p in pairs]), _stamps_s([p[0] for p in pairs])
     else:
         values, stamps, unit = _floats(measured), np.array([]), ""
     step_mv = stated.mv_per_step(unit, kind)
-    rate_hz = reading.rate_hz()
-    if rate_hz is None and stated.rate_hz is None and len(stamps) > 2 and np.isfinite(stamps).all():
-        rate_hz, _ = grid_of(stamps - stamps[0], kind)
-    mv = millivolts(values * step_mv)[None]
+    rate_hz, mv, notes = _by_times(values * step_mv, stamps, reading.rate_hz(), stated, kind)
     lead = Lead("I", stated.unit(unit))
-    return Recording(kind, stated.rate(rate_hz, kind), (lead,), mv, _instant(reading.date()))
+    return Recording(kind, rate_hz, (lead,), mv, _instant(reading.date()), notes=tuple(notes))
+
+
+def _by_times(
+    mv: NDArray[np.float64], stamps_s: NDArray[np.float64], rate_hz: float | None, stated: Stated, kind: str
+) -> tuple[float, Samples, list[str]]:
+    """The rate, the samples at the places that their times give, and what is to be said of it."""
+    timed = np.isfinite(stamps_s)
+    if len(np.unique(stamps_s[timed])) < 3:  # such as one date for all: they place nothing
+        return stated.rate(rate_hz, kind), millivolts(mv)[None], []
+    notes = []
+    stamps_s, mv = stamps_s[timed], mv[timed]
+    found, index = grid_of(stamps_s - stamps_s[0], kind)
+    samples = place(mv[None], index)
+    rate_hz = stated.rate((stated.rate_hz or found) if rate_hz is None else rate_hz, kind)
+    if abs(found / rate_hz - 1) > 0.02:
+        notes.append(f"The rate is as it is stated; the times of the file would make it {found:.4g} Hz.")
+    if (without := len(timed) - len(mv)) > 0:
+        notes.append(f"{without} values without a time are left out.")
+    if (lost := samples.shape[1] - len(mv)) > 0:
+        notes.append(f"{lost} samples are missing by the times of the file.")
+    return rate_hz, samples, notes
+
+
+def _stamps_s(values: list[Any]) -> NDArray[np.float64]:
+    """Times as numbers, or as a date and a clock; NaN where there is none."""
+    return _floats([_seconds(value) if isinstance(value, str) else value for value in values])
+
+
+def _seconds(text: str) -> float | None:
+    number = _float(text)
+    instant = _instant(text) if number is None else None
+    return number if instant is None else (instant.replace(tzinfo=instant.tzinfo or UTC)).timestamp()
 
 
 def _movesense(readings: list[_Reading], stated: Stated) -> Recording:

@@ -188,7 +188,6 @@ def read_text(text: str, stated: Stated) -> Recording:
             notes.append(
                 f"The rate is as you state it; the times of the file would make it {rate_hz:.4g} Hz."
             )
-            index = np.arange(values.shape[1])
         rate_hz = stated.rate_hz or rate_hz
         samples = place(mv, index)
         if (lost := samples.shape[1] - values.shape[1]) > 0:

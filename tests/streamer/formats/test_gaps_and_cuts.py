@@ -7,10 +7,13 @@ import json
 import re
 import struct
 import zlib
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
@@ -24,6 +27,7 @@ from streamer.lead_recording import open_recording
 
 FILES = Path(__file__).parent / "files"
 HEAD, SIZE, RECORDS = 768, 614, 12
+QUICK = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def edf_with_pauses(folder: Path, onsets: list[float], kind: bytes = b"EDF+D") -> Path:
@@ -216,3 +220,67 @@ def test_where_a_withings_was_worn_is_said_of_its_api_too(tmp_path: Path) -> Non
     body = {"signal": signal, "sampling_frequency": 300, "wearposition": 0}
     (tmp_path / "w.json").write_text(json.dumps({"status": 0, "body": body}))
     assert any("right wrist" in note for note in open_recording(tmp_path / "w.json").notes)
+
+
+def health_kit(path: Path, stamps: list[float], volts: list[float], shape: str, rate: float | None) -> Path:
+    """HealthKit as pairs or objects, or Health Auto Export with numbers or words as times."""
+    if shape == "pairs":
+        measured: list[object] = [[t, v] for t, v in zip(stamps, volts, strict=True)]
+    elif shape == "words":
+        began = datetime(2026, 3, 14, tzinfo=UTC)
+        times = [str(began + timedelta(seconds=t)) for t in stamps]
+        measured = [{"date": t, "voltage": v, "units": "V"} for t, v in zip(times, volts, strict=True)]
+    else:
+        name = "date" if shape == "date" else "timeSinceSampleStart"
+        measured = [{name: t, "voltage": v, "units": "V"} for t, v in zip(stamps, volts, strict=True)]
+    reading: dict[str, object] = {"voltageMeasurements": measured}
+    if rate is not None:
+        reading["samplingFrequency"] = rate
+    path.write_text(json.dumps([reading]))
+    return path
+
+
+@QUICK
+@given(
+    at=st.integers(2, 398),
+    lost=st.integers(0, 2000),
+    rate=st.sampled_from([128.0, 250.0, 512.6]),
+    said=st.booleans(),
+    shape=st.sampled_from(["pairs", "date", "objects", "words"]),
+    unnamed=st.sets(st.integers(1, 398), max_size=3),
+)
+def test_a_gap_in_the_times_of_a_health_kit_reading_is_a_gap(
+    at: int, lost: int, rate: float, said: bool, shape: str, unnamed: set[int], tmp_path: Path
+) -> None:
+    places = np.arange(400) + lost * (np.arange(400) >= at)
+    volts = np.random.default_rng(1).normal(0, 2e-4, 400)
+    stamps = [float("nan") if i in unnamed and shape != "words" else p / rate for i, p in enumerate(places)]
+    unnamed = unnamed if shape != "words" else set()
+    path = health_kit(tmp_path / "h.json", stamps, volts.tolist(), shape, rate if said else None)
+    recording = open_recording(path)
+    mv = recording.read()[0]
+    there = np.delete(places, sorted(unnamed))
+    assert recording.rate_hz == pytest.approx(rate, rel=1e-4) and len(mv) == 400 + lost
+    assert np.array_equal(mv[there], np.delete(volts * 1e3, sorted(unnamed)).astype(np.float32))
+    assert np.isnan(mv).sum() == len(mv) - len(there)
+    said_lost = [int(note.split()[0]) for note in recording.notes if "missing" in note]
+    assert said_lost == ([len(mv) - len(there)] if len(mv) > len(there) else [])
+    assert any(f"{len(unnamed)} values without a time" in note for note in recording.notes) == bool(unnamed)
+
+
+@pytest.mark.parametrize("shape", ["pairs", "date", "objects", "words"])
+@pytest.mark.parametrize("rate", [250.0, None])
+def test_times_of_a_health_kit_reading_that_go_back_are_refused(
+    shape: str, rate: float | None, tmp_path: Path
+) -> None:
+    stamps = [(i if i < 200 else i - 50) / 250 for i in range(400)]
+    path = health_kit(tmp_path / "h.json", stamps, [1e-4 * (i % 9) for i in range(400)], shape, rate)
+    with pytest.raises(InputError, match="go back at sample 201"):
+        open_recording(path)
+
+
+def test_a_rate_that_the_times_of_a_health_kit_reading_contradict_is_said(tmp_path: Path) -> None:
+    stamps, volts = [i / 250 for i in range(400)], [1e-4 * (i % 9) for i in range(400)]
+    recording = open_recording(health_kit(tmp_path / "h.json", stamps, volts, "pairs", 500.0))
+    assert recording.rate_hz == 500.0 and recording.samples == 400
+    assert any("250 Hz" in note for note in recording.notes)

@@ -111,6 +111,13 @@ def test_samples_that_the_times_leave_out_are_said(gap: int, tmp_path: Path) -> 
     )
 
 
+def test_a_gap_stays_one_if_the_user_states_another_rate(tmp_path: Path) -> None:
+    rows = [f"{i / 250:.6f},{value}" for i, value in enumerate(BEATS) if not 300 <= i < 340]
+    recording = open_recording(write(tmp_path / "t", "time [s],I [mV]", rows), Stated(rate_hz=500.0))
+    assert (recording.rate_hz, recording.samples) == (500.0, N)
+    assert np.isnan(recording.read()[0, 300:340]).all() and len(recording.notes) == 2
+
+
 @pytest.mark.parametrize("packet", [1, 5, 16, 73])
 def test_stamps_that_repeat_give_count_over_span(packet: int, tmp_path: Path) -> None:
     rows = [f"{(i // packet) * packet / 130:.6f},{value}" for i, value in enumerate(BEATS)]
