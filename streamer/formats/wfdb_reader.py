@@ -55,6 +55,8 @@ class Record:
     """Samples per signal."""
     left_out: tuple[str, ...]
     """Labels of the signals of other rates."""
+    without: int
+    """Samples that are missing since a segment holds only signals of other rates."""
     placement = Placement.UNSTATED
     kind = "a WFDB record"
 
@@ -65,6 +67,7 @@ class Record:
         self.signals = opened.signals
         self.samples = opened.samples
         self.left_out = opened.left_out
+        self.without = opened.without
 
     @property
     def rate_hz(self) -> float:
@@ -84,7 +87,14 @@ class Record:
     @property
     def notes(self) -> tuple[str, ...]:
         """Sentences for the user."""
-        return (f"Left out, being of another rate: {', '.join(self.left_out)}.",) if self.left_out else ()
+        said = []
+        if self.left_out:
+            said.append(f"Left out, being of another rate: {', '.join(self.left_out)}.")
+        if self.without:
+            said.append(
+                f"{self.without} samples are missing, where segments hold only signals of other rates."
+            )
+        return tuple(said)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -140,10 +150,12 @@ class Record:
 class _Files:
     """The signals of a record of one segment, from the one or more files that hold them."""
 
+    without = 0
+
     def __init__(self, header: Header, per_frame: int | None = None, lead: str | None = None) -> None:
         self.per_frame = per_frame or _per_frame(header.signals, lead)
         self.signals = tuple(s for s in header.signals if s.per_frame == self.per_frame)
-        self.left_out = tuple(show(s.name)[1:-1] for s in header.signals if s not in self.signals)[:24]
+        self.left_out = _others(header.signals, self.per_frame)
         if not self.signals:
             raise InputError(f"{show(header.path)} has no signal of its record's rate; correct the header")
         names = dict.fromkeys(signal.file for signal in header.signals)
@@ -172,6 +184,12 @@ class _Files:
         for file in self._files:
             file.read(start, stop, out)
         return out
+
+
+def _others(signals: tuple[Signal, ...], per_frame: int) -> tuple[str, ...]:
+    """The labels of signals of other rates, each once."""
+    labels = dict.fromkeys(show(s.name)[1:-1] for s in signals if s.per_frame != per_frame)
+    return tuple(labels)[:24]
 
 
 def _per_frame(signals: tuple[Signal, ...], lead: str | None) -> int:
@@ -336,11 +354,15 @@ class _Segments:
         what = show(header.path)
         listed = list(header.segments)
         layout: tuple[Signal, ...] | None = None
+        variable = False
         many: int | None = None
+        self.left_out: tuple[str, ...] = ()
+        self.without = 0
         if listed[0][1] == 0 and listed[0][0] != "~":
             whole = self._part(header, listed.pop(0)[0]).signals
-            many = _per_frame(whole, lead)
+            variable, many = True, _per_frame(whole, lead)
             layout = tuple(signal for signal in whole if signal.per_frame == many)
+            self.left_out = _others(whole, many)
         frames = sum(length for _, length in listed)
         if not 0 < frames <= MOST_SAMPLES:
             raise InputError(f"{what} has segments of {frames} samples in all; correct the header")
@@ -348,12 +370,16 @@ class _Segments:
             raise InputError(
                 f"{what} states {header.samples} samples, its segments {frames}; correct the header"
             )
-        self.left_out: tuple[str, ...] = ()
         self._parts: list[tuple[int, int, _Files, list[int]]] = []
         position = 0
         for name, length in listed:
             if name != "~" and length:
                 part = self._part(header, name)
+                if many and variable and all(signal.per_frame != many for signal in part.signals):
+                    self._leave_out(part, many)
+                    self.without += length * many
+                    position += length
+                    continue
                 files = _Files(part, many, lead)
                 many = files.per_frame
                 if files.samples < length * many:
@@ -362,7 +388,7 @@ class _Segments:
                         "states; fetch it again"
                     )
                 layout = layout or files.signals
-                self.left_out = self.left_out or files.left_out
+                self._leave_out(part, many)
                 rows = _rows_in(layout, files.signals, part.path)
                 self._parts.append((position * many, length * many, files, rows))
             position += length
@@ -370,6 +396,9 @@ class _Segments:
             raise InputError(f"{what} has no segment with samples; name another record")
         self.signals = layout
         self.samples = frames * layout[0].per_frame
+
+    def _leave_out(self, part: Header, many: int) -> None:
+        self.left_out = tuple(dict.fromkeys(self.left_out + _others(part.signals, many)))[:24]
 
     @staticmethod
     def _part(header: Header, name: str) -> Header:

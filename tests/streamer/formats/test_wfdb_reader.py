@@ -230,6 +230,49 @@ def test_segments_of_variable_layout_go_to_the_rows_of_their_names(tmp_path: Pat
     assert "layout" in refusal(tmp_path / "lay")
 
 
+RATES = {"I": 4, "II": 4, "V1": 2, "Pleth": 2, "Resp": 1}
+
+
+@given(
+    held=st.lists(st.sets(st.sampled_from(sorted(RATES)), min_size=1), min_size=1, max_size=5),
+    lead=st.sampled_from([None, "I", "V1"]),
+)
+@QUIET
+def test_a_segment_of_variable_layout_without_a_signal_of_the_rate_is_a_gap(
+    held: list[set[str]], lead: str | None, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder, frames = tmp_path_factory.mktemp("rates"), 10
+    rng = np.random.default_rng(1)
+    layout = "".join(f"~ 0x{n} 100/mV 16 0 0 0 0 {name}\n" for name, n in RATES.items())
+    write(folder, f"lay {len(RATES)} 62.5 0\n{layout}", name="lay")
+    many = RATES[lead or "I"]
+    wanted = [name for name, n in RATES.items() if n == many]
+    right = np.full((len(wanted), len(held) * frames * many), np.nan)
+    for i, names in enumerate(held):
+        each = {name: rng.integers(-500, 500, (frames, RATES[name])) for name in sorted(names)}
+        lines = "".join(f"s{i}.dat 16x{RATES[name]} 100/mV 16 0 0 0 0 {name}\n" for name in each)
+        data = np.concatenate(list(each.values()), axis=1).astype("<i2").tobytes()
+        write(folder, f"s{i} {len(each)} 62.5 {frames}\n{lines}", data, f"s{i}")
+        for row, name in enumerate(wanted):
+            if name in each:
+                right[row, i * frames * many :][: frames * many] = each[name].ravel() / 100
+    body = "".join(f"s{i} {frames}\n" for i in range(len(held)))
+    first = f"m/{len(held) + 1} {len(RATES)} 62.5 {len(held) * frames}\nlay 0\n"
+    path = write(folder, first + body, name="m")
+    if np.isnan(right).all():
+        with pytest.raises(InputError, match="no segment with samples"):
+            Record(path, lead)
+        return
+    record = Record(path, lead)
+    assert record.names == tuple(wanted) and record.rate_hz == 62.5 * many
+    np.testing.assert_allclose(record.read(), right, rtol=2e-7)
+    others = {name for name in RATES if name not in wanted}
+    assert others == set(record.left_out)
+    gaps = sum(not names & set(wanted) for names in held) * frames * many
+    said = [int(note.split()[0]) for note in record.notes if "missing" in note]
+    assert said == ([gaps] if gaps else [])
+
+
 @pytest.mark.parametrize(
     ("body", "said"),
     [
