@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
 from functools import cached_property
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -147,6 +148,14 @@ class Record:
         return self._opened.read(min(max(start, 0), stop), stop)
 
 
+_COUNT = slice(21, 26)
+"""Bytes of a FLAC file whose last 36 bits state how many samples each channel has; 0 is unknown."""
+_BELIEVED = 16
+"""Samples to a byte that a FLAC file may state without being counted: few have more than 4."""
+_UNPACKED, _TIMES = 1 << 26, 64
+"""Samples that a counted file may hold, and how many for each of its bytes: silence packs without end."""
+
+
 class _Files:
     """The signals of a record of one segment, from the one or more files that hold them."""
 
@@ -229,6 +238,7 @@ class _File:
             (s, row, at) for (s, row), at in zip(signals, places, strict=False) if row is not None
         ]
         self._width = places[-1]
+        self._stated = header.samples
         self._number = signals[0][0].format
         self._offset = signals[0][0].offset
         self._initial = np.array([signal.initial for signal, _ in signals], np.int64)
@@ -312,12 +322,25 @@ class _File:
 class _FlacFile(_File):
     """A FLAC file: a channel for each signal."""
 
+    _counted: int | None = None
+    """Samples of a channel, if the file states none, or more than can be believed."""
+
     def _look(self, channels: int) -> tuple[int | None, int]:
         many = self._width // channels
         with self._opened() as file:
             if file.channels != channels or any(s.per_frame != many for s, _, _ in self._signals):
                 raise InputError(f"{show(self.path)} has {file.channels} channels for {channels} signals")
-            return -(1 << FLAC_BITS[self._number] - 1), file.frames // many
+            held = int(file.frames)
+            size = self.path.stat().st_size
+            if not 0 < held * channels <= _BELIEVED * size:
+                most = (_UNPACKED + _TIMES * size) // channels
+                wanted = most + 1 if self._stated is None else self._stated * many
+                held = self._counted = _count(file, min(wanted, most + 1))
+                if held > most:
+                    raise InputError(
+                        f"{show(self.path)} unpacks to far more than an ECG; name another record"
+                    )
+        return -(1 << FLAC_BITS[self._number] - 1), held // many
 
     def _frames(self, start: int, stop: int) -> NDArray[np.int64]:
         many = self._signals[0][0].per_frame
@@ -339,12 +362,43 @@ class _FlacFile(_File):
                 f"{show(self.path)} is a FLAC file; to read it: pip install 'mecg-streamer[flac]'"
             ) from None
         try:
-            with soundfile.SoundFile(self.path) as file:
+            with _Recounted(self.path, self._counted) as raw, soundfile.SoundFile(raw) as file:
                 if file.format != "FLAC":
                     raise InputError(f"{show(self.path)} is no FLAC file; correct the header")
                 yield file
         except (RuntimeError, OSError) as error:
             raise InputError(f"{show(self.path)} cannot be read as FLAC ({error}); fetch it again") from None
+
+
+class _Recounted(FileIO):
+    """A FLAC file that states another number of samples: without a right one, none can be sought."""
+
+    def __init__(self, path: Path, count: int | None) -> None:
+        super().__init__(path)
+        self._patch = b""
+        head = b"" if count is None else self.read(_COUNT.stop)
+        if count is not None and head.startswith(b"fLaC"):
+            kept = int.from_bytes(head[_COUNT], "big") >> 36 << 36
+            self._patch = (kept | count).to_bytes(5, "big")
+        self.seek(0)
+
+    def readinto(self, buffer: Any, /) -> int:
+        at = self.tell()
+        length = super().readinto(buffer)
+        view = memoryview(buffer)
+        for place, byte in enumerate(self._patch, _COUNT.start - at):
+            if 0 <= place < length:
+                view[place : place + 1] = bytes([byte])
+        return length
+
+
+def _count(file: Any, most: int) -> int:
+    """How many samples a channel of a FLAC file has, by reading them, up to ``most``."""
+    file.seekable = bool  # of a file of unknown length, libsndfile seeks nothing: it is read forward
+    held = 0
+    while held < most and (read := len(file.read(min(1 << 16, most - held), dtype="int32"))):
+        held += read
+    return held
 
 
 class _Segments:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from streamer import open_recording
+from streamer import InputError, open_recording
 from streamer.core.network.network import Network
 from streamer.export.excerpt import Excerpt
 from streamer.export.to_csv import write_csv
@@ -138,3 +138,45 @@ def test_the_lowest_number_of_a_flac_signal_is_a_missing_sample_and_no_other_is(
     lead_mv = open_recording(tmp_path / "r.hea").read()[0]
     assert np.isnan(lead_mv).tolist() == [False, True, False, False, False, False]
     assert np.allclose(lead_mv[2:], values[2:, 0] / 200)
+
+
+def flac_that_states(path: Path, values: np.ndarray, count: int) -> None:
+    """A FLAC file of 16 bits whose header states so many samples."""
+    soundfile = pytest.importorskip("soundfile")
+    soundfile.write(path, values.astype(np.int16), 96_000, "PCM_16", format="FLAC")
+    raw = bytearray(path.read_bytes())
+    raw[21:26] = (int.from_bytes(raw[21:26], "big") >> 36 << 36 | count).to_bytes(5, "big")
+    path.write_bytes(raw)
+
+
+@pytest.mark.parametrize("count", [0, (1 << 36) - 1, 1 << 35, 1 << 28])
+@pytest.mark.parametrize("length", ["", " 9000", " 5001", " 9001"])
+@pytest.mark.parametrize(("leads", "many"), [(1, 1), (2, 1), (2, 3)])
+def test_a_flac_file_of_unknown_or_impossible_length_is_read_as_far_as_it_goes(
+    count: int, length: str, leads: int, many: int, tmp_path: Path
+) -> None:
+    digital = np.random.default_rng(1).integers(-3000, 3000, (9000 * many, leads))
+    flac_that_states(tmp_path / "r.flac", digital, count)
+    kind = f"516x{many}" if many > 1 else "516"
+    lines = "".join(f"r.flac {kind} 200/mV 16 0 0 0 0 {lead}\n" for lead in ("I", "II")[:leads])
+    (tmp_path / "r.hea").write_text(f"r {leads} 500{length}\n{lines}")
+    if length == " 9001":
+        with pytest.raises(InputError, match="truncated: 9000 samples of the 9001"):
+            open_recording(tmp_path / "r.hea")
+        return
+    recording = open_recording(tmp_path / "r.hea")
+    right = digital[: int(length or 9000) * many].T / 200
+    assert np.allclose(recording.read(), right, atol=1e-6)
+    for start, stop in ((0, 10), (4100, 5000), (777, 4000)):
+        assert np.allclose(recording.read(start, stop), right[:, start:stop], atol=1e-6)
+
+
+@pytest.mark.parametrize("length", ["", " 2000000"])
+def test_a_flac_file_of_silence_without_end_fills_no_memory(
+    length: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr("streamer.formats.wfdb_reader._UNPACKED", 1 << 16)
+    flac_that_states(tmp_path / "r.flac", np.zeros((2_000_000, 1)), 0)
+    (tmp_path / "r.hea").write_text(f"r 1 500{length}\nr.flac 516 200/mV 16 0 0 0 0 I\n")
+    with pytest.raises(InputError, match="unpacks"):
+        open_recording(tmp_path / "r.hea")
