@@ -284,3 +284,45 @@ def test_a_rate_that_the_times_of_a_health_kit_reading_contradict_is_said(tmp_pa
     recording = open_recording(health_kit(tmp_path / "h.json", stamps, volts, "pairs", 500.0))
     assert recording.rate_hz == 500.0 and recording.samples == 400
     assert any("250 Hz" in note for note in recording.notes)
+
+
+def kardia(path: Path, blocks: list[tuple[bytes, bytes]]) -> Path:
+    out = (FILES / "kardia_1lead.atc").read_bytes()[:12]
+    layout = dict(blocks_of((FILES / "kardia_1lead.atc").read_bytes()))[b"fmt "]
+    for name, data in [(b"fmt ", layout), *blocks]:
+        body = name + len(data).to_bytes(4, "little") + data
+        out += body + sum(body).to_bytes(4, "little")
+    path.write_bytes(out)
+    return path
+
+
+@QUICK
+@given(lengths=st.lists(st.integers(0, 80), min_size=1, max_size=6), odd=st.booleans())
+def test_kardia_leads_that_end_early_are_kept_whole_and_what_is_missing_is_said(
+    lengths: list[int], odd: bool, tmp_path: Path
+) -> None:
+    names = (b"ecg ", b"ecg2", b"ecg3", b"ecg4", b"ecg5", b"ecg6")
+    counts = [np.arange(1, n + 1, dtype="<i2") for n in lengths]
+    torn = b"\1" * odd
+    blocks = [(name, each.tobytes() + torn) for name, each in zip(names, counts, strict=False)]
+    path = kardia(tmp_path / "k.atc", blocks)
+    if not max(lengths):
+        with pytest.raises(InputError, match="without"):
+            open_recording(path)
+        return
+    recording = open_recording(path)
+    mv = recording.read()
+    assert mv.shape == (len(lengths), max(lengths))
+    for row, each, name in zip(mv, counts, recording.names, strict=True):
+        assert np.allclose(row[: len(each)], each * 5e-4) and np.isnan(row[len(each) :]).all()
+        short = max(lengths) - len(each)
+        said = [note for note in recording.notes if note.startswith(f"Lead {name} ")]
+        assert any(f" {short} samples" in note for note in said) == bool(short)
+    assert any("byte" in note for note in recording.notes) == odd
+
+
+def test_a_second_block_of_a_kardia_lead_is_said(tmp_path: Path) -> None:
+    blocks = [(b"ecg ", bytes(range(100))), (b"ecg ", bytes(50)), (b"note", b"a"), (b"note", b"b")]
+    recording = open_recording(kardia(tmp_path / "k.atc", blocks))
+    assert recording.samples == 50
+    assert recording.notes == ("1 block of samples more than one to a lead is left out.",)
