@@ -9,8 +9,9 @@ from __future__ import annotations
 import re
 import warnings
 import zlib
-from datetime import datetime
+from datetime import datetime, timedelta
 from io import BytesIO
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import numpy as np
 
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, canonical_lead
+from streamer.core.printable import printable
 from streamer.core.units import mv_per_unit
 from streamer.formats.file_format import Format, Head
 from streamer.formats.recording import Identity, Lead, Recording, Stated, choose, millivolts
@@ -28,6 +30,7 @@ _MDC |= {"2:3": "V1", "2:61": "III", "2:62": "aVR", "2:63": "aVL", "2:64": "aVF"
 _LONGEST = 1 << 28
 _UNPACKED, _TIMES = 1 << 24, 20
 """Bytes that a packed file may unpack to, and how many for each that it has: samples do not pack better."""
+_MOST_SKEW = 1e9
 _IDENTITY = {
     "PatientName": "name",
     "PatientID": "id",
@@ -89,7 +92,7 @@ def _refuse_too_much(packed: bytes) -> None:
 
 
 def _recording(dataset: Any, groups: list[Any], stated: Stated) -> Recording:
-    notes = []
+    notes: list[str] = []
     if len(groups) > 1 and stated.reading is None:
         original = [g for g in groups if str(g.get("WaveformOriginality", "")) == "ORIGINAL"]
         if len(original) == 1:
@@ -110,7 +113,12 @@ def _recording(dataset: Any, groups: list[Any], stated: Stated) -> Recording:
     padding = group.get("WaveformPaddingValue")
     if isinstance(padding, bytes) and padding:
         padding = int(np.frombuffer(padding, kind, 1)[0])
-    mv = np.full((count, n), np.nan, np.float32)
+    rate_hz = stated.rate(float(group.SamplingFrequency), KIND)
+    began = _began(str(dataset.get("AcquisitionDateTime", "") or ""))
+    first, later = _skews(list(group.ChannelDefinitionSequence[:count]), rate_hz, n, notes)
+    if began is not None:
+        began += timedelta(seconds=first / rate_hz)
+    mv = np.full((count, n + max(later)), np.nan, np.float32)
     leads = []
     for i, channel in enumerate(group.ChannelDefinitionSequence[:count]):
         sensitivity = channel.get("ChannelSensitivity")
@@ -122,24 +130,57 @@ def _recording(dataset: Any, groups: list[Any], stated: Stated) -> Recording:
         if known and sensitivity is not None:
             continue
         step_mv = stated.mv_per_step(unit, KIND)
-        scale = float(sensitivity or 1) * float(channel.get("ChannelSensitivityCorrectionFactor") or 1)
+        scale = _factor(sensitivity, label) * _factor(
+            channel.get("ChannelSensitivityCorrectionFactor"), label
+        )
         values = raw[i].astype(np.float64) * scale + float(channel.get("ChannelBaseline") or 0)
-        mv[i] = millivolts(values * step_mv)
+        row = mv[i, later[i] : later[i] + n]
+        row[:] = millivolts(values * step_mv)
         if isinstance(padding, int):
-            mv[i, raw[i] == padding] = np.nan
+            row[raw[i] == padding] = np.nan
     if len(leads) < count:
         raise InputError(f"{KIND} that does not define all its channels; fetch it again")
     return Recording(
         kind=KIND,
-        rate_hz=stated.rate(float(group.SamplingFrequency), KIND),
+        rate_hz=rate_hz,
         leads=tuple(leads),
         mv=mv,
-        began=_began(str(dataset.get("AcquisitionDateTime", "") or "")),
+        began=began,
         notes=tuple(notes),
         identity=Identity(
             {words: str(dataset.get(keyword, "") or "") for keyword, words in _IDENTITY.items()}
         ),
     )
+
+
+def _factor(value: Any, label: str) -> float:
+    """A sensitivity, or what corrects it: 1 if it is not stated; raises InputError."""
+    if value is None or value == "":
+        return 1.0
+    factor = float(value)
+    if not isfinite(factor) or factor == 0:
+        raise InputError(
+            f"{KIND} whose channel {printable(label, 40)} states an impossible sensitivity ({factor:g}); "
+            "fetch it again"
+        )
+    return factor
+
+
+def _skews(channels: list[Any], rate_hz: float, n: int, notes: list[str]) -> tuple[float, list[int]]:
+    """Samples from the start of the group to its first channel, and from there to each; raises InputError."""
+    skews = []
+    for channel in channels:
+        skew = float(channel.get("ChannelSampleSkew") or 0)
+        skews.append(skew or float(channel.get("ChannelTimeSkew") or 0) * rate_hz)
+    first = min(skews, default=0.0)
+    if not all(abs(skew) <= _MOST_SKEW and skew - first <= n for skew in skews):
+        raise InputError(f"{KIND} whose channels begin further apart than they are long; fetch it again")
+    later = [round(skew - first) for skew in skews]
+    if any(later):
+        notes.append(f"Its channels began up to {max(later)} samples apart: they are put in line.")
+    if any(abs(skew - first - whole) > 1e-3 for skew, whole in zip(skews, later, strict=True)):
+        notes.append("Its channels began less than a sample apart from there, which is left as it is.")
+    return first, later or [0]
 
 
 def _label(channel: Any, i: int) -> str:
