@@ -262,7 +262,9 @@ def _floats(values: Any) -> NDArray[np.float64]:
 
 def _float(value: Any) -> float | None:
     try:
-        return None if value is None or isinstance(value, dict | list) else float(value)
+        if value is None or isinstance(value, dict | list) or (isinstance(value, str) and "_" in value):
+            return None
+        return float(value)
     except (ValueError, OverflowError):
         return None
 

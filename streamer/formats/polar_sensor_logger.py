@@ -38,13 +38,13 @@ def read(path: Path, stated: Stated) -> Recording:
     if time is None or ecg is None:
         raise InputError(f"{KIND} without its columns; record it again")
     step_mv = stated.mv_per_step(ecg.unit, KIND)
-    stamps, values = values_of(text, layout, [time.index, ecg.index], KIND)
+    notes = ["The recording is of a strap on the chest, which is not Lead I."]
+    stamps, values = values_of(text, layout, [time.index, ecg.index], KIND, notes)
     if len(stamps) < 3:
         raise InputError(f"{KIND} of fewer than three samples; record it again")
     rate_hz, index = grid_of((stamps - stamps[0]) * 1e-9, KIND)
     mv = place((values * step_mv)[None], index)
     lost = mv.shape[1] - len(values)
-    notes = ["The recording is of a strap on the chest, which is not Lead I."]
     if lost:
         notes.append(f"{lost} samples are missing by the sensor's stamps.")
     return Recording(

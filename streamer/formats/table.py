@@ -44,6 +44,8 @@ _RATE = re.compile(
 )
 _MISSING = frozenset(("", "nan", "na", "n/a", "null", "none", "-"))
 _MOST_COLUMNS = 512
+_CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d([.,]\d{1,9})?")
+_DAY_S = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,8 +111,10 @@ def layout_of(text: str) -> Layout | None:
     return None
 
 
-def rows_of(text: str, layout: Layout, wanted: Sequence[int], what: str) -> Iterator[tuple[int, list[str]]]:
-    """The wanted fields of each row and its line; a last row that is cut is left out."""
+def rows_of(
+    text: str, layout: Layout, wanted: Sequence[int], what: str, notes: list[str] | None = None
+) -> Iterator[tuple[int, list[str]]]:
+    """The wanted fields of each row and its line; a last row that is cut is left out (said in ``notes``)."""
     cut = None
     for i, line in enumerate(lines_of(text)):
         if i < layout.first or not line.strip() or line.startswith(("#", "%")):
@@ -129,15 +133,19 @@ def rows_of(text: str, layout: Layout, wanted: Sequence[int], what: str) -> Iter
                 f"line {i + 1} of {what} has more columns than its header; name all, or write ; between them"
             )
         yield i, [fields[k] for k in wanted]
+    if cut is not None and notes is not None:
+        notes.append(f"Line {cut + 1}, the last, is cut, and left out.")
 
 
-def values_of(text: str, layout: Layout, wanted: Sequence[int], what: str) -> NDArray[np.float64]:
+def values_of(
+    text: str, layout: Layout, wanted: Sequence[int], what: str, notes: list[str]
+) -> NDArray[np.float64]:
     """Columns of numbers ``(wanted, n)``; NaN where a field is empty.  Raises InputError."""
     out = array("d")
-    for i, fields in rows_of(text, layout, wanted, what):
+    for i, fields in rows_of(text, layout, wanted, what, notes):
         for field in fields:
             try:
-                out.append(float(field))
+                out.append(float(field if "_" not in field else "no number"))
             except ValueError:
                 value = number(field)
                 if value is None:
@@ -169,18 +177,22 @@ def read_text(text: str, stated: Stated) -> Recording:
     signals = _signals(layout, time)
     steps = [stated.mv_per_step(c.unit, f"{what}, in its column {c.name[:40]!r},") for c in signals]
     wanted = [*([time.index] if time else []), *(c.index for c in signals)]
-    values = values_of(text, layout, wanted, what)
+    notes: list[str] = []
+    values = values_of(text, layout, wanted, what, notes)
     if not values.shape[1]:
         raise InputError(f"{what} without rows; name another file")
-    notes: list[str] = []
     began = None
     mv = values[1:] if time else values
     mv *= np.array(steps)[:, None]
     if time is not None and values.shape[1] < 3:
         raise InputError(f"{what} of fewer than three rows; name another file")
     if time is not None:
-        scale, began, said = _time_scale(values[0], time, stated.rate_hz)
         first = next(rows_of(text, layout, [time.index], what))[1][0]
+        if _CLOCK.fullmatch(first) and (passed := _add_days(values[0])):
+            notes.append(
+                f"Its clock has no date: it is taken to pass midnight {passed} time{'s' * (passed > 1)}."
+            )
+        scale, began, said = _time_scale(values[0], time, stated.rate_hz)
         began = _instant(first) or began
         notes += said
         rate_hz, index = grid_of(values[0] * scale - values[0][0] * scale, what)
@@ -262,6 +274,13 @@ def _time_scale(
     return scale, began, notes
 
 
+def _add_days(clock_s: NDArray[np.float64]) -> int:
+    """Make seconds of the day go on over midnight, where they go back by over half a day; how often."""
+    days = np.cumsum(np.diff(clock_s) < -_DAY_S / 2)
+    clock_s[1:] += _DAY_S * days
+    return int(days[-1])
+
+
 def _instant(text: str) -> datetime | None:
     """A date and a clock, in the zone that it states or none; None if it is none."""
     if not re.match(r"\d{4}-\d\d-\d\d[T ]", text):
@@ -275,7 +294,7 @@ def _instant(text: str) -> datetime | None:
 def _instant_s(text: str) -> float | None:
     """A date and a clock as seconds since 1970; a clock alone as seconds of the day."""
     try:
-        if re.fullmatch(r"\d{1,2}:\d\d:\d\d([.,]\d{1,9})?", text):
+        if _CLOCK.fullmatch(text):
             hours, minutes, seconds = text.replace(",", ".").split(":")
             return 3600.0 * int(hours) + 60.0 * int(minutes) + float(seconds)
         instant = _instant(text)

@@ -37,8 +37,11 @@ def read(path: Path, stated: Stated) -> Recording:
     if not rows:
         raise InputError(f"{KIND} without a reading; export it again")
     row = rows[choose(len(rows), [str(row.get("date") or "") for row in rows], stated.reading, KIND)]
+    signal = row.pop("signal").strip()
     try:
-        values = np.fromiter((float(each[0]) for each in _VALUE.finditer(row.pop("signal"))), np.float64)
+        if "_" in signal or signal.startswith("[") != signal.endswith("]"):
+            raise ValueError("no numbers, or no end")
+        values = np.fromiter((float(each[0]) for each in _VALUE.finditer(signal)), np.float64)
     except ValueError:
         raise InputError(f"{KIND} whose signal is cut or damaged; export it again") from None
     return of_samples(

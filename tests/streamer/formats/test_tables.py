@@ -162,6 +162,87 @@ def test_a_rate_that_cannot_be_is_asked_for_and_can_be_stated(rate: str | None, 
     assert Stated(rate_hz=250.0).rate(0.0, "a file") == 250.0
 
 
+@pytest.mark.parametrize("cut", ["2", "2.39", "2.396000", '"2.396'])
+@pytest.mark.parametrize("end", ["", "\n"])
+def test_a_last_row_that_is_cut_is_left_out_and_said(cut: str, end: str, tmp_path: Path) -> None:
+    rows = [f"{i / 250:.6f},{value}" for i, value in enumerate(BEATS)]
+    write(tmp_path / "table.csv", "time [s],I [mV]", rows)
+    assert open_recording(tmp_path / "table.csv").notes == ()
+    (tmp_path / "table.csv").write_text("\n".join(["time [s],I [mV]", *rows[:-1], cut]) + end)
+    recording = open_recording(tmp_path / "table.csv")
+    assert recording.samples == N - 1
+    assert recording.notes == (f"Line {N + 1}, the last, is cut, and left out.",)
+
+
+def test_a_last_row_of_polar_that_is_cut_is_said(tmp_path: Path) -> None:
+    path = FILES / "Polar_H10_AAAAAAAA_20260314_091500_ECG.txt"
+    whole = open_recording(path)
+    text = path.read_text("utf-8")
+    (tmp_path / "p.txt").write_text(text.rstrip("\n").rpartition("\n")[0] + "\n2026-03-14T09", "utf-8")
+    recording = open_recording(tmp_path / "p.txt")
+    assert recording.samples == whole.samples - 1
+    assert [note for note in recording.notes if note not in whole.notes] == [
+        f"Line {text.count(chr(10))}, the last, is cut, and left out."
+    ]
+
+
+@many
+@given(
+    before=st.integers(1, N - 1),
+    rate_hz=st.sampled_from([125, 250, 500]),
+    gap=st.integers(0, 40),
+    comma=st.booleans(),
+)
+def test_a_clock_that_passes_midnight_goes_on(
+    before: int, rate_hz: int, gap: int, comma: bool, tmp_path: Path
+) -> None:
+    rows = []
+    for i, value in enumerate(BEATS):
+        if not 300 <= i < 300 + gap:
+            ms = (86_400_000 + (i - before) * 1000 // rate_hz) % 86_400_000
+            clock = f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
+            rows.append(f"{clock};{value}".replace(".", "," if comma else "."))
+    recording = open_recording(write(tmp_path / "t", "time;I [mV]", rows))
+    assert (recording.rate_hz, recording.samples) == (rate_hz, N)
+    mv = recording.read()[0]
+    assert np.isnan(mv).sum() == gap == np.isnan(mv[300 : 300 + gap]).sum()
+    assert sum("midnight" in note for note in recording.notes) == 1
+
+
+def test_a_clock_that_goes_back_by_less_than_half_a_day_is_refused(tmp_path: Path) -> None:
+    rows = [f"10:00:{i // 10:02d}.{i % 10}00,{BEATS[i]}" for i in (*range(100, 300), *range(200))]
+    with pytest.raises(InputError, match="go back at sample 201"):
+        open_recording(write(tmp_path / "t", "time,I [mV]", rows), Stated(rate_hz=10.0))
+
+
+@pytest.mark.parametrize("word", ["1_0", "0.1_5", "1_0e1", "_1", "1__0"])
+@pytest.mark.parametrize("kind", ["table", "json", "withings", "apple"])
+def test_digits_with_a_low_line_between_are_no_number(word: str, kind: str, tmp_path: Path) -> None:
+    path = tmp_path / "any"
+    if kind == "json":
+        path.write_text(json.dumps({"waveformSamples": [1, word, 3], "scalingFactor": 1}))
+        assert np.isnan(open_recording(path, Stated(rate_hz=250.0)).read()[0, 1])
+        return
+    if kind == "table":
+        write(path, "time [s],I [mV]", [f"{i / 250},{word if i == 9 else BEATS[i]}" for i in range(N)])
+    elif kind == "withings":
+        signal = ",".join(word if i == 9 else f"{BEATS[i]}" for i in range(N))
+        write(path, "date,type,frequency,duration,wearposition,signal", [f'2026,ecg,300,30,1,"[{signal}]"'])
+    else:
+        path.write_text(f"{APPLE.rstrip()}\n{word}\n1.0\n", "utf-8")
+    with pytest.raises(InputError, match=r"number|damaged"):
+        open_recording(path)
+
+
+@pytest.mark.parametrize("end", ["1,2", "1,2,", "[1,2"])
+def test_a_withings_signal_that_is_cut_is_refused(end: str, tmp_path: Path) -> None:
+    signal = ",".join(f"{value}" for value in BEATS)
+    path = tmp_path / "signal.csv"
+    write(path, "date,type,frequency,duration,wearposition,signal", [f'2026,ecg,300,30,1,"[{signal},{end}'])
+    with pytest.raises(InputError, match="cut"):
+        open_recording(path)
+
+
 @pytest.mark.timeout(60)
 def test_a_pipe_beside_a_table_does_not_hold_it_up(tmp_path: Path) -> None:
     write(tmp_path / "table.csv", "time [s],I [mV]", [f"{i / 250},{i % 7}" for i in range(500)])
