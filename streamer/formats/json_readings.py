@@ -58,7 +58,7 @@ class _Reading:
         """When it began, as stated."""
         interval = self.body.get("interval")
         within = interval.get("startTime") if isinstance(interval, dict) else None
-        return str(within or self.get("startTime", "startDate", "start", "date", "timestamp") or "")[:40]
+        return str(within or self.get("startTime", "startDate", "start", "date", "timestamp") or "")
 
 
 _RATES = (

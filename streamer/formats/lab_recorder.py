@@ -77,9 +77,7 @@ def read(path: Path, stated: Stated) -> Recording:
     ecgs = [stream for stream in streams if stream.is_ecg]
     if not ecgs:
         raise InputError(f"{KIND} without a stream of an ECG; name another file")
-    stream = ecgs[
-        choose(len(ecgs), [without_serials(s.text("name")[:40]) for s in ecgs], stated.reading, KIND)
-    ]
+    stream = ecgs[choose(len(ecgs), [without_serials(s.text("name")) for s in ecgs], stated.reading, KIND)]
     values, stamps = np.concatenate(stream.values, axis=0).T, np.concatenate(stream.stamps)
     nominal = stream.text("nominal_srate")
     try:

@@ -113,6 +113,7 @@ NOTHING_STATED = Stated()
 
 _MOST_MV = 1e9
 _MOST_HZ = 1e7
+_LONGEST_LABEL = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +179,12 @@ def row_of(leads: tuple[Lead, ...], lead: str) -> int | None:
     return next(by_lead, next(by_label, None))
 
 
+def _short(label: str) -> str:
+    """How a label of any length begins, as it is shown among others."""
+    shown = printable(label[:_LONGEST_LABEL])[:_LONGEST_LABEL]
+    return shown if len(label) <= _LONGEST_LABEL else f"{shown}..."
+
+
 def choose(count: int, dates: list[str], reading: str | None, what: str) -> int:
     """Which of several readings is meant, from 0; readings are never joined.
 
@@ -188,7 +195,7 @@ def choose(count: int, dates: list[str], reading: str | None, what: str) -> int:
     """
     if count == 1 and reading is None:
         return 0
-    listed = [f"{i}" + (f" ({date})" if date else "") for i, date in enumerate(dates, 1)]
+    listed = [f"{i}" + (f" ({_short(date)})" if date else "") for i, date in enumerate(dates, 1)]
     if reading is not None:
         if reading.isdecimal() and reading.isascii() and len(reading) < 7 and 1 <= int(reading) <= count:
             return int(reading) - 1
