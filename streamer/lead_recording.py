@@ -16,12 +16,15 @@ from streamer.formats.registry import read_file, split_reading
 from streamer.formats.wfdb_files import is_kind, show, unreadable
 from streamer.formats.wfdb_reader import Record
 from streamer.formats.xdf import MAGIC
+from streamer.recording.encoding import FORMAT as OUR_FORMAT
 from streamer.recording.reader import Recording
 
 OURS = b"<name>mECG "
 """Stands in the first stream of each session of this program."""
 
 _HEAD = 1 << 16
+_BEGUN = 1 << 10
+"""Bytes within which a session has said that it is one."""
 
 
 class LeadRecording(Protocol):
@@ -214,4 +217,5 @@ def is_a_session(file: Path) -> bool:
     """Whether a file is a session of this program, not another program's XDF; raises OSError."""
     with file.open("rb") as opened:
         head = opened.read(_HEAD)
-    return head.startswith(MAGIC) and (OURS in head or b"<nominal_srate>" not in head)
+    begun = len(head) < _BEGUN and b"<nominal_srate>" not in head
+    return head.startswith(MAGIC) and (begun or OURS in head or OUR_FORMAT.encode() in head[:_BEGUN])

@@ -114,7 +114,7 @@ def _checked(raw: bytes) -> tuple[bytes, int, int]:
         raise InputError(why)
     held = (len(raw) - length) // size
     stated = int(head[236:244])
-    if held < 1 or stated > 1000 * held + 1000:
+    if held < 1 or stated == 0 or stated > 1000 * held + 1000:
         raise InputError(f"{KIND} that states {stated} data records and holds {held}; fetch it again")
     return head, size, min(held, stated) if stated >= 0 else held
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -72,12 +73,25 @@ def text_of(path: Path, most: int = LONGEST_TEXT) -> str:
 
 def bounded(file: IO[bytes], most: int) -> bytes:
     """All of a file, if that is not too much; raises InputError."""
+    _refuse_over(most, _size(file))
     raw = bytearray()
     while len(raw) <= most and (part := file.read(_AT_ONCE)):  # read(most) would ask for the memory at once
         raw += part
-    if len(raw) > most:
-        raise InputError(f"it has over {most >> 20} MB, too many for a file of its kind; cut it into parts")
+    _refuse_over(most, len(raw))
     return bytes(raw)
+
+
+def _refuse_over(most: int, size: int) -> None:
+    if size > most:
+        raise InputError(f"it has over {most >> 20} MB, too many for a file of its kind; cut it into parts")
+
+
+def _size(file: IO[bytes]) -> int:
+    """Bytes of a file on disk, so that one too large is refused before it is read; else 0."""
+    try:
+        return os.fstat(file.fileno()).st_size
+    except OSError:  # a file within another
+        return 0
 
 
 def lines_of(text: str) -> Iterator[str]:

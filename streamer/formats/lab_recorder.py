@@ -75,6 +75,8 @@ def read(path: Path, stated: Stated) -> Recording:
         raise InputError(f"{KIND} of over {_LONGEST >> 20} MB; cut it into parts")
     streams, began, damaged = _streams(path)
     ecgs = [stream for stream in streams if stream.is_ecg]
+    if not ecgs and damaged:
+        raise InputError(f"{KIND} that is damaged, without an ECG in what can be read; fetch it again")
     if not ecgs:
         raise InputError(f"{KIND} without a stream of an ECG; name another file")
     stream = ecgs[choose(len(ecgs), [without_serials(s.text("name")) for s in ecgs], stated.reading, KIND)]
@@ -146,7 +148,7 @@ def _add(stream: _Stream, content: bytes) -> None:
         return
     count, data = split_samples(content)
     width = np.dtype(kind).itemsize * channels
-    if count * (1 + width) > len(data) + count * width * 0 and count * (1 + width) > len(data):
+    if count * (1 + width) > len(data):
         raise ValueError("it claims more samples than it has bytes")
     for size in (8, 0):  # all with a stamp, or none
         if count and len(data) == count * (1 + size + width):

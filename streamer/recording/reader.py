@@ -433,7 +433,7 @@ class Recording:
                 reasons = "".join(f" ({damage.reason})" for damage in reader.damage[:1])
                 raise InputError(f"{self.shown} holds nothing yet that can be read{reasons}")
             kind = kind_in_words(self.path).partition(";")[0]
-            raise InputError(f"{self.shown} is no recording of this program, but {kind}")
+            raise InputError(f"{self.shown} is no recording of this program, but {kind}; name a session")
         self.description, self.facts = about.description, about.facts
         self.began, self.began_host_s = about.began, about.began_host_s
         self.clock = tuple(scan.clock)

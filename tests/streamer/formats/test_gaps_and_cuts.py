@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import re
 import struct
+import tracemalloc
 import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -24,6 +25,7 @@ from streamer.formats.recording import Stated
 from streamer.formats.wfdb_writer import WfdbWriter
 from streamer.formats.xdf import MAGIC, ChunkReader, Tag, chunk
 from streamer.lead_recording import open_recording
+from streamer.recording.reader import Recording as Session
 
 FILES = Path(__file__).parent / "files"
 HEAD, SIZE, RECORDS = 768, 614, 12
@@ -85,6 +87,84 @@ def test_an_edf_signal_without_a_range_is_refused_and_not_read_unscaled(
     (tmp_path / "flat.edf").write_bytes(raw)
     with pytest.raises(InputError, match="range"):
         open_recording(tmp_path / "flat.edf")
+
+
+@pytest.mark.parametrize("stated", ["0", "00", "-0"])
+def test_an_edf_that_states_no_data_records_says_so(stated: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="states 0 data records and holds 12"):
+        open_recording(edf_with(tmp_path, (236, stated.ljust(8).encode())))
+
+
+def ishne(path: Path, samples: int, more: bytes = b"", end: int | None = None) -> Path:
+    """The ISHNE file of the tests with another number of samples stated, more behind it, or cut."""
+    raw = bytearray((FILES / "ishne_I_II.ecg").read_bytes())
+    struct.pack_into("<i", raw, 14, samples)
+    path.write_bytes((bytes(raw) + more)[:end])
+    return path
+
+
+@QUICK
+@given(off=st.integers(-4000, 4000), torn=st.integers(0, 3))
+def test_an_ishne_says_what_it_holds_beyond_or_short_of_what_it_states(
+    off: int, torn: int, tmp_path: Path
+) -> None:
+    whole = open_recording(FILES / "ishne_I_II.ecg")
+    n = whole.samples
+    recording = open_recording(ishne(tmp_path / "i.ecg", n - off, bytes(torn)))
+    assert np.array_equal(recording.read(), whole.read(), equal_nan=True)
+    assert any(f"{n} samples" in note for note in recording.notes) == bool(off)
+    assert any("more than the" in note for note in recording.notes) == (off > 0)
+    assert any(f"which {torn} bytes" in note for note in recording.notes) == bool(torn)
+    assert not open_recording(ishne(tmp_path / "i.ecg", 2 * n)).notes  # of both leads
+
+
+@pytest.mark.parametrize("name", ["ishne_I_II.ecg", "edfplus_I_uV.edf"])
+def test_a_file_of_holes_larger_than_any_of_its_kind_is_refused_before_it_is_read(
+    name: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "holes"
+    path.write_bytes((FILES / name).read_bytes())
+    with path.open("r+b") as file:
+        file.truncate((1 << 31) + 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError, match="over 2048 MB"):
+            open_recording(path)
+        assert tracemalloc.get_traced_memory()[1] < 1 << 24
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("words", [b"<info", b"<info>\xff</info>", b"", "<info/>".encode("utf-16")[:-3]])
+def test_another_programs_xdf_whose_stream_cannot_be_read_says_what_to_do(
+    words: bytes, tmp_path: Path
+) -> None:
+    head = MAGIC + chunk(Tag.FILE_HEADER, b"<info><version>1.0</version></info>")
+    table = chunk(Tag.SAMPLES, struct.pack("<BI", 4, 1), b"\x08" + struct.pack("<df", 1.0, 0.0), stream=1)
+    path = tmp_path / "other.xdf"
+    path.write_bytes(head + chunk(Tag.STREAM_HEADER, words, stream=1) + 100 * table)
+    with pytest.raises(InputError, match=r"damaged.*fetch it again"):
+        open_recording(path)
+    with pytest.raises(
+        InputError, match="is no recording of this program, but an XDF recording; name a session"
+    ):
+        Session(path)
+
+
+def test_another_programs_xdf_in_utf_16_is_read(tmp_path: Path) -> None:
+    raw = (FILES / "labrecorder_ecg.xdf").read_bytes()
+    with (FILES / "labrecorder_ecg.xdf").open("rb") as file:
+        chunks = list(ChunkReader(file, len(raw), range(1 << 32)))
+    out = MAGIC
+    for each in chunks:
+        if each.tag == Tag.STREAM_HEADER:
+            text = each.content.decode().replace("UTF-8", "utf-16").replace("utf-8", "utf-16")
+            out += chunk(Tag.STREAM_HEADER, text.encode("utf-16"), stream=each.stream)
+        else:
+            out += raw[each.offset : each.stop]
+    (tmp_path / "wide.xdf").write_bytes(out)
+    whole = open_recording(FILES / "labrecorder_ecg.xdf").read()
+    assert np.array_equal(open_recording(tmp_path / "wide.xdf").read(), whole, equal_nan=True)
 
 
 def damaged_xdf(count: int, samples: bytes, header: bytes = b"") -> bytes:
