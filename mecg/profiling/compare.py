@@ -18,6 +18,8 @@ from numpy.typing import NDArray
 
 from mecg.profiling.collector import WHOLES, middle_ms
 from streamer.core.errors import InputError
+from streamer.core.printable import printable
+from streamer.formats.bounded_read import read_bounded
 
 FORMAT = 1
 """Of summary.json."""
@@ -33,6 +35,9 @@ FLOOR = {"ms": 0.05, "% of a core": 0.5, "MB": 5.0, "% of the samples": 0.05}
 
 RESAMPLES = 1000
 LEAST_BLOCKS = 8
+_LONGEST = 1 << 28
+_MOST_BINS = 1 << 12
+"""More than a session has: its bins go up to 1000 s."""
 
 _KEYS = ("algorithmic_ms", "stages_ms", "end_to_end_ms", "samples", "blocks", "cpu", "memory_mb")
 
@@ -66,15 +71,19 @@ def read_summary(path: Path) -> dict[str, Any]:
         It cannot be read, is none, or is too short to tell noise from change.
     """
     try:
-        summary = json.loads(path.read_bytes())
+        summary = json.loads(read_bounded(path, _LONGEST))
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path} is no JSON: name the summary.json of a mecg profile") from error
     if not isinstance(summary, dict) or "format" not in summary or any(key not in summary for key in _KEYS):
         raise InputError(f"{path} is no summary of a mecg profile: name its summary.json")
     if summary["format"] != FORMAT:
-        raise InputError(f"{path} has format {summary['format']}, this is {FORMAT}: measure it again")
+        raise InputError(
+            f"{path} has format {printable(summary['format'], 40)}, this is {FORMAT}: measure it again"
+        )
     try:
         _rows(summary, summary)
     except (KeyError, TypeError, ValueError, IndexError, AttributeError) as error:
@@ -151,6 +160,8 @@ def _counts(summaries: Sequence[Mapping[str, Any]], whole: str) -> tuple[list[ND
     sessions = [[block["counts"].get(whole, []) for block in summary["blocks"]] for summary in summaries]
     bins = [int(b) for blocks in sessions for pairs in blocks for b, _ in pairs] or [0]
     least = min(bins)
+    if least < 0 or max(bins) > _MOST_BINS:
+        raise ValueError("durations that no session has")
     matrices = []
     for blocks in sessions:
         matrix = np.zeros((len(blocks), max(bins) - least + 1))
