@@ -6,6 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import combinations
 from math import inf
 
 import numpy as np
@@ -18,7 +19,7 @@ from mecg.app.options import SourceOptions
 from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
 from streamer.core.calibration.fit import LEAST_S, Reference, fit, prior_of, reference_of
-from streamer.core.calibration.visits import Visit
+from streamer.core.calibration.visits import Visit, same_recording
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
@@ -36,6 +37,9 @@ LAW_MV = 0.05
 SCORED_FROM_S = 3.0
 
 WARM_UP_S, WARM_UP_HZ = 2.0, 500.0
+
+CALIBRATED = "calibrated "
+"""Before the date of a visit whose record states none: that of the day it was calibrated on."""
 
 NOTHING_LEARNED = "nothing of the reference could be used: the result is the generic model"
 
@@ -87,7 +91,7 @@ def origin_of(network: Network, info: StreamInfo, text: str) -> Origin:
         model=network.spec.name,
         version=network.spec.version,
         source=name_of(text),
-        date=info.began[:10] or f"calibrated {time.strftime('%Y-%m-%d')}",
+        date=info.began[:10] or f"{CALIBRATED}{time.strftime('%Y-%m-%d')}",
         placement=info.placement.value,
         lead=info.lead[:20],
         inverted=info.inverted,
@@ -118,21 +122,31 @@ def reference_in(network: Network, leads_mv: Samples, rate_hz: float) -> Referen
 
 
 def in_order(earlier: Sequence[Visit], new: Sequence[Visit]) -> tuple[Visit, ...]:
-    """Visits of one person, the earliest first: by date if each has one, else as they were given.
+    """Visits of one person, the earliest first: by date if each record states one, else as they were given.
 
     Raises
     ------
     InputError
-        If one is there twice.
+        If one is there twice, under whatever name.
     """
     visits = [*earlier, *new]
-    known = [(visit.origin.source, visit.origin.date) for visit in visits]
-    for source, date in known:
-        if known.count((source, date)) > 1:
-            raise InputError(f"{source} {date}".strip() + " is named twice: a visit counts once")
-    if all(date for _, date in known):
+    for before, after in combinations(visits, 2):
+        names = [_name(visit) for visit in (before, after)]
+        if same_recording(before, after):
+            also = "" if names[0] == names[1] else f", as {names[0]} too"
+            raise InputError(f"{names[1]} is named twice{also}: a visit counts once")
+        if names[0] == names[1]:
+            raise InputError(
+                f"{names[1]} is named twice: a visit counts once; if these are two visits, give the record "
+                "of one another name"
+            )
+    if not any(visit.origin.date.startswith(CALIBRATED) or not visit.origin.date for visit in visits):
         visits.sort(key=lambda visit: visit.origin.date)
     return tuple(visits)
+
+
+def _name(visit: Visit) -> str:
+    return f"{visit.origin.source} {visit.origin.date}".strip()
 
 
 def warm_up(network: Network) -> None:

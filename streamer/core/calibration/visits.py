@@ -26,6 +26,8 @@ from streamer.core.stream import Samples
 LATER = 0.7
 """A visit counts so much of what the next one does.  Chosen on folds 6-8: docs/decisions.md."""
 MOST_VISITS = 20
+ALIKE = 0.01
+"""Sums of two visits that differ by a smaller share are of one recording: two days differ by far more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +91,14 @@ def visit_of(
         notes=alone.notes,
         rmse_mv=alone.rmse_mv.astype(np.float64),
     )
+
+
+def same_recording(a: Visit, b: Visit) -> bool:
+    """Whether two visits are one recording, whatever they are called and in whichever format it is."""
+    ones, others = a.moments.products, b.moments.products
+    if ones.shape != others.shape or (a.moments.steps != b.moments.steps).any():
+        return False
+    return bool(np.linalg.norm(ones - others) <= ALIKE * np.linalg.norm(ones))
 
 
 def combined(prior: Prior, visits: Sequence[Visit]) -> Calibration:

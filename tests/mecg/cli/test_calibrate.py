@@ -234,6 +234,40 @@ def test_a_visit_counts_once_and_what_is_refused_changes_no_file(model, tmp_path
     assert capsys.readouterr().err.count("\n") >= 1
 
 
+def test_a_recording_counts_once_whatever_it_is_called(model, tmp_path, capsys):
+    first, second = halves(tmp_path)
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    for ending in (".hea", ".dat"):
+        (copy / f"again{ending}").write_bytes(Path(second + ending).read_bytes())
+    header = copy / "again.hea"
+    header.write_text(header.read_text().replace("second", "again"))
+    out = tmp_path / "p.npz"
+    given = ["--model", str(model), "--out", str(out)]
+    assert main(["calibrate", first, second, str(copy / "again"), *given]) == 2
+    assert not out.exists()
+    line = capsys.readouterr().err.strip().splitlines()[-1]
+    assert "again" in line and "second" in line
+    assert main(["calibrate", first, second, *given]) == 0
+    before = out.read_bytes()
+    assert main(["calibrate", str(copy / "again"), "--add", str(out), *given]) == 2
+    assert out.read_bytes() == before
+
+
+def test_two_visits_of_one_name_are_refused_with_what_to_do(model, tmp_path, capsys):
+    first, second = (Path(text) for text in halves(tmp_path))
+    other = tmp_path / "other-day"
+    other.mkdir()
+    for ending in (".hea", ".dat"):
+        (other / f"first{ending}").write_bytes(second.with_suffix(ending).read_bytes())
+    header = other / "first.hea"
+    header.write_text(header.read_text().replace("second", "first"))
+    out = tmp_path / "p.npz"
+    both = [str(first), str(other / "first")]
+    assert main(["calibrate", *both, "--out", str(out), "--model", str(model)]) == 2
+    assert "another name" in capsys.readouterr().err
+
+
 def test_a_file_that_keeps_no_visits_cannot_be_added_to(model, tmp_path, capsys):
     old, out = tmp_path / "old.npz", tmp_path / "new.npz"
     write(old, calibration())
