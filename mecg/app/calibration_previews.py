@@ -26,7 +26,7 @@ from mecg.app.learning import (
 from mecg.app.models import network_of
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.calibration.fit import SKIP_END_S, prior_of
-from streamer.core.calibration.visits import Visit, brings, combined, visit_of
+from streamer.core.calibration.visits import Visit, brings, combined, teaching, visit_of
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.measured_leads import ClinicalTruth, agreement
@@ -222,7 +222,7 @@ def _of_visits(preview: CalibrationPreview, person: Learned) -> CalibrationPrevi
         for visit, (generic, personal) in zip(person.visits, brings(person.visits), strict=True):
             name = f"{visit.origin.source} {visit.origin.date}".strip()
             said.append(f"Visit {name}: alone on the others {personal:.3f} mV, generic {generic:.3f} mV.")
-    return replace(preview, person=person, said=tuple(said), visits=max(1, len(person.visits)))
+    return replace(preview, person=person, said=tuple(said), visits=max(1, len(teaching(person.visits))))
 
 
 def tried(network: Network, calibration: Calibration, shown: Shown) -> CalibrationPreview:

@@ -41,7 +41,7 @@ WARM_UP_S, WARM_UP_HZ = 2.0, 500.0
 CALIBRATED = "calibrated "
 """Before the date of a visit whose record states none: that of the day it was calibrated on."""
 
-NOTHING_LEARNED = "nothing of the reference could be used: the result is the generic model"
+NOTHING_LEARNED = "nothing could be learned: the result is the generic model"
 
 
 def recorded(

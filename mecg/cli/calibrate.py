@@ -33,7 +33,7 @@ from mecg.evaluation.lead_scores import lead_sums
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.calibration.fit import prior_of
 from streamer.core.calibration.sequential_reference import sequence_reference
-from streamer.core.calibration.visits import Visit, brings, combined, visit_of
+from streamer.core.calibration.visits import Visit, brings, combined, teaching, visit_of
 from streamer.core.errors import InputError
 from streamer.core.leads import DERIVED, LEADS, SEVEN
 from streamer.core.network.network import Network
@@ -199,6 +199,7 @@ def _facts(calibration: Calibration, visits: Sequence[Visit], took_s: float) -> 
             }
             for visit, (generic, personal) in others
         ],
+        "left_out": _left_out(visits),
         "left_out_mv": {
             lead: {"generic": float(generic), "personal": float(personal)}
             for lead, generic, personal in zip(SEVEN, *calibration.rmse_mv, strict=True)
@@ -207,6 +208,15 @@ def _facts(calibration: Calibration, visits: Sequence[Visit], took_s: float) -> 
         "notes": list(calibration.notes),
         "check": None,
     }
+
+
+def _left_out(visits: Sequence[Visit]) -> str:
+    """What the errors of `Calibration.rmse_mv` were measured on."""
+    some = teaching(visits)
+    if len(some) > 1:
+        return "each visit left out scored with what the others taught"
+    whole = some[0].origin.source if some and len(visits) > 1 else "the reference"
+    return f"each half of {whole} scored with what the other half taught"
 
 
 def _known(mv: float) -> float | None:
@@ -221,10 +231,7 @@ def _lines(facts: Mapping[str, Any]) -> list[str]:
         for visit in facts["visits"]:
             brought = ("-" if mv is None else f"{mv:.3f}" for mv in visit["on_the_others"].values())
             lines.append(f"{''.join(f'{each:>12}' for each in brought)}  {visit['name']}")
-        lines.append("each visit left out scored with what the others taught:")
-    else:
-        lines.append("each half of the reference scored with what the other half taught:")
-    return lines + _table(facts["left_out_mv"])
+    return [*lines, f"{facts['left_out']}:", *_table(facts["left_out_mv"])]
 
 
 def _check_lines(check: Mapping[str, Any]) -> list[str]:

@@ -29,6 +29,9 @@ MOST_VISITS = 20
 ALIKE = 0.01
 """Sums of two visits that differ by a smaller share are of one recording: two days differ by far more."""
 
+_NAME, _NOTE = 40, 200
+"""Letters: of a visit's name before a note, and of what a file keeps of one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Visit:
@@ -101,6 +104,11 @@ def same_recording(a: Visit, b: Visit) -> bool:
     return bool(np.linalg.norm(ones - others) <= ALIKE * np.linalg.norm(ones))
 
 
+def teaching(visits: Sequence[Visit]) -> Sequence[Visit]:
+    """Those that teach something: what a calibration is made of."""
+    return [visit for visit in visits if visit.teaches]
+
+
 def combined(prior: Prior, visits: Sequence[Visit]) -> Calibration:
     """One person's calibration from visits, the earliest first; of a single one what `fit` makes of it.
 
@@ -124,7 +132,7 @@ def combined(prior: Prior, visits: Sequence[Visit]) -> Calibration:
     if not 1 <= len(visits) <= MOST_VISITS:
         raise InputError(f"{len(visits)} visits: a calibration is made of 1 to {MOST_VISITS}")
     _refuse_unlike(visits)
-    some = [visit for visit in visits if visit.teaches] or [visits[-1]]
+    some = teaching(visits) or visits[-1:]
     weights = _weights(len(some))
     head = np.einsum("v,vlfs->lfs", weights, np.stack([visit.head for visit in some]))
     share, rmse_mv = 1.0, some[-1].rmse_mv
@@ -147,7 +155,7 @@ def combined(prior: Prior, visits: Sequence[Visit]) -> Calibration:
         scale=np.where(corrected, scale, 1.0).astype(np.float32),
         bands=dict(prior.bands) if corrected.any() else {},
         left=ratio.astype(np.float32),
-        notes=visits[-1].notes,
+        notes=_notes(visits, contradict=len(some) > 1 and share == 0),
         rmse_mv=np.full((2, len(SEVEN)), nan, np.float32) if rmse_mv is None else rmse_mv.astype(np.float32),
     )
 
@@ -164,6 +172,16 @@ def brings(visits: Sequence[Visit]) -> Array:
             if known and np.isfinite(known).any():
                 row[at] = float(np.sqrt(np.nanmean(known)))
     return result
+
+
+def _notes(visits: Sequence[Visit], *, contradict: bool) -> tuple[str, ...]:
+    """What is to be said of each, by its name where there are several; and of all of them."""
+    if len(visits) == 1:
+        return visits[0].notes
+    told = [f"{visit.origin.source[:_NAME]}: {note}" for visit in visits for note in visit.notes]
+    if contradict:
+        told.append("the visits contradict each other: what one teaches does not hold on the others")
+    return tuple(note[:_NOTE] for note in told)
 
 
 def _refuse_unlike(visits: Sequence[Visit]) -> None:

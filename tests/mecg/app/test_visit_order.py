@@ -50,5 +50,5 @@ def test_a_recording_counts_once_under_any_name_and_in_any_format(
     one = visit("one", "2026-11-01", seed)
     moments = replace(one.moments, products=rounded * one.moments.products)
     again = replace(one, origin=replace(one.origin, source="another", date=date), moments=moments)
-    with pytest.raises(InputError, match="another .* is named twice, as one 2026-11-01 too"):
+    with pytest.raises(InputError, match=r"another .* is named twice, as one 2026-11-01 too"):
         in_order([one], [again])

@@ -268,6 +268,18 @@ def test_two_visits_of_one_name_are_refused_with_what_to_do(model, tmp_path, cap
     assert "another name" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("turned_is", ["earlier", "later"])
+def test_a_visit_that_teaches_nothing_is_named_and_figures_say_what_they_are_of(tmp_path, capsys, turned_is):
+    """On the shipped model: the paced heart's Lead I stands upside down."""
+    visits = [str(RECORDING), str(RECORDING.with_name("00498_hr"))][:: -1 if turned_is == "earlier" else 1]
+    assert main(["calibrate", *visits, "--out", str(tmp_path / "p.npz"), "--json"]) == 0
+    said = capsys.readouterr()
+    facts = json.loads(said.out)
+    assert "00498_hr: Lead I stands upside down" in said.err
+    assert "the result is the generic model" not in said.err
+    assert facts["left_out"] == "each half of 00010_hr scored with what the other half taught"
+
+
 def test_a_file_that_keeps_no_visits_cannot_be_added_to(model, tmp_path, capsys):
     old, out = tmp_path / "old.npz", tmp_path / "new.npz"
     write(old, calibration())

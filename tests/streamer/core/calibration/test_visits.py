@@ -13,6 +13,7 @@ from streamer.core.calibration.visits import MOST_VISITS, Visit, brings, combine
 from streamer.core.errors import InputError
 from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
+from streamer.formats.calibration_file import from_bytes, to_bytes
 from tests.streamer.core.calibration.test_correction import (
     ORIGIN,
     RATE_HZ,
@@ -90,6 +91,7 @@ def test_visits_that_contradict_each_other_leave_the_generic_model_bit_for_bit(n
     made = combined(prior(), visits)
     assert not made.head.any()
     assert made.bands == {}
+    assert "contradict each other" in made.notes[-1]
     x = lead(seed=9)
     for a, b in zip(streamed(network, x), streamed(PersonalNetwork(network, made), x), strict=True):
         assert a.tobytes() == b.tobytes()
@@ -144,8 +146,20 @@ def test_a_visit_that_teaches_nothing_counts_for_nothing(network: Network) -> No
     assert not empty.teaches
     with_it, without = combined(prior(), [*good, empty]), combined(prior(), good)
     np.testing.assert_array_equal(with_it.head, without.head)
-    assert with_it.notes == ("upside down",)
+    assert with_it.notes == ("visit 9: upside down",)
     assert with_it.origin.earlier == 2
+
+
+@given(notes=st.lists(st.text("ab ", min_size=1, max_size=200), min_size=2, max_size=4), name=st.text("xyz"))
+def test_what_is_said_of_any_visit_is_said_of_all_by_its_name_and_a_file_keeps_it(
+    network: Network, notes: list[str], name: str
+) -> None:
+    some = [a_visit(network, i, notes=(note,)) for i, note in enumerate(notes)]
+    some = [replace(v, origin=replace(v.origin, source=f"{name[:99]}{i}")) for i, v in enumerate(some)]
+    told = combined(prior(), some).notes
+    assert len(told) == len(notes)
+    assert all(line.startswith(v.origin.source[:40]) for line, v in zip(told, some, strict=True))
+    assert from_bytes(to_bytes(combined(prior(), some), some)).notes == told
 
 
 def test_a_lead_that_was_never_known_stays_generic_and_one_that_was_is_learned(network: Network) -> None:
