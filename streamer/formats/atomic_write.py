@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 from streamer.core.errors import Field, InputError
@@ -21,18 +22,29 @@ def write_whole(path: Path, data: bytes) -> None:
     try:
         part.write_bytes(data)
         part.replace(path)
+    except OSError as error:
+        raise _of(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
 
 
 def write_private(path: Path, data: bytes) -> None:
     """As `write_whole`, for its owner only to read; raises OSError."""
     part = path.with_name(f".{path.name}.part")
-    part.unlink(missing_ok=True)
     try:
+        part.unlink(missing_ok=True)
         handle = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(data)
         part.replace(path)
+    except OSError as error:
+        raise _of(path, error) from error
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def _of(path: Path, error: OSError) -> OSError:
+    """The same, of the file that was asked for instead of the one that stands for it meanwhile."""
+    return OSError(error.errno, error.strerror, str(path))

@@ -45,3 +45,15 @@ def test_what_is_private_is_its_owners_alone_and_goes_through_nobodys_link(tmp_p
     write_private(tmp_path / "mine.npz", b"whole")
     assert stat.S_IMODE((tmp_path / "mine.npz").lstat().st_mode) == 0o600
     assert theirs.read_bytes() == b"theirs" and (tmp_path / "mine.npz").read_bytes() == b"whole"
+
+
+@pytest.mark.parametrize("write", [write_whole, write_private])
+@pytest.mark.parametrize("where", ["no-folder/file", "a-file/file", "folder"])
+def test_what_cannot_be_written_is_named_as_it_was_asked_for(tmp_path, write, where):
+    (tmp_path / "a-file").touch()
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError) as caught:
+        write(tmp_path / where, b"whole")
+    assert caught.value.filename == str(tmp_path / where)
+    assert caught.value.errno and caught.value.strerror
+    assert {p.name for p in tmp_path.rglob("*")} == {"a-file", "folder"}
