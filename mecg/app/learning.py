@@ -23,7 +23,7 @@ from streamer.core.calibration.visits import Visit, same_recording
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
-from streamer.core.stream import Chunk, Samples, StreamInfo
+from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
 from streamer.formats.recording import Stated, without_identity
 from streamer.formats.wfdb_files import show
 from streamer.lead_recording import open_recording
@@ -64,6 +64,12 @@ def recorded(
     source = source_of(stated, _as_fast_as_it_comes(text))
     part = FirstSeconds(source, LIVE_S if record_of(text) is None else FILE_S)
     info = part.open()
+    if not info.is_lead_i and info.placement is Placement.CHEST:
+        part.stop()
+        raise InputError(
+            f"{text} was measured between electrodes on the chest, which is not Lead I: calibrate with a "
+            "record of electrodes on the arms"
+        )
     if not info.is_lead_i:
         part.stop()
         raise InputError(f"{text} holds no Lead I but {info.lead}: name a record with it")

@@ -372,6 +372,14 @@ def test_learning_takes_less_than_a_second_in_a_fresh_process_with_nothing_compi
     assert min(took_s) < 1, took_s
 
 
+def test_electrodes_on_the_chest_are_said_to_be_why_a_reference_is_refused(model, tmp_path, capsys):
+    given = ["--out", str(tmp_path / "p.npz"), "--model", str(model), "--placement", "chest"]
+    assert main(["calibrate", str(RECORDING), *given]) == 2
+    line = capsys.readouterr().err
+    assert "electrodes on the chest" in line
+    assert "no Lead I but I" not in line
+
+
 def test_mislabelled_limb_leads_are_refused(model, tmp_path, capsys):
     wrong = tmp_path / "wrong.hea"
     text = RECORDING.with_suffix(".hea").read_text().splitlines()
