@@ -39,10 +39,15 @@ class BandCommands:
         """Draw each lead's parts too, or no longer."""
         model = self._controller.running.model
         if model is None or len(model.bands) == 1:
-            self._say("this session's leads are made by no parts that run alone")
+            self._say(self._no_parts())
             return
         model.shows_parts = not model.shows_parts
         self._window.do.show_parts(model.shows_parts)
+
+    def _no_parts(self) -> str:
+        if self._controller.running.description.calibration:
+            return "a person's calibration corrects the whole model: its bands are not run alone or shown"
+        return "this session's leads are made by no parts that run alone"
 
     def _shown(self) -> bool:
         return self._window.paper.look.parts
@@ -51,7 +56,7 @@ class BandCommands:
         """Go on with the next of the model's parts."""
         model = self._controller.running.model
         if model is None or len(model.bands) == 1:
-            self._say("this session's leads are made by no parts that run alone")
+            self._say(self._no_parts())
             return
         bands = model.bands[(model.bands.index(model.used) + 1) % len(model.bands)]
         model.use(bands)

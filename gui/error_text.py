@@ -20,6 +20,7 @@ _LEAVE_OUT = {
     Field.UNIT: "leave the unit empty in Connect (O)",
     Field.RATE: "leave the rate empty in Connect (O)",
     Field.CALIBRATION: "go back to the generic model",
+    Field.BANDS: "start again with all bands of the model",
 }
 
 

@@ -21,6 +21,7 @@ _CHOOSE = {
     Field.UNIT: "state it with --unit uV (or mV, V, nV, or how many mV a step is)",
     Field.MODEL: "choose another --latency, or name a --model",
     Field.CALIBRATION: "choose another --calibration",
+    Field.BANDS: "choose others with --bands low|mid|all",
     Field.START: "choose an earlier one with --start",
     Field.REPLAY: "choose another --speed, --start, --loop or --drop",
     Field.OUTPUT: "name another file, or overwrite it with --force",
@@ -47,6 +48,7 @@ _LEAVE_OUT = {
     Field.UNIT: "leave out --unit",
     Field.RATE: "leave out --rate",
     Field.CALIBRATION: "leave out --calibration",
+    Field.BANDS: "leave out --bands",
     Field.REPLAY: "leave out --speed, --start, --loop and --drop",
     Field.LEADS: "leave out --leads, or choose another --format",
 }

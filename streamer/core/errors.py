@@ -23,6 +23,8 @@ class Field(Enum):
     """What a step of the numbers is."""
     MODEL = "model"
     CALIBRATION = "calibration"
+    BANDS = "bands"
+    """How much of the model runs."""
     START = "start"
     """Where a replay begins."""
     REPLAY = "replay"

@@ -69,6 +69,15 @@ def test_a_model_of_one_part_says_that_it_has_no_others(key: str, rig: Rig) -> N
     assert not rig.controller.told and "no parts" in rig.words()
 
 
+@pytest.mark.parametrize("key", ["f", "u"])
+def test_a_calibrated_session_says_why_its_bands_are_not_run_alone(key: str, rig: Rig) -> None:
+    running = rig.controller.running
+    about = replace(running.description, calibration="anna, 2026-11-23")
+    rig.controller._running_session = replace(running, model=None, description=about)
+    rig.key(key)
+    assert not rig.controller.told and "calibration corrects the whole model" in rig.words()
+
+
 def test_a_key_shows_what_each_band_gives_with_its_uncertainty(
     rig: Rig, model: AModel, frame: MakeFrame
 ) -> None:

@@ -19,10 +19,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.compiled import compiled
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.events import Drift
 from streamer.core.leads import LEADS, SEVEN
 from streamer.core.network.network import Features, Network, Stepper
+from streamer.core.network.parts import ALL_BANDS, BANDS_IN_WORDS
 from streamer.core.network.spec import LEVELS, ModelSpec
 from streamer.core.stream import Samples
 
@@ -107,11 +108,18 @@ class PersonalNetwork:
     Raises
     ------
     InputError
-        Where the calibration was made for another model.
+        Where the calibration was made for another model, or this is but a part of that model.
     """
 
     def __init__(self, network: Network, calibration: Calibration) -> None:
         spec, origin = network.spec, calibration.origin
+        bands = str(spec.about.get("bands", ALL_BANDS))
+        if (f"{origin.model}.{bands}", origin.version) == (spec.name, spec.version):
+            raise InputError(
+                f"a calibration corrects the whole model; here runs {BANDS_IN_WORDS.get(bands, bands)} alone",
+                Field.BANDS,
+                leave_out=True,
+            )
         if (origin.model, origin.version) != (spec.name, spec.version):
             raise InputError(
                 f"the calibration is for the model {origin.model} {origin.version}, this is {spec.name} "

@@ -18,7 +18,7 @@ MLII = "recordings/mitdb/100"
 @pytest.mark.parametrize("leave_out", [False, True])
 @pytest.mark.parametrize("field", Field)
 def test_every_field_has_an_option_on_the_command_line(field: Field, leave_out: bool) -> None:
-    if leave_out and field not in (Field.LEAD, Field.CALIBRATION, Field.REPLAY, Field.LEADS):
+    if leave_out and field not in (Field.LEAD, Field.BANDS, Field.CALIBRATION, Field.REPLAY, Field.LEADS):
         return
     line = error_line(InputError("it cannot\nbe so", field, leave_out=leave_out))
     answer = r"\?reading=" if field is Field.READING else "--[a-z]"

@@ -22,12 +22,13 @@ from streamer.core.calibration.fit import (
     reference_towards,
 )
 from streamer.core.calibration.sequential_reference import aligned, sequence_reference
-from streamer.core.errors import InputError
+from streamer.core.errors import Field, InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import Chunk, StreamInfo
 from streamer.formats.wfdb_reader import Record
+from streamer.model_files import load_model
 from tests.streamer.core.person_model import AHEAD, FEATURES, STRIDE, person_model, prior
 
 RATE_HZ = 250.0
@@ -249,6 +250,17 @@ def test_another_model_is_refused(network):
     other = made(known_head(), origin=Origin("tiny", "2", "somebody", "2026-11-23"))
     with pytest.raises(InputError, match="calibrate anew"):
         PersonalNetwork(network, other)
+
+
+@pytest.mark.parametrize("bands", ["low", "mid"])
+def test_a_part_of_the_model_is_refused_by_that_name(bands):
+    """To calibrate anew would not help."""
+    whole = load_model()
+    spec = whole.spec
+    other = made(known_head(), origin=Origin(spec.name, spec.version, "somebody", "2026-11-23"))
+    with pytest.raises(InputError, match="whole model") as caught:
+        PersonalNetwork(whole.part(bands), other)
+    assert caught.value.field is Field.BANDS and caught.value.leave_out
 
 
 def test_a_model_that_knows_nothing_of_persons_says_so():
