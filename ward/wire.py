@@ -101,6 +101,7 @@ def _status(status: BedStatus) -> dict[str, Any]:
             "algorithmic_ms": round(description.latency.total_ms, 1),
             "origins": dict(description.origins),
             "warnings": list(description.warnings),
+            "caution": description.caution,
         },
     }
 

@@ -94,6 +94,7 @@ def page_of(
         filters=about.filters,
         model=about.model_in_words,
         latency=f"{about.latency.total_ms:.0f} ms algorithmic",
+        caution=about.caution,
     )
 
 

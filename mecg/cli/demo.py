@@ -81,6 +81,7 @@ class PageSink(Sink):
                 filters=about.filters,
                 model=about.model_in_words,
                 latency=f"{about.latency.total_ms:.0f} ms algorithmic",
+                caution=about.caution,
             )
         )
 

@@ -336,6 +336,7 @@ def _page(shown: Shown, facts: Mapping[str, Any]) -> Page:
         filters=about.filters,
         model=about.model_in_words,
         latency=f"{about.latency.total_ms:.0f} ms algorithmic, removed",
+        caution=about.caution,
     )
 
 

@@ -102,6 +102,8 @@ class Page:
     filters: str = ""
     model: str = ""
     latency: str = ""
+    caution: str = ""
+    """What is not to be read in the reconstructed leads (`SessionDescription.caution`)."""
 
 
 def heart_rate_words(bpm: float) -> str:
@@ -184,6 +186,7 @@ def _draw(page: Page) -> Figure:
     _draw_markers(pen, page)
     pen.text(layout.PAPER_MM[0], 200.5, FOOTER, 8.5, bold=True)
     pen.text(layout.PAPER_MM[2], 200.5, _legend(page), 7.0, _SOFT_INK, right=True)
+    pen.text(layout.PAPER_MM[0], 204.5, page.caution, 8.5, _WARNING, bold=True, room_mm=130.0)
     if _faint(page).any():
         pen.text(layout.PAPER_MM[2], 204.5, _GREY_LEGEND, 7.0, _SOFT_INK, right=True)
     return figure

@@ -76,4 +76,5 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
             filters=about.filters,
             model=about.model_in_words,
             latency=f"{about.latency.total_ms:.0f} ms algorithmic, removed",
+            caution=about.caution,
         )

@@ -106,8 +106,12 @@ class SessionDescription:
     def warnings(self) -> tuple[str, ...]:
         """What must be said beside every reconstructed lead."""
         wrong = () if self.stream.is_lead_i else (f"input is not Lead I but {self.stream.lead}",)
-        personal = (ST_NOT_TO_BE_READ,) if self.calibration else ()
-        return (NOT_FOR_DIAGNOSIS, *wrong, *personal)
+        return (NOT_FOR_DIAGNOSIS, *wrong, *((self.caution,) if self.caution else ()))
+
+    @property
+    def caution(self) -> str:
+        """What a person's calibration does not make fit to be read; empty if there is none."""
+        return ST_NOT_TO_BE_READ if self.calibration else ""
 
     def as_dict(self) -> dict[str, Any]:
         """The same as plain JSON types."""

@@ -287,7 +287,8 @@ export class BedView {
     fact("Recording", status.recording ? "on" : "off");
     const stream = status.stream;
     if (stream === null) return;
-    fact("Model", stream.model + (status.recalibrate ? ", recalibrate" : ""), status.recalibrate);
+    const model = [stream.model, status.recalibrate ? "recalibrate" : "", stream.caution];
+    fact("Model", model.filter(Boolean).join(", "), status.recalibrate);
     fact("Source", stream.source + (stream.device ? `, ${stream.device}` : ""));
     fact("Latency", `${stream.algorithmic_ms.toFixed(0)} ms by the algorithm`);
     say(this.measuredWords, stream.is_lead_i ? "Lead I: measured" : `${stream.lead}: measured, not Lead I`);

@@ -20,7 +20,7 @@ from streamer.core.leads import LEADS
 from streamer.core.network.alternatives import SHOWN, Plausible
 from streamer.core.stream import Frame, StreamInfo
 from streamer.export.page import Page
-from streamer.session.description import SessionDescription
+from streamer.session.description import ST_NOT_TO_BE_READ, SessionDescription
 from tests.gui.panels.test_latency import BUDGET
 
 MakeFrame = Callable[..., Frame]
@@ -92,6 +92,12 @@ def test_a_page_has_the_heart_rate_and_the_markers_of_what_it_shows(history: His
     assert page.markers == ((4.0, "at 12"), (5.0, "at 13"))
     quiet = page_of(history, 4.0, about(), AT)
     assert quiet is not None and quiet.heart_rate == "heart rate unknown" and not quiet.markers
+
+
+def test_a_page_of_a_calibrated_session_says_what_is_not_to_be_read(history: History) -> None:
+    calibrated = replace(about(), calibration="anna, 2026-11-23")
+    page = page_of(history, 20.0, calibrated, AT)
+    assert page is not None and page.caution == ST_NOT_TO_BE_READ
 
 
 def test_a_page_of_another_lead_says_so(history: History) -> None:

@@ -33,6 +33,7 @@ from streamer.formats.calibration_file import (
     write,
 )
 from streamer.formats.wfdb_reader import Record
+from streamer.session.description import ST_NOT_TO_BE_READ
 from tests.mecg.evaluation.test_personal import dataset
 from tests.streamer.core.person_model import FEATURES, STRIDE, person_model, prior
 
@@ -412,6 +413,17 @@ def test_exchanged_chest_leads_are_told_in_one_line(tmp_path, capsys):
     assert told[0] in kept.notes
     assert np.isnan(kept.rmse_mv[:, [1, 6]]).all()
     assert np.isfinite(kept.rmse_mv[:, [0, 2, 3, 4, 5]]).all()
+
+
+def test_the_page_of_a_report_says_that_st_of_calibrated_leads_is_not_to_be_read(
+    model, person, tmp_path, monkeypatch
+):
+    pages = []
+    monkeypatch.setattr("mecg.cli.report.render_pdf", lambda page: pages.append(page) or b"")
+    for name, whose in (("generic", ()), ("personal", ("--calibration", str(person)))):
+        args = ["report", str(RECORDING), "--out", str(tmp_path / name), "--model", str(model), *whose]
+        assert main(args) == 0
+    assert [page.caution for page in pages] == ["", ST_NOT_TO_BE_READ]
 
 
 def test_a_session_says_whose_it_is(model, person, capsys):

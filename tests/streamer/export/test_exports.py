@@ -487,6 +487,14 @@ def test_pages_say_recalibrate_while_the_calibration_did_not_fit(
     assert ["recalibrate" in page.quality for page in pages_of(excerpt)] == told
 
 
+@pytest.mark.parametrize("calibration", ["", "anna, 2026-11-23"])
+def test_pages_say_what_a_calibration_leaves_unread(excerpt: Excerpt, calibration: str) -> None:
+    about = replace(excerpt.description, calibration=calibration)
+    for page in pages_of(replace(excerpt, description=about)):
+        assert page.caution == about.caution
+        assert bool(page.caution) == bool(calibration)
+
+
 def test_pdf_has_a_page_for_each_ten_seconds(excerpt: Excerpt, tmp_path: Path) -> None:
     (path,) = write_pages(excerpt, tmp_path, "r")
     pdf = path.read_bytes()

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from streamer.core.leads import LEADS
 from streamer.export import page_layout as layout
 from streamer.export.page import FOOTER, PNG_DPI, Page, render_pdf, render_png
+from streamer.session.description import ST_NOT_TO_BE_READ
 
 PX_PER_MM = PNG_DPI / 25.4
 RATE_HZ = 250.0
@@ -244,6 +245,16 @@ def test_an_input_that_is_not_lead_i_marks_every_reconstructed_lead(monkeypatch:
     assert words.count("measured: MLII, not Lead I") == 1
     assert words.count("MLII") == 1
     assert not any("from Lead I" in text for text in words)
+
+
+def test_what_is_not_to_be_read_is_said_beside_whatever_else_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    page = replace(a_page(), band_mv=np.full((12, a_page().leads_mv.shape[1]), 0.1, np.float32))
+    faint = np.ones(page.leads_mv.shape[1], np.bool_)
+    other = np.zeros((2, *page.leads_mv.shape), np.float32)
+    for more in ({}, {"faint": faint}, {"faint": faint, "alternatives_mv": other}):
+        words = words_of(replace(page, caution=ST_NOT_TO_BE_READ, **more), monkeypatch)  # type: ignore[arg-type]
+        assert ST_NOT_TO_BE_READ in words and FOOTER in words
+    assert ST_NOT_TO_BE_READ not in words_of(page, monkeypatch)
 
 
 def test_what_is_wrong_with_the_measured_lead_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
