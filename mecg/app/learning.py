@@ -18,7 +18,7 @@ from mecg.app.interrupt import deferred
 from mecg.app.options import SourceOptions
 from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin, PersonalNetwork
-from streamer.core.calibration.fit import LEAST_S, Reference, fit, prior_of, reference_of
+from streamer.core.calibration.fit import LEAST_S, Reference, fit, prior_of, reference_of, without_flat
 from streamer.core.calibration.visits import Visit, same_recording
 from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
@@ -124,7 +124,7 @@ def reference_in(network: Network, leads_mv: Samples, rate_hz: float) -> Referen
         If the leads hold nothing to learn from, or cannot be what their labels say.
     """
     _refuse_wrong(leads_mv, rate_hz)
-    return reference_of(network, _eight(leads_mv), rate_hz)
+    return reference_of(network, without_flat(_eight(leads_mv)), rate_hz)
 
 
 def in_order(earlier: Sequence[Visit], new: Sequence[Visit]) -> tuple[Visit, ...]:

@@ -35,6 +35,8 @@ SKIP_START_S, SKIP_END_S = 0.5, 0.8
 """At a record's ends the clinical frame is pinned to zero: no truth to learn from."""
 LEAST_S = 1.0
 """A lead that is known for less is left generic."""
+FLAT_MV = 0.01
+"""From its lowest to its highest value: a lead that moves by less shows no heart."""
 USUAL_S = 8.7
 """What is known of a reference of 10 s: the length that the prior's precision is stated for."""
 TOLD = (0.3, 3.0)
@@ -265,6 +267,26 @@ def reference_of(network: Network, leads_mv: Samples, rate_hz: float) -> Referen
     truth = clinical_frame(bridged(leads_mv), rate_hz, spec.filters, spec.rate_hz)
     known = known_samples(leads_mv, rate_hz, spec.rate_hz, truth.shape[1])
     return reference_towards(network, leads_mv[0], rate_hz, np.where(known, truth, np.nan)[1:])
+
+
+def without_flat(leads_mv: Samples) -> Samples:
+    """Leads ``(8, n)``, NaN where a whole lead is flat: its electrode is off, and to learn from it would have
+    its flatness predicted ever after.
+
+    Raises
+    ------
+    InputError
+        Where Lead I is.
+    """
+    highest = np.where(np.isfinite(leads_mv), leads_mv, -np.inf).max(axis=1)
+    lowest = np.where(np.isfinite(leads_mv), leads_mv, np.inf).min(axis=1)
+    flat = highest - lowest < FLAT_MV
+    if flat[0]:
+        raise InputError(
+            "Lead I of the reference is flat or missing: see to its electrodes and record it again"
+        )
+    left: Samples = np.where(flat[:, None], np.float32(nan), leads_mv)
+    return left
 
 
 def reference_towards(network: Network, lead_mv: Samples, rate_hz: float, truth_mv: Samples) -> Reference:

@@ -22,6 +22,7 @@ from mecg.app.learning import _strip, learn
 from mecg.app.session_builder import source_of
 from streamer.core.calibration.correction import Calibration, Origin
 from streamer.core.errors import InputError
+from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
 from streamer.core.stream import Placement, StreamInfo
 from streamer.formats.calibration_file import (
@@ -379,6 +380,26 @@ def test_electrodes_on_the_chest_are_said_to_be_why_a_reference_is_refused(model
     line = capsys.readouterr().err
     assert "electrodes on the chest" in line
     assert "no Lead I but I" not in line
+
+
+@pytest.mark.parametrize("off", ["V3", "I"])
+def test_an_electrode_that_was_off_teaches_nothing(off, model, tmp_path, capsys):
+    first, _ = halves(tmp_path)
+    path = Path(first).with_suffix(".dat")
+    steps = np.frombuffer(path.read_bytes(), "<i2").reshape(-1, 12).copy()
+    steps[:, Record(first).names.index(off)] = 0
+    if off == "I":
+        steps[:, 1] = steps[:, 2]  # and the law holds
+    path.write_bytes(steps.tobytes())
+    out = tmp_path / "p.npz"
+    code = main(["calibrate", first, "--out", str(out), "--model", str(model)])
+    said = capsys.readouterr().err
+    if off == "I":
+        assert code == 2 and "Lead I of the reference is flat" in said
+    else:
+        assert code == 0 and "V3: not measured" in said
+        _, (visit,) = read_with_visits(out)
+        assert visit.moments.steps[SEVEN.index("V3")] == 0
 
 
 def test_mislabelled_limb_leads_are_refused(model, tmp_path, capsys):

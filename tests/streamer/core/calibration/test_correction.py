@@ -20,6 +20,7 @@ from streamer.core.calibration.fit import (
     prior_of,
     reference_of,
     reference_towards,
+    without_flat,
 )
 from streamer.core.calibration.sequential_reference import aligned, sequence_reference
 from streamer.core.errors import Field, InputError
@@ -237,6 +238,29 @@ def test_too_short_a_reference_is_refused(network):
     x = lead(2.2)
     with pytest.raises(InputError, match="record 10 s"):
         fit(network, prior(), reference_of(network, np.tile(x, (8, 1)), RATE_HZ), ORIGIN)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.sets(st.integers(1, 7), max_size=6), st.floats(-5, 5))
+def test_a_flat_lead_is_one_that_was_not_measured(network, off, offset_mv):
+    """Learned from, it would have its flatness predicted ever after."""
+    eight = np.tile(lead(), (8, 1)) * np.arange(1, 9, dtype=np.float32)[:, None]
+    flat, missing = eight.copy(), eight.copy()
+    flat[list(off)], missing[list(off)] = offset_mv, np.nan
+    flat_head, head = (
+        fit(network, prior(), reference_of(network, without_flat(eight), RATE_HZ), ORIGIN)
+        for eight in (flat, missing)
+    )
+    np.testing.assert_array_equal(flat_head.head, head.head)
+    assert flat_head.notes == head.notes
+    assert all(any(SEVEN[i - 1] in note for note in head.notes) for i in off)
+
+
+def test_a_reference_with_a_flat_lead_i_says_so(network):
+    eight = np.tile(lead(), (8, 1))
+    eight[0] = 0.25
+    with pytest.raises(InputError, match="flat"):
+        without_flat(eight)
 
 
 def test_a_reference_without_lead_i_is_refused(network):
