@@ -80,10 +80,10 @@ class CaliperCommands:
 
 
 def rr_before_ms(history: History, calipers: Calipers) -> float | None:
-    """From the beat before to the one that the calipers hold, ms; None if no such pair was found."""
+    """To the beat that the calipers hold from the one before, ms; None if no such interval was found."""
     first_s, last_s = sorted((calipers.begin.at_s, calipers.end.at_s))
-    beats = [mark.at_s for mark in history.beats if mark.at_s <= last_s]
-    if len(beats) < 2 or beats[-1] < first_s - 0.1:
+    beats = [mark for mark in history.beats if mark.at_s <= last_s]
+    if not beats or beats[-1].at_s < first_s - 0.1:
         return None
-    rr_ms = 1e3 * (beats[-1] - beats[-2])
+    rr_ms = 1e3 * beats[-1].rr_s
     return rr_ms if 150 <= rr_ms <= 6000 else None

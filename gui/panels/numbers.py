@@ -97,9 +97,8 @@ class Numbers:
             self._bpm = math.nan
 
     def _note_beat(self, event: Beat) -> None:
-        rr_s = event.at_s - self._beat_s
-        if 0 < rr_s <= LONGEST_RR_S:
-            self._rr.append((event.at_s, 1e3 * rr_s))
+        if event.rr_s <= LONGEST_RR_S:
+            self._rr.append((event.at_s, 1e3 * event.rr_s))
         self._beat_s, self._bpm = event.at_s, event.bpm
         while self._rr and self._rr[0][0] < event.at_s - TREND_S:
             self._rr.popleft()

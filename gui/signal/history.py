@@ -35,6 +35,8 @@ class Mark:
     """Empty for a beat."""
     bpm: float = math.nan
     """The heart rate at a beat; NaN if it is unknown."""
+    rr_s: float = math.nan
+    """From the beat before; NaN if no interval can be taken."""
 
 
 class History:
@@ -151,7 +153,7 @@ class History:
         at_s = event.at_s if math.isfinite(event.at_s) else self.stop_s
         match event:
             case Beat():
-                self._note(self.beats, Mark(at_s, bpm=event.bpm))
+                self._note(self.beats, Mark(at_s, bpm=event.bpm, rr_s=event.rr_s))
                 return at_s, at_s
             case Marker():
                 self._note(self.markers, Mark(at_s, event.text))

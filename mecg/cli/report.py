@@ -177,7 +177,7 @@ def _shown(source: FileReplay, models: ModelOptions) -> Shown:
     vitals = Vitals(spec.rate_hz, info, latency.low_pass_delay_10hz_ms / 1e3)
     frames: list[Frame] = []
     found: list[QualityChanged] = []
-    beats_s: list[float] = []
+    beats: list[Beat] = []
 
     def watch(frame: Frame) -> None:
         frames.append(frame)
@@ -185,7 +185,7 @@ def _shown(source: FileReplay, models: ModelOptions) -> Shown:
             if isinstance(event, QualityChanged):
                 found.append(event)
             elif isinstance(event, Beat):
-                beats_s.append(event.at_s)
+                beats.append(event)
 
     sound = 0
     for item in source.items():
@@ -208,7 +208,7 @@ def _shown(source: FileReplay, models: ModelOptions) -> Shown:
     n = round(PAGE_S * spec.rate_hz)
     first = max(0, min(int(good[0]), len(whole.valid) - n))
     begins_s, ends_s = first / spec.rate_hz, (first + n) / spec.rate_hz
-    bpm = rate_of([at_s for at_s in beats_s if begins_s <= at_s < ends_s])
+    bpm = rate_of([beat.rr_s for beat in beats if begins_s <= beat.at_s - beat.rr_s < beat.at_s < ends_s])
     return Shown(_cut(whole, slice(first, first + n)), about, _wrong(found), bpm)
 
 

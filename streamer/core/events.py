@@ -202,6 +202,9 @@ class Beat(_Moment):
 
     bpm: float = math.nan
     """The heart rate; NaN while unknown."""
+    rr_s: float = math.nan
+    """The interval from the beat before; NaN if none can be taken: it is the first, samples are missing
+    between the two, or a replay began again there.  Not in the wire form: a replay finds beats again."""
 
     @property
     def text(self) -> str:

@@ -111,9 +111,16 @@ def heart_rate_words(bpm: float) -> str:
     return f"{bpm:.0f} bpm" if math.isfinite(bpm) else "heart rate unknown"
 
 
-def rate_of(beats_s: Sequence[float]) -> float:
-    """The heart rate from instants of beats, by the median of their intervals; NaN of fewer than three."""
-    return float(60 / np.median(np.diff(beats_s))) if len(beats_s) > 2 else math.nan
+def rate_of(rr_s: Sequence[float]) -> float:
+    """The heart rate by the median of intervals between beats; NaN of fewer than two.
+
+    Parameters
+    ----------
+    rr_s : sequence of float
+        NaN is no interval (`streamer.core.events.Beat.rr_s`).
+    """
+    known = [each for each in rr_s if math.isfinite(each)]
+    return float(60 / np.median(known)) if len(known) > 1 else math.nan
 
 
 def render_png(page: Page, dpi: int = PNG_DPI) -> bytes:

@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
+from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
+
 from streamer.core.errors import Field, InputError
-from streamer.core.events import Marker
+from streamer.core.events import SEAM, Marker
 from streamer.core.leads import LEADS
 from streamer.export.excerpt import Excerpt, MarkType
 from streamer.export.page import Page, heart_rate_words, rate_of, write_pdf
@@ -54,10 +57,10 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
             and mark.stop > max(start, mark.start)
         ]
         here = [mark for mark in excerpt.marks if start <= mark.start < start + n]
-        beats = [mark.start / excerpt.rate_hz for mark in here if mark.type is MarkType.BEAT]
+        beats = [mark.start for mark in here if mark.type is MarkType.BEAT]
         yield Page(
             kind=page_words(stream),
-            heart_rate=heart_rate_words(rate_of(beats)),
+            heart_rate=heart_rate_words(rate_of(_intervals_s(excerpt, beats))),
             markers=tuple(
                 ((mark.start - start) / excerpt.rate_hz, mark.text.removeprefix("marker: "))
                 for mark in here
@@ -78,3 +81,14 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
             latency=f"{about.latency.total_ms:.0f} ms algorithmic, removed",
             caution=about.caution,
         )
+
+
+def _intervals_s(excerpt: Excerpt, beats: Sequence[int]) -> list[float]:
+    """Those between beats in which no sample is missing and no replay begins again."""
+    seams = [mark.start for mark in excerpt.marks if mark.text.endswith(SEAM)]
+    return [
+        (last - first) / excerpt.rate_hz
+        for first, last in pairwise(beats)
+        if np.isfinite(excerpt.mv[:, first:last]).any(axis=0).all()
+        and not any(first <= seam <= last for seam in seams)
+    ]

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 
@@ -78,13 +79,18 @@ def test_rr_is_measured_first_and_corrects_qt_then(monitor: Monitor) -> None:
 
 def test_else_the_beats_give_rr(qtbot: QtBot, frame: MakeFrame) -> None:
     monitor = Monitor(qtbot, StreamInfo("wfdb:s0010_re", RATE_HZ, lead="i"))
-    for at_s in (1.0, 1.9, 2.7):
-        monitor.inbox.event(Beat(70.0, at_s=at_s))
+    for at_s, rr_s in ((1.0, math.nan), (1.9, 0.9), (2.7, 0.8)):
+        monitor.inbox.event(Beat(70.0, rr_s, at_s=at_s))
     monitor.show(frame(0, 2500))
     monitor.send("yy")
     monitor.window.calipers.span(span("II", 2.66, 3.05))
     calipers = monitor.window.paper.calipers
     assert calipers is not None and calipers.rr_ms == pytest.approx(800.0, abs=5.0)
+    monitor.inbox.event(Beat(70.0, at_s=3.1))  # behind lost samples
+    monitor.show(frame(2500, 10))
+    monitor.window.calipers.span(span("II", 3.06, 3.45))
+    calipers = monitor.window.paper.calipers
+    assert calipers is not None and calipers.rr_ms is None
 
 
 def test_a_handle_moves_one_end_and_leaves_the_other(monitor: Monitor) -> None:

@@ -46,7 +46,8 @@ LONGEST_RR_S = 4.2
 TOGETHER_S = 0.064
 """Frames of so much signal are looked at together: a call for each would cost three times as much."""
 SEAM_S = 0.15
-"""So near to the place where a replay begins again what looks like a beat may be made by it."""
+"""So near to the place where a replay begins again, or samples are missing, what looks like a beat may be
+made by it."""
 GAP_S = 2.0
 """After so long a gap the filters start again, and with them the rate; the signal counts as lost."""
 FOUND_S = 0.4
@@ -87,16 +88,17 @@ class HeartRate:
         """Take the interval between two beats, seconds."""
         self._rr_s.append(rr_s)
 
-    def add_across_gap(self, rr_s: float) -> None:
-        """Take an interval in which samples are missing.
+    def add_across_gap(self, rr_s: float) -> bool:
+        """Take an interval in which samples are missing; returns whether it is one for sure.
 
         A beat may be missing too, and the interval twice as long: it counts if it is about as long as the
         others; while the rate is unknown, once three are about as long.
         """
         if len(self._rr_s) >= LEAST_RR:
-            if _alike(rr_s, median(self._rr_s)):
+            alone = _alike(rr_s, median(self._rr_s))
+            if alone:
                 self._rr_s.append(rr_s)
-            return
+            return alone
         self._across_s.append(rr_s)
         alike = max(
             ([other for other in self._across_s if _alike(other, each)] for each in sorted(self._across_s)),
@@ -105,6 +107,7 @@ class HeartRate:
         if len(alike) > LEAST_RR:
             self._rr_s.extend(alike)
             self._across_s.clear()
+        return False
 
     def clear(self) -> None:
         """Forget all: the rate is unknown."""
@@ -155,7 +158,7 @@ class Vitals:
         self._since = 0  # no beat is missed before this index
         self._begun = 0
         self._seen: int | None = None  # index behind the newest valid sample
-        self._hidden = 0  # the most samples in a row that were missing since the newest beat
+        self._gaps: list[tuple[int, int]] = []  # not yet passed by a beat: where, and how many samples
         self._seams: list[float] = []  # where a replay began again, not yet passed by a beat
         self._come = 0  # index that what has come reaches to
         self._silent_why = ""  # the state in which nothing comes; empty once a sample has come after it
@@ -272,7 +275,8 @@ class Vitals:
         events: list[Event] = []
         for index in (start + np.flatnonzero(valid)).tolist():
             missing = index - self._seen
-            self._hidden = max(self._hidden, missing)
+            if missing:
+                self._note_gap(self._seen, missing)
             if missing > GAP_S * self._rate_hz:
                 self._rate.clear()
                 self._beat = None
@@ -283,23 +287,35 @@ class Vitals:
             self._silent_why = ""
         return events + self._signal_alarm(self._seen)
 
+    def _note_gap(self, start: int, missing: int) -> None:
+        """A beat before it may be found behind it: no later than `FOUND_S`, so what is older is one."""
+        late = start + missing - FOUND_S * self._rate_hz
+        old = [gap for gap in self._gaps if gap[0] <= late]
+        one = [(old[0][0], max(size for _, size in old))] if old else []
+        self._gaps = [*one, *self._gaps[len(old) :], (start, missing)]
+
     def _note_beat(self, index: int) -> list[Event]:
-        if self._beat is not None and not self._across_seam(self._beat, index):
+        rr_s = nan
+        about = SEAM_S * self._rate_hz  # the edge of a gap may look like a beat too
+        missing = max((size for at, size in self._gaps if at - about <= index), default=0)
+        self._gaps = [(at, size) for at, size in self._gaps if at + size + about > index]
+        near = missing <= GAP_S * self._rate_hz
+        if self._beat is not None and not self._across_seam(self._beat, index) and near:
             rr_s = (index - self._beat) / self._rate_hz
-            if self._hidden:
-                self._rate.add_across_gap(rr_s)
+            if missing:
+                rr_s = rr_s if self._rate.add_across_gap(rr_s) else nan
             elif rr_s <= LONGEST_RR_S:
                 self._rate.add(rr_s)
             else:
                 self._rate.clear()
         self._beats_again = True
-        self._beat, self._since, self._hidden = index, max(self._since, index), 0
+        self._beat, self._since = index, max(self._since, index)
         if self._lead.counts:
             self._rate.clear()
         bpm = self._rate.bpm
         self._lead.beat(index)
         at_s = index / self._rate_hz - self._delay_s
-        beat = Beat(bpm, host_s=self._zero_s + at_s, at_s=at_s)
+        beat = Beat(bpm, rr_s, host_s=self._zero_s + at_s, at_s=at_s)
         return [beat, *self._rate_alarms(index, bpm)]
 
     def _across_seam(self, first: int, last: int) -> bool:

@@ -51,7 +51,7 @@ def column(qtbot: QtBot) -> NumberColumn:
 
 def test_it_says_what_the_numbers_say(column: NumberColumn, frame: MakeFrame) -> None:
     column.event(Beat(61.0, at_s=1.0))
-    column.event(Beat(61.0, at_s=2.0))
+    column.event(Beat(61.0, 1.0, at_s=2.0))
     column.event(QualityChanged(frozenset({Quality.NOISY, Quality.REVERSED}), ""))
     column.event(Battery(7))
     column.frame(2.3, replace(frame(550, 25), device_s=2.2))

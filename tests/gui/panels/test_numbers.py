@@ -26,8 +26,8 @@ from streamer.core.stream import Frame
 MakeFrame = Callable[..., Frame]
 
 
-def beat(at_s: float, bpm: float = 60.0) -> Event:
-    return Beat(bpm, at_s=at_s)
+def beat(at_s: float, bpm: float = 60.0, rr_s: float = math.nan) -> Event:
+    return Beat(bpm, rr_s, at_s=at_s)
 
 
 @pytest.fixture
@@ -70,12 +70,13 @@ def test_no_rate_is_shown_when_beats_or_samples_fail_to_come(live: Come) -> None
 def test_intervals_are_those_between_beats_of_the_last_minute() -> None:
     numbers = Numbers()
     for k in range(100):
-        numbers.event(beat(0.8 * k))
+        numbers.event(beat(0.8 * k, rr_s=0.8))
     (rr,) = numbers.rr_ms()
     assert all(ms == pytest.approx(800) for _, ms in rr)
     assert rr[-1][0] - rr[0][0] <= 60 and len(rr) == pytest.approx(75, abs=1)
-    numbers.event(beat(0.8 * 99 + 5.0))  # something was missed
-    numbers.event(beat(0.8 * 99 + 6.0))
+    numbers.event(beat(0.8 * 99 + 5.0, rr_s=5.0))  # a pause
+    numbers.event(beat(0.8 * 99 + 5.5))  # samples are missing before it, or a replay began again
+    numbers.event(beat(0.8 * 99 + 6.5, rr_s=1.0))
     first, second = numbers.rr_ms()  # nothing joins what lies apart
     assert max(ms for _, ms in first) == pytest.approx(800) and [ms for _, ms in second] == [1000]
     assert numbers.rr() == "RR 1000 ms (800-1000)"

@@ -444,5 +444,28 @@ def test_across_the_seam_of_a_loop_there_is_no_interval(network, at_s):
         if lap:
             items.append(Seam(at_s=lap * cut / RATE_HZ))
         items += [Chunk(lap * cut + k, lead[k : k + 5]) for k in range(0, cut, 5)]
-    rates = [beat.bpm for beat in beats(watch(network, items)) if math.isfinite(beat.bpm)]
+    found = beats(watch(network, items))
+    rates = [beat.bpm for beat in found if math.isfinite(beat.bpm)]
     assert np.abs(np.array(rates) - 60).max() <= 2
+    assert np.abs(np.array([beat.rr_s for beat in found if math.isfinite(beat.rr_s)]) - 1).max() <= 0.04
+    assert sum(math.isnan(beat.rr_s) for beat in found) <= 1 + 2 * 3  # the first, and about each seam
+
+
+@settings(max_examples=25, deadline=None, phases=UNSHRUNK)
+@example(bpm=60.0, gaps=[(17.57, 1.014)])  # the beat before it is found behind it
+@example(bpm=75.0, gaps=[(2.0, 0.319)])  # its edge looks like a beat
+@given(
+    bpm=st.sampled_from([45.0, 60.0, 75.0, 110.0]),
+    gaps=st.lists(st.tuples(st.floats(2.0, 28.0), st.floats(0.02, 4.0)), max_size=6),
+)
+def test_whatever_is_lost_every_interval_is_one_of_the_hearts(networks, bpm, gaps):
+    lead = beating(bpm, 30).astype(np.float32)
+    for at_s, lasts_s in gaps:
+        lead[round(at_s * RATE_HZ) : round((at_s + lasts_s) * RATE_HZ)] = np.nan
+    found = beats(watch(networks["identity"], [Chunk(0, lead)]))
+    rr_s = np.array([beat.rr_s for beat in found if math.isfinite(beat.rr_s)])
+    assert np.all(np.abs(rr_s - 60 / bpm) <= 0.06)
+    rates = np.array([beat.bpm for beat in found if math.isfinite(beat.bpm)])
+    assert np.all(np.abs(rates - bpm) <= 0.05 * bpm)
+    if not gaps:
+        assert len(rr_s) == len(found) - 1
