@@ -51,9 +51,9 @@ def checkpoint_of(run: Path, device: torch.device | str = "cpu") -> dict[str, An
         raise InputError(f"{run} holds no checkpoint.pt: name a run's folder, or train it first") from error
     except (RuntimeError, EOFError, OSError, ValueError, pickle.UnpicklingError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} is no checkpoint ({reason}): train anew") from error
+        raise InputError(f"{path} is no checkpoint ({reason}): train again") from error
     if not isinstance(state, dict) or "average" not in state:
-        raise InputError(f"{path} is no checkpoint of a network (it holds no averaged weights): train anew")
+        raise InputError(f"{path} is no checkpoint of a network (it holds no averaged weights): train again")
     return state
 
 

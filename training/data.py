@@ -73,7 +73,7 @@ def load(data: Path, folds: Sequence[int], cache: Path) -> Records:
     """Read the 100 Hz records of some folds, through a cache of packed arrays.
 
     A packed fold knows the rows of the table that it was made of; where they are others now, or it is
-    broken, it is made anew.
+    broken, it is made again.
 
     Raises
     ------
@@ -117,7 +117,7 @@ def _unpacked(packed: Path, rows: Sequence[dict[str, str]]) -> Records | None:
         why = "does not say what it was made of"
     except (zipfile.BadZipFile, EOFError, ValueError):
         why = "is broken"
-    print(f"{packed} {why}: made anew", file=sys.stderr)
+    print(f"{packed} {why}: made again", file=sys.stderr)
     return None
 
 
@@ -240,7 +240,7 @@ def turned(angles: NDArray[np.float64]) -> NDArray[np.float32]:
 
 @dataclass(slots=True)
 class Batches:
-    """Shuffled batches of whole records, their input made anew by the live core each time."""
+    """Shuffled batches of whole records, their input made again by the live core each time."""
 
     records: Records
     truth_uv: NDArray[np.int16]

@@ -91,7 +91,7 @@ def _status(status: BedStatus) -> dict[str, Any]:
         else {
             "source": description.stream.source,
             "device": description.stream.device,
-            "lead": description.stream.lead,
+            "lead": description.stream.shown_lead,
             "is_lead_i": description.stream.is_lead_i,
             "inverted": description.stream.inverted,
             "placement": description.stream.placement.value,

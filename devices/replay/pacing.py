@@ -131,7 +131,7 @@ class Replay:
         """Sentences for the user: what is not played as it was recorded."""
         said = {
             f"Playing from {self.start_s + self.lead_in_s:g} s on.": self.start_s + self.lead_in_s > 0,
-            "At its end it begins anew; the place where the ends meet is no heartbeat.": self.loop,
+            "At its end it begins again; the place where the ends meet is no heartbeat.": self.loop,
             f"Left out on purpose: {self.drop}.": self.drop is not None,
         }
         return tuple(note for note, applies in said.items() if applies)

@@ -84,7 +84,7 @@ def page_of(
         faint=history.faint(seen),
         alternatives_mv=history.alternatives(seen) if alternatives else None,
         source=" ".join(part for part in (without_folders(stream.source), stream.device) if part),
-        lead=canonical_lead(stream.lead) or stream.lead,
+        lead=canonical_lead(stream.shown_lead) or stream.shown_lead,
         is_lead_i=stream.is_lead_i,
         quality=RECALIBRATE if drifted else "",
         kind=kind_words(stream, speed),

@@ -122,7 +122,7 @@ class Header:
         self.source.setText(f"{info.source}   {info.device}".strip())
         self.model.setText(model_text)
         # Records name Lead I in many ways ("i", "MDC_ECG_LEAD_I"); the user reads one.
-        lead = f"lead {'I' if info.is_lead_i else info.lead} measured"
+        lead = f"lead {'I' if info.is_lead_i else info.shown_lead} measured"
         if info.inverted:
             lead += ", inverted"
         if not info.is_lead_i:

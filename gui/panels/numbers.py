@@ -61,6 +61,7 @@ class Numbers:
         self._paused = self._ended = False
         self._lost = 0
         self._recording_s: tuple[float, float] | None = None
+        self._recorder_failed = False
 
     def frame(self, at_s: float, frame: Frame) -> None:
         """A frame came at ``at_s``, monotonic seconds."""
@@ -75,6 +76,8 @@ class Numbers:
             case StateChanged():
                 self._paused = event.state is State.PAUSED
                 self._ended = event.state is State.ENDED
+                if self._ended and self._recording_s:
+                    self._recording_s = self._recording_s[0], min(self._recording_s[1], event.host_s)
             case Beat():
                 self._note_beat(event)
             case QualityChanged():
@@ -86,9 +89,10 @@ class Numbers:
             case Battery():
                 self.battery_percent = event.percent
             case RecordingStarted():
-                self._recording_s = event.host_s, math.inf
+                self._recording_s, self._recorder_failed = (event.host_s, math.inf), False
             case Failed() | LeftBehind() if event.part == Recorder.name and self._recording_s:
-                self._recording_s = self._recording_s[0], event.host_s
+                self._recording_s = self._recording_s[0], min(self._recording_s[1], event.host_s)
+                self._recorder_failed = True
 
     def _note_alarm(self, alarm: Alarm) -> None:
         if alarm.alarm is AlarmKind.CANNOT_ANALYSE:
@@ -186,16 +190,16 @@ class Numbers:
         """Samples that the source lost, at the model's rate, and how long that is."""
         if self._newest is None or not self._lost:
             return "0"
-        return f"{self._lost} ({self._lost / self._newest[1].rate_hz:.1f} s)"
+        return f"{self._lost} ({self._lost / self._newest[1].rate_hz:.1f}\N{NO-BREAK SPACE}s)"
 
     def recording(self, now_s: float) -> tuple[str, bool]:
-        """How long the session has been recorded, and whether the recorder failed."""
+        """How long the session has been recorded, to the source's end at most, and whether the recorder
+        failed."""
         if self._recording_s is None:
             return "off", False
         began_s, ended_s = self._recording_s
-        failed = math.isfinite(ended_s)
         said = duration(min(now_s, ended_s) - began_s)
-        return f"{said}, FAILED" if failed else said, failed
+        return f"{said}, FAILED" if self._recorder_failed else said, self._recorder_failed
 
     def not_recording(self) -> None:
         """The recording was ended, as the user wished."""

@@ -32,7 +32,7 @@ def lead_words(area: LeadArea, look: Look, info: StreamInfo, band: str, said: st
             name = info.lead
         return [Words(name, theme.measured, name=True), Words(of_rhythm, theme.measured)]
     if lead == "I":
-        measured = "measured" if info.is_lead_i else f"measured: {info.lead}, not Lead I"
+        measured = "measured" if info.is_lead_i else f"measured: {info.shown_lead}, not Lead I"
         words = [Words("I", theme.measured, name=True), Words(measured, theme.measured)]
     else:
         words = [Words(lead, theme.ink, name=True), Words("reconstructed", theme.reconstructed)]

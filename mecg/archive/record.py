@@ -207,7 +207,7 @@ def outcome_of(
 
 
 def _words(info: StreamInfo, remarks: Sequence[str], clipped: int) -> str:
-    words = [] if info.is_lead_i else [f"the input is {info.lead}, not Lead I: the record says so"]
+    words = [] if info.is_lead_i else [f"the input is {info.shown_lead}, not Lead I: the record says so"]
     words += [remark.rstrip(".") for remark in remarks]
     if clipped:
         words.append(f"{clipped} samples clipped to 16 bits")

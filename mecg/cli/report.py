@@ -347,7 +347,7 @@ def _instant(began: datetime) -> str:
 
 
 def _lead(stream: StreamInfo) -> str:
-    return "I" if stream.is_lead_i else canonical_lead(stream.lead) or stream.lead
+    return "I" if stream.is_lead_i else canonical_lead(stream.shown_lead) or stream.shown_lead
 
 
 def _name_of(info: StreamInfo) -> str:

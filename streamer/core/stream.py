@@ -14,6 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.leads import canonical_lead
+
 Samples = NDArray[np.float32]
 
 
@@ -84,6 +86,14 @@ class StreamInfo:
 
     identity: str = ""
     """Whose recording it is, as a file says it; empty unless the user asks to keep that."""
+
+    @property
+    def shown_lead(self) -> str:
+        """The lead as the user reads it where it is not Lead I: what electrodes on the chest give is not,
+        whatever it is called.
+        """
+        on_chest = self.placement is Placement.CHEST and canonical_lead(self.lead) == "I"
+        return "I on the chest" if on_chest and not self.is_lead_i else self.lead
 
     @property
     def kind(self) -> SourceKind:

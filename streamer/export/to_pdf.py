@@ -72,7 +72,7 @@ def pages_of(excerpt: Excerpt) -> Iterator[Page]:
             rate_hz=excerpt.rate_hz,
             measured_mv=None if measured is None else measured[start : start + n],
             source=stream.source,
-            lead=stream.lead,
+            lead=stream.shown_lead,
             is_lead_i=stream.is_lead_i,
             quality="; ".join(dict.fromkeys(wrong)),
             started=f"{began:%Y-%m-%d %H:%M:%S} UTC, {since_s:.1f} s · page {number + 1} of {count}",

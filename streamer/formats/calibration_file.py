@@ -195,7 +195,7 @@ def with_visits_from_bytes(data: bytes) -> tuple[Calibration, tuple[Visit, ...]]
     except _DAMAGE as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{' '.join(str(error).split())[:_WORD]}: calibrate anew") from error
+        raise InputError(f"{' '.join(str(error).split())[:_WORD]}: calibrate again") from error
 
 
 _HEADER = re.compile(
@@ -288,5 +288,5 @@ def refuse_unfit(calibration: Calibration, info: StreamInfo) -> None:
     if "unstated" not in (origin.placement, told) and origin.placement != told:
         raise InputError(
             f"the calibration is for electrodes on the {origin.placement}, these sit on the {told}: "
-            "calibrate anew"
+            "calibrate again"
         )

@@ -403,7 +403,7 @@ class Recording:
         except OSError as error:
             raise InputError(f"{self.shown} cannot be read any more: {error.strerror}") from error
         if len(encoded) != size or (status.st_dev, status.st_ino) != self._identity:
-            raise InputError(f"{self.shown} was changed while it was read: open it anew")
+            raise InputError(f"{self.shown} was changed while it was read: open it again")
         return encoded
 
     def _window(self, track: _Track, start: int, stop: int) -> list[Samples]:

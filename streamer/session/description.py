@@ -105,7 +105,7 @@ class SessionDescription:
     @property
     def warnings(self) -> tuple[str, ...]:
         """What must be said beside every reconstructed lead."""
-        wrong = () if self.stream.is_lead_i else (f"input is not Lead I but {self.stream.lead}",)
+        wrong = () if self.stream.is_lead_i else (f"input is not Lead I but {self.stream.shown_lead}",)
         return (NOT_FOR_DIAGNOSIS, *wrong, *((self.caution,) if self.caution else ()))
 
     @property

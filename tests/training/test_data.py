@@ -166,7 +166,7 @@ def test_a_fold_packed_of_other_records_is_made_anew_and_says_so(
     assert load(tried, [1], cache).ecg_id.tolist() == [10]
     whole = a_ptb_xl(tmp_path / "whole", _00010=1, _00189=1)
     assert load(whole, [1], cache).ecg_id.tolist() == [10, 189]
-    assert "made of other records: made anew" in capsys.readouterr().err
+    assert "made of other records: made again" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("left", [0, 0.5, 0.99, None], ids=["nothing", "half", "most of it", "no mark"])
@@ -181,7 +181,7 @@ def test_a_broken_fold_or_one_of_before_is_made_anew_and_says_so(
     else:
         packed.write_bytes(whole[: round(left * len(whole))])
     assert load(data, [1], packed.parent).ecg_id.tolist() == [10]
-    assert "made anew" in capsys.readouterr().err
+    assert "made again" in capsys.readouterr().err
     assert packed.read_bytes() == whole
 
 

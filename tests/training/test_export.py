@@ -231,7 +231,7 @@ def with_parts(model: bytes, parts: str) -> bytes:
     "parts", ["", "[]", "7", '{"low": 7}', '{"low": "*"}', '{"all": ""}', "[" * 100_000], ids=range(7)
 )
 def test_damaged_parts_are_refused_in_one_line(parts: str, exported: bytes) -> None:
-    with pytest.raises(InputError, match=r"^[^\n]*export it anew$"):
+    with pytest.raises(InputError, match=r"^[^\n]*export it again$"):
         Network(with_parts(exported, parts))
 
 

@@ -122,7 +122,7 @@ def _sums_of(records: Records, filters: Filters, kept: Path, *, augmented: bool)
         with np.load(kept) as arrays:
             if "of" in arrays and str(arrays["of"]) == of:
                 return Sums(float(arrays["count"]), arrays["lags"], arrays["leads"], arrays["power"])
-        print(f"{kept} was summed of other records: summed anew")
+        print(f"{kept} was summed of other records: summed again")
     truth = targets(records, filters, RATE_HZ)
     how = (GAIN_SPREAD, GAP_SHARE, NOISE_SHARE) if augmented else (0.0, 0.0, 0.0)
     sums = Sums.none()

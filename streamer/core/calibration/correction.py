@@ -99,7 +99,7 @@ class Calibration:
             for factors in self.bands.values()
         )
         if not good:
-            raise InputError("its numbers do not fit together: calibrate anew")
+            raise InputError("its numbers do not fit together: calibrate again")
 
 
 class PersonalNetwork:
@@ -123,7 +123,7 @@ class PersonalNetwork:
         if (origin.model, origin.version) != (spec.name, spec.version):
             raise InputError(
                 f"the calibration is for the model {origin.model} {origin.version}, this is {spec.name} "
-                f"{spec.version}: calibrate anew"
+                f"{spec.version}: calibrate again"
             )
         self._network = network
         self.calibration = calibration

@@ -472,13 +472,14 @@ def _trust(heads: Sequence[Array], halves: Sequence[Moments]) -> tuple[Array, Ar
 def _fallen_back(trust: Array, seconds: Array, pair: Sequence[int], turned: bool) -> list[str]:
     if turned:
         return [
-            "Lead I stands upside down: put the arms' electrodes right and calibrate anew; nothing is learned"
+            "Lead I stands upside down: put the arms' electrodes right and calibrate again; "
+            "nothing is learned"
         ]
     told = []
     if pair:
         a, b = (SEVEN[i] for i in pair)
         told.append(
-            f"{a} and {b} look exchanged: check their electrodes and calibrate anew; "
+            f"{a} and {b} look exchanged: check their electrodes and calibrate again; "
             "until then both are inferred from the other leads"
         )
     weak = [lead for lead, t in zip(SEVEN, trust, strict=True) if t < 1]

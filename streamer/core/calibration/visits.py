@@ -65,7 +65,7 @@ class Visit:
         good = good and (self.stated_mv is None or self.stated_mv.shape == (n,))
         good = good and (self.rmse_mv is None or self.rmse_mv.shape == (2, n))
         if not good:
-            raise InputError("a visit's numbers do not fit together: calibrate anew")
+            raise InputError("a visit's numbers do not fit together: calibrate again")
 
     @property
     def teaches(self) -> bool:
@@ -191,7 +191,7 @@ def _refuse_unlike(visits: Sequence[Visit]) -> None:
         if (origin.model, origin.version) != (latest.model, latest.version):
             raise InputError(
                 f"{origin.source} was learned with the model {origin.model} {origin.version}, "
-                f"{latest.source} with {latest.model} {latest.version}: calibrate it anew with the newer one"
+                f"{latest.source} with {latest.model} {latest.version}: calibrate it again with the newer one"
             )
         leads = [canonical_lead(each.lead) or each.lead for each in (origin, latest)]
         if leads[0] != leads[1] or origin.inverted != latest.inverted:
@@ -206,7 +206,7 @@ def _refuse_unlike(visits: Sequence[Visit]) -> None:
                 f"on the {latest.placement}: keep a calibration for each"
             )
     if len({visit.head.shape for visit in visits}) > 1:
-        raise InputError("the visits' numbers do not fit together: calibrate anew")
+        raise InputError("the visits' numbers do not fit together: calibrate again")
 
 
 def _weights(visits: int) -> Array:

@@ -47,7 +47,7 @@ class Plausible:
         shape = self.factors.shape
         good = len(shape) == 3 and shape[1:] == (len(SEVEN), len(PREDICTED)) and 1 <= shape[0] <= MOST_FACTORS
         if not (good and np.isfinite(self.factors).all() and 0 < self.temper < 100):
-            raise InputError("the model's plausible alternatives cannot be used: fit them anew")
+            raise InputError("the model's plausible alternatives cannot be used: fit them again")
 
     def draws(self, leads_mv: Samples, scale_mv: Samples, count: int = SHOWN, seed: int = 0) -> Samples:
         """Some twelve-leads as likely as any, for the same stretch.
@@ -104,7 +104,7 @@ class Plausible:
         try:
             facts = json.loads(text)
             if facts["format"] != FORMAT:
-                raise InputError("the model's plausible alternatives are of another format: fit them anew")
+                raise InputError("the model's plausible alternatives are of another format: fit them again")
             packed = base64.b64decode(facts["factors"], validate=True)
             factors = np.frombuffer(packed, "<f2").astype(np.float32)
             return cls(factors.reshape(-1, len(SEVEN), len(PREDICTED)), float(facts["temper"]))
@@ -112,5 +112,5 @@ class Plausible:
             if isinstance(error, InputError):
                 raise
             raise InputError(
-                f"the model's plausible alternatives cannot be read ({error}): fit them anew"
+                f"the model's plausible alternatives cannot be read ({error}): fit them again"
             ) from error

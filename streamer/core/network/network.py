@@ -110,7 +110,7 @@ class Network:
             )
         part = Network(self.parts[bands])
         if not part.spec.runs_like(self.spec):
-            raise InputError(f"the model's part {bands!r} does not fit the rest: export it anew")
+            raise InputError(f"the model's part {bands!r} does not fit the rest: export it again")
         part.whole = self
         return part
 
@@ -136,7 +136,7 @@ class Network:
                     base64.b64decode(self._step_model, validate=True), Cancellation()
                 )
             except binascii.Error as error:
-                raise InputError("the model's incremental form is damaged: export it anew") from error
+                raise InputError("the model's incremental form is damaged: export it again") from error
         return Stepper(self._step_session, self.spec)
 
     def stepper_with_features(self) -> Stepper | None:
@@ -210,7 +210,7 @@ class Network:
         if out.shape != stated or out.dtype != np.float32:
             raise InputError(f"the model puts out {out.dtype} {out.shape}, but states float32 {stated}")
         if not np.isfinite(out).all():
-            raise InputError("the model puts out NaN or infinity for silence: export it anew")
+            raise InputError("the model puts out NaN or infinity for silence: export it again")
 
 
 class Stepper:
@@ -225,12 +225,12 @@ class Stepper:
         shapes = {node.name: node.shape for node in session.get_inputs()}
         bands = [1, len(spec.channels), spec.hop]
         if set(shapes) != {"bands", "state"} or shapes["bands"] != bands or spec.overlap:
-            raise InputError("the model's incremental form does not fit its metadata: export it anew")
+            raise InputError("the model's incremental form does not fit its metadata: export it again")
         if spec.window % spec.hop or spec.receptive_field is None:
-            raise InputError("the model has an incremental form but no stated memory: export it anew")
+            raise InputError("the model has an incremental form but no stated memory: export it again")
         size = shapes["state"]
         if not all(isinstance(n, int) and n > 0 for n in size) or not 1 <= prod(size) < MOST_STATE:
-            raise InputError(f"the model's incremental form remembers {size} numbers: export it anew")
+            raise InputError(f"the model's incremental form remembers {size} numbers: export it again")
         self._bands = np.zeros(bands, np.float32)
         self._states = (np.zeros(size, np.float32), np.zeros(size, np.float32))
         names = ["leads", "scale"] if spec.has_scale else ["leads"]
@@ -249,7 +249,7 @@ class Stepper:
         *outputs, state = self._session.run(names, given)
         rows = np.concatenate([out[0] for out in outputs])
         if rows.shape != self._rows.shape or state.shape != self._states[0].shape:
-            raise InputError("the model's incremental form puts out another shape: export it anew")
+            raise InputError("the model's incremental form puts out another shape: export it again")
         return np.zeros_like(self._session.run(["features"], given)[0][0] if features else np.zeros((0, 0)))
 
     def _bound(
@@ -290,9 +290,9 @@ def _parts(text: str) -> dict[str, bytes]:
         facts = json.loads(text)
         parts = {str(name): base64.b64decode(part, validate=True) for name, part in facts.items()}
     except (ValueError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError("the model's parts are damaged: export it anew") from error
+        raise InputError("the model's parts are damaged: export it again") from error
     if ALL_BANDS in parts:
-        raise InputError(f"the model calls a part {ALL_BANDS!r}: export it anew")
+        raise InputError(f"the model calls a part {ALL_BANDS!r}: export it again")
     return parts
 
 

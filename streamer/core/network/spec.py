@@ -125,10 +125,11 @@ class ModelSpec:
             facts = json.loads(text)
             if facts["format"] != FORMAT:
                 raise InputError(
-                    f"the model is of format {facts['format']!r}, this program reads {FORMAT}: export it anew"
+                    f"the model is of format {facts['format']!r}, this program reads {FORMAT}: "
+                    "export it again"
                 )
             if facts["unit"] != "mV":
-                raise InputError(f"the model works in {facts['unit']!r}, not mV: export it anew")
+                raise InputError(f"the model works in {facts['unit']!r}, not mV: export it again")
             filters = Filters(**{n: np.array(facts["filters"][n], np.float64) for n in _FILTERS})
             return cls(
                 **{key: facts[key] for key in _PLAIN},
@@ -143,7 +144,7 @@ class ModelSpec:
             if isinstance(error, InputError):
                 raise
             reason = f"it states no {error}" if isinstance(error, KeyError) else str(error)
-            raise InputError(f"the model's metadata cannot be used ({reason}): export it anew") from error
+            raise InputError(f"the model's metadata cannot be used ({reason}): export it again") from error
 
 
 _PLAIN = (
@@ -164,7 +165,7 @@ _FILTERS = ("input", "low", "mid", "clinical")
 def _check(spec: ModelSpec) -> None:
     def must(holds: bool, what: str) -> None:
         if not holds:
-            raise InputError(f"the model's metadata cannot be used ({what}): export it anew")
+            raise InputError(f"the model's metadata cannot be used ({what}): export it again")
 
     lengths = {key: getattr(spec, key) for key in ("window", "hop", "look_ahead", "overlap", "grid")}
     for key, value in lengths.items():

@@ -166,7 +166,7 @@ class LeadQuality:
         self.contact = True
         """Set from outside, if the source reports it."""
         self._is_lead_i = stream is None or stream.is_lead_i
-        self._lead = "" if stream is None else stream.lead
+        self._lead = "" if stream is None else stream.shown_lead
         self._raw = None if stream is None else _Window(stream.rate_hz, FLAT_S)
         self._band = _Window(rate_hz, WANDER_S)
         self._medians: deque[float] = deque(maxlen=round(WANDER_S / BLOCK_S))

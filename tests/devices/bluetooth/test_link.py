@@ -307,10 +307,10 @@ def test_stale_after_a_second_and_a_half_and_connected_anew_after_eight() -> Non
         State.LIVE,
         State.ENDED,
     ]
-    stale, anew = heard.first(State.STALE), heard.first(State.RECONNECTING)
+    stale, again = heard.first(State.STALE), heard.first(State.RECONNECTING)
     assert 1.5 <= stale.host_s - silent_from[0] < 1.9
-    assert 8.0 <= anew.host_s - silent_from[0] < 9.0
-    assert "moist" in anew.text
+    assert 8.0 <= again.host_s - silent_from[0] < 9.0
+    assert "moist" in again.text
 
 
 @pytest.mark.parametrize("jump_s", [-7.3e8, -5.0, 5.0, 3600.0])

@@ -154,7 +154,7 @@ def test_whatever_else_is_refused_in_one_line(text: str) -> None:
 def test_a_share_says_itself_in_the_notes() -> None:
     info = Synthetic(replay=Replay(drop=Drop(0.05, 2), loop=True, start_s=3)).open()
     assert info.notes[-1] == "Left out on purpose: 5 % of the packets, in stretches of 2 s."
-    assert "begins anew" in info.notes[-2]
+    assert "begins again" in info.notes[-2]
 
 
 def test_as_recorded_says_nothing() -> None:

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gui.panels.numbers import UNKNOWN, Numbers, duration
 from streamer.core.events import (
@@ -133,7 +135,7 @@ def test_lost_samples_are_counted_and_begin_anew_with_the_stream(frame: MakeFram
     assert numbers.lost() == "0"
     numbers.frame(0.0, frame(0, 50))
     numbers.frame(0.0, frame(50, 500, lost=True))
-    assert numbers.lost() == "500 (2.0 s)"
+    assert numbers.lost() == "500 (2.0\N{NO-BREAK SPACE}s)"
     numbers.frame(0.0, frame(0, 50))
     assert numbers.lost() == "0"
 
@@ -154,6 +156,15 @@ def test_recording_time_runs_until_the_recorder_fails() -> None:
     assert numbers.recording(171.0) == ("1:11", False)
     numbers.event(Failed("recorder", "the disk is full", host_s=180.0))
     assert numbers.recording(1000.0) == ("1:20, FAILED", True)
+
+
+@given(lasts_s=st.floats(0, 1e5), after_s=st.floats(0, 1e5))
+def test_recording_time_ends_with_the_source(lasts_s: float, after_s: float) -> None:
+    numbers = Numbers()
+    numbers.event(RecordingStarted("x", host_s=100.0))
+    at_end = numbers.recording(100.0 + lasts_s)
+    numbers.event(StateChanged(State.ENDED, "over", host_s=100.0 + lasts_s))
+    assert numbers.recording(100.0 + lasts_s + after_s) == at_end
 
 
 def test_another_stream_forgets_all(live: Come) -> None:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A golden picture of each layout in both themes: the paper alone, shrunk, so that fonts do not matter much.
 
-python -m tests.gui.paper.test_golden    # makes them anew; look at them before you commit them
+python -m tests.gui.paper.test_golden    # makes them again; look at them before you commit them
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def test_a_lead_that_is_missing_would_be_seen(qtbot: QtBot, layout: str) -> None
 
 
 def make() -> None:
-    """Draw them all anew."""
+    """Draw them all again."""
     from PyQt6.QtWidgets import QApplication
 
     app = QApplication([])

@@ -13,7 +13,7 @@ from gui.paper.lead_words import lead_words
 from gui.paper.look import RHYTHMS, Look
 from gui.theme import LIGHT
 from streamer.core.leads import LEADS
-from streamer.core.stream import StreamInfo
+from streamer.core.stream import Placement, StreamInfo
 
 LEAD_I = StreamInfo("test:", 250.0)
 LEAD_II = StreamInfo("test:", 250.0, lead="II", is_lead_i=False)
@@ -44,6 +44,9 @@ def test_measured_and_reconstructed_are_told_apart_by_word_and_colour(lead: str)
 
 @pytest.mark.parametrize("lead", LEADS)
 def test_what_is_not_lead_i_is_said_at_every_lead(lead: str) -> None:
+    chest = StreamInfo("test:", 250.0, lead="i", is_lead_i=False, placement=Placement.CHEST)
+    if lead == "I":
+        assert of(lead, chest)[1].text == "measured: I on the chest, not Lead I"
     words = of(lead, LEAD_II)
     if lead == "I":
         assert "II" in words[1].text and "not Lead I" in words[1].text

@@ -125,7 +125,7 @@ def test_what_is_no_visit_is_refused_in_one_line(
     facts: dict[str, Any], arrays: dict[str, np.ndarray | None], visits: list[Visit]
 ) -> None:
     content = to_bytes(combined(prior(), visits), visits)
-    with pytest.raises(InputError, match=r"^[^\n]*calibrate anew$"):
+    with pytest.raises(InputError, match=r"^[^\n]*calibrate again$"):
         from_bytes(changed(content, facts, arrays))
 
 
@@ -139,7 +139,7 @@ def test_words_of_a_visit_that_a_terminal_would_obey_and_too_many_visits_are_ref
         replace(visits[0], origin=replace(visits[0].origin, earlier=-1)),
         replace(visits[0], origin=replace(visits[0].origin, inverted=1)),
     ):
-        with pytest.raises(InputError, match="calibrate anew"):
+        with pytest.raises(InputError, match="calibrate again"):
             from_bytes(to_bytes(whole, [bad]))
     with pytest.raises(InputError, match="too many visits"):
         from_bytes(to_bytes(whole, visits[:1] * (MOST_VISITS + 1)))

@@ -58,7 +58,7 @@ def test_any_bytes_decode_as_the_wfdb_package_decodes_them(tmp_path: Path, fmt: 
     lines = [f"r.dat {fmt}+{offset} {200 + i}({3 * i})/mV 12 0 {i} 0 0 L{i}" for i in range(signals)]
     path = write(tmp_path, "\n".join([f"r {signals} 360 {frames}", *lines]) + "\n", dat.tobytes())
     agrees(path)
-    if fmt != "8":  # the wfdb package starts format 8 anew wherever it is asked to
+    if fmt != "8":  # the wfdb package starts format 8 again wherever it is asked to
         agrees(path, 17, 64)
 
 

@@ -272,13 +272,13 @@ def test_a_reference_without_lead_i_is_refused(network):
 
 def test_another_model_is_refused(network):
     other = made(known_head(), origin=Origin("tiny", "2", "somebody", "2026-11-23"))
-    with pytest.raises(InputError, match="calibrate anew"):
+    with pytest.raises(InputError, match="calibrate again"):
         PersonalNetwork(network, other)
 
 
 @pytest.mark.parametrize("bands", ["low", "mid"])
 def test_a_part_of_the_model_is_refused_by_that_name(bands):
-    """To calibrate anew would not help."""
+    """To calibrate again would not help."""
     whole = load_model()
     spec = whole.spec
     other = made(known_head(), origin=Origin(spec.name, spec.version, "somebody", "2026-11-23"))

@@ -87,7 +87,7 @@ def test_leads_that_look_exchanged_are_inferred_from_the_others(shipped):
     a, b = (fit(shipped, known, reference_of(shipped, x, rate_hz), origin) for x in (wrong, unknown))
     assert a.head.tobytes() == b.head.tobytes()
     assert [note for note in a.notes if "V1" in note] != [note for note in b.notes if "V1" in note]
-    assert sum("calibrate anew" in note for note in a.notes) == 1
+    assert sum("calibrate again" in note for note in a.notes) == 1
 
 
 @pytest.mark.parametrize("name", TRUE)

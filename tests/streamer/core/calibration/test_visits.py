@@ -232,5 +232,5 @@ def test_no_visit_too_many_and_damaged_ones_are_refused(network: Network) -> Non
         {"moments": replace(visit.moments, squares=-visit.moments.squares)},
         {"rmse_mv": np.zeros(7)},
     ):
-        with pytest.raises(InputError, match="calibrate anew"):
+        with pytest.raises(InputError, match="calibrate again"):
             replace(visit, **change)

@@ -127,7 +127,7 @@ def test_it_survives_the_file():
 )
 def test_what_cannot_be_used_is_refused_in_one_line(change):
     facts = json.loads(known().to_json()) | change
-    with pytest.raises(InputError, match=r"^[^\n]*fit them anew$"):
+    with pytest.raises(InputError, match=r"^[^\n]*fit them again$"):
         Plausible.from_json(json.dumps(facts))
 
 

@@ -50,7 +50,7 @@ def test_a_fact_that_cannot_be_is_refused_in_one_line(make, change, told):
     facts = json.loads(make["spec"]().to_json())
     for key, value in change.items():
         facts[key] = facts[key] | value if isinstance(value, dict) else value
-    with pytest.raises(InputError, match=r"^[^\n]*export it anew$") as caught:
+    with pytest.raises(InputError, match=r"^[^\n]*export it again$") as caught:
         ModelSpec.from_json(json.dumps(facts))
     assert told in str(caught.value)
 

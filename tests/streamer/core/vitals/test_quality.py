@@ -143,7 +143,7 @@ def test_what_is_not_lead_i_is_out_of_range_from_the_start_and_never_reversed(fi
 
 @pytest.mark.parametrize("seed", range(4))
 def test_no_flag_flickers(filters, seed):
-    """Noise of random strength, anew each quarter of a second, about the limit."""
+    """Noise of random strength, drawn for each quarter of a second, about the limit."""
     lead, rate_hz = lead_i(AF)
     lead = np.tile(lead, 4)
     rng = np.random.default_rng(seed)
