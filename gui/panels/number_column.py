@@ -122,7 +122,7 @@ class NumberColumn:
         self._say("Sample age", *numbers.age(now_s))
         self._say("Lost", numbers.lost(), numbers.lost() != "0")
         self._tell_latency()
-        self._say("Recording", *numbers.recording(now_s))
+        self._say("Recording", *numbers.recording())
         self._say("Battery", numbers.battery(), numbers.battery_percent <= 10)
         self._say("Model", *numbers.model())
         self._fit()

@@ -60,7 +60,7 @@ class Numbers:
         """As the sensor last told; NaN if it never did."""
         self._paused = self._ended = False
         self._lost = 0
-        self._recording_s: tuple[float, float] | None = None
+        self._recorded_s: float | None = None
         self._recorder_failed = False
 
     def frame(self, at_s: float, frame: Frame) -> None:
@@ -68,6 +68,8 @@ class Numbers:
         if self._newest is not None and frame.start < self._newest[1].stop:
             self._lost = 0  # the stream began again
         self._newest = at_s, frame
+        if self._recorded_s is not None and not self._recorder_failed:
+            self._recorded_s += float(frame.valid.sum()) / frame.rate_hz
         self._lost += int((~frame.valid).sum())
 
     def event(self, event: Event) -> None:
@@ -76,8 +78,6 @@ class Numbers:
             case StateChanged():
                 self._paused = event.state is State.PAUSED
                 self._ended = event.state is State.ENDED
-                if self._ended and self._recording_s:
-                    self._recording_s = self._recording_s[0], min(self._recording_s[1], event.host_s)
             case Beat():
                 self._note_beat(event)
             case QualityChanged():
@@ -89,9 +89,8 @@ class Numbers:
             case Battery():
                 self.battery_percent = event.percent
             case RecordingStarted():
-                self._recording_s, self._recorder_failed = (event.host_s, math.inf), False
-            case Failed() | LeftBehind() if event.part == Recorder.name and self._recording_s:
-                self._recording_s = self._recording_s[0], min(self._recording_s[1], event.host_s)
+                self._recorded_s, self._recorder_failed = 0.0, False
+            case Failed() | LeftBehind() if event.part == Recorder.name:
                 self._recorder_failed = True
 
     def _note_alarm(self, alarm: Alarm) -> None:
@@ -192,18 +191,16 @@ class Numbers:
             return "0"
         return f"{self._lost} ({self._lost / self._newest[1].rate_hz:.1f}\N{NO-BREAK SPACE}s)"
 
-    def recording(self, now_s: float) -> tuple[str, bool]:
-        """How long the session has been recorded, to the source's end at most, and whether the recorder
-        failed."""
-        if self._recording_s is None:
+    def recording(self) -> tuple[str, bool]:
+        """How much signal has been recorded, and whether the recorder failed."""
+        if self._recorded_s is None:
             return "off", False
-        began_s, ended_s = self._recording_s
-        said = duration(min(now_s, ended_s) - began_s)
+        said = duration(self._recorded_s)
         return f"{said}, FAILED" if self._recorder_failed else said, self._recorder_failed
 
     def not_recording(self) -> None:
         """The recording was ended, as the user wished."""
-        self._recording_s = None
+        self._recorded_s = None
 
     def model(self) -> tuple[str, bool]:
         """Whose model it is, everybody's or one person's, and whether Lead I no longer looks like theirs."""

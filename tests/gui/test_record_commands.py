@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,6 +10,8 @@ from PyQt6.QtCore import Qt
 from PyQt6.QtTest import QTest
 from pytestqt.qtbot import QtBot
 
+from streamer.core.events import RecordingStarted, State, StateChanged
+from streamer.core.stream import Frame
 from tests.gui.test_main_panels import Rig
 
 
@@ -32,6 +36,18 @@ def test_ctrl_r_records_and_the_button_says_how_long_and_how_much(rig: Rig) -> N
     assert "1:15" in button.text() and "2.3 MB" in button.text()
     press(rig)
     assert not recording.on and button.text() == "Record" and not button.isChecked()
+
+
+@pytest.mark.parametrize("state", [State.ENDED, State.PAUSED, State.STALE, State.RECONNECTING])
+def test_the_recording_time_in_the_column_stands_still_if_nothing_comes(
+    rig: Rig, frame: Callable[..., Frame], state: State, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    press(rig)
+    rig.tick(RecordingStarted("a.xdf", host_s=time.monotonic()), frame(0, 19000), StateChanged(state, "so"))
+    now_s = time.monotonic()
+    monkeypatch.setattr("gui.window.time.monotonic", lambda: now_s + 600.0)
+    rig.tick()
+    assert rig.panels.numbers.values["Recording"].text() == "1:16"
 
 
 def test_a_recording_that_cannot_begin_is_said(rig: Rig) -> None:

@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from gui.panels.numbers import UNKNOWN, Numbers, duration
 from streamer.core.events import (
@@ -147,24 +145,39 @@ def test_the_battery_is_unknown_until_the_sensor_tells() -> None:
     assert numbers.battery() == "83 %"
 
 
-def test_recording_time_runs_until_the_recorder_fails() -> None:
+def test_recording_time_runs_until_the_recorder_fails(frame: MakeFrame) -> None:
+    def live(numbers: Numbers, until_s: float) -> None:
+        start = 0 if numbers._newest is None else numbers._newest[1].stop
+        numbers.frame(until_s, frame(start, round(until_s * 250) - start))
+
     numbers = Numbers()
-    assert numbers.recording(50.0) == ("off", False)
+    live(numbers, 100.0)
+    assert numbers.recording() == ("off", False)
     numbers.event(RecordingStarted("x", host_s=100.0))
-    assert numbers.recording(165.9) == ("1:05", False)
+    live(numbers, 165.9)
+    assert numbers.recording() == ("1:05", False)
     numbers.event(Failed("status line", "its terminal is gone", host_s=170.0))
-    assert numbers.recording(171.0) == ("1:11", False)
+    live(numbers, 171.0)
+    assert numbers.recording() == ("1:11", False)
+    live(numbers, 180.0)
     numbers.event(Failed("recorder", "the disk is full", host_s=180.0))
-    assert numbers.recording(1000.0) == ("1:20, FAILED", True)
+    live(numbers, 1000.0)
+    assert numbers.recording() == ("1:20, FAILED", True)
 
 
-@given(lasts_s=st.floats(0, 1e5), after_s=st.floats(0, 1e5))
-def test_recording_time_ends_with_the_source(lasts_s: float, after_s: float) -> None:
+@pytest.mark.parametrize("began_s", [0.0, 8.0, 100.0])
+@pytest.mark.parametrize("state", State)
+def test_recording_time_is_of_signal_and_stands_still_if_none_comes(
+    frame: MakeFrame, state: State, began_s: float
+) -> None:
+    """As on the button: however long nothing comes, and whatever the state."""
     numbers = Numbers()
-    numbers.event(RecordingStarted("x", host_s=100.0))
-    at_end = numbers.recording(100.0 + lasts_s)
-    numbers.event(StateChanged(State.ENDED, "over", host_s=100.0 + lasts_s))
-    assert numbers.recording(100.0 + lasts_s + after_s) == at_end
+    if began_s:
+        numbers.frame(1000.0, frame(0, round(began_s * 250)))
+    numbers.event(RecordingStarted("x", host_s=1000.0))
+    numbers.frame(1000.0, frame(round(began_s * 250), 75 * 250))
+    numbers.event(StateChanged(state, "what happened"))
+    assert numbers.recording() == ("1:15", False)
 
 
 def test_another_stream_forgets_all(live: Come) -> None:
