@@ -37,6 +37,9 @@ OLD_S = 2.0
 
 UNKNOWN = "--"
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""Between a number and its unit where the column may break a line."""
+
 
 class Numbers:
     """Keeps what the numbers need; follows `gui.panels.panel.Panel` but for what needs a screen."""
@@ -189,7 +192,8 @@ class Numbers:
         """Samples that the source lost, at the model's rate, and how long that is."""
         if self._newest is None or not self._lost:
             return "0"
-        return f"{self._lost} ({self._lost / self._newest[1].rate_hz:.1f}\N{NO-BREAK SPACE}s)"
+        lost_s = self._lost / self._newest[1].rate_hz
+        return f"{self._lost} ({f'{lost_s:.1f}{NO_BREAK}s' if lost_s < 100 else duration(lost_s)})"
 
     def recording(self) -> tuple[str, bool]:
         """How much signal has been recorded, and whether the recorder failed."""

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PyQt6.QtGui import QTextLayout
 from PyQt6.QtWidgets import QLabel
 from pytestqt.qtbot import QtBot
 
@@ -64,6 +67,34 @@ def test_it_says_what_the_numbers_say(column: NumberColumn, frame: MakeFrame) ->
     )
     assert "RR 1000 ms" in column.rr_label.text()
     assert column.values["Recording"].text() == "off" and column.values["Model"].text() == "generic"
+
+
+def lines(label: QLabel) -> list[str]:
+    """What the label says, as it breaks it."""
+    layout = QTextLayout(label.text(), label.font())
+    layout.beginLayout()
+    while (line := layout.createLine()).isValid():
+        line.setLineWidth(label.width())
+    layout.endLayout()
+    placed = [layout.lineAt(k) for k in range(layout.lineCount())]
+    assert all(one.naturalTextWidth() <= label.width() for one in placed)
+    return [label.text()[one.textStart() : one.textStart() + one.textLength()] for one in placed]
+
+
+@pytest.mark.parametrize("lost", [1, 12, 250, 2500, 12500, 250 * 60, 250 * 600, 250 * 3600, 250 * 35999])
+@pytest.mark.parametrize("percent", [0, 7, 100])
+def test_a_number_and_its_unit_stand_on_one_line(
+    column: NumberColumn, frame: MakeFrame, lost: int, percent: int
+) -> None:
+    valid = np.zeros(lost, bool)
+    made = replace(frame(0, 1), leads_mv=np.empty((12, 0)), valid=valid, device_s=0.0)
+    column.frame(1.0, made)
+    column.event(Battery(percent))
+    column.refresh(1.0 + 0.5)
+    column.widget.grab()
+    for name, value in column.values.items():
+        assert not any(re.match(r"\s*(s|ms|%)\b", line) for line in lines(value)), (name, lines(value))
+    assert f"{lost} (" in column.values["Lost"].text()
 
 
 def test_a_rate_from_noise_is_marked_and_grey_until_it_can_be_told_again(

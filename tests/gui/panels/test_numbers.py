@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gui.panels.numbers import UNKNOWN, Numbers, duration
+from gui.panels.numbers import NO_BREAK, UNKNOWN, Numbers, duration
 from streamer.core.events import (
     Battery,
     Beat,
@@ -133,7 +133,7 @@ def test_lost_samples_are_counted_and_begin_anew_with_the_stream(frame: MakeFram
     assert numbers.lost() == "0"
     numbers.frame(0.0, frame(0, 50))
     numbers.frame(0.0, frame(50, 500, lost=True))
-    assert numbers.lost() == "500 (2.0\N{NO-BREAK SPACE}s)"
+    assert numbers.lost() == f"500 (2.0{NO_BREAK}s)"
     numbers.frame(0.0, frame(0, 50))
     assert numbers.lost() == "0"
 
