@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from PyQt6.QtCore import QSize, Qt
+from PyQt6.QtCore import QEvent, QSize, Qt
 from PyQt6.QtGui import QFontMetrics, QPainter, QPaintEvent
 from PyQt6.QtWidgets import QHBoxLayout, QLabel, QSizePolicy
 
@@ -35,9 +35,14 @@ class Elided(QLabel):
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
 
+    @property
+    def words_px(self) -> int:
+        """How wide all words are."""
+        return super().sizeHint().width()
+
     def minimumSizeHint(self) -> QSize:  # noqa: N802 - Qt's name
         """As wide as all words, but no wider than it must be."""
-        return QSize(min(self._least_px, self.sizeHint().width()), super().minimumSizeHint().height())
+        return QSize(min(self._least_px, self.words_px), super().minimumSizeHint().height())
 
     def setText(self, text: str | None) -> None:  # noqa: N802 - Qt's name
         """Show these words; whole under the mouse."""
@@ -51,6 +56,25 @@ class Elided(QLabel):
         shown = QFontMetrics(self.font()).elidedText(self.text(), Qt.TextElideMode.ElideRight, room.width())
         painter.setPen(self.palette().windowText().color())
         painter.drawText(room, Qt.AlignmentFlag.AlignVCenter | Qt.AlignmentFlag.AlignLeft, shown)
+
+
+class Yielding(Elided):
+    """The same, but the first to be cut: it asks for no more than the least, and is given what is left."""
+
+    def sizeHint(self) -> QSize:  # noqa: N802 - Qt's name
+        """The least."""
+        return self.minimumSizeHint()
+
+    def setText(self, text: str | None) -> None:  # noqa: N802 - Qt's name
+        """Show these words, and leave the room that they do not need."""
+        super().setText(text)
+        self.setMaximumWidth(self.words_px)
+
+    def changeEvent(self, event: QEvent | None) -> None:  # noqa: N802 - Qt's name
+        """Another font: the words take other room."""
+        super().changeEvent(event)
+        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self.setMaximumWidth(self.words_px)
 
 
 def notes_on(stream: FollowedStream, look: Look, scale_from: str) -> str:
@@ -84,18 +108,19 @@ class Header:
     """The labels above and below the paper; the window puts them into its rows."""
 
     def __init__(self) -> None:
-        self.source = Elided()
-        self.lead = Elided()
+        self.source = Yielding()
+        self.lead = Yielding()
         self.clock = Elided(80)
         """When what runs was measured."""
-        self.state = Elided(240)
-        self.scale = Elided(60)
-        self.model = Elided()
+        self.state = Elided(225)
+        self.scale = Elided(230)
+        """Wide enough for any: a picture whose speed and gain are not known cannot be read."""
+        self.model = Yielding()
         self.recalibrate = QLabel(RECALIBRATE)
-        self.health = Elided()
+        self.health = Yielding()
         self.research = QLabel(RESEARCH_USE)
-        self.news = Elided()
-        self.frozen = Elided(300)
+        self.news = Yielding()
+        self.frozen = Elided(150)
         for label in (self.source, self.clock, self.state, self.scale, self.research, self.recalibrate):
             label.setProperty("heavy", True)
         for label in (self.model, self.health, self.news):
@@ -108,10 +133,10 @@ class Header:
         self.idle = False
         """There is no source: nothing is measured, and nothing stands anywhere."""
         self.above = (
-            _bar((self.source, 2), (self.lead, 1), None, self.frozen, self.clock, self.state, self.scale),
-            _bar((self.model, 1), self.recalibrate, None, (self.health, 3)),
+            _bar((self.source, 1), (self.lead, 2), None, self.frozen, self.clock, self.state, self.scale),
+            _bar((self.model, 1), self.recalibrate, None, (self.health, 2)),
         )
-        self.under = _bar(self.research, None, (self.news, 3))
+        self.under = _bar(self.research, None, (self.news, 1))
 
     def name_model(self, model_text: str) -> None:
         """Say what makes the leads."""
@@ -165,8 +190,10 @@ class Header:
         self.news.setText(f"? keys   {news}".strip())
 
 
-def _bar(*labels: QLabel | tuple[QLabel, int] | None) -> QHBoxLayout:
-    """Labels in a row, with how eagerly they take room; None is the room between them."""
+def _bar(*labels: QLabel | tuple[Yielding, int] | None) -> QHBoxLayout:
+    """Labels in a row; of those that give way, who is cut first has the lower number.  None is the room
+    between them.
+    """
     row = QHBoxLayout()
     row.setContentsMargins(12, 0, 12, 0)
     row.setSpacing(18)
@@ -174,7 +201,7 @@ def _bar(*labels: QLabel | tuple[QLabel, int] | None) -> QHBoxLayout:
         if label is None:
             row.addStretch(1)
         elif isinstance(label, tuple):
-            row.addWidget(label[0], 0)
+            row.addWidget(label[0], 100 ** label[1])
         else:
             row.addWidget(label)
     return row

@@ -26,7 +26,7 @@ from pytestqt.qtbot import QtBot
 from gui.panels.header import Elided
 from gui.theme import LEAST_PX
 from streamer.core.events import Alarm, AlarmKind, Beat, Quality, QualityChanged, State, StateChanged
-from streamer.core.stream import Frame
+from streamer.core.stream import Frame, StreamInfo
 from tests.gui.test_main_panels import Rig
 
 MakeFrame = Callable[..., Frame]
@@ -89,6 +89,31 @@ def test_the_header_never_makes_the_window_wider_and_shows_state_and_time(rig: R
         told = header.frozen if rig.window.frozen else header.clock
         assert told.text() and told.isVisible() and told.width() >= min(told.sizeHint().width(), 80)
         rig.key(" ")
+
+
+@pytest.mark.parametrize("key", ["", " ", "\r", "a", "]"])
+@pytest.mark.parametrize("lead", ["I", "MDC_ECG_LEAD_II", "Brustgurt, Kanal 1, links"])
+@pytest.mark.parametrize("folders", [0, 1, 5])
+def test_speed_and_gain_are_whole_however_long_the_source_s_name(
+    rig: Rig, folders: int, lead: str, key: str
+) -> None:
+    """Source first, then lead give way to them, and each has what room there is up to its last word."""
+    header, name = rig.window.header, "wfdb:" + "/home/someone/with/a/long/name" * folders + "/00195_hr"
+    header.start_stream(StreamInfo(name, 250.0, lead, is_lead_i=lead == "I"), "a model " * 3 * folders)
+    rig.key(key)
+    rig.tick()
+    rig.qtbot.wait(1)
+    assert rig.window.minimumSizeHint().width() <= 800
+    assert header.scale.width() >= header.scale.words_px
+    first, then = header.source, header.lead
+    told = header.frozen if rig.window.frozen else header.clock
+    for label in (told, header.state):
+        assert label.width() >= label.words_px or then.width() == then.minimumSizeHint().width()
+    if then.width() < then.words_px:  # the lead is cut only after the source has given all
+        assert first.width() <= first.minimumSizeHint().width() + 0.02 * rig.window.width()
+    if first.width() < first.words_px:  # nothing is left unused beside it
+        used = (first, then, told, header.state, header.scale)
+        assert sum(one.width() for one in used) + 24 + 18 * 5 >= rig.window.width() - 2
 
 
 def test_the_help_covers_the_paper_alone_and_can_be_read_to_its_end(rig: Rig) -> None:
