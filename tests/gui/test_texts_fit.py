@@ -33,6 +33,8 @@ MakeFrame = Callable[..., Frame]
 
 SIZES = [(800, 480), (1024, 600), (1280, 720), (1920, 1080), (3840, 2160)]
 
+LONG = pytest.mark.long
+
 
 @pytest.fixture(params=SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def rig(request: pytest.FixtureRequest, qtbot: QtBot, tmp_path: Path, frame: MakeFrame) -> Rig:
@@ -91,9 +93,11 @@ def test_the_header_never_makes_the_window_wider_and_shows_state_and_time(rig: R
         rig.key(" ")
 
 
-@pytest.mark.parametrize("key", ["", " ", "\r", "a", "]"])
-@pytest.mark.parametrize("lead", ["I", "MDC_ECG_LEAD_II", "Brustgurt, Kanal 1, links"])
-@pytest.mark.parametrize("folders", [0, 1, 5])
+@pytest.mark.parametrize("key", ["", " ", pytest.param("\r", marks=LONG), pytest.param("a", marks=LONG), "]"])
+@pytest.mark.parametrize(
+    "lead", ["I", pytest.param("MDC_ECG_LEAD_II", marks=LONG), "Brustgurt, Kanal 1, links"]
+)
+@pytest.mark.parametrize("folders", [pytest.param(0, marks=LONG), pytest.param(1, marks=LONG), 5])
 def test_speed_and_gain_are_whole_however_long_the_source_s_name(
     rig: Rig, folders: int, lead: str, key: str
 ) -> None:
