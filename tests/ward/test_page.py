@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from devices.replay.synthetic import Synthetic
-from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, QualityChanged, SenderSaid
+from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, Beat, QualityChanged, SenderSaid, State
 from streamer.core.network.network import Network
 from tests.ward.a_bed import a_description, a_frame
 from tests.ward.conftest import Running, until
@@ -329,3 +329,43 @@ def nothing_is_cut_off(page: Any, width: int, canvas: str) -> None:
     assert cut == []
     box = page.locator(canvas).first.bounding_box()
     assert box["width"] > 120 and box["height"] > 60
+
+
+WHY = (
+    "no record '/nowhere/on/this/disk/record' (there is no file '/nowhere/on/this/disk/record.hea'); "
+    "check the path; opened again in 10 s"
+)
+
+
+@pytest.mark.parametrize("beds", [1, 6, 16])
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1024, 600), (1600, 900)])
+def test_on_a_tile_no_word_lies_over_another_or_leaves_it(
+    browser: Any, fed: Fed, width: int, height: int, beds: int
+) -> None:
+    """With beds that cannot be opened, and say why at length, and one with an alarm."""
+    for number in range(len(fed.beds), beds):
+        if number % 3:
+            fed.add(f"Bed {number + 1}")
+        else:
+            fed.running.beds.add(f"Bed {number + 1}").end(State.RECONNECTING, WHY)
+    fed.running.beds.add("Last").end(State.RECONNECTING, WHY)
+    fed.beds[0].event(Alarm(AlarmKind.HIGH_RATE, True, "150 bpm, above 120", at_s=0.0))
+    with a_page(browser, fed, width, height) as page:
+        page.wait_for_timeout(500)
+        wrong = page.evaluate(
+            """() => [...document.querySelectorAll(".tile")].flatMap(tile => {
+              const box = (e) => e.getBoundingClientRect(), all = box(tile);
+              const picture = box(tile.querySelector(".picture"));
+              const curtain = tile.querySelector(".curtain"), foot = box(tile.querySelector(".foot"));
+              const found = [];
+              if (foot.bottom > all.bottom + 1) found.push(["foot", foot.bottom - all.bottom]);
+              if (curtain.hidden) return found;
+              const said = curtain.firstElementChild, words = box(said);
+              for (const [side, by] of [["left", picture.left - words.left], ["top", picture.top - words.top],
+                ["right", words.right - picture.right], ["bottom", words.bottom - picture.bottom]])
+                if (by > 1) found.push([side, by]);
+              if (said.title !== said.textContent) found.push(["title", said.title]);
+              return found;
+            })"""
+        )
+    assert wrong == []

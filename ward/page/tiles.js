@@ -65,7 +65,10 @@ class Tile {
     this.curtain.hidden = !covered;
     const reason = status.epoch === 0 ? status.news || words.state(status)
       : status.state === "ended" ? "ended: data old" : `data old: ${words.duration(age)}`;
-    if (covered) say(this.curtain.firstElementChild, connected ? reason : "data old: no connection");
+    if (covered) {
+      say(this.curtain.firstElementChild, connected ? reason : "data old: no connection");
+      set(this.curtain.firstElementChild, "title", this.curtain.firstElementChild.textContent);
+    }
   }
 
   #alarm(status, quiet) {
