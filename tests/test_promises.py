@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import math
+import re
 import time
 from pathlib import Path
 from types import SimpleNamespace
@@ -25,6 +26,9 @@ from streamer.model_files import load_model
 from tests.streamer.made_session import description
 
 HOSTILE = Path(__file__).parent / "hostile"
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+CARD = (ROOT / "streamer" / "models" / "MODEL_CARD.md").read_text("utf-8")
 
 
 @pytest.fixture(scope="module")
@@ -119,3 +123,28 @@ def test_a_drift_is_over_at_half_of_what_raised_it() -> None:
     assert len(watch.push(1.01 * limit, 1.0)) == 1
     assert watch.push(0.9 * limit, 2.0) == watch.push(0.55 * limit, 3.0) == []
     assert len(watch.push(0.49 * limit, 4.0)) == 1
+
+
+# ---- figures of the README that the model and its card hold
+
+
+def test_the_readme_says_how_far_the_network_sees(low: Network) -> None:
+    said = re.search(r"from ([\d.]+) s before it to (\d+) ms after it", README)
+    assert said is not None
+    assert low.spec.receptive_field is not None
+    before = low.spec.receptive_field - low.spec.look_ahead
+    assert float(said[1]) == pytest.approx(before / low.spec.rate_hz, abs=0.05)
+    assert int(said[2]) == 1e3 * low.spec.look_ahead / low.spec.rate_hz
+
+
+def test_the_readme_s_gain_of_a_longer_look_ahead_is_that_of_the_card() -> None:
+    said = re.search(r"([\d.]+) and ([\d.]+) % less\s+error", README)
+    rows = re.findall(
+        r"^\| (low|balanced|full) \|(.*)\|$", CARD.split("## The three settings")[1], re.MULTILINE
+    )
+    rmse_mv = {
+        name: float(row.split("|")[4]) for name, row in rows[:3]
+    }  # before the end, as scores are defined
+    assert said is not None and set(rmse_mv) == {"low", "balanced", "full"}
+    for told, name in zip(said.groups(), ("balanced", "full"), strict=True):
+        assert float(told) == pytest.approx(100 * (1 - rmse_mv[name] / rmse_mv["low"]), abs=0.06)
