@@ -24,7 +24,7 @@ help:
 	@echo "make coverage   which lines the tests run, and which they do not"
 	@echo "make lint       style and types only"
 	@echo "make docs       the documents as a site, out/site/index.html, and manual pages; no network is needed"
-	@echo "make benchmarks measures every row of docs/performance.md anew (6 minutes; leave the machine alone)"
+	@echo "make benchmarks measures every row of docs/performance.md again (6 minutes; leave the machine alone)"
 	@echo "make screenshots makes the pictures of the README and docs/ from the real program on real recordings"
 	@echo "make clean      remove .venv and what the tests and the demo left"
 

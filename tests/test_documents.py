@@ -109,19 +109,35 @@ def test_words_are_plain(document: Path) -> None:
     assert [idiom for idiom in IDIOMS if re.search(rf"\b{idiom}", text)] == []
 
 
-def test_comments_and_docstrings_are_plain_too() -> None:
+def test_comments_docstrings_and_what_is_said_are_plain_too() -> None:
     found = []
-    for path in (
-        path for top in ("streamer", "devices", "gui", "ward", "mecg") for path in (ROOT / top).rglob("*.py")
-    ):
+    tops = ("streamer", "devices", "gui", "ward", "mecg", "training", "benchmarks", "examples")
+    for path in (path for top in tops for path in (ROOT / top).rglob("*.py")):
         for token in tokenize.generate_tokens(io.StringIO(path.read_text("utf-8")).readline):
-            if token.type == tokenize.COMMENT or token.string.startswith('"""'):
+            if token.type not in (tokenize.NAME, tokenize.OP, tokenize.NUMBER):  # so f-strings of any version
                 found += [
                     (path.name, token.start[0], idiom)
                     for idiom in IDIOMS
-                    if f" {idiom}" in token.string.lower()
+                    if re.search(rf"(?:^|[\s\"'(]){idiom}", token.string.lower())
                 ]
     assert not found
+
+
+@pytest.mark.parametrize("name", ["Makefile", *sorted(p.name for p in (ROOT / "ward" / "page").iterdir())])
+def test_what_other_files_say_is_plain_too(name: str) -> None:
+    path = ROOT / name if name == "Makefile" else ROOT / "ward" / "page" / name
+    if path.suffix in ("", ".html", ".js"):
+        text = path.read_text("utf-8").lower()
+        assert [idiom for idiom in IDIOMS if re.search(rf"\b{idiom}", text)] == []
+
+
+@each_document
+def test_examples_in_documents_are_plain_too(document: Path) -> None:
+    if document.name not in ("glossary.md", "CONTRIBUTING.md"):  # these list the words that are not used
+        outside = {number for number, _ in prose(document)}
+        lines = document.read_text("utf-8").lower().splitlines()
+        inside = [line for number, line in enumerate(lines, 1) if number not in outside]
+        assert [idiom for idiom in IDIOMS if re.search(rf"\b{idiom}", "\n".join(inside))] == []
 
 
 # ---- standards that are sold, and that nobody here could look into

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,17 +34,19 @@ class Recorder:
 
     def __call__(self, leads_mv: NDArray[np.float32]) -> NDArray[np.float32]:
         """Whole leads ``(..., n)`` as it records them, as if they had always been as they begin."""
-        sections = self._sections()
+        sections = _sections(self)
         start = np.tensordot(leads_mv[..., 0], sosfilt_zi(sections), axes=0)
         y, _ = sosfilt(sections, leads_mv, zi=np.moveaxis(start, -2, 0))
         recorded: NDArray[np.float32] = y.astype(np.float32)
         return recorded
 
-    def _sections(self) -> NDArray[np.float64]:
-        edges = [(self.high_pass, "highpass"), (self.low_pass, "lowpass")]
-        return np.concatenate(
-            [butter(*edge, kind, fs=self.rate_hz, output="sos") for edge, kind in edges if edge is not None]
-        )
+
+@lru_cache(maxsize=1)  # input, truth and what is said of a record pass it in turn
+def _sections(of: Recorder) -> NDArray[np.float64]:
+    edges = [(of.high_pass, "highpass"), (of.low_pass, "lowpass")]
+    return np.concatenate(
+        [butter(*edge, kind, fs=of.rate_hz, output="sos") for edge, kind in edges if edge is not None]
+    )
 
 
 def drawn(rng: np.random.Generator, rate_hz: float) -> Recorder:

@@ -13,9 +13,6 @@ from gui.theme import LIGHT, Theme
 SHORTEST_MS = 0.05
 """What is shorter on average is reported together, at the end."""
 
-SHOWN = {"hold-back": "display delay"}
-"""What the window calls a stage otherwise."""
-
 _ROW, _LABEL, _VALUE, _EDGE, _HEAD = 19, 128, 76, 12, 50
 _SIZE = (560, _HEAD + 15 * _ROW + _EDGE)
 
@@ -24,7 +21,7 @@ def rows_of(summary: Summary) -> list[tuple[str, str, float, float]]:
     """Stage, kind, start and length in ms of what is worth a row."""
     shown = [bar for bar in summary.bars if bar.mean_ms >= SHORTEST_MS]
     short = [bar for bar in summary.bars if bar.mean_ms < SHORTEST_MS]
-    rows = [(SHOWN.get(bar.stage, bar.stage), bar.kind, bar.from_ms, bar.mean_ms) for bar in shown]
+    rows = [(bar.stage, bar.kind, bar.from_ms, bar.mean_ms) for bar in shown]
     total_ms = sum(bar.mean_ms for bar in short)
     if short:
         rows.append(

@@ -43,7 +43,7 @@ def trace(hops: LatencyCollector, watched: ResourceMonitor, events: list[Event])
         span(sink, "handover", hop.put_s, hop.taken_s, hop=hop.start)
         span(sink, "take", hop.taken_s, hop.done_s, hop=hop.start)
         if hop.end_s > hop.done_s:
-            span("screen", "hold-back and paint", hop.done_s, hop.end_s, hop=hop.start)
+            span("screen", "display delay and paint", hop.done_s, hop.end_s, hop=hop.start)
     at_once = {"ph": "i", "s": "p", "pid": 1, "tid": 1}
     out += [
         at_once | {"ts": us(event.host_s), "name": event.text or wire_kind(event)}

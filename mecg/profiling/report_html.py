@@ -34,14 +34,14 @@ _WORDS = {
     "stitch": "stitch",
     "leads": "twelve leads, frame",
     "release": "release to the sinks",
-    "hold-back": "hold-back (smooth motion)",
+    "display delay": "display delay (smooth motion)",
     "paint": "paint",
     "felt": "felt: sample to end",
     "end_to_end": "arrival to end",
     "source": "source: packet and transport",
     "path": "core but the network",
     "delivery": "frame to sink",
-    "screen": "screen: hold-back, paint",
+    "screen": "screen: display delay, paint",
 }
 
 _CSS = """

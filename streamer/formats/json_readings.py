@@ -216,7 +216,7 @@ def _by_times(
 
 
 def _stamps_s(values: list[Any]) -> NDArray[np.float64]:
-    """Times as numbers, or as a date and a clock; NaN where there is none."""
+    """Times as numbers, or as a date and a clock; NaN if there is none."""
     return _floats([_seconds(value) if isinstance(value, str) else value for value in values])
 
 

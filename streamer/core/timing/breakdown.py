@@ -21,7 +21,7 @@ SOURCE = ("packet", "transport")
 CORE = ("convert", "bands", "turn", "window", "inference", "stitch", "leads")
 """In the core's thread; ``turn`` is the wait behind earlier hops of the same packet."""
 
-SCREEN = ("hold-back", "paint")
+SCREEN = ("display delay", "paint")
 """What the monitor waits on purpose for smooth motion, and until the paint was done."""
 
 STAGES = (*ALGORITHM, *SOURCE, "queue", *CORE)

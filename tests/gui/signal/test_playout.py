@@ -57,7 +57,7 @@ def test_the_edge_moves_with_time_and_never_passes_the_data(
 
 
 @pytest.mark.parametrize(("n", "spacing_s"), [(5, 0.02), (25, 0.1), (140, 0.56)])
-def test_the_hold_back_is_the_spacing_of_regular_packets(n: int, spacing_s: float) -> None:
+def test_the_display_delay_is_the_spacing_of_regular_packets(n: int, spacing_s: float) -> None:
     playout, seen = run(steady(n, spacing_s, round(30 / spacing_s)), 125.0)
     assert playout.display_delay_s == pytest.approx(spacing_s, abs=0.003)
     now_s, edge_s, _ = seen[-1]
@@ -124,7 +124,7 @@ def test_after_a_break_the_edge_starts_afresh() -> None:
     assert all(0 <= newest - edge < 0.1 for edge, newest in resumed)
 
 
-def test_lost_samples_do_not_add_to_the_hold_back() -> None:
+def test_lost_samples_do_not_add_to_the_display_delay() -> None:
     packets = [(at, a, b) for at, a, b in steady(5, 0.02, 1000) if not 110.0 <= at < 111.5]
     playout, seen = run(packets, 119.9)
     assert playout.display_delay_s == pytest.approx(0.02, abs=0.005)
@@ -180,7 +180,7 @@ def test_where_nothing_comes_the_edge_stands_still_at_the_newest_sample_at_once(
     assert playout.display_delay_s == pytest.approx(delay_s), "which is no longer delay of the display"
 
 
-def test_a_clock_that_runs_off_does_not_grow_the_hold_back() -> None:
+def test_a_clock_that_runs_off_does_not_grow_the_display_delay() -> None:
     """A strap at 128 Hz that says 130."""
     for off in (0.985, 1.015):
         packets = [(100.0 + k * 0.1 * off, k * 25, (k + 1) * 25) for k in range(3000)]
