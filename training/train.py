@@ -46,6 +46,7 @@ off in the last 0.2 s).  Before the network can see that a record ends there is 
 learn; the last samples, which it puts out while the live path holds the last one, are learnt."""
 SCORED_FROM_S, BENT_END_S = 3.0, 0.3
 """Scores begin so long after a record's begin, and end so long before its end, where the truth is bent."""
+_MATRIX_UNITS = bool(torch.cpu.get_capabilities().get("amx_bf16", False))
 
 
 class Run:
@@ -156,7 +157,7 @@ class Run:
         if not self.teachers:
             return truth if said is None else truth.lerp(said, self.config.teachers_share)
         n, leads = truth.shape[-1], self.config.shape.leads
-        with torch.no_grad(), torch.autocast(self.device.type, torch.bfloat16):
+        with torch.no_grad(), half_precision(self.device):
             said = [teacher(bands)[:, :leads, :n] for teacher in self.teachers]
         return truth.lerp(torch.stack(said).mean(0), self.config.teachers_share)
 
@@ -166,7 +167,7 @@ class Run:
         n = truth.shape[-1]
         rate_hz, shape = self.config.rate_hz, self.config.shape
         leads = shape.leads
-        with torch.autocast(self.device.type, torch.bfloat16):
+        with half_precision(self.device):
             out = self.network(bands[..., : n + shape.hold(n)], kept)[..., :n]
         # A lost sample has no output; nothing is asked of the network there.
         there = (bands[..., :n] != 0).any(dim=1, keepdim=True).float()
@@ -238,6 +239,15 @@ def announce(words: str) -> None:
     """Say it on stderr, beside a progress bar or without one."""
     tqdm.write(words, file=sys.stderr)
     sys.stderr.flush()
+
+
+def half_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 inside products and convolutions, if that is faster: a CPU needs matrix units (AMX) for it.
+
+    With them a step takes a third to a half of the time in float32, with AVX-512 alone 1.2 to 1.5
+    times that.
+    """
+    return torch.autocast(device.type, torch.bfloat16, enabled=device.type != "cpu" or _MATRIX_UNITS)
 
 
 def share_of_peak(done: float) -> float:

@@ -18,7 +18,7 @@ from training import train
 from training.average import mean_of
 from training.data import Records
 from training.network import ModuleShape, NetworkShape, mixing
-from training.train import WARM_UP, Mixing, Run, share_of_peak
+from training.train import WARM_UP, Mixing, Run, half_precision, share_of_peak
 
 # torch.compile loads parts of torch that torch itself calls old.
 pytestmark = pytest.mark.filterwarnings("ignore:.*torch.*:DeprecationWarning")
@@ -244,6 +244,17 @@ def test_with_teachers_what_is_learnt_lies_between_the_truth_and_their_mean(tmp_
     for teacher in run.teachers:
         teacher.train()
     torch.testing.assert_close(run._taught(bands, truth), expected, atol=0.02, rtol=0.02)  # bfloat16 products
+
+
+@pytest.mark.parametrize("units", [False, True])
+def test_a_cpu_learns_in_half_precision_only_if_it_has_matrix_units(
+    units: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without them bfloat16 takes longer than float32, and rounds for nothing."""
+    monkeypatch.setattr(train, "_MATRIX_UNITS", units)
+    product = torch.nn.Linear(3, 2)
+    with half_precision(torch.device("cpu")):
+        assert product(torch.ones(1, 3)).dtype == (torch.bfloat16 if units else torch.float32)
 
 
 def test_what_was_said_of_a_record_is_learnt_as_far_as_configured() -> None:

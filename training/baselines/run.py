@@ -22,10 +22,10 @@ from streamer.core.errors import InputError
 from streamer.core.leads import PREDICTED, SEVEN
 from streamer.core.signal.filters import Filters
 from streamer.core.signal.overlap_add import taper
-from training.baselines.recipe import Learner, Recipe, half_precision
+from training.baselines.recipe import Learner, Recipe
 from training.data import Batches, Records, network_input, targets
 from training.filter_design import design
-from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S, log
+from training.train import SCORED_FROM_S, TRUTH_BEGINS_S, TRUTH_ENDS_S, half_precision, log
 
 CPU = torch.device("cpu")
 SEED = 1
