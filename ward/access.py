@@ -16,8 +16,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-COOKIE = "mecg_ward"
-
 STAYS_S = 12 * 3600
 """A cookie is good for a shift."""
 
@@ -66,6 +64,11 @@ class Access:
         self.token = ""
         self.rotate()
 
+    @property
+    def cookie_name(self) -> str:
+        """Of this server alone: a browser sends the cookies of one port to all ports of a machine."""
+        return f"mecg_ward_{self.address.port}"
+
     def rotate(self) -> None:
         """Make another token: the one before, and all cookies, are worth nothing."""
         self.token = secrets.token_urlsafe(24)
@@ -83,8 +86,12 @@ class Access:
 
     def knows(self, cookie: str | None) -> bool:
         """Whether a cookie was given by `exchange`, and is good still."""
+        return self.left_s(cookie) > 0
+
+    def left_s(self, cookie: str | None) -> float:
+        """For how long a cookie is good still."""
         until_s = self._cookies.get(_digest(cookie or ""))
-        return until_s is not None and self._clock() < until_s
+        return 0.0 if until_s is None else max(0.0, until_s - self._clock())
 
     def is_ours(self, host: str | None) -> bool:
         """Whether a ``Host`` is this server: a name that only resolves to this machine is not."""

@@ -13,13 +13,13 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import Request
+from starlette.requests import HTTPConnection, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ward.access import COOKIE, STAYS_S, Access
+from ward.access import STAYS_S, Access
 from ward.bed import Beds
 from ward.history import History, alarms_csv, trend_csv
 from ward.live import MOST_VIEWERS, Live, Viewer, Wanted
@@ -35,6 +35,8 @@ MOST_SHOWN = 500
 
 MOST_BODY = 1024
 """Bytes of a request; the longest holds a token."""
+
+TOO_MANY = "too many look already"
 
 HEADERS = {
     "content-security-policy": (
@@ -170,7 +172,7 @@ class Pages:
             return _refused("wrong token", 403)
         answer = JSONResponse({"allowed": sorted(self._allowed)})
         answer.set_cookie(
-            COOKIE,
+            self._access.cookie_name,
             cookie,
             max_age=STAYS_S,
             httponly=True,
@@ -183,12 +185,14 @@ class Pages:
 
     async def _me(self, request: Request) -> Response:
         """Whether this browser may look."""
-        if not self._access.knows(request.cookies.get(COOKIE)):
+        if not self._access.knows(self._cookie(request)):
             return _refused("no access", 401)
+        if len(self.live.viewers) >= MOST_VIEWERS:
+            return _refused(TOO_MANY, 503)
         return JSONResponse({"allowed": sorted(self._allowed)})
 
     async def _silence(self, request: Request) -> Response:
-        if not self._access.knows(request.cookies.get(COOKIE)):
+        if not self._access.knows(self._cookie(request)):
             return _refused("no access", 401)
         if not self._from_own_page(request):
             return _refused("from another page", 403)
@@ -226,7 +230,7 @@ class Pages:
         return JSONResponse({"alarms": [asdict(entry) for entry in entries]})
 
     def _may_ask_history(self, request: Request) -> tuple[Response | None, History | None]:
-        if not self._access.knows(request.cookies.get(COOKIE)):
+        if not self._access.knows(self._cookie(request)):
             return _refused("no access", 401), None
         if request.path_params["form"] not in ("csv", "json"):
             return _refused("there is no such form", 404), None
@@ -237,19 +241,21 @@ class Pages:
         if not self._access.is_own_page(headers.get("origin"), headers.get("host")):
             await socket.send_denial_response(_refused("from another page", 403))
             return
-        if not self._access.knows(socket.cookies.get(COOKIE)):
+        cookie = self._cookie(socket)
+        if not self._access.knows(cookie):
             await socket.send_denial_response(_refused("no access", 401))
             return
         if len(self.live.viewers) >= MOST_VIEWERS:
-            await socket.send_denial_response(_refused("too many look already", 503))
+            await socket.send_denial_response(_refused(TOO_MANY, 503))
             return
         await socket.accept()
         viewer = _viewer(socket)
         self.live.viewers.add(viewer)
         try:
-            while True:
-                viewer.look(Wanted.of(await socket.receive_text()))
-        except (ValueError, KeyError, RecursionError):  # KeyError: it was binary
+            async with asyncio.timeout(self._access.left_s(cookie)):
+                while True:
+                    viewer.look(Wanted.of(await socket.receive_text()))
+        except (TimeoutError, ValueError, KeyError, RecursionError):  # KeyError: it was binary
             await socket.close(1008)
         except (WebSocketDisconnect, RuntimeError):  # RuntimeError: closed by this side meanwhile
             pass
@@ -257,6 +263,9 @@ class Pages:
             self.live.viewers.discard(viewer)
             if viewer.task is not None:
                 viewer.task.cancel()
+
+    def _cookie(self, asked: HTTPConnection) -> str | None:
+        return asked.cookies.get(self._access.cookie_name)
 
     def _from_own_page(self, request: Request) -> bool:
         headers = request.headers

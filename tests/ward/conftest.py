@@ -9,7 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -22,6 +22,9 @@ pytest.importorskip("uvicorn")
 pytest.importorskip("starlette")
 
 from ward.server import Serving, WardServer
+
+if TYPE_CHECKING:
+    from tests.ward.a_page import Fed
 
 THEME = {"light": {"paper": "#fffaf8", "ribbon": "#420b5394"}, "dark": {"paper": "#0a0f14"}}
 
@@ -118,3 +121,29 @@ def ward(serve: Callable[..., Running], network: Network) -> Iterator[Running]:
     yield running
     stopping.set()
     thread.join()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """A real one; the tests that need it are skipped without."""
+    from tests.ward.a_page import CHROMIUM
+
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed, and the page is tested in one")
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def fed(serve: Callable[..., Running], network: Network) -> Iterator[Fed]:
+    """Two beds on a page that may silence them."""
+    from tests.ward.a_page import Fed
+
+    fed = Fed(serve(allowed=frozenset({"silence"})), network)
+    fed.add("Window")
+    fed.add("Door <b>2</b>")
+    with fed.feeding():
+        yield fed

@@ -75,7 +75,7 @@ def test_the_token_counts_in_no_header_no_address_and_no_cookie(ward: Running) -
         {"Authorization": f"Bearer {token}"},
         {"Authorization": f"token {token}"},
         {"X-Token": token},
-        {"Cookie": f"mecg_ward={token}"},
+        {"Cookie": f"{ward.server.access.cookie_name}={token}"},
     ):
         assert ward.ask("GET", "/me", **headers)[0] == 401
         assert refused(ward, None, **headers) == 401

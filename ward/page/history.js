@@ -2,6 +2,7 @@
 // The last day: the list of alarms, of all beds or of one, and a bed's trend.
 
 import { element, say } from "./dom.js";
+import { ask } from "./link.js";
 import { fit, palette } from "./trace_painter.js";
 
 const AGAIN_MS = 10000;
@@ -12,8 +13,8 @@ const BREAK_S = 25; // points further apart have nothing between them
 
 const WHAT = { rises: "rises", ends: "ends", silenced: "silenced" };
 
-async function ask(address) {
-  const answer = await fetch(address);
+async function kept(address) {
+  const answer = await ask(address);
   return answer.ok ? answer.json() : null;
 }
 
@@ -59,7 +60,7 @@ export class HistoryView {
 
   async load() {
     const [alarms, trend] = await Promise.all([
-      ask(`${this.base}alarms.json`), this.bed === null ? null : ask(`${this.base}trend.json`),
+      kept(`${this.base}alarms.json`), this.bed === null ? null : kept(`${this.base}trend.json`),
     ]).catch(() => [null, null]);
     if (alarms === null) {
       say(this.note, "nothing is kept here, or the connection is lost");

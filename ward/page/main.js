@@ -4,13 +4,13 @@
 import { element, mark, say } from "./dom.js";
 import { BedView } from "./bed.js";
 import { HistoryView } from "./history.js";
+import { ask, Link, logIn } from "./link.js";
 import { Tiles } from "./tiles.js";
 import { Traces } from "./traces.js";
 import { blocks } from "./wire.js";
 import * as words from "./words.js";
 
 const SILENT_S = 2; // without a word of the server for so long, what is seen is old
-const AGAIN_MS = [250, 500, 1000, 2000];
 
 const byId = (id) => document.getElementById(id);
 const now = () => performance.now() / 1000;
@@ -23,8 +23,6 @@ const ward = {
   leads: [],
   allowed: [],
   leftOut: 0,
-  socket: null,
-  failures: 0,
   view: null,
   bed: null,
   lead: localStorage.getItem("lead") ?? "II",
@@ -34,82 +32,46 @@ const ward = {
 /** Figures for tests and measurements: how long samples took to the screen, and how often it was painted. */
 window.wardFigures = { painted: 0, toPixelMs: [], message: 0 };
 
-// ---- who may look
+// ---- who may look, and the connection
 
-async function logIn(token) {
-  const answer = await fetch("login", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify({ token }),
-  });
-  return answer.ok;
-}
+const link = new Link({
+  opened: () => {
+    byId("login").hidden = true;
+    say(byId("refused"), "");
+    wish();
+  },
+  hear,
+  unknown: () => {
+    byId("login").hidden = false;
+    byId("token").focus();
+  },
+});
 
+/** Look, with the token if the address has one: it was opened, or pasted into this tab. */
 async function begin() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token");
-  if (token) {
-    const bed = new URLSearchParams(location.hash.slice(1)).get("bed");
+  const said = new URLSearchParams(location.hash.slice(1));
+  if (said.has("token")) {
+    const bed = said.get("bed");
     history.replaceState(null, "", location.pathname + (bed ? `#bed-${bed}` : "")); // no token in the address bar
     route();
-    await logIn(token);
+    say(byId("refused"), await logIn(said.get("token")));
   }
-  connect();
+  link.connect();
 }
 
 byId("login").addEventListener("submit", async (event) => {
   event.preventDefault();
   const field = byId("token");
-  if (await logIn(field.value.trim().replace(/^.*#token=/, ""))) {
+  const why = await logIn(field.value.trim().replace(/^.*#token=/, "").replace(/&.*$/, ""));
+  say(byId("refused"), why);
+  if (why === "") {
     field.value = "";
-    byId("login").hidden = true;
-    connect();
-  } else {
-    say(byId("refused"), "That is not the token.");
+    link.connect();
   }
 });
 
-// ---- the connection
-
-function connect() {
-  const address = new URL("live", location.href);
-  address.protocol = address.protocol.replace("http", "ws");
-  address.hash = "";
-  const socket = new WebSocket(address);
-  socket.binaryType = "arraybuffer";
-  ward.socket = socket;
-  let opened = false;
-  socket.addEventListener("open", () => {
-    opened = true;
-    ward.failures = 0;
-    byId("login").hidden = true;
-    ask();
-  });
-  socket.addEventListener("message", (event) => hear(event.data));
-  socket.addEventListener("close", async () => {
-    if (ward.socket !== socket) return;
-    if (!opened && (await refused())) {
-      byId("login").hidden = false;
-      say(byId("link"), "not connected");
-      byId("token").focus();
-      return;
-    }
-    setTimeout(connect, AGAIN_MS[Math.min(ward.failures++, AGAIN_MS.length - 1)]);
-  });
-}
-
-/** Whether the server lives and does not know us. */
-async function refused() {
-  try {
-    return (await fetch("me")).status === 401;
-  } catch {
-    return false;
-  }
-}
-
-function ask() {
-  if (ward.socket?.readyState === WebSocket.OPEN) {
-    ward.socket.send(JSON.stringify({ lead: ward.lead, bed: ward.bed }));
-  }
+function wish() {
+  link.say({ lead: ward.lead, bed: ward.bed });
 }
 
 function hear(data) {
@@ -146,12 +108,12 @@ function connected(nowS) {
 function tell() {
   const nowS = now();
   const linked = connected(nowS);
-  const link = byId("link");
+  const summary = byId("link");
   const alarming = ward.statuses.filter(words.alarming).length;
   const count = `${ward.statuses.length} ${ward.statuses.length === 1 ? "bed" : "beds"}`;
   const behind = ward.leftOut ? `, this browser was too slow ${ward.leftOut} times` : "";
-  say(link, linked ? `${count}, ${alarming || "none"} with alarms${behind}` : "no connection: data old");
-  mark(link, "wrong", !linked || alarming > 0);
+  say(summary, linked ? `${count}, ${alarming || "none"} with alarms${behind}` : link.refused || "no connection: data old");
+  mark(summary, "wrong", !linked || alarming > 0);
   say(byId("clock"), new Date().toLocaleTimeString());
   ward.view?.tell(ward.statuses, ward.cameS, nowS, linked, byId("urgent-first").checked, ward.traces);
 }
@@ -186,9 +148,9 @@ function show(bed, history) {
       back: () => { location.hash = ""; },
       history: () => { location.hash = `bed-${bed}-trend`; },
       allowed: () => ward.allowed,
-      silence: () => fetch(`beds/${bed}/silence`, { method: "POST" }),
+      silence: () => ask(`beds/${bed}/silence`, { method: "POST" }).catch(() => null),
     });
-  ask();
+  wish();
   tell();
 }
 
@@ -208,7 +170,7 @@ byId("lead").addEventListener("change", (event) => {
   ward.lead = event.target.value;
   localStorage.setItem("lead", ward.lead);
   ward.traces.clear();
-  ask();
+  wish();
 });
 byId("urgent-first").checked = localStorage.getItem("urgent-first") === "yes";
 byId("urgent-first").addEventListener("change", (event) => {
@@ -224,7 +186,11 @@ function dress(look) {
 }
 
 byId("look").addEventListener("click", () => dress(document.documentElement.dataset.look === "dark" ? "light" : "dark"));
-window.addEventListener("hashchange", route);
+window.addEventListener("hashchange", () => { if (location.hash.startsWith("#token=")) begin(); else route(); });
+document.querySelector(".skip").addEventListener("click", (event) => {
+  event.preventDefault(); // the address says which view is shown
+  byId("stage").focus();
+});
 
 // ---- each picture
 
