@@ -150,7 +150,7 @@ class Viewer(threading.Thread):
         now_ms = 1e3 * time.time()
         at = 0
         while at < len(message):
-            _, rows, bed, _, _, came_ms, _, count, _ = HEADER.unpack_from(message, at)
+            _, rows, count, bed, _, _, came_ms, _ = HEADER.unpack_from(message, at)
             at += HEADER.size + rows + rows % 2 + 2 * rows * count
             self.beds.add(bed)
             if self.noting:

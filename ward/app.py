@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import asdict
 from importlib.resources import files
 from typing import Any
@@ -107,6 +107,8 @@ class Pages:
         ``#aarrggbb``.
     history : History, optional
         The last day.
+    ended : callable
+        Takes why nothing more can be sent to those who look: no browser learns of that by itself.
     """
 
     def __init__(
@@ -115,12 +117,14 @@ class Pages:
         access: Access,
         allowed: frozenset[str],
         theme: Mapping[str, Mapping[str, str]],
-        history: History | None = None,
+        history: History | None,
+        ended: Callable[[Exception], None],
     ) -> None:
         self._beds = beds
         self._history = history
         self._access = access
         self._allowed = allowed
+        self._ended = ended
         self.live = Live(beds, allowed)
         self._files = _page_files() | {"theme.css": (_KINDS["css"], theme_css(theme).encode())}
 
@@ -144,11 +148,17 @@ class Pages:
 
     @contextlib.asynccontextmanager
     async def _lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        task = asyncio.create_task(self.live.run())
+        task = asyncio.create_task(self._run_live())
         yield
         task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await task
+
+    async def _run_live(self) -> None:
+        try:
+            await self.live.run()
+        except Exception as error:  # noqa: BLE001 - whatever it was, who looks must not wait for ever
+            self._ended(error)
 
     # ---- for anybody
 

@@ -47,6 +47,11 @@ create table if not exists alarm (
 create index if not exists alarm_at on alarm (at_s);
 """
 
+_WITHOUT_A_DAY = """
+select number from bed where not exists (select 1 from trend where bed = number)
+  and not exists (select 1 from alarm where bed = number)
+"""
+
 _Row = tuple[int, float, float | None, str | None, int, str]
 
 RISES, ENDS, SILENCED = "rises", "ends", "silenced"
@@ -105,6 +110,7 @@ class History:
         self._beds: Beds | None = None
         self._waiting: deque[tuple[int, float, str, str, str]] = deque(maxlen=MOST_WAITING)
         self._lost: dict[int, tuple[int, int]] = {}
+        self._given: set[int] = set()
         self._failing = False
         self._lock = threading.Lock()  # while it is held, what waits is not in the file
         self._stopping = threading.Event()
@@ -128,6 +134,7 @@ class History:
         try:
             file.execute("pragma journal_mode = wal")
             file.execute("pragma synchronous = normal")
+            file.execute("pragma secure_delete = on")
         except sqlite3.Error:
             file.close()
             raise
@@ -139,11 +146,17 @@ class History:
         """The number of a bed of this name: the same after a restart; raises `InputError`."""
         try:
             with closing(self._open()) as file, file:
-                file.execute("insert or ignore into bed (name) values (?)", (name,))
-                found = file.execute("select number from bed where name = ?", (name,)).fetchone()
+                asked = "select number from bed where name = ?"
+                if (
+                    file.execute(asked, (name,)).fetchone() is None
+                ):  # a refused insert would use up a number too
+                    file.execute("insert or ignore into bed (name) values (?)", (name,))
+                number = int(file.execute(asked, (name,)).fetchone()[0])
         except sqlite3.Error as error:
             raise InputError(f"the history {self._path} cannot be used ({error})") from error
-        return int(found[0])
+        with self._lock:
+            self._given.add(number)
+        return number
 
     def event(self, number: int, event: Event) -> None:
         """Keep an alarm's rise, end or silence; returns at once, any thread may call."""
@@ -202,6 +215,8 @@ class History:
             file.executemany("insert into alarm values (?, ?, ?, ?, ?)", alarms)
             for table in ("trend", "alarm"):
                 file.execute(f"delete from {table} where at_s < ?", (now_s - KEPT_S,))
+            forgotten = {number for (number,) in file.execute(_WITHOUT_A_DAY)} - self._given
+            file.executemany("delete from bed where number = ?", [(number,) for number in forgotten])
         for _ in alarms:
             with suppress(IndexError):
                 self._waiting.popleft()

@@ -131,7 +131,7 @@ class WardServer:
         self._say = say
         self.address = Address(serving.host, port, self._tls is not None)
         self.access = Access(self.address, _names(serving.host))
-        self._pages = Pages(beds, self.access, serving.allowed, theme, history)
+        self._pages = Pages(beds, self.access, serving.allowed, theme, history, self._end)
         self._serving = replace(serving, port=port)
         self._server: uvicorn.Server | None = None
         self._stopping = threading.Event()
@@ -173,6 +173,12 @@ class WardServer:
             except SystemExit:
                 self._say("the page could not begin; the beds go on, and it is tried again")
             self._stopping.wait(AGAIN_S)
+
+    def _end(self, error: Exception) -> None:
+        """Nothing more can be sent: begin again."""
+        self._say(f"the page ended ({error}); the beds go on, and it is tried again")
+        if self._server is not None:
+            self._server.should_exit = self._server.force_exit = True
 
 
 class _Config(uvicorn.Config):

@@ -16,11 +16,11 @@ from streamer.core.events import Quality
 from streamer.core.leads import LEADS
 from ward.bed import BedStatus, Piece
 
-VERSION = 1
+VERSION = 2
 
-HEADER = struct.Struct("<BBHIddfHH")
-"""Version, rows, bed, epoch, index of the first sample, when the newest came (ms of the Unix epoch), samples
-a second, samples, and 0; little-endian.  The rows' numbers follow, a byte each, filled up to an even count,
+HEADER = struct.Struct("<BBHIIddf")
+"""Version, rows, samples, bed, epoch, index of the first sample, when the newest came (ms of the Unix epoch),
+and samples a second; little-endian.  The rows' numbers follow, a byte each, filled up to an even count,
 then the samples, row by row, 16 bits each."""
 
 
@@ -31,13 +31,12 @@ def block(piece: Piece) -> bytes:
     head = HEADER.pack(
         VERSION,
         count,
+        piece.uv.shape[1],
         piece.number,
         piece.epoch,
         piece.start,
         came_ms if math.isfinite(came_ms) else 0.0,
         piece.rate_hz,
-        piece.uv.shape[1],
-        0,
     )
     rows = bytes(piece.rows) + bytes(count % 2)
     return head + rows + np.ascontiguousarray(piece.uv, "<i2").tobytes()

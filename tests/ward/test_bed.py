@@ -163,8 +163,8 @@ def test_a_block_reads_as_its_layout_says(network: Network) -> None:
     piece = bed.piece([0, 12, 1], 70, 75)
     assert piece is not None
     block = wire.block(piece)
-    version, rows, number, epoch, start, came_ms, rate_hz, count, _ = struct.unpack_from("<BBHIddfHH", block)
-    assert (version, rows, number, epoch, start, rate_hz, count) == (1, 3, 3, 1, 70.0, 250.0, 5)
+    version, rows, count, number, epoch, start, came_ms, rate_hz = struct.unpack_from("<BBHIIddf", block)
+    assert (version, rows, number, epoch, start, rate_hz, count) == (2, 3, 3, 1, 70.0, 250.0, 5)
     assert abs(came_ms / 1e3 - time.time()) < 5
     assert list(block[32:36]) == [0, 12, 1, 0]
     assert np.frombuffer(block, "<i2", offset=36).reshape(3, 5)[:, 0].tolist() == [500, 250, 1000]

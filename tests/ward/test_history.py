@@ -74,6 +74,32 @@ def test_a_trend_and_the_alarms_are_there_after_a_restart_and_the_bed_has_its_nu
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
+def test_a_number_is_given_to_a_name_and_not_to_a_start(tmp_path: Path) -> None:
+    """Or they would run out, by and by."""
+    for _ in range(5):
+        _, beds = a_history(tmp_path / "ward.sqlite", Clock())
+        assert [beds.add(name).number for name in ("a", "b", "c")] == [1, 2, 3]
+    assert beds.add("d").number == 4
+
+
+def test_the_name_of_a_bed_goes_with_its_last_day_and_its_number_to_no_other(
+    tmp_path: Path, network: Network
+) -> None:
+    clock = Clock()
+    path = tmp_path / "ward.sqlite"
+    a_day(path, network, clock)
+    clock.s += KEPT_S / 2
+    history, beds = a_history(path, clock)
+    early = beds.add("Door")  # known, and nothing of it is kept yet
+    history._beds = Beds()
+    history.keep()
+    assert {each.bed for each in history.alarms()} == {"Window"} and history.number_of("Door") == early.number
+    clock.s += KEPT_S
+    history.keep()
+    assert b"Window" not in b"".join(each.read_bytes() for each in tmp_path.iterdir())
+    assert beds.add("Gate").number == early.number + 1
+
+
 def test_what_is_older_than_a_day_is_dropped(tmp_path: Path, network: Network) -> None:
     clock, path = Clock(), tmp_path / "ward.sqlite"
     history, _ = a_day(path, network, clock)

@@ -11,15 +11,18 @@ from contextlib import ExitStack
 from itertools import pairwise
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from websockets.exceptions import ConnectionClosed
 
 from streamer.core.events import Alarm, AlarmKind, State
 from streamer.core.network.network import Network
 from tests.ward.a_bed import a_description, a_frame
-from tests.ward.conftest import Running
+from tests.ward.conftest import Running, until
 from tests.ward.test_attacks import look
-from ward.bed import Beds
+from ward.bed import Bed, Beds
 from ward.live import BACK_S, BEHIND_S, Live, Viewer, Wanted
-from ward.wire import HEADER
+from ward.wire import HEADER, block
 
 
 def standing(message: str | bytes) -> set[str] | None:
@@ -81,7 +84,7 @@ class Slow:
         for message in self.taken:
             if isinstance(message, bytes):
                 head = HEADER.unpack_from(message)
-                found.append((int(head[4]), int(head[4]) + head[7]))
+                found.append((int(head[5]), int(head[5]) + head[2]))
         return found
 
 
@@ -138,7 +141,40 @@ def test_who_comes_finds_the_last_seconds_there_and_who_looks_at_one_bed_gets_th
             await asyncio.sleep(0)
         (block,) = [message for message in comes.taken if isinstance(message, bytes)]
         head = HEADER.unpack_from(block)
-        assert head[2] == 2 and head[7] == BACK_S * 250
-        assert len(block) == HEADER.size + head[1] + head[1] % 2 + 2 * head[1] * head[7]
+        assert head[3] == 2 and head[2] == BACK_S * 250
+        assert len(block) == HEADER.size + head[1] + head[1] % 2 + 2 * head[1] * head[2]
 
     asyncio.run(scene())
+
+
+@settings(deadline=None)  # the machine may be busy
+@given(number=st.integers(1, 2**32 - 1), epoch=st.integers(0, 2**32 - 1))
+def test_a_bed_of_any_number_is_sent(network: Network, number: int, epoch: int) -> None:
+    bed = Bed(number, "a", epoch=epoch - 1)
+    bed.sink(lambda event: None).open(a_description(network))
+    bed.frame(a_frame(0))
+    piece = bed.piece([0], 0, 5)
+    assert piece is not None and HEADER.unpack_from(block(piece))[3:5] == (number, epoch)
+
+
+def test_the_page_begins_again_if_what_it_is_sent_cannot_be_made(
+    ward: Running, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A browser would wait for ever."""
+    monkeypatch.setattr("ward.server.AGAIN_S", 0.1)
+    _, cookie = ward.log_in()
+    (bed,) = ward.beds.all()
+
+    def fails(now_s: float) -> None:
+        monkeypatch.undo()
+        raise ArithmeticError("of one bed")
+
+    with look(ward, cookie) as page, pytest.raises(ConnectionClosed):
+        page.recv(timeout=10)
+        monkeypatch.setattr(bed, "status", fails)
+        while True:
+            page.recv(timeout=10)
+    assert until(lambda: ward.log_in()[0] == 200)
+    with look(ward, cookie) as page:
+        assert page.recv(timeout=10)
+    assert any("of one bed" in each for each in ward.said)

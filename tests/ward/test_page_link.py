@@ -176,3 +176,13 @@ def test_the_skip_link_skips_to_what_is_shown_and_shows_nothing_else(browser: An
         page.keyboard.press("Enter")
         assert page.evaluate("document.activeElement.id") == "stage"
         assert page.url.endswith(f"#bed-{fed.beds[1].number}") and page.locator(".bed canvas").is_visible()
+
+
+def test_a_page_that_is_older_than_the_program_is_loaded_again(
+    browser: Any, fed: Fed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with a_page(browser, fed) as page:
+        with page.expect_event("load"):
+            monkeypatch.setattr("ward.wire.VERSION", 200)
+        monkeypatch.undo()
+        page.wait_for_selector(".tile .curtain", state="hidden")

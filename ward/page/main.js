@@ -7,7 +7,7 @@ import { HistoryView } from "./history.js";
 import { ask, Link, logIn } from "./link.js";
 import { Tiles } from "./tiles.js";
 import { Traces } from "./traces.js";
-import { blocks } from "./wire.js";
+import { blocks, isOurs } from "./wire.js";
 import * as words from "./words.js";
 
 const SILENT_S = 2; // without a word of the server for so long, what is seen is old
@@ -79,6 +79,10 @@ function hear(data) {
   ward.heardS = nowS;
   window.wardFigures.message++;
   if (typeof data !== "string") {
+    if (!isOurs(data)) {
+      location.reload();
+      return;
+    }
     for (const block of blocks(data)) {
       let traces = ward.traces.get(block.bed);
       if (traces === undefined) ward.traces.set(block.bed, (traces = new Traces()));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-3.0-or-later
-// The binary blocks of ward/wire.py: version, rows, bed, epoch, start, when it came, rate, samples.
+// The binary blocks of ward/wire.py: version, rows, samples, bed, epoch, start, when it came, rate.
 
 export const MISSING = -32768;
 export const MEASURED = 12;
@@ -8,21 +8,26 @@ export const FLAGS = 25;
 export const SETTLING = 1;
 export const UNTRUSTED = 2;
 const HEADER = 32;
+const VERSION = 2;
+
+/** Whether a message is of this version; the page of another program is loaded again. */
+export function isOurs(buffer) {
+  return new DataView(buffer).getUint8(0) === VERSION;
+}
 
 /** The blocks of one message: {bed, epoch, start, cameMs, rateHz, count, rows: Map of row number to Int16Array}. */
 export function* blocks(buffer) {
   const view = new DataView(buffer);
   let at = 0;
   while (at + HEADER <= buffer.byteLength) {
-    if (view.getUint8(at) !== 1) throw new Error("another version of the page is needed: load it again");
     const rowCount = view.getUint8(at + 1);
-    const count = view.getUint16(at + 28, true);
+    const count = view.getUint16(at + 2, true);
     const block = {
-      bed: view.getUint16(at + 2, true),
-      epoch: view.getUint32(at + 4, true),
-      start: view.getFloat64(at + 8, true),
-      cameMs: view.getFloat64(at + 16, true),
-      rateHz: view.getFloat32(at + 24, true),
+      bed: view.getUint32(at + 4, true),
+      epoch: view.getUint32(at + 8, true),
+      start: view.getFloat64(at + 12, true),
+      cameMs: view.getFloat64(at + 20, true),
+      rateHz: view.getFloat32(at + 28, true),
       count,
       rows: new Map(),
     };
