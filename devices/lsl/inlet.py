@@ -18,87 +18,34 @@ What LSL promises and what it does not, and what follows from it here (measured 
 
 from __future__ import annotations
 
-import dataclasses
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator
-from itertools import pairwise
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from devices.live.clock import ComparedClock
 from devices.live.feed import Feed, Timeouts
-from devices.live.timeline import RATE_TOLERANCE as STATED_TOLERANCE
-from devices.live.timeline import Timeline
-from devices.lsl.description import About, choose, listed, mv_by_size, refuse_rate, show, shows_beats
+from devices.lsl.description import About, choose, listed, mv_by_size, refuse_rate, show
 from devices.lsl.library import LslClock, load_pylsl
 from devices.lsl.link import Link
+from devices.lsl.look import look, rate_from
+from devices.lsl.placing import JITTER_S, Placing, are_possible
 from devices.lsl.reading import Reading
 from devices.lsl.repeats import Pulled, Repeats
-from devices.lsl.search import description_of, predicate_of, search_for, source_of
+from devices.lsl.search import Lost, find, predicate_of, search_for, wanted
 from devices.lsl.sender_events import SenderEvents
-from devices.lsl.stamps import (
-    RATE_TOLERANCE,
-    RateFit,
-    fit_rate,
-    grid_rate_of,
-    in_their_order,
-    no_later_than_the_next,
-    rate_of,
-    stamps_are_exact,
-)
 from devices.replay.pacing import AS_RECORDED, Replay
 from streamer.core.errors import Field, InputError
 from streamer.core.events import Dropped, Event, Notice, State, Topic
 from streamer.core.stream import Chunk, Placement, StreamInfo
-
-RESOLVE_S = 5.0
-"""How long `LslStream.open` looks for a stream, ..."""
-
-SECOND_S = 1.0
-"""... and how much longer for a second one that could be meant: not all answer the first question."""
 
 _POLL_S = 0.05
 """How often the answers are looked at."""
 
 GONE_S = 5.0
 """Silence that makes us look for the sender again: a cable pulled gives no other sign."""
-
-LOOK_S = 2.0
-"""How much of a stream is looked at before its first sample is handed on."""
-
-RATE_LOOK_S = 3.0
-"""The same where a rate must be found in the stamps."""
-
-RATE_LOOK_MOST_S = 10.0
-"""Where stamps are so few and so uneven that the rate is not sure by then, it is nearly so."""
-
-_LOOK_AGAIN_S = 0.5
-
-LOOK_TIMEOUT_S = 14.0
-"""How long to wait for something to look at."""
-
-_JITTER_S = 0.1
-"""At least so much unevenness is allowed for where stamps are uneven at all: a busy sender stalls."""
-
-_BUNCHED_TOLERANCE = 0.2
-"""How far off a rate may seem where samples come in bunches, stamped as they come."""
-
-_SEVERAL = 3
-"""So many steps between different stamps say what the rate is within that."""
-
-_BACK_S = 0.5
-"""A step back by less is unevenness too; by more, the sender's clock was set."""
-
-_MOST_S = 1e11
-"""Three thousand years: no clock says so, and microseconds no longer fit into a float."""
-
-_SAME_CLOCK_S = 0.02
-"""A sender that came back, and whose clock is off by no more from what it was, still has that clock:
-its stamps go on, to the sample."""
 
 _CATCH_UP_S = 0.5
 """A sender that stalled is given so long to send what has heaped up, before the rest counts as lost."""
@@ -168,14 +115,7 @@ class LslStream:
         self._feed = Feed(patience or Timeouts(silent_s=GONE_S), clock)
         self._lsl: Any = None
         self._link: Link | None = None
-        self._timeline: Timeline | None = None
-        self._lsl_less_host_s = 0.0
-        self._zero_s = 0.0  # added to a sender's stamps: they go on where another clock took over
-        self._sender = ComparedClock(0.0)
-        self._reading: Reading | None = None
-        self._last_s = math.nan
-        self._newest: NDArray[np.float64] = np.empty((0, 0))  # what a unit is found by
-        self._shared = False  # samples share a stamp a packet
+        self._placing: Placing | None = None
         self._repeats = Repeats()
         self._told_repeats, self._told_repeats_s = 0, -math.inf
 
@@ -195,8 +135,8 @@ class LslStream:
             found out, or no liblsl on this platform.
         """
         self._lsl = load_pylsl()
-        self._step(f"looking for an {self._wanted}")
-        found, about = self._find()
+        self._step(f"looking for an {wanted(self._query)}")
+        found, about = find(self._lsl, self._query)
         self._step(f"found {about}; connecting")
         choice = choose(about, self._lead, self._placement, self._unit_mv)
         try:
@@ -211,17 +151,19 @@ class LslStream:
         if not rate_hz or math.isnan(mv):
             missing = " and ".join(["rate"] * (not rate_hz) + ["unit"] * math.isnan(mv))
             self._step(f"connected; it states no {missing}: looking at some seconds of it")
-            _, stamps = self._look(link, rate_hz, choice.column if math.isnan(mv) else None)
+            newest, stamps = look(
+                lambda: self._pulled(link), about, rate_hz, choice.column if math.isnan(mv) else None
+            )
             if not rate_hz:
-                rate_hz = self._rate_from(about, stamps)
+                rate_hz = rate_from(about, stamps)
                 notes.append(f"The stream states no rate; its stamps fit {rate_hz:g} Hz.")
             if math.isnan(mv):
-                mv, note = mv_by_size(self._newest[:, choice.column], str(about))
+                mv, note = mv_by_size(newest[:, choice.column], str(about))
                 notes.append(note)
         if self._inverted:
             notes.append(f"The polarity of {show(choice.label)[1:-1]} is turned, as asked.")
         self._link = link
-        self._reading = Reading(
+        reading = Reading(
             choice,
             mv,
             rate_hz,
@@ -229,9 +171,8 @@ class LslStream:
             unit_is_sure=self._unit_mv is not None,
             rate_was_found=not self._rate_stated(about),
         )
-        self._lsl_less_host_s = LslClock(self._lsl.local_clock).offset_s
-        self._zero_s = link.correction_s
-        self._sender = ComparedClock(self._offset_of(link))
+        lsl_less_host_s = LslClock(self._lsl.local_clock).offset_s
+        self._placing = Placing(reading, link.correction_s, lsl_less_host_s, self._feed.say)
         return StreamInfo(
             source=f"lsl:{self._query}",
             rate_hz=rate_hz,
@@ -258,73 +199,8 @@ class LslStream:
 
     # ---- before the first sample
 
-    @property
-    def _wanted(self) -> str:
-        return f"LSL stream {show(self._query)}" if self._query else "LSL stream with an ECG"
-
     def _step(self, text: str) -> None:
         self._feed.say(Notice(Topic.CONNECTING, text))
-
-    def _find(self) -> tuple[Any, About]:
-        search = search_for(self._lsl, self._predicate)
-        until_s = time.monotonic() + RESOLVE_S
-        while not search.results() and time.monotonic() < until_s:
-            time.sleep(_POLL_S)
-        if search.results():
-            time.sleep(SECOND_S)
-        described = ((one, description_of(self._lsl, one, 2.0)) for one in search.results())
-        known = [(one, about) for one, about in described if about is not None]
-        if not self._predicate:
-            known = [(one, about) for one, about in known if about.has_ecg]
-        if not known:
-            raise InputError(
-                f"there is no {self._wanted}; start its sender, or see what there is with: mecg devices"
-            )
-        if len(known) > 1:
-            abouts = [about for _, about in known]
-            ways = " or ".join(show(source_of(about, abouts))[1:-1] for about in abouts[:8])
-            raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
-        return known[0]
-
-    def _look(self, link: Link, rate_hz: float, beats_in: int | None) -> Pulled:
-        """Take some seconds of a stream, by its stamps; they are not handed on.
-
-        They are enough once the rate is sure, if none is stated, and beats are in the newest of a column
-        whose unit is not: before the electrodes are on, its size means nothing.
-        """
-        batches: list[Pulled] = []
-        due_s = RATE_LOOK_S
-        until_s = time.monotonic() + LOOK_TIMEOUT_S
-        try:
-            while time.monotonic() < until_s:
-                batch = link.pull(_SLICE_S)
-                batch = None if batch is None else self._first_time(batch)
-                if batch is not None:
-                    batches.append(batch)
-                    span_s = batch[1][-1] - batches[0][1][0]
-                    if span_s < due_s:
-                        continue
-                    stamps = np.concatenate([b[1] for b in batches])
-                    rows = np.concatenate([b[0] for b in batches])
-                    fit = RateFit(rate_hz, sure=True) if rate_hz else fit_rate(stamps)
-                    new = stamps > stamps[-1] - RATE_LOOK_S if beats_in is not None else slice(None)
-                    beats = beats_in is None or (fit and shows_beats(rows[new, beats_in], fit.rate_hz))
-                    if span_s >= RATE_LOOK_MOST_S and not beats:
-                        raise InputError(
-                            f"{link.about} states no unit, and no beats came in {span_s:.0f} s; "
-                            "attach the electrodes, or state the unit",
-                            Field.UNIT,
-                        )
-                    if beats and ((fit and fit.sure) or span_s >= RATE_LOOK_MOST_S):
-                        self._newest = rows[new]
-                        return rows, stamps
-                    due_s = span_s + _LOOK_AGAIN_S
-        except RuntimeError as error:
-            raise InputError(f"{link.about} was lost while it was looked at ({error}); try again") from None
-        raise InputError(
-            f"{link.about} states no rate or no unit, and {LOOK_TIMEOUT_S:g} s brought too few samples to "
-            "find it; start its measurement, or have it state both"
-        )
 
     def _rate_stated(self, about: About) -> float:
         """By the stream, or by the user if it states none; 0 if neither does."""
@@ -336,15 +212,6 @@ class LslStream:
             )
         refuse_rate(about, self._stated_hz)
         return self._stated_hz
-
-    def _rate_from(self, about: About, stamps: NDArray[np.float64]) -> float:
-        fit = fit_rate(stamps)
-        if fit is None:
-            raise InputError(
-                f"{about} states no rate, and its stamps fit none within {RATE_TOLERANCE:.0%}", Field.RATE
-            )
-        refuse_rate(about, fit.rate_hz)
-        return fit.rate_hz
 
     # ---- the receiving thread
 
@@ -366,63 +233,59 @@ class LslStream:
 
     def _receive(self, link: Link) -> str | None:
         """Hand on what comes; returns why nothing more will, or None after a stop."""
-        feed = self._feed
-        looked: list[NDArray[np.float64]] = []
+        feed, placing = self._feed, self._placing
+        assert placing is not None
         said = SenderEvents(self._lsl, link.about.source_id)
         while not feed.stopping.is_set():
             for event in said.new():
                 feed.say(event)
             try:
                 if link.compare():
-                    self._sender.compare(self._offset_of(link))
-                batch = link.pull(_SLICE_S)
+                    placing.compare(link.correction_s)
+                batch = self._pulled(link)
             except RuntimeError:  # pylsl's LostError
                 link.lost = True
                 for event in said.new():  # its last words
                     feed.say(event)
                 return "the sender is gone"
-            batch = None if batch is None else self._first_time(batch)
-            if batch is not None:
-                if self._timeline is None:
-                    looked.append(batch[1])
-                    self._timeline = self._timeline_for(np.concatenate(looked))
-                    if self._timeline is not None:
-                        link.flush()  # what has waited meanwhile would only be late
-                else:
-                    batch = self._with_what_follows(link, batch, self._timeline)
-                    feed.put(self._placed(self._timeline, *batch))
+            if batch is not None and placing.has_begun:
+                feed.put(placing.place(*self._with_what_follows(link, batch, placing), self._clock()))
+            elif batch is not None and placing.look(batch[1]):
+                link.flush()  # what has waited meanwhile would only be late
             why = feed.watch()
             if why is not None:
                 return why
         return None
 
-    def _with_what_follows(self, link: Link, batch: Pulled, timeline: Timeline) -> Pulled:
+    def _with_what_follows(self, link: Link, batch: Pulled, placing: Placing) -> Pulled:
         """After a break, is it a gap, or did the sender stall?  Then the rest comes at once."""
-        batches, last_s, broke = [batch], self._last_s - self._zero_s, False
+        batches, last_s, broke = [batch], placing.last_stamp_s, False
         until_s = time.monotonic() + _CATCH_UP_S
-        while self._shared and time.monotonic() < until_s:  # the rest of the packet, if it was cut
+        while placing.packets_share_stamps and time.monotonic() < until_s:
             more = self._pull_quietly(link, _REST_S, of_s=float(batches[-1][1][-1]))
             if more is None:
                 break
-            batches.append(more)
-        batches = [(np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches]))]
+            batches.append(more)  # the rest of a packet that was cut
+        batches = [_joined(batches)]
         while time.monotonic() < until_s:
             stamps = batches[-1][1]
-            if not np.all(np.abs(stamps) <= _MOST_S):
+            if not are_possible(stamps).all():
                 break
-            if self._shared:  # a packet's stamp is that of its last sample
-                stamps = no_later_than_the_next(stamps, timeline.rate_hz)
-            steps = np.diff(stamps, prepend=last_s)
-            breaks = steps > 1.5 / timeline.rate_hz + timeline.jitter_s
-            broke = broke or bool(breaks.any())
-            if not broke or not (breaks[-1] or 0 <= steps[-1] < 0.5 / timeline.rate_hz):
+            breaks, heaped_up = placing.breaks_in(stamps, last_s)
+            broke = broke or breaks
+            if not broke or not heaped_up:
                 break
             last_s = float(stamps[-1])
-            more = self._pull_quietly(link, _JITTER_S)
+            more = self._pull_quietly(link, JITTER_S)
             if more is None:
                 break
             batches.append(more)
-        return np.concatenate([b[0] for b in batches]), np.concatenate([b[1] for b in batches])
+        return _joined(batches)
+
+    def _pulled(self, link: Link) -> Pulled | None:
+        """What comes within a slice of time, without what came before; raises as `Link` does."""
+        batch = link.pull(_SLICE_S)
+        return None if batch is None else self._first_time(batch)
 
     def _pull_quietly(self, link: Link, wait_s: float, of_s: float | None = None) -> Pulled | None:
         """What else comes, of one stamp if that is given; a loss of the link is reported by the next pull."""
@@ -447,80 +310,6 @@ class LslStream:
             )
         return (rows, stamps) if len(stamps) else None
 
-    def _timeline_for(self, stamps: NDArray[np.float64]) -> Timeline | None:
-        """Once there are enough of them, see what kind of stamps these are."""
-        if stamps[-1] - stamps[0] < LOOK_S:
-            return None
-        reading = self._reading
-        assert reading is not None
-        self._shared = bool(np.mean(np.diff(stamps) == 0) >= 0.4)
-        # Of three packets two may have been cut: they say little of a rate.
-        several = np.count_nonzero(np.diff(stamps)) >= _SEVERAL
-        on_grid_hz, on_average_hz = grid_rate_of(stamps), rate_of(stamps) if several else None
-        for rate_hz, tolerance in ((on_grid_hz, STATED_TOLERANCE), (on_average_hz, _BUNCHED_TOLERANCE)):
-            if rate_hz is not None and abs(rate_hz / reading.rate_hz - 1) > tolerance:
-                raise reading.other_rate(rate_hz)
-        if stamps_are_exact(stamps, reading.rate_hz):
-            return Timeline(reading.rate_hz, clock=self._sender)
-        self._say_uneven()
-        return Timeline(reading.rate_hz, _JITTER_S, self._sender)
-
-    def _offset_of(self, link: Link) -> float:
-        """The host's time less the sender's, its zero as we have it."""
-        return link.correction_s - self._zero_s - self._lsl_less_host_s
-
-    def _say_uneven(self) -> None:
-        text = f"the stamps are uneven: losses shorter than {_JITTER_S:g} s cannot be told from jitter"
-        self._feed.say(Notice(Topic.CLOCK, text))
-
-    def _placed(
-        self, timeline: Timeline, rows: NDArray[np.float64], stamps: NDArray[np.float64]
-    ) -> list[Chunk | Event]:
-        """What one pull becomes: chunks, and events where something is amiss."""
-        assert self._reading is not None
-        arrival_s = self._clock()
-        stamps = stamps + self._zero_s
-        stated = np.abs(stamps) <= _MOST_S  # NaN is not
-        placed: list[Chunk | Event] = []
-        if not stated.all():
-            count = int((~stated).sum())
-            placed.append(
-                Dropped(count, f"{count} samples had an impossible stamp and were dropped", host_s=arrival_s)
-            )
-            rows, stamps = rows[stated], stamps[stated]
-            if not len(stamps):
-                return placed
-        if not timeline.jitter_s:
-            rows, stamps = in_their_order(rows, stamps, self._last_s, timeline.rate_hz)
-        steps = np.diff(stamps, prepend=self._last_s) * timeline.rate_hz
-        self._last_s = float(stamps[-1])
-        if not timeline.jitter_s and np.any((steps < 0.5) & (steps > -_BACK_S * timeline.rate_hz)):
-            # Stamps that still step back were taken by a clock that others disturb.
-            timeline.jitter_s = _JITTER_S
-            self._say_uneven()
-        if timeline.jitter_s and not np.any(steps <= -_BACK_S * timeline.rate_hz):  # the first step is NaN
-            before_s = stamps[0] - steps[0] / timeline.rate_hz
-            stamps = no_later_than_the_next(stamps, timeline.rate_hz)
-            steps = np.diff(stamps, prepend=before_s) * timeline.rate_hz
-        placed += self._reading.watch_unit(rows, arrival_s)
-        lead_mv = self._reading.lead_mv(rows)
-        reference_mv = self._reading.reference_mv(rows, lead_mv)
-        slack = 0.5 + timeline.jitter_s * timeline.rate_hz
-        # After a break one sample is placed alone: in its place among packets lies the gap's size.
-        breaks = np.flatnonzero(np.abs(steps - 1) > slack)
-        cuts = sorted(
-            {0, *breaks.tolist(), *(breaks + 1).tolist(), len(stamps)} & set(range(len(stamps) + 1))
-        )
-        for start, stop in pairwise(cuts):
-            # By the last sample's stamp, so that only the step over a gap says how much is missing: over
-            # what a stall of reading has heaped up, the rate is not known to the sample.
-            piece, last = lead_mv[start:stop], stop - start - 1
-            for item in timeline.place(piece, float(stamps[stop - 1]), arrival_s, last):
-                if isinstance(item, Chunk) and reference_mv is not None:
-                    item = dataclasses.replace(item, reference_mv=reference_mv[:, start:stop])
-                placed.append(item)
-        return placed + self._reading.watch_rate(timeline, arrival_s)
-
     @staticmethod
     def _spoke(link: Link) -> bool:
         """Whether a silent link brought something after all."""
@@ -538,28 +327,20 @@ class LslStream:
         InputError
             What came back is another stream.
         """
-        feed, was = self._feed, old.about
+        feed, was, placing = self._feed, old.about, self._placing
+        assert placing is not None
         feed.enter(State.RECONNECTING, f"{why}; looking for it again")
-        if self._timeline is not None:
-            self._timeline.reconnected()
-        search = search_for(self._lsl, self._predicate)
-        attempt, alone_since_s = 0, math.inf
+        placing.lost()
+        search, lost, attempt = search_for(self._lsl, self._predicate), Lost(was), 0
         while not feed.stopping.is_set():
             if old.lost:
                 feed.stopping.wait(_POLL_S)
             elif self._spoke(old):
                 return old
-            found = [one for one in search.results() if one.name() == was.name]
-            same = [one for one in found if was.source_id and one.source_id() == was.source_id]
-            found = same or found
+            found = lost.among(search.results())
             if len(found) > 1:
                 feed.enter(State.RECONNECTING, f"{len(found)} senders answer; stop all but one")
             if len(found) != 1:
-                alone_since_s = math.inf
-                continue
-            # The same source_id is enough; the name alone may be another's, who is first to answer.
-            alone_since_s = min(alone_since_s, time.monotonic())
-            if not same and time.monotonic() < alone_since_s + SECOND_S:
                 continue
             feed.stopping.wait(feed.patience.before_attempt(attempt) if attempt else 0.0)
             attempt += 1
@@ -574,13 +355,14 @@ class LslStream:
             again = f"connected again to {link.about}"
             if link.about.source_id != was.source_id:
                 again += ", another source_id than before: see that it is the same person"
-            change_s = self._offset_of(link) - self._sender.offset_s
-            if abs(change_s) > _SAME_CLOCK_S:
-                self._zero_s += change_s
-            self._sender.compare(self._offset_of(link))
+            placing.taken_up(link.correction_s)
             feed.enter(State.WAITING, again)
             return link
         return None
+
+
+def _joined(batches: Sequence[Pulled]) -> Pulled:
+    return np.concatenate([rows for rows, _ in batches]), np.concatenate([stamps for _, stamps in batches])
 
 
 def _difference(was: About, now: About) -> str:

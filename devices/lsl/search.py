@@ -3,8 +3,10 @@
 
 from __future__ import annotations
 
+import math
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from devices.lsl.description import About, choose, refuse_rate, show
@@ -12,6 +14,15 @@ from devices.lsl.library import load_pylsl
 from streamer.core.errors import InputError
 from streamer.core.stream import Placement
 from streamer.session.source import ScanResult
+
+RESOLVE_S = 5.0
+"""How long `find` looks for a stream, ..."""
+
+SECOND_S = 1.0
+"""... and how much longer for a second one that could be meant: not all answer the first question."""
+
+_POLL_S = 0.05
+"""How often the answers are looked at."""
 
 _FORGET_S = 2.0
 """Who has not answered for so long is gone; liblsl asks twice a second."""
@@ -71,6 +82,64 @@ def search_for(lsl: Any, predicate: str) -> Any:
             f"{show(predicate)} is no XPath predicate; write lsl:name=NAME, or a predicate such as "
             "lsl:name='NAME' and type='ECG'"
         ) from None
+
+
+def find(lsl: Any, query: str) -> tuple[Any, About]:
+    """The one stream that a query means, as liblsl found it, and its description.
+
+    Raises
+    ------
+    InputError
+        There is none, or there are several.
+    """
+    predicate = predicate_of(query)
+    search = search_for(lsl, predicate)
+    until_s = time.monotonic() + RESOLVE_S
+    while not search.results() and time.monotonic() < until_s:
+        time.sleep(_POLL_S)
+    if search.results():
+        time.sleep(SECOND_S)
+    described = ((one, description_of(lsl, one, 2.0)) for one in search.results())
+    known = [(one, about) for one, about in described if about is not None]
+    if not predicate:
+        known = [(one, about) for one, about in known if about.has_ecg]
+    if not known:
+        raise InputError(
+            f"there is no {wanted(query)}; start its sender, or see what there is with: mecg devices"
+        )
+    if len(known) > 1:
+        abouts = [about for _, about in known]
+        ways = " or ".join(show(source_of(about, abouts))[1:-1] for about in abouts[:8])
+        raise InputError(f"{len(known)} LSL streams could be meant; name one: {ways}")
+    return known[0]
+
+
+def wanted(query: str) -> str:
+    """What a query looks for, in words."""
+    return f"LSL stream {show(query)}" if query else "LSL stream with an ECG"
+
+
+class Lost:
+    """A sender that was lost, to be known among those who answer."""
+
+    def __init__(self, was: About) -> None:
+        self._was = was
+        self._alone_since_s = math.inf
+
+    def among(self, found: Sequence[Any]) -> list[Any]:
+        """Who can be it: one once that is sure, several if it is not known which.
+
+        The same source_id is enough; the name alone may be another's, who is first to answer.
+        """
+        named = [one for one in found if one.name() == self._was.name]
+        same = [one for one in named if self._was.source_id and one.source_id() == self._was.source_id]
+        could_be = same or named
+        if len(could_be) != 1:
+            self._alone_since_s = math.inf
+            return could_be
+        self._alone_since_s = min(self._alone_since_s, time.monotonic())
+        sure = bool(same) or time.monotonic() >= self._alone_since_s + SECOND_S
+        return could_be if sure else []
 
 
 def description_of(lsl: Any, found: Any, wait_s: float) -> About | None:

@@ -303,7 +303,7 @@ def test_a_history_of_a_stream(
 ) -> None:
     lsl = HistoryLsl(seed)
     monkeypatch.setattr("devices.lsl.inlet.load_pylsl", lambda: lsl)
-    monkeypatch.setattr("devices.lsl.inlet.SECOND_S", 0.0)
+    monkeypatch.setattr("devices.lsl.search.SECOND_S", 0.0)
     monkeypatch.setattr("devices.lsl.inlet._POLL_S", 0.0)
     monkeypatch.setattr("devices.live.feed._DEPTH", 10**6)  # the sender outruns real time
     source = LslStream("fake", clock=lsl.clock, patience=Timeouts(silent_s=5.0, backoff_s=(0.0,)))

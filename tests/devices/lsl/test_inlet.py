@@ -35,15 +35,15 @@ NUMBERS = itertools.count()
 @pytest.fixture(autouse=True)
 def hurry(monkeypatch: pytest.MonkeyPatch) -> None:
     """A shorter look than a model takes to load: the tests have none."""
-    monkeypatch.setattr("devices.lsl.inlet.LOOK_S", 0.5)
-    monkeypatch.setattr("devices.lsl.inlet.RATE_LOOK_S", 1.5)
-    monkeypatch.setattr("devices.lsl.inlet.SECOND_S", 0.2)
+    monkeypatch.setattr("devices.lsl.placing.LOOK_S", 0.5)
+    monkeypatch.setattr("devices.lsl.look.RATE_LOOK_S", 1.5)
+    monkeypatch.setattr("devices.lsl.search.SECOND_S", 0.2)
 
 
 @pytest.fixture
 def patient(hurry: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """For those where a second sender matters."""
-    monkeypatch.setattr("devices.lsl.inlet.SECOND_S", 1.0)
+    monkeypatch.setattr("devices.lsl.search.SECOND_S", 1.0)
 
 
 @pytest.fixture
@@ -236,14 +236,14 @@ def test_streams_that_are_no_ecg_are_refused_in_one_line(send: Send, name: str) 
 
 
 def test_nobody_there_and_nonsense_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devices.lsl.inlet.RESOLVE_S", 0.5)
+    monkeypatch.setattr("devices.lsl.search.RESOLVE_S", 0.5)
     assert "there is no LSL stream 'nobody'; start its sender" in refusal("nobody")
     assert "is no XPath predicate" in refusal("name='x' and (")
 
 
 @pytest.mark.usefixtures("patient")
 def test_nothing_named_means_the_only_ecg(send: Send, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("devices.lsl.inlet.RESOLVE_S", 0.5)
+    monkeypatch.setattr("devices.lsl.search.RESOLVE_S", 0.5)
     send(name=f"{name} marks", format="string", type="Markers", nominal=0)
     assert "there is no LSL stream with an ECG" in refusal("")
     send(name=name)
@@ -658,8 +658,8 @@ def test_no_unit_is_found_before_beats_come(off_s: float, per_mv: float) -> None
         patch.setattr(FakeLsl, "RATE", 250.0)
         patch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Timely(self))
         patch.setattr(Script, "batches", batches)
-        patch.setattr("devices.lsl.inlet.SECOND_S", 0.0)
-        patch.setattr("devices.lsl.inlet.RATE_LOOK_S", 3.0)
+        patch.setattr("devices.lsl.search.SECOND_S", 0.0)
+        patch.setattr("devices.lsl.look.RATE_LOOK_S", 3.0)
         source = LslStream("fake", clock=lsl.clock)
         if off_s == 20:
             with pytest.raises(InputError, match="no beats came") as caught:
@@ -667,8 +667,8 @@ def test_no_unit_is_found_before_beats_come(off_s: float, per_mv: float) -> None
             assert caught.value.field is Field.UNIT
             return
         source.open()
-    assert source._reading is not None
-    assert source._reading.mv == pytest.approx(1 / per_mv)
+    assert source._placing is not None
+    assert source._placing.reading.mv == pytest.approx(1 / per_mv)
 
 
 an_irregular_stream = given(
@@ -716,8 +716,8 @@ def has_its_true_rate_and_loses_nothing(
         patch.setattr("devices.lsl.inlet.load_pylsl", lambda: lsl)
         patch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Timely(self))
         patch.setattr(Script, "batches", batches)
-        patch.setattr("devices.lsl.inlet.SECOND_S", 0.0)
-        patch.setattr("devices.lsl.inlet.RATE_LOOK_S", 3.0)
+        patch.setattr("devices.lsl.search.SECOND_S", 0.0)
+        patch.setattr("devices.lsl.look.RATE_LOOK_S", 3.0)
         patch.setattr("devices.live.feed._DEPTH", 10**6)  # the sender outruns real time
         source = LslStream("fake", clock=lsl.clock, patience=Timeouts(stale_s=1e6, first_s=1e6))
         lsl.at_end = source.stop
@@ -800,7 +800,7 @@ def fuzz(script: list[tuple[list[float], list[float]]]) -> None:
         patch.setattr("devices.lsl.inlet.load_pylsl", lambda: lsl)
         patch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Script(self))
         patch.setattr(Script, "batches", script)
-        patch.setattr("devices.lsl.inlet.SECOND_S", 0.0)
+        patch.setattr("devices.lsl.search.SECOND_S", 0.0)
         source = LslStream("fake", clock=lsl.clock, patience=Timeouts(stale_s=1e6, first_s=1e6))
         lsl.at_end = source.stop
         source.open()

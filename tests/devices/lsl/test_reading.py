@@ -55,7 +55,7 @@ def heard(
         patch.setattr(FakeLsl, "RATE", stated_hz)
         patch.setattr(FakeLsl, "StreamInlet", lambda self, found, **how: Late(self))
         patch.setattr(Script, "batches", batches)
-        patch.setattr("devices.lsl.inlet.SECOND_S", 0.0)
+        patch.setattr("devices.lsl.search.SECOND_S", 0.0)
         patch.setattr("devices.live.feed._DEPTH", 10**6)  # the sender outruns real time
         source = LslStream("fake", clock=lsl.clock, patience=Timeouts(stale_s=1e6, first_s=1e6), **how)  # type: ignore[arg-type]
         lsl.at_end = source.stop
@@ -153,7 +153,7 @@ def test_stamps_that_were_computed_with_a_wrong_rate_are_contradicted_by_the_arr
 def test_the_user_states_the_rate_of_a_stream_that_states_none_and_of_no_other() -> None:
     stamps = np.cumsum(np.random.default_rng(0).exponential(1 / RATE_HZ, 5000))
     source, _, _, _ = heard(np.arange(5000) % 800.0, stamps, stated_hz=0.0, rate_hz=RATE_HZ)
-    assert source._reading is not None and source._reading.rate_hz == RATE_HZ
+    assert source._placing is not None and source._placing.reading.rate_hz == RATE_HZ
     with pytest.raises(InputError) as caught:
         heard(beating(4), np.arange(1000) / RATE_HZ, rate_hz=130.0)
     assert caught.value.field is Field.RATE and caught.value.leave_out
