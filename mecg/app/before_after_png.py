@@ -17,10 +17,8 @@ SIZE_MM = (297, 210)
 """A4 landscape: on paper true to the millimetre."""
 
 
-def refuse_to_draw(path: Path) -> None:
-    """Raise an `InputError` where no picture could be drawn or written; no screen is needed."""
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"there is no folder for {path}: make it, or choose another")
+def refuse_to_draw() -> None:
+    """Raise an `InputError` if no picture can be drawn; no screen is needed."""
     if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
     reason = why_no_display()

@@ -13,7 +13,7 @@ from typing import Any, TextIO
 from mecg.archive.naming import Item
 from mecg.archive.record import Outcome
 from streamer.core.errors import Field, InputError
-from streamer.formats.atomic_write import refuse_existing
+from streamer.formats.atomic_write import refuse_existing, refuse_folder
 
 COLUMNS: dict[str, str] = {
     "record": "string",
@@ -35,6 +35,19 @@ COLUMNS: dict[str, str] = {
 """By name, the type in Parquet.  ``status`` is done, failed or there: it was there before the run."""
 
 
+def refuse_report(path: Path, *, more: bool, force: bool) -> None:
+    """Raise an `InputError` if a report cannot be written, before any record is looked for.
+
+    It is there already, has another ending, cannot be made there, or pyarrow is not installed.
+    """
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise InputError(f"{path} ends neither in .csv nor in .parquet: name such a file")
+    if path.suffix.lower() == ".parquet":
+        arrow("pyarrow")
+    refuse_folder(path.parent)
+    refuse_existing(path, force=force or more)
+
+
 class Report:
     """Rows go to a CSV file as records are done, so that a run that is killed keeps its own.
 
@@ -47,24 +60,11 @@ class Report:
     more : bool
         Go on with the rows of an earlier run of the same file.  What failed then is to be tried again, so its
         rows go.
-    force : bool
-        Replace the file.
-
-    Raises
-    ------
-    InputError
-        The file is there already, has another ending, or pyarrow is not installed.
     """
 
-    def __init__(self, path: Path, *, more: bool, force: bool) -> None:
-        if path.suffix.lower() not in (".csv", ".parquet"):
-            raise InputError(f"{path} ends neither in .csv nor in .parquet: name such a file")
+    def __init__(self, path: Path, *, more: bool) -> None:
         self._path = path
         self._parquet = path.suffix.lower() == ".parquet"
-        if self._parquet:
-            arrow("pyarrow")
-        if not more:
-            refuse_existing(path, force=force)
         self._rows = path.with_name(f".{path.name}.rows") if self._parquet else path
         self._known: set[int] = set()
         path.parent.mkdir(parents=True, exist_ok=True)

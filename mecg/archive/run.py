@@ -64,7 +64,7 @@ def run(items: Sequence[Item], job: Job, way: Way, progress: Bar, interrupted: C
     folders = sorted({job.out / item.folder for item in items})
     this.tally.removed = remove_unfinished(folders)
     if way.report is not None:
-        this.report = Report(way.report, more=way.skip_existing, force=job.force)
+        this.report = Report(way.report, more=way.skip_existing)
     try:
         this.go()
     finally:

@@ -14,6 +14,7 @@ from mecg.archive.shard import Shard
 from streamer.core.errors import InputError
 from streamer.core.printable import printable
 from streamer.core.units import mv_per_step
+from streamer.formats.atomic_write import refuse_folder
 from streamer.model_files import LATENCIES, bundled_model
 
 LARGEST = 1e9
@@ -68,6 +69,10 @@ def folder(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{printable(text, 60)} can be no folder ({error})") from error
     if _is_a_source(text) or is_file:
         raise argparse.ArgumentTypeError(f"{text} is a SOURCE: put it before --record")
+    try:
+        refuse_folder(Path(text))
+    except InputError as error:
+        raise argparse.ArgumentTypeError(error.line) from None
     return Path(text)
 
 

@@ -39,7 +39,7 @@ from streamer.core.leads import DERIVED, LEADS, SEVEN
 from streamer.core.network.network import Network
 from streamer.core.signal.clinical_frame import clinical_frame
 from streamer.core.stream import Samples, StreamInfo
-from streamer.formats.atomic_write import refuse_existing
+from streamer.formats.atomic_write import refuse_file
 from streamer.formats.calibration_file import read_with_visits, write
 
 ONE_VISIT = (
@@ -115,11 +115,11 @@ class Options:
 
 def run(options: Options) -> int:
     """Fit, say what it achieved, and write the file."""
-    if options.add is None or options.add.resolve() != options.out.resolve():
-        refuse_existing(options.out, force=options.force)
+    added_to = options.add is not None and options.add.resolve() == options.out.resolve()
+    refuse_file(options.out, force=options.force or added_to)
     if options.picture is not None:
-        refuse_existing(options.picture, force=options.force)
-        refuse_to_draw(options.picture)
+        refuse_file(options.picture, force=options.force)
+        refuse_to_draw()
     if options.sequence and len(options.references) > 1:
         raise InputError(
             "--sequence is of one visit: name one REFERENCE, and add others to its file with --add"

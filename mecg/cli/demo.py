@@ -32,7 +32,7 @@ from streamer.core.leads import canonical_lead
 from streamer.core.stream import Frame
 from streamer.export.page import Page, render_png
 from streamer.export.wfdb_sink import WfdbSink
-from streamer.formats.atomic_write import write_whole
+from streamer.formats.atomic_write import refuse_folder, write_whole
 from streamer.formats.wfdb_header import read_header
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session, SessionReport
@@ -96,6 +96,7 @@ def headless(out: Path = OUT, seconds: float = SECONDS, speed: float = 1.0) -> i
     seconds, speed : float
         How much of the recording, and how fast.
     """
+    refuse_folder(out)
     source = FirstSeconds(source_of(SourceOptions(), replay_of(_replay(speed))), seconds)
     info = source.open()
     network = network_of(None)

@@ -28,7 +28,7 @@ from mecg.evaluation.personal import evaluate_personal
 from mecg.evaluation.personal_text import lines
 from mecg.evaluation.rows import COLUMNS, table
 from streamer.core.errors import InputError
-from streamer.formats.atomic_write import refuse_existing, write_whole
+from streamer.formats.atomic_write import refuse_existing, refuse_folder, write_whole
 from streamer.formats.calibration_file import read_calibration, to_bytes
 
 HELP = Help(
@@ -128,6 +128,7 @@ def run(options: Options) -> int:
     else:
         scores = _scored(options)
     if options.report is not None:
+        options.report.parent.mkdir(parents=True, exist_ok=True)
         write_whole(options.report, f"{json.dumps(scores, indent=1)}\n".encode())
         say(f"scores written to {options.report}")
     if options.json:
@@ -160,6 +161,7 @@ def _refuse(options: Options) -> None:
         if broken:
             raise InputError(words_)
     if options.report is not None:
+        refuse_folder(options.report.parent)
         refuse_existing(options.report, force=options.force or options.skip_existing)
     if records is None:
         return
@@ -167,6 +169,7 @@ def _refuse(options: Options) -> None:
         raise InputError(f"{records} ends neither in .csv nor in .parquet: name such a file")
     if records.suffix.lower() == ".parquet":
         arrow("pyarrow")
+    refuse_folder(records.parent)
     for path in (records, _kept_beside(records)):
         refuse_existing(path, force=options.force or options.skip_existing)
 

@@ -24,7 +24,7 @@ from streamer.export.to_dicom import write_dicom
 from streamer.export.to_edf import write_edf
 from streamer.export.to_pdf import write_pages
 from streamer.export.to_wfdb import join_records, part_name, write_wfdb
-from streamer.formats.atomic_write import refuse_existing
+from streamer.formats.atomic_write import refuse_existing, refuse_folder
 from streamer.formats.left_behind import claimed, remove_left_behind
 from streamer.recording.reader import Recording
 
@@ -97,6 +97,7 @@ def run(options: Options) -> int:
         raise InputError(f"--end {options.end_s:g} is not after --start {options.start_s:g}")
     end, write = FORMATS[options.format]
     name = record_name(options.session)
+    refuse_folder(options.out)
     refuse_existing(options.out / f"{name}{end}", force=options.force)
     with Recording.open(options.session) as recording:
         for damage in recording.damage:

@@ -23,7 +23,7 @@ from mecg.cli.help_text import Help
 from mecg.cli.options import WindowOptions, add_outputs, add_replay, add_serving, add_source, add_window
 from mecg.cli.report import beside_others
 from streamer.core.errors import InputError
-from streamer.formats.atomic_write import refuse_existing
+from streamer.formats.atomic_write import refuse_file
 from ward.bed import Bed
 
 HELP = Help(
@@ -115,9 +115,7 @@ def show(
 
 
 def _refuse_picture(path: Path, *, force: bool) -> None:
-    refuse_existing(path, force=force)
-    if not path.absolute().parent.is_dir():
-        raise InputError(f"there is no folder for {path}: make it, or choose another")
+    refuse_file(path, force=force)
     if sys.platform.startswith("linux") and not {"DISPLAY", "WAYLAND_DISPLAY"} & os.environ.keys():
         os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")  # a picture needs no screen
 

@@ -167,7 +167,7 @@ def add_record(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--record",
         nargs="?",
-        const=default_folder(),
+        const=str(default_folder()),
         type=folder,
         metavar="DIR",
         help="record the session in a new file in DIR, or in the user's own folder; see mecg sessions",

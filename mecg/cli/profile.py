@@ -40,7 +40,7 @@ from mecg.profiling.report_html import report_html
 from mecg.profiling.resources import ResourceMonitor
 from mecg.profiling.summary import reference_delay, summarise
 from streamer.core.errors import InputError
-from streamer.formats.atomic_write import refuse_existing, write_whole
+from streamer.formats.atomic_write import refuse_existing, refuse_folder, write_whole
 from streamer.session.description import SessionDescription
 from streamer.session.session import Session
 from streamer.session.sink import Overflow
@@ -123,9 +123,10 @@ def _compare_finished(options: Options) -> int:
 
 
 def _measure(options: Options, out: Path) -> int:
-    before = None if options.compare is None else read_summary(options.compare)
+    refuse_folder(out)
     for name in FILES:
         refuse_existing(out / name, force=options.force)
+    before = None if options.compare is None else read_summary(options.compare)
     replay = replay_of(options.replay)
     refuse_other_speeds(replay, "mecg profile")
     source = Kept(FirstSeconds(source_of(options.source, replay), options.seconds))

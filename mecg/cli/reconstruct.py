@@ -13,6 +13,7 @@ from mecg.app.options import ModelOptions, SourceOptions
 from mecg.app.terminal import say, words
 from mecg.archive.naming import FEWEST_HZ, Found, Selection, find
 from mecg.archive.record import Job
+from mecg.archive.report import refuse_report
 from mecg.archive.run import Tally, Way, remove_empty
 from mecg.archive.run import run as run_all
 from mecg.archive.shard import Shard
@@ -24,6 +25,7 @@ from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
 from streamer.core.stream import Placement
 from streamer.formats import calibration_file
+from streamer.formats.atomic_write import refuse_folder
 
 HELP = Help(
     about=(
@@ -109,6 +111,9 @@ def run(options: Options) -> int:
     """Reconstruct every record; those that cannot be get a line each."""
     if options.skip_existing and options.force:
         raise InputError("--skip-existing leaves what --force would overwrite: choose one of them")
+    refuse_folder(options.out)
+    if options.report is not None:
+        refuse_report(options.report, more=options.skip_existing, force=options.force)
     selection = _selection(options)
     found = find(selection, options.out)
     if found.no_recordings:

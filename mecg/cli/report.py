@@ -38,7 +38,7 @@ from streamer.core.stream import Chunk, Frame, Placement, StreamInfo
 from streamer.core.vitals.vitals import Vitals
 from streamer.export.page import FOOTER, Page, heart_rate_words, rate_of, render_pdf, render_png
 from streamer.export.page_layout import PAGE_S
-from streamer.formats.atomic_write import refuse_existing, write_private
+from streamer.formats.atomic_write import refuse_existing, refuse_folder, write_private
 from streamer.formats.recording import Stated, without_identity
 from streamer.formats.registry import split_reading
 from streamer.lead_recording import LeadRecording, open_recording
@@ -141,6 +141,7 @@ def _made(options: Options, stem: str | None = None) -> tuple[dict[str, Any], tu
         raise InputError(f"{options.file} is no file; record it first, with mecg stream --record")
     stem = stem or _name(path, options.source.keep_identity)
     files = {end: options.out / f"{stem}{end}" for end in _ENDS_MADE}
+    refuse_folder(options.out)
     for file in files.values():
         refuse_existing(file, force=options.force)
     stated = options.source

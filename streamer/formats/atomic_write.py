@@ -11,9 +11,31 @@ from streamer.core.errors import Field, InputError
 
 
 def refuse_existing(path: Path, *, force: bool) -> None:
-    """Raise an `InputError` where a file is there already, before any work is done for it."""
+    """Raise an `InputError` if a file is there already, before any work is done for it."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder: name a file")
     if path.exists() and not force:
         raise InputError(f"{path} exists", Field.OUTPUT)
+
+
+def refuse_file(path: Path, *, force: bool) -> None:
+    """Raise an `InputError` if a file cannot be written, before any work is done for it."""
+    refuse_existing(path, force=force)
+    folder = path.parent
+    refuse_folder(folder)
+    if not folder.is_dir():
+        raise InputError(f"there is no folder for {path}: make it, or choose another")
+
+
+def refuse_folder(folder: Path) -> None:
+    """Raise an `InputError` if a folder cannot be made or written in, before any work is done for it."""
+    for each in (folder, *folder.parents):
+        if each.is_dir():
+            if not os.access(each, os.W_OK | os.X_OK):
+                raise InputError(f"nothing can be written in {each}: name a folder elsewhere")
+            return
+        if each.exists() or each.is_symlink():  # a link to nothing
+            raise InputError(f"{each} is no folder: name another")
 
 
 def write_whole(path: Path, data: bytes) -> None:
