@@ -26,7 +26,10 @@ from ward.server import Serving, WardServer
 if TYPE_CHECKING:
     from tests.ward.a_page import Fed
 
-THEME = {"light": {"paper": "#fffaf8", "ribbon": "#420b5394"}, "dark": {"paper": "#0a0f14"}}
+THEME = {
+    "light": {"paper": "#fffaf8", "ribbon": "#420b5394", "warning": "#a12700", "soft_ink": "#555555"},
+    "dark": {"paper": "#0a0f14", "warning": "#ff8a65", "soft_ink": "#a0a8b0"},
+}
 
 
 @dataclass

@@ -3,13 +3,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from streamer.core.events import Alarm, AlarmKind, AlarmsSilenced, SenderSaid, State
+from streamer.core.network.network import Network
 from tests.ward.a_page import Fed, a_page, has_painted, text
-from tests.ward.conftest import until
+from tests.ward.conftest import THEME, Running, until
+from ward.bed import Beds
+from ward.history import History
+from ward.server import Serving, WardServer
 
 TOKEN = "token="
 
@@ -148,6 +153,109 @@ def test_a_bed_opens_by_keyboard_and_tells_measured_from_reconstructed(browser: 
         page.keyboard.press("Escape")
         page.wait_for_selector(".tile")
         assert page.evaluate("document.activeElement.textContent") == "Door <b>2</b>"
+
+
+def test_of_a_bed_that_is_gone_nothing_is_said_but_that(browser: Any, fed: Fed) -> None:
+    """As when it was renamed: another number shows it then."""
+    bed = fed.beds[0]
+    with a_page(browser, fed) as page:
+        page.goto(f"{fed.running.origin}/#bed-{bed.number}")
+        bed.event(Alarm(AlarmKind.HIGH_RATE, True, "140 bpm, above 120"))
+        page.wait_for_selector(".bed .sign")
+        fed.running.beds.remove(bed)
+        page.wait_for_selector(".bed .curtain:not([hidden])")
+        said = page.locator(".bed").inner_text()
+        assert "there is no such bed" in said and "60" not in said and "bpm" not in said
+        assert not page.locator("[data-do=silence]").is_visible()
+        label = str(page.get_attribute(".bed canvas", "aria-label"))
+        assert label == "there is no such bed"
+
+
+def test_a_frozen_picture_stays_while_its_bed_goes(browser: Any, fed: Fed) -> None:
+    with a_page(browser, fed) as page:
+        page.goto(f"{fed.running.origin}/#bed-{fed.beds[0].number}")
+        assert has_painted(page, ".bed canvas", "#000000")
+        page.keyboard.press("Space")
+        page.wait_for_selector(".frozen:not([hidden])")
+        fed.running.beds.remove(fed.beds[0])
+        page.wait_for_selector(".bed aside", state="hidden")
+        assert page.locator(".bed .curtain").is_hidden()
+        page.keyboard.press("Space")
+        page.wait_for_selector(".bed .curtain:not([hidden])")
+
+
+@pytest.mark.parametrize("look", ["light", "dark"])
+def test_what_is_wrong_has_the_colour_of_warnings_everywhere(browser: Any, fed: Fed, look: str) -> None:
+    fed.beds[0].event(Alarm(AlarmKind.HIGH_RATE, True, "140 bpm, above 120"))
+    fed.beds[1].end(State.RECONNECTING, "the link broke")
+    fed.held.add(fed.beds[1].number)
+    with a_page(browser, fed, look=look) as page:
+        page.wait_for_selector(".tile .state.wrong")
+        pale = """() => {
+          const probe = document.body.appendChild(document.createElement("p"));
+          probe.className = "wrong";
+          const warning = getComputedStyle(probe).color;
+          probe.remove();
+          return [...document.querySelectorAll(".wrong")].filter(e => getComputedStyle(e).color !== warning)
+            .map(e => `${e.className}: ${e.textContent}`);
+        }"""
+        assert page.evaluate(pale) == []
+        page.goto(f"{fed.running.origin}/#bed-{fed.beds[1].number}")
+        page.wait_for_selector(".bed dd.wrong")
+        assert page.evaluate(pale) == []
+
+
+BROKEN = """() => {
+  const broken = [], texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode()) {
+    if (texts.currentNode.parentElement.closest("#alarms, script, option")) continue;
+    for (const word of texts.currentNode.data.matchAll(/(?<![^\\s(])\\p{L}{1,16}(?![^\\s,.:])/gu)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, word.index);
+      range.setEnd(texts.currentNode, word.index + word[0].length);
+      if (new Set([...range.getClientRects()].map(box => Math.round(box.top))).size > 1) broken.push(word[0]);
+    }
+  }
+  return broken;
+}"""
+"""Words, but for names of files and the like, that stand on two lines."""
+
+
+@pytest.mark.parametrize(("width", "height"), [(390, 844), (1024, 768), (1600, 900)])
+def test_no_word_is_broken(browser: Any, tmp_path: Path, network: Network, width: int, height: int) -> None:
+    history = History(tmp_path / "ward.sqlite", print)
+    beds = Beds(number_of=history.number_of, log=history.event)
+    server = WardServer(beds, Serving(port=0), THEME, print, history)
+    server.start()
+    fed = Fed(Running(server, beds), network)
+    bed = fed.add("Window")
+    bed.event(Alarm(AlarmKind.SIGNAL_LOST, True, "nothing came for 3 s"))
+    bed.end(State.RECONNECTING, "the link broke")
+    try:
+        with a_page(browser, fed, width, height) as page:
+            for address, shown in (
+                ("", ".tile"),
+                ("bed-1", ".bed dd"),
+                ("bed-1-trend", "td"),
+                ("alarms", "td"),
+            ):
+                page.goto(f"{fed.running.origin}/#{address}")
+                page.wait_for_selector(shown, state="attached")
+                page.wait_for_timeout(300)
+                assert page.evaluate(BROKEN) == [], address
+                assert page.evaluate("document.documentElement.scrollWidth") <= width, address
+    finally:
+        server.stop()
+
+
+def test_enlarged_to_200_percent_each_row_of_a_bed_is_as_tall_as_its_name(browser: Any, fed: Fed) -> None:
+    """Of a window of 1024x768; what has no room scrolls."""
+    with a_page(browser, fed, 512, 384) as page:
+        page.goto(f"{fed.running.origin}/#bed-{fed.beds[0].number}")
+        page.wait_for_selector(".bed canvas")
+        assert page.locator(".bed canvas").bounding_box()["height"] >= 6 * 30
+        page.locator(".bed canvas").scroll_into_view_if_needed()
+        nothing_is_cut_off(page, 512, ".bed canvas")
 
 
 def test_calipers_measure_on_a_frozen_picture_with_keys_alone(browser: Any, fed: Fed) -> None:

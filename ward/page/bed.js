@@ -96,10 +96,10 @@ export class BedView {
       element("li", {}, element("i", { class: "measured" }), this.measuredWords),
       element("li", {}, element("i", { class: "reconstructed" }), "reconstructed: an estimate"),
       element("li", {}, element("i", { class: "settling" }), "grey: not to be trusted"));
-    const aside = element("aside", { "aria-label": "Numbers" }, this.bpm,
+    this.numbers = element("aside", { "aria-label": "Numbers" }, this.bpm,
       element("div", {}, this.limits, " bpm ", this.bell, " ", this.sound), list, legend);
     stage.replaceChildren(element("div", { class: "bed" }, row, this.alarm,
-      element("div", { class: "picture" }, this.canvas, this.curtain), aside));
+      element("div", { class: "picture" }, this.canvas, this.curtain), this.numbers));
     this.#pointer();
     this.#sayLook();
   }
@@ -250,9 +250,9 @@ export class BedView {
 
   tell(statuses, cameS, nowS, connected) {
     const status = statuses.find((each) => each.bed === this.bed);
+    this.numbers.hidden = status === undefined;
     if (status === undefined) {
-      say(this.curtain.firstElementChild, connected ? "there is no such bed" : "no connection");
-      this.curtain.hidden = false;
+      this.#tellNone(connected ? "there is no such bed" : "no connection");
       return;
     }
     this.status = status;
@@ -272,6 +272,13 @@ export class BedView {
     const reason = status.epoch === 0 ? status.news || words.state(status) : `data old: ${words.duration(age)}`;
     say(this.curtain.firstElementChild, connected ? reason : "data old: no connection");
     set(this.canvas, "aria-label", `Twelve leads of ${words.spoken(status, old, age)}. Lead I measured, eleven reconstructed.`);
+  }
+
+  #tellNone(why) {
+    this.alarm.hidden = this.silenceButton.hidden = true;
+    this.curtain.hidden = this.frozen !== null;
+    say(this.curtain.firstElementChild, why);
+    set(this.canvas, "aria-label", why);
   }
 
   #facts(status, age, old) {
