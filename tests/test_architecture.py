@@ -198,7 +198,6 @@ LONGEST_FUNCTION, LONGEST_CLASS, MOST_METHODS = 60, 300, 25
 
 LARGE_FOR_A_REASON = {
     "streamer/core/vitals/beats.py:_detect": "one loop that numba compiles whole",
-    "devices/bluetooth/link.py:BleSource": "one link's whole life, whose steps share its state",
     "streamer/recording/reader.py:Recording": "what a session file can be asked; each answer is a few lines",
 }
 

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from bleak.exc import (
@@ -15,6 +16,9 @@ from bleak.exc import (
     BleakError,
     BleakGATTProtocolError,
 )
+
+from devices.bluetooth.gatt import BadFrameError
+from streamer.core.errors import InputError
 
 
 class RefusedError(Exception):
@@ -113,6 +117,49 @@ def explain(error: Exception) -> str:
     if isinstance(error, BleakError) and str(error).strip():
         return " ".join(str(error).split())
     return "Bluetooth failed and did not say why; turn Bluetooth off and on"
+
+
+@asynccontextmanager
+async def asked_in_time(
+    most_s: float, who: Callable[[], tuple[str, str]], say: Callable[[str], None]
+) -> AsyncIterator[None]:
+    """Limits the time of what is asked of a sensor, and says in a sentence why it failed.
+
+    Parameters
+    ----------
+    most_s : float
+        How long all of it may take.
+    who : callable
+        The sensor's name and address, as they are known by then.
+    say : callable
+        Hears that the sensor wants to be paired.
+
+    Raises
+    ------
+    RefusedError, LinkLostError, InputError
+        As raised within, or for whatever else was.
+    """
+    try:
+        async with asyncio.timeout(most_s):
+            yield
+    except (RefusedError, LinkLostError, InputError):
+        raise
+    except BadFrameError as bad:
+        raise LinkLostError(f"{who()[0]} answered with: {bad}") from bad
+    except TimeoutError as error:
+        raise LinkLostError(
+            f"{who()[0]} did not answer in time; bring it nearer, and disconnect every phone and "
+            "program that uses it"
+        ) from error
+    except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
+        if wants_pairing(error):
+            name, address = who()
+            say(f"{name} wants to be paired")
+            raise InputError(
+                f"{name} wants to be paired: pair it in the system's Bluetooth settings "
+                f"(Linux: bluetoothctl pair {address}) and start again"
+            ) from error
+        raise LinkLostError(explain(error)) from error
 
 
 def report_unless(let_go: Callable[[], bool]) -> Callable[[asyncio.AbstractEventLoop, dict[str, Any]], None]:

@@ -13,7 +13,7 @@ from devices.bluetooth.sensor import Sensor
 from devices.live.feed import Feed
 from devices.live.timeline import Timeline
 from streamer.core.errors import InputError
-from streamer.core.events import Battery, Contact, Dropped, Notice, SensorRate, Topic
+from streamer.core.events import Battery, Contact, Dropped, Notice, SensorRate, State, Topic
 
 HEART_RATE, BATTERY = "heart rate", "battery"
 """Tags of what every kind may send beside its ECG."""
@@ -96,6 +96,18 @@ class Frames:
             self._told, self._told_s = self.rejected.copy(), self._clock()
             listed = ", ".join(f"{count} x {what}" for what, count in new.items())
             self._feed.put([Dropped(new.total(), f"frames rejected: {listed}", host_s=self._told_s)])
+
+    def silence_advice(self, rejected: int) -> str:
+        """What to do about a link that brings no samples; before it, so many frames had been rejected."""
+        if self._feed.state is State.WAITING and self.rejected.total() > rejected:
+            what = ", ".join(sorted(self.rejected))
+            return (
+                f"frames come but cannot be read ({what}): see that no other program has set it otherwise, "
+                "take it off for a minute so that it starts again, and update its firmware"
+            )
+        if self._feed.state is State.WAITING and self._sensor.measured_already:
+            return "it measures already, for another phone or program: end that"
+        return self._sensor.silence_advice
 
     def _hear_battery(self, percent: int, name: str) -> None:
         self._feed.say(Battery(percent))

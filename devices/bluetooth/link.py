@@ -13,23 +13,21 @@ import asyncio
 import atexit
 import threading
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Future, wait
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 
 from bleak import BleakClient
-from bleak.exc import BleakError
 
-from devices.bluetooth import gatt
+from devices.bluetooth.about import ask_for_extras, described, make_of
 from devices.bluetooth.failures import (
     LinkLostError,
     RefusedError,
+    asked_in_time,
     explain,
     report_unless,
-    wants_pairing,
 )
-from devices.bluetooth.frames import BATTERY, HEART_RATE, Frames
-from devices.bluetooth.gatt import BadFrameError
+from devices.bluetooth.frames import Frames
 from devices.bluetooth.search import Search
 from devices.bluetooth.sensor import NO_RSSI, Link, Radio, Sensor
 from devices.live.feed import Feed, Timeouts
@@ -39,9 +37,6 @@ from streamer.core.errors import Field, InputError
 from streamer.core.events import Event, Notice, State, Topic
 from streamer.core.leads import canonical_lead
 from streamer.core.stream import Chunk, Placement, StreamInfo
-
-EXTRA_S = 3.0
-"""Battery, heart rate and the names of the maker are waited for no longer, and done without."""
 
 CONNECT_S = 12.0
 OPEN_ATTEMPTS = 3
@@ -257,7 +252,7 @@ class BleSource:
             inbox.put_nowait((_GONE, self._radio.clock(), b""))
 
         try:
-            async with self._explained():
+            async with self._asked():
                 device, seen = await self._search.find()
                 self._step(f"found {self._name} ({self._address}) at {_strength(seen.rssi)}; connecting")
                 client = BleakClient(
@@ -270,12 +265,12 @@ class BleSource:
                 self._step(
                     f"{self._name} offers {self._sensor.rate_hz:g} Hz; asking for battery and heart rate"
                 )
-                await _unless(gone, self._prepare_extras(link))
+                await _unless(gone, ask_for_extras(link, self._name, self._feed.say))
                 self._tell_link(link, seen.rssi)
                 if not self._opened.done():
-                    self._opened.set_result(await self._describe(link))
+                    self._opened.set_result(self._described(await make_of(link)))
             await _unless(gone, self._begin.wait())
-            async with self._explained():
+            async with self._asked():
                 self.timeline.reconnected()
                 self._step(f"asking {self._name} for its ECG")
                 self._feed.enter(State.WAITING, f"connected to {self._name}; waiting for its first sample")
@@ -306,78 +301,12 @@ class BleSource:
         if self._cancelled:
             raise asyncio.CancelledError
 
-    @asynccontextmanager
-    async def _explained(self) -> AsyncIterator[None]:
-        """Limits the time of what is asked of the sensor, and says in a sentence why it failed."""
-        try:
-            async with asyncio.timeout(LINK_S):
-                yield
-        except (RefusedError, LinkLostError, InputError):
-            raise
-        except BadFrameError as bad:
-            raise LinkLostError(f"{self._name} answered with: {bad}") from bad
-        except TimeoutError as error:
-            raise LinkLostError(
-                f"{self._name} did not answer in time; bring it nearer, and disconnect every phone and "
-                "program that uses it"
-            ) from error
-        except Exception as error:  # bleak lets through whatever D-Bus, CoreBluetooth and WinRT raise
-            if wants_pairing(error):
-                self._step(f"{self._name} wants to be paired")
-                raise InputError(
-                    f"{self._name} wants to be paired: pair it in the system's Bluetooth settings "
-                    f"(Linux: bluetoothctl pair {self._address}) and start again"
-                ) from error
-            raise LinkLostError(explain(error)) from error
+    def _asked(self) -> AbstractAsyncContextManager[None]:
+        return asked_in_time(LINK_S, lambda: (self._name, self._address), self._step)
 
-    async def _prepare_extras(self, link: Link) -> None:
-        """Heart rate, contact and battery, where the sensor has them; it goes without, too."""
-        for uuid, tag in ((gatt.HEART_RATE, HEART_RATE), (gatt.BATTERY, BATTERY)):
-            try:
-                async with asyncio.timeout(EXTRA_S):
-                    if link.has(uuid, "read"):
-                        link.post(tag, await link.read(uuid))
-                    if link.has(uuid, "notify"):
-                        await link.subscribe(uuid, tag)
-            except (BleakError, TimeoutError) as error:
-                self._feed.say(
-                    Notice(Topic.LINK, f"{self._name} does not report its {tag}: {explain(error)}")
-                )
-
-    async def _describe(self, link: Link) -> StreamInfo:
-        known = []
-        for uuid in (gatt.MANUFACTURER, gatt.MODEL, gatt.SERIAL):
-            if link.has(uuid, "read"):
-                try:
-                    async with asyncio.timeout(EXTRA_S):
-                        text = (await link.read(uuid))[: gatt.MOST_BYTES].decode(errors="replace")
-                except (BleakError, TimeoutError):
-                    continue  # its make is nice to know
-                known.append("".join(c for c in text if c.isprintable()).strip())
-        on_arms = self._placement is Placement.ARMS
-        notes = [f"Connected to {self._name} ({self._address}): ECG at {self._sensor.rate_hz:g} Hz."]
-        if on_arms:
-            notes.append("Electrodes on the arms, as stated: the input is taken for Lead I.")
-        else:
-            notes.append(
-                "Electrodes on the chest"
-                + (", as stated" if self._placement is Placement.CHEST else ": nobody has said otherwise")
-                + "; every reconstructed lead is marked so."
-            )
-        notes += self._sensor.placement_notes
-        if self._inverted:
-            notes.append("The polarity is turned, as asked.")
-        return StreamInfo(
-            source=f"{self._sensor.scheme}:{self._address}",
-            rate_hz=self._sensor.rate_hz,
-            lead="I" if on_arms else "chest",
-            is_lead_i=on_arms,
-            inverted=self._inverted,
-            placement=self._placement,
-            device=" ".join(part for part in known if part) or self._name,
-            live=True,
-            notes=tuple(notes),
-        )
+    def _described(self, make: str) -> StreamInfo:
+        name, address = self._name, self._address
+        return described(self._sensor, name, address, make, self._placement, inverted=self._inverted)
 
     async def _receive(self, inbox: asyncio.Queue[tuple[str, float, bytes]], rejected: int) -> None:
         """Take what comes until the link is gone, by its own account or by its silence; always raises.
@@ -398,19 +327,7 @@ class BleSource:
             self._frames.tell_rejected()
             why = self._feed.watch()
             if why:
-                raise LinkLostError(f"{why}; {self._silence_advice(self.rejected.total() - rejected)}")
-
-    def _silence_advice(self, rejected: int) -> str:
-        """What to do about a link that brings no samples, and so many frames that were rejected."""
-        if self._feed.state is State.WAITING and rejected:
-            what = ", ".join(sorted(self.rejected))
-            return (
-                f"frames come but cannot be read ({what}): see that no other program has set it otherwise, "
-                "take it off for a minute so that it starts again, and update its firmware"
-            )
-        if self._feed.state is State.WAITING and self._sensor.measured_already:
-            return "it measures already, for another phone or program: end that"
-        return self._sensor.silence_advice
+                raise LinkLostError(f"{why}; {self._frames.silence_advice(rejected)}")
 
     def _tell_link(self, link: Link, rssi: int) -> None:
         # What bleak does not tell anywhere is the connection interval.
