@@ -28,7 +28,7 @@ from streamer.core.stream import Placement
 from tests.devices.bluetooth.straps import H10, int24
 from tests.devices.bluetooth.virtual_radio import Air
 from tests.devices.link_histories import Account, Happening, history
-from tests.devices.lsl.test_inlet import FakeLsl
+from tests.devices.lsl.fake_lsl import FakeLsl
 from tests.streamer.core.conftest import identity_model, spec
 
 HISTORY_SENDER = Path(__file__).parent / "lsl" / "history_sender.py"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -140,3 +141,8 @@ class Reception:
         indices = np.concatenate([np.arange(chunk.start, chunk.stop) for chunk in self.chunks])
         numbers = np.rint(np.concatenate([chunk.lead_mv for chunk in self.chunks]).astype(float) * per_mv)
         return indices, numbers.astype(int)
+
+
+def resident_bytes() -> int:
+    """How much memory this process holds."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -16,7 +16,7 @@ from devices.replay.synthetic import Synthetic
 from streamer.core.errors import Field, InputError
 from streamer.core.events import Event, Notice, SamplesLost, Topic
 from streamer.core.stream import Chunk
-from tests.devices.lsl.test_inlet import FakeLsl, Script, Timely
+from tests.devices.lsl.fake_lsl import FakeLsl, Script, Timely
 
 RATE_HZ = 250.0
 
