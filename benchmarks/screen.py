@@ -29,12 +29,19 @@ from dataclasses import replace
 
 import numpy as np
 import psutil
+from PyQt6.QtCore import QObject, QTimer
+from PyQt6.QtGui import QPaintEvent
+from PyQt6.QtTest import QTest
+from PyQt6.QtWidgets import QApplication
 
 from benchmarks import screen_keys
 from benchmarks.measure import ROOT, Effort, Row
+from gui.paper.geometry import shown_s
+from gui.paper.view import PaperView
 from gui.signal.followed_stream import FollowedStream
 from gui.signal.inbox import Inbox, Item
 from gui.signal.playout import BREAK_S
+from gui.window import MonitorWindow
 from streamer.core.events import Beat, State, StateChanged
 from streamer.core.network.alternatives import Plausible
 from streamer.core.network.latency import LatencyBudget
@@ -210,16 +217,114 @@ def rows(effort: Effort) -> Iterator[Row]:
         )
 
 
+class Watch:
+    """Times the paints and ticks of a window, and from each frame's arrival to its picture.
+
+    Both methods of the window's classes are taken over: this process measures, and ends.
+    """
+
+    def __init__(self) -> None:
+        self.came: deque[tuple[int, float]] = deque()
+        """Frames that are not seen yet: where each ends, and when it came."""
+        self._paints: list[tuple[float, float, float]] = []
+        self._parts: list[tuple[float, float, float]] = []  # of one picture, painted piece by piece
+        self._ticks: list[float] = []
+        self._seen_ms: list[float] = []
+        self._began = (0.0, 0.0, 0.0)
+        self._time_paints()
+        self._time_ticks()
+
+    def _time_paints(self) -> None:
+        paint = PaperView.paintEvent
+
+        def timed(view: PaperView, event: QPaintEvent) -> None:
+            began_s, cpu_s = time.perf_counter(), time.thread_time()
+            paint(view, event)
+            self._parts.append((began_s, time.perf_counter() - began_s, time.thread_time() - cpu_s))
+            if view.painted is not None:
+                self._whole()
+
+        PaperView.paintEvent = timed
+
+    def _time_ticks(self) -> None:
+        tick = MonitorWindow.tick
+
+        def timed(window: MonitorWindow) -> None:
+            began_s = time.perf_counter()
+            tick(window)
+            self._ticks.append(time.perf_counter() - began_s)
+
+        MonitorWindow.tick = timed
+
+    def _whole(self) -> None:
+        if self._parts:
+            took_s, cpu_s = (sum(part[i] for part in self._parts) for i in (1, 2))
+            self._paints.append((self._parts[0][0], took_s, cpu_s))
+            self._parts.clear()
+
+    def painted(self, window: MonitorWindow, newest: int) -> None:
+        """A picture is whole, and shows what came up to there."""
+        self._whole()
+        now_s, playout = time.monotonic(), window.stream.playout
+        held_s = 0.0 if playout is None else playout.display_delay_s
+        while self.came and self.came[0][0] <= newest:
+            self._seen_ms.append(1e3 * (now_s - self.came.popleft()[1] - held_s))
+
+    def begin(self) -> None:
+        """Forget what was before."""
+        self._began = time.process_time(), time.perf_counter(), peak_mb()
+        for times in (self._paints, self._ticks, self._seen_ms):
+            times.clear()
+
+    def report(self) -> dict[str, float | dict[str, float]]:
+        """All figures since it began."""
+        cpu_s, wall_s = time.process_time() - self._began[0], time.perf_counter() - self._began[1]
+        at, took, busy = np.array(self._paints).T * 1e3
+        return {
+            "paints_per_s": round(len(self._paints) / wall_s, 2),
+            "paint_ms": quantiles(took),
+            "paint_cpu_ms": quantiles(busy),
+            "interval_ms": quantiles(np.diff(at)),
+            "tick_ms": quantiles(np.array(self._ticks) * 1e3),
+            "arrival_to_pixel_ms": quantiles(np.array(self._seen_ms)),
+            "share_of_a_core": round(cpu_s / wall_s, 3),
+            "peak_memory_mb": round(peak_mb(), 1),
+            "peak_memory_grew_mb": round(peak_mb() - self._began[2], 1),
+        }
+
+
+def watched(seconds: float, keys: str) -> dict[str, float | dict[str, float]]:
+    """A window on a live stream, after some keys: its times in so many seconds, the first five left out."""
+    app, watch = QApplication([]), Watch()
+    inbox, stop = Inbox(truth=Beside()), threading.Event()
+    inbox.open(description())
+    window = MonitorWindow(inbox, StreamInfo("benchmark", RATE_HZ), "no model", 0.0, stop.set, 96 / 25.4)
+    window.paper.painted = lambda newest, _: watch.painted(window, newest)
+    window.resize(1920, 1080)
+    window.show()
+    QTest.keyClicks(window, keys)
+    threading.Thread(target=feed, args=(inbox, stop, watch.came), daemon=True).start()
+    found: dict[str, float | dict[str, float]] = {}
+
+    def end() -> None:
+        try:
+            found["shown_s"] = round(shown_s(window.paper.sheet.areas[0], window.paper.look.scale), 2)
+            found.update(watch.report())
+        finally:
+            window.close()
+
+    keep = QObject()
+    for delay_s, then in ((5.0, watch.begin), (5.0 + seconds, end)):
+        timer = QTimer(keep)
+        timer.setSingleShot(True)
+        timer.timeout.connect(then)
+        timer.start(round(1e3 * delay_s))
+    app.exec()
+    return found
+
+
 def main() -> None:
     """Run, print, end."""
-    from PyQt6.QtCore import QObject, QTimer
-    from PyQt6.QtGui import QPaintEvent
-    from PyQt6.QtWidgets import QApplication
-
-    from gui.paper.geometry import shown_s
-    from gui.paper.view import PaperView
-    from gui.window import MonitorWindow
-
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -229,116 +334,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, help="so much of a stream instead, as fast as it goes")
     arguments = parser.parse_args()
     if arguments.gaps:
-        print(
-            json.dumps({f"late_after_{gap_s:g}_s": round(late_after(gap_s), 3) for gap_s in GAPS_S}, indent=2)
-        )
-        return
-    if arguments.minutes is not None:
-        print(json.dumps(grown(arguments.minutes, arguments.keys), indent=2))
-        return
-
-    paints: list[tuple[float, float, float]] = []
-    paint = PaperView.paintEvent
-
-    parts: list[tuple[float, float, float]] = []  # of one picture, which may be painted piece by piece
-
-    def whole() -> None:
-        if parts:
-            took_s, cpu_s = sum(part[1] for part in parts), sum(part[2] for part in parts)
-            paints.append((parts[0][0], took_s, cpu_s))
-            parts.clear()
-
-    def timed_paint(self: PaperView, event: QPaintEvent) -> None:
-        began_s, cpu_s = time.perf_counter(), time.thread_time()
-        paint(self, event)
-        parts.append((began_s, time.perf_counter() - began_s, time.thread_time() - cpu_s))
-        if self.painted is not None:
-            whole()
-
-    PaperView.paintEvent = timed_paint
-    ticks: list[float] = []
-    tick = MonitorWindow.tick
-
-    def timed_tick(self: MonitorWindow) -> None:
-        began_s = time.perf_counter()
-        tick(self)
-        ticks.append(time.perf_counter() - began_s)
-
-    MonitorWindow.tick = timed_tick
-
-    app = QApplication([])
-    inbox, stop = Inbox(truth=Beside()), threading.Event()
-    inbox.open(description())
-    came: deque[tuple[int, float]] = deque()
-    seen_ms: list[float] = []
-
-    def painted(newest: int, _: float) -> None:
-        whole()
-        now_s, playout = time.monotonic(), window.stream.playout
-        held_s = 0.0 if playout is None else playout.display_delay_s
-        while came and came[0][0] <= newest:
-            seen_ms.append(1e3 * (now_s - came.popleft()[1] - held_s))
-
-    window = MonitorWindow(inbox, StreamInfo("benchmark", RATE_HZ), "no model", 0.0, stop.set, 96 / 25.4)
-    window.paper.painted = painted
-    window.resize(1920, 1080)
-    window.show()
-    if arguments.keys:
-        from PyQt6.QtTest import QTest
-
-        QTest.keyClicks(window, arguments.keys)
-    threading.Thread(target=feed, args=(inbox, stop, came), daemon=True).start()
-    began: list[float] = []
-
-    def begin() -> None:
-        began.extend([time.process_time(), time.perf_counter(), peak_mb()])
-        paints.clear()
-        ticks.clear()
-        seen_ms.clear()
-
-    def end() -> None:
-        try:
-            report()
-        finally:
-            window.close()
-
-    def report() -> None:
-        cpu_s, wall_s = time.process_time() - began[0], time.perf_counter() - began[1]
-        at, took, busy = np.array(paints).T * 1e3
-        print(
-            json.dumps(
-                {
-                    "shown_s": round(shown_s(window.paper.sheet.areas[0], window.paper.look.scale), 2),
-                    "paints_per_s": round(len(paints) / wall_s, 2),
-                    "paint_ms": quantiles(took),
-                    "paint_cpu_ms": quantiles(busy),
-                    "interval_ms": quantiles(np.diff(at)),
-                    "tick_ms": quantiles(np.array(ticks) * 1e3),
-                    "arrival_to_pixel_ms": quantiles(np.array(seen_ms)),
-                    "share_of_a_core": round(cpu_s / wall_s, 3),
-                    "peak_memory_mb": round(peak_mb(), 1),
-                    "peak_memory_grew_mb": round(peak_mb() - began[2], 1),
-                },
-                indent=2,
-            )
-        )
-
-    keep = QObject()
-    for delay_s, then in ((5.0, begin), (5.0 + arguments.seconds, end)):
-        timer = QTimer(keep)
-        timer.setSingleShot(True)
-        timer.timeout.connect(then)
-        timer.start(round(1e3 * delay_s))
-    app.exec()
+        found: object = {f"late_after_{gap_s:g}_s": round(late_after(gap_s), 3) for gap_s in GAPS_S}
+    elif arguments.minutes is not None:
+        found = grown(arguments.minutes, arguments.keys)
+    else:
+        found = watched(arguments.seconds, arguments.keys)
+    print(json.dumps(found, indent=2))
 
 
 def grown(minutes: float, keys: str) -> dict[str, float]:
     """Memory of a window that sees so much of a stream, fifteen times as fast as it would come."""
-    from PyQt6.QtTest import QTest
-    from PyQt6.QtWidgets import QApplication
-
-    from gui.window import MonitorWindow
-
     app = QApplication([])
     inbox = Inbox(truth=Beside())
     inbox.open(description())

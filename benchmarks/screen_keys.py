@@ -17,7 +17,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -123,28 +123,35 @@ def keys() -> dict[str, dict[str, float]]:
         done.append(time.perf_counter())
 
     window.paper.painted = on_paint
-    found: dict[str, dict[str, float]] = {}
-    for name, some in KEYS.items():
-        took, busy = [], []
-        for k in range(TIMES):
-            done.clear()
-            began_s, cpu_s = time.perf_counter(), time.process_time()
-            if some:
-                QTest.keyClick(window, some[k % len(some)])
-            else:
-                window.paper.update()
-            app.processEvents()
-            if done:
-                took.append(1e3 * (done[-1] - began_s))
-                busy.append(1e3 * (time.process_time() - cpu_s))
-        found[name] = {
-            "p50": float(np.median(took)),
-            "p95": float(np.quantile(took, 0.95)),
-            "processor_p50": float(np.median(busy)),
-            "processor_p95": float(np.quantile(busy, 0.95)),
-        }
+
+    def pressed(key: str) -> None:
+        if key:
+            QTest.keyClick(window, key)
+        else:
+            window.paper.update()
+        app.processEvents()
+
+    found = {name: _timed(some, pressed, done) for name, some in KEYS.items()}
     window.close()
     return found
+
+
+def _timed(some: str, pressed: Callable[[str], None], done: list[float]) -> dict[str, float]:
+    """Each of some keys in turn, `TIMES` in all; ``done`` gets the time of every paint."""
+    took, busy = [], []
+    for k in range(TIMES):
+        done.clear()
+        began_s, cpu_s = time.perf_counter(), time.process_time()
+        pressed(some[k % len(some)] if some else "")
+        if done:
+            took.append(1e3 * (done[-1] - began_s))
+            busy.append(1e3 * (time.process_time() - cpu_s))
+    return {
+        "p50": float(np.median(took)),
+        "p95": float(np.quantile(took, 0.95)),
+        "processor_p50": float(np.median(busy)),
+        "processor_p95": float(np.quantile(busy, 0.95)),
+    }
 
 
 def start() -> dict[str, float]:
