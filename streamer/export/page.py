@@ -194,8 +194,7 @@ def _draw(page: Page) -> Figure:
     pen.text(layout.PAPER_MM[0], 200.5, FOOTER, 8.5, bold=True)
     pen.text(layout.PAPER_MM[2], 200.5, _legend(page), 7.0, _SOFT_INK, right=True)
     pen.text(layout.PAPER_MM[0], 204.5, page.caution, 8.5, _WARNING, bold=True, room_mm=130.0)
-    if _faint(page).any():
-        pen.text(layout.PAPER_MM[2], 204.5, _GREY_LEGEND, 7.0, _SOFT_INK, right=True)
+    pen.text(layout.PAPER_MM[2], 204.5, _legend_of_some(page), 7.0, _SOFT_INK, right=True)
     return figure
 
 
@@ -355,7 +354,7 @@ class _Pen:
             room_mm,
             key=lambda letters: self.width_mm(words[:letters] + "…", size_pt, bold),
         )
-        return words[:fits] + "…"
+        return words[:fits] + "…" if fits else ""  # by itself it would say nothing, and lie over others
 
     def _clip(self) -> Any:
         from matplotlib.patches import Rectangle
@@ -473,8 +472,11 @@ def _measured_lead(page: Page) -> str:
 
 def _legend(page: Page) -> str:
     words = "solid black: measured · broken blue: reconstructed"
-    words += f" · {NO_BAND}" if page.band_mv is None else " · shaded: 90 % band"
-    return words if page.alternatives_mv is None else words + " · thin: plausible alternatives"
+    return words + (f" · {NO_BAND}" if page.band_mv is None else " · shaded: 90 % band")
 
 
-_GREY_LEGEND = "grey: the filters settle, or the input is out of range or without contact"
+def _legend_of_some(page: Page) -> str:
+    """Of what some pages have."""
+    alternatives = "" if page.alternatives_mv is None else "thin: plausible alternatives"
+    grey = "grey: the filters settle, or the input is out of range or without contact"
+    return " · ".join(filter(None, (alternatives, grey if _faint(page).any() else "")))

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from streamer.core.leads import LEADS
 from streamer.export import page_layout as layout
-from streamer.export.page import FOOTER, PNG_DPI, Page, render_pdf, render_png
+from streamer.export.page import FOOTER, PNG_DPI, Page, _draw, render_pdf, render_png
 from streamer.session.description import ST_NOT_TO_BE_READ
 
 PX_PER_MM = PNG_DPI / 25.4
@@ -284,6 +284,65 @@ def test_long_and_strange_texts_stay_in_their_place(monkeypatch: pytest.MonkeyPa
     words = words_of(page, monkeypatch)
     assert sum(text.endswith("…") for text in words) >= 6
     assert render_pdf(page).startswith(b"%PDF")
+
+
+@settings(max_examples=25, deadline=None)
+@given(
+    banded=st.booleans(),
+    alternatives=st.booleans(),
+    grey=st.booleans(),
+    is_lead_i=st.booleans(),
+    caution=st.sampled_from(["", ST_NOT_TO_BE_READ, "a long caution " * 20]),
+    title=st.sampled_from(["", "a title", "a long title " * 20]),
+    others=st.sampled_from(["", "words", "many words " * 20]),
+)
+@example(False, True, True, True, ST_NOT_TO_BE_READ, "", "")
+def test_above_and_below_the_paper_no_words_lie_over_others(
+    banded: bool, alternatives: bool, grey: bool, is_lead_i: bool, caution: str, title: str, others: str
+) -> None:
+    plain = a_page()
+    page = replace(
+        plain,
+        title=title,
+        source=title or plain.source,
+        started=title,
+        caution=caution,
+        is_lead_i=is_lead_i,
+        lead="I" if is_lead_i else "V1 of a sensor with a long name",
+        heart_rate=others,
+        quality=others,
+        kind=others,
+        model=others or plain.model,
+        band_mv=np.full_like(plain.leads_mv, 0.1) if banded else None,
+        alternatives_mv=plain.leads_mv[None] if alternatives else None,
+        faint=np.full(plain.leads_mv.shape[1], grey),
+    )
+    boxes = boxes_of_words(page)
+    for words, (left, top, right, bottom) in boxes.items():
+        assert left >= 0 and right <= layout.SHEET_MM[0] and bottom <= layout.SHEET_MM[1], words
+        if layout.PAPER_MM[1] < bottom <= layout.PAPER_MM[3]:
+            continue  # on the paper, behind or beside a trace
+        for another, (other_left, other_top, other_right, other_bottom) in boxes.items():
+            over = min(right, other_right) - max(left, other_left)
+            above = min(bottom, other_bottom) - max(top, other_top)
+            assert another == words or over <= 0 or above <= 0, (words, another)
+
+
+def boxes_of_words(page: Page) -> dict[str, tuple[float, float, float, float]]:
+    """Left, top, right and bottom of all words of a page, in mm."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    figure = _draw(page)
+    figure.set_dpi(PNG_DPI)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    _, height = layout.SHEET_MM
+    found = {}
+    for text in figure.axes[0].texts:
+        box = text.get_window_extent(renderer)
+        if text.get_text():
+            x0, y0, x1, y1 = (each / PX_PER_MM for each in (box.x0, box.y0, box.x1, box.y1))
+            found[text.get_text()] = x0, height - y1, x1, height - y0
+    return found
 
 
 def test_only_the_last_ten_seconds_are_drawn() -> None:
