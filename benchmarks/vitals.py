@@ -18,7 +18,6 @@ from scipy import signal
 
 from benchmarks.measure import MODEL, ROOT
 from streamer.core.events import Quality, QualityChanged
-from streamer.core.leads import LEADS
 from streamer.core.network.latency import group_delay_s
 from streamer.core.network.network import Network
 from streamer.core.signal.clinical_frame import to_rate
@@ -63,7 +62,7 @@ def strips(data: Path, fold: int, column: str, every: int = 1) -> Iterator[Strip
         rows = [row for row in csv.DictReader(handle) if int(float(row["strat_fold"])) == fold]
     for row in [row for row in rows if row[column]][::every]:
         record = Record(data / row[column])
-        leads_mv = record.read()[[record.row(lead) for lead in LEADS]]
+        leads_mv = record.twelve()
         yield Strip(row["ecg_id"], row.get("rhythm", row.get("scp_codes", "")), leads_mv, record.rate_hz)
 
 

@@ -116,10 +116,7 @@ def _configured(read: dict[str, Any]) -> Config:
     model, modules, about = read["model"], read["modules"], read.get("about", {})
     rest = {key: value for key, value in read.items() if key not in ("model", "modules", "about")}
     shape = NetworkShape(
-        modules=tuple(
-            ModuleShape(**{key: tuple(v) if isinstance(v, list) else v for key, v in m.items()})
-            for m in modules
-        ),
+        modules=tuple(_module(m) for m in modules),
         look_ahead=model["look_ahead"],
         scale=model["scale"],
         ladder=model.get("ladder", False),  # runs from before there were ladders do not say
@@ -139,3 +136,8 @@ def _configured(read: dict[str, Any]) -> Config:
         licence=about["licence"],
         **rest,
     )
+
+
+def _module(read: dict[str, Any]) -> ModuleShape:
+    facts: dict[str, Any] = {key: tuple(v) if isinstance(v, list) else v for key, v in read.items()}
+    return ModuleShape(**facts)

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import csv
 import hashlib
 import os
 import sys
 import zipfile
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import KW_ONLY, dataclass
 from pathlib import Path
@@ -17,9 +17,10 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial.transform import Rotation
 
+from mecg.evaluation.dataset import Entry, read_table
 from mecg.evaluation.noise import muscle, wander
 from streamer.core.errors import InputError
-from streamer.core.leads import PREDICTED
+from streamer.core.leads import LEADS, PREDICTED
 from streamer.core.signal.clinical_frame import clinical_frame
 from streamer.core.signal.filters import BandSplitter, Filters
 from streamer.core.signal.front_end import FrontEnd
@@ -55,6 +56,12 @@ DOWER = np.array(
 )
 """And back: Dower, Machado and Osborne, Clin Cardiol 1980."""
 
+LEAST_S = 5.0
+"""Errors are scored from 3 s on, and gaps of up to 3 s are learnt."""
+
+MOST_MV = 32.0
+"""A record that says more is left out: no heart does, and it would not fit into 16 bits of 1 uV."""
+
 LIMB_LAW_UV = 20
 """A record whose limb leads break Einthoven's law by more is left out of training."""
 
@@ -73,42 +80,41 @@ def load(data: Path, folds: Sequence[int], cache: Path) -> Records:
     """Read the 100 Hz records of some folds, through a cache of packed arrays.
 
     A packed fold knows the rows of the table that it was made of; where they are others now, or it is
-    broken, it is made again.
+    broken, it is made again.  What cannot be learnt from is left out, and counted on stderr.
 
     Raises
     ------
     InputError
-        Where ``data`` holds no ptbxl_database.csv, that names no record of a fold, or a record is not there.
+        Where ``data`` holds no ptbxl_database.csv, that names no record of a fold, or a record is not there,
+        is no twelve-lead one of 100 Hz, or of another length than the others.
     """
-    table = data / "ptbxl_database.csv"
-    try:
-        with table.open(newline="", encoding="utf-8") as handle:
-            rows = list(csv.DictReader(handle))
-    except FileNotFoundError as error:
-        raise InputError(f"{data} holds no ptbxl_database.csv: name a PTB-XL folder") from error
     parts = []
     for fold in folds:
-        of_fold = [row for row in rows if int(float(row["strat_fold"])) == fold]
-        if not of_fold:
-            raise InputError(f"{table} lists no record of fold {fold}: get all of PTB-XL")
+        entries = read_table(data, [fold], RATE_HZ)
         packed = cache / f"fold{fold:02d}.npz"
-        parts.append(_unpacked(packed, of_fold) or _pack(packed, of_fold, data))
+        parts.append(_unpacked(packed, entries) or _pack(packed, entries))
+    lengths = sorted({part.leads_uv.shape[-1] for part in parts})
+    if len(lengths) > 1:
+        raise InputError(
+            f"{data} has folds of {' and of '.join(map(str, lengths))} samples a record: "
+            "all must be of one length"
+        )
     return Records(
         *(np.concatenate([getattr(p, k) for p in parts]) for k in ("ecg_id", "patient_id", "leads_uv"))
     )
 
 
-def made_of(rows: Sequence[dict[str, str]]) -> str:
+def made_of(entries: Sequence[Entry]) -> str:
     """What tells a packed fold from one of other records, or of ones that were read otherwise."""
-    read = [(row["ecg_id"], row["patient_id"], row["filename_lr"]) for row in rows]
+    read = [(str(entry.ecg_id), entry.patient, entry.key) for entry in entries]
     return hashlib.sha256(repr((PREDICTED, LIMB_LAW_UV, read)).encode()).hexdigest()
 
 
-def _unpacked(packed: Path, rows: Sequence[dict[str, str]]) -> Records | None:
+def _unpacked(packed: Path, entries: Sequence[Entry]) -> Records | None:
     """A packed fold, or none where there is none that can be used."""
     try:
         with packed.open("rb") as handle, np.load(handle) as arrays:
-            if str(arrays["made_of"]) == made_of(rows):
+            if str(arrays["made_of"]) == made_of(entries):
                 return Records(arrays["ecg_id"], arrays["patient_id"], arrays["leads_uv"])
         why = "was made of other records"
     except FileNotFoundError:
@@ -121,32 +127,82 @@ def _unpacked(packed: Path, rows: Sequence[dict[str, str]]) -> Records | None:
     return None
 
 
-def _pack(packed: Path, rows: Sequence[dict[str, str]], data: Path) -> Records:
+def _pack(packed: Path, entries: Sequence[Entry]) -> Records:
     """Read a fold's records, and keep them; a crash leaves what was there."""
-    ids, patients, eights = [], [], []
-    for row in rows:
-        record = Record(data / row["filename_lr"])
-        leads_mv = record.read()
-        eight = leads_mv[[record.row(lead) for lead in PREDICTED]]
-        aside = leads_mv[record.row("III")] - (eight[1] - eight[0])
-        if np.abs(aside).max() * 1e3 > LIMB_LAW_UV or (np.ptp(eight, axis=1) == 0).any():
+    ids: list[int] = []
+    patients: list[int] = []
+    eights: list[NDArray[np.int16]] = []
+    left_out: Counter[str] = Counter()
+    for entry in entries:
+        ecg_id, patient = _numbers_of(entry)
+        twelve_mv = _twelve_mv(entry)
+        why_not = unfit(twelve_mv)
+        if why_not:
+            left_out[why_not] += 1
             continue
-        ids.append(int(row["ecg_id"]))
-        patients.append(int(float(row["patient_id"])))
-        eights.append(np.rint(eight * 1e3).astype(np.int16))
+        eight_uv = np.rint(twelve_mv[[LEADS.index(lead) for lead in PREDICTED]] * 1e3).astype(np.int16)
+        if eights and eight_uv.shape != eights[0].shape:
+            raise InputError(
+                f"{entry.path} has {eight_uv.shape[1]} samples, the records before it {eights[0].shape[1]}: "
+                "all must be of one length"
+            )
+        ids.append(ecg_id)
+        patients.append(patient)
+        eights.append(eight_uv)
+    if left_out:
+        why = ", ".join(f"{count} {what}" for what, count in left_out.items())
+        print(f"{packed.stem}: {left_out.total()} of {len(entries)} records left out: {why}", file=sys.stderr)
+    if not eights:
+        raise InputError(f"{packed.stem} has no record that can be learnt from")
     records = Records(np.array(ids), np.array(patients), np.stack(eights))
     packed.parent.mkdir(parents=True, exist_ok=True)
     part = packed.with_suffix(f".{os.getpid()}.part")  # two runs may pack the same fold at once
     with part.open("wb") as handle:
         np.savez(
             handle,
-            made_of=made_of(rows),
+            made_of=made_of(entries),
             ecg_id=records.ecg_id,
             patient_id=records.patient_id,
             leads_uv=records.leads_uv,
         )
     part.replace(packed)
     return records
+
+
+def unfit(twelve_mv: NDArray[np.float32]) -> str:
+    """Why nothing can be learnt from a record ``(12, n)``; empty if it can."""
+    if not np.isfinite(twelve_mv).all():
+        return "lack samples"
+    if np.abs(twelve_mv).max(initial=0.0) > MOST_MV:
+        return f"exceed {MOST_MV:g} mV"
+    one, two, three = twelve_mv[:3]
+    if np.abs(three - (two - one)).max(initial=0.0) * 1e3 > LIMB_LAW_UV:
+        return "break Einthoven's law"
+    predicted = twelve_mv[[LEADS.index(lead) for lead in PREDICTED]]
+    return "have a flat lead" if (np.ptp(predicted, axis=1) == 0).any() else ""
+
+
+def _numbers_of(entry: Entry) -> tuple[int, int]:
+    try:
+        if entry.ecg_id is None:
+            raise ValueError
+        return entry.ecg_id, int(float(entry.patient))
+    except (ValueError, OverflowError) as error:
+        raise InputError(
+            f"the table's row of {entry.key} has no whole number for ecg_id or patient_id: number both"
+        ) from error
+
+
+def _twelve_mv(entry: Entry) -> NDArray[np.float32]:
+    record = Record(entry.path)
+    if record.rate_hz != RATE_HZ:
+        raise InputError(f"{entry.path} is one of {record.rate_hz:g} Hz: bring it to {RATE_HZ} Hz first")
+    if record.samples < LEAST_S * RATE_HZ:
+        raise InputError(f"{entry.path} is shorter than {LEAST_S:g} s: leave it out of the table")
+    try:
+        return record.twelve()
+    except InputError as error:
+        raise InputError(f"{entry.path}: {error}") from error
 
 
 def network_input(
@@ -216,7 +272,8 @@ def disturbance(n: int, rate_hz: float, rng: np.random.Generator) -> NDArray[np.
     kinds = noises(n, rate_hz, rng)
     share = rng.dirichlet([0.5, 0.5, 0.5])
     mixed: NDArray[np.float64] = np.sqrt(share) @ kinds
-    return mixed / mixed.std()
+    mixed /= mixed.std()
+    return mixed
 
 
 def turned(angles: NDArray[np.float64]) -> NDArray[np.float32]:
@@ -296,18 +353,18 @@ class Batches:
             if b < first:
                 continue  # all chance of it is drawn, so the next ones are what they always are
             x = np.stack([self.bands_of(row, self.filters, self.rate_hz, hold=self.hold) for row in lead])
-            for i, noise in noise_mv.items():
+            for of, noise in noise_mv.items():
                 # The filters are linear, so what the noise adds to the bands can be added to them;
                 # hum has no place in records of 100 Hz. A lost sample stays lost.
                 added = self.bands_of(noise, self.filters, self.rate_hz, self.rate_hz, hold=self.hold)
-                x[i] += added * (x[i] != 0)
+                x[of] += added * (x[of] != 0)
             truth = mixed @ self.truth_uv[chosen].astype(np.float32) / 1e3
             said_uv = self.said_uv
-            said = truth.copy() if said_uv is None else mixed @ said_uv[chosen].astype(np.float32) / 1e3
-            for i, recorder in recorders.items():
-                x[i] = recorder(x[i]) * (x[i] != 0)
+            said = truth if said_uv is None else mixed @ said_uv[chosen].astype(np.float32) / 1e3
+            for of, recorder in recorders.items():
+                x[of] = recorder(x[of]) * (x[of] != 0)
                 if recorder.of_all:
-                    truth[i], said[i] = recorder(truth[i]), recorder(said[i])
+                    truth[of], said[of] = recorder(truth[of]), recorder(said[of])
             yield x, truth, said
 
     def _recorders(self, n: int, rng: np.random.Generator) -> dict[int, Recorder]:

@@ -322,7 +322,7 @@ class MEcgNet(nn.Module):
 
     def part(self, modules: int) -> MEcgNet:
         """The first modules of a ladder as a network of their own, which shares their weights."""
-        network = MEcgNet(self.shape.part(modules)).train(self.training)
+        network: MEcgNet = MEcgNet(self.shape.part(modules)).train(self.training)
         network.bands = nn.ModuleList(self.modules_of_bands()[:modules])
         network.usual_scale = self.usual_scale
         return network

@@ -91,9 +91,9 @@ def step_graph(network: MEcgNet, hop: int, kept: int | None = None) -> onnx.Mode
     _head(graph, network, x, longer, bands)
     graph.reshape(x, (1, width, 1), name="features")
 
-    kept = [*(start + 1 + np.arange(depth - 1) for start, depth in zip(starts, depths, strict=True))]
+    younger = [start + 1 + np.arange(depth - 1) for start, depth in zip(starts, depths, strict=True)]
     now = sum(depths) + bands.rows + np.arange(len(depths))
-    order = np.concatenate([np.append(rows, row) for rows, row in zip(kept, now, strict=True)])
+    order = np.concatenate([np.append(rows, row) for rows, row in zip(younger, now, strict=True)])
     order = np.append(order, now[-1] + 1 + np.arange(bands.rows))
     newest = graph.reshape(graph.gather(longer, bands.newest(), axis=1), (bands.rows, width))
     graph.gather(graph("Concat", "state", *inputs, newest, axis=0), order, name="next_state")

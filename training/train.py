@@ -114,7 +114,7 @@ class Run:
                 self._announce_compiling(modules)
                 losses.append(self._compiled_loss(bands, leads, taught, modules))
             loss, *_ = losses
-            torch.stack(losses).sum().backward()  # type: ignore[no-untyped-call]
+            torch.stack(losses).sum().backward()
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
             for optimiser in self.optimisers:
                 optimiser.step()

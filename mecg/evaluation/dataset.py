@@ -52,7 +52,9 @@ def read_table(dataset: Path, folds: Sequence[int], rate_hz: int) -> list[Entry]
     except (KeyError, TypeError, ValueError, OverflowError, csv.Error) as error:
         raise InputError(f"{table} cannot be read ({error!r}): download it again") from error
     if not entries:
-        raise InputError(f"{table} lists no {rate_hz} Hz record in fold {folds}: choose other --folds")
+        raise InputError(
+            f"{table} lists no {rate_hz} Hz record in fold {', '.join(map(str, folds))}: choose other folds"
+        )
     for entry in entries:
         if not entry.path.resolve().is_relative_to(dataset.resolve()):
             raise InputError(f"{table} names a record outside its folder ({entry.path}): not read")

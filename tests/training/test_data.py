@@ -2,6 +2,7 @@
 
 import csv
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -132,7 +133,7 @@ def test_an_epoch_goes_on_in_its_middle_with_the_batches_that_it_would_have_had(
 
 
 def a_ptb_xl(folder: Path, **folds: int) -> Path:
-    """A data set of some of the bundled records."""
+    """A data set of some of the bundled records, which are said to be of 100 Hz."""
     folder.mkdir()
     with (folder / "ptbxl_database.csv").open("w", newline="") as file:
         table = csv.writer(file)
@@ -140,8 +141,9 @@ def a_ptb_xl(folder: Path, **folds: int) -> Path:
         for name, fold in folds.items():
             table.writerow([name[1:], f"{name[1:]}.0", fold, f"{name[1:]}_hr"])
     for name in folds:
-        for suffix in (".hea", ".dat"):
-            shutil.copy(RECORDINGS / f"{name[1:]}_hr{suffix}", folder)
+        shutil.copy(RECORDINGS / f"{name[1:]}_hr.dat", folder)
+        header = (RECORDINGS / f"{name[1:]}_hr.hea").read_text()
+        (folder / f"{name[1:]}_hr.hea").write_text(header.replace(" 12 500 5000", " 12 100 5000", 1))
     return folder
 
 
@@ -204,5 +206,93 @@ def test_a_fold_that_is_killed_while_it_is_packed_leaves_no_fold(
 def test_a_folder_that_is_no_ptb_xl_or_lacks_a_fold_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no ptbxl_database\.csv"):
         load(tmp_path, [1], tmp_path / "cache")
-    with pytest.raises(InputError, match="no record of fold 2"):
+    with pytest.raises(InputError, match="no 100 Hz record in fold 2"):
         load(a_ptb_xl(tmp_path / "data", _00010=1), [1, 2], tmp_path / "cache")
+
+
+def changed(folder: Path, name: str, change: Callable[[NDArray[np.int16]], NDArray[np.int16]]) -> Path:
+    """A data set of three records, of which one, ``(samples, 12)`` of 1 uV a step, was changed."""
+    data = a_ptb_xl(folder, _00010=1, _00155=1, _00189=1)
+    path = data / f"{name}_hr.dat"
+    samples = np.fromfile(path, "<i2").reshape(-1, 12)
+    change(samples).astype("<i2").tofile(path)
+    return data
+
+
+def with_lost(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    samples[1000:1010, 7] = np.iinfo(np.int16).min  # WFDB's mark of a lost sample
+    return samples
+
+
+def with_a_flat_lead(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    samples[:, 7] = 30
+    return samples
+
+
+def with_exchanged_leads(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    samples[:, 0] = samples[:, 1]
+    return samples
+
+
+def with_a_wild_lead(samples: NDArray[np.int16]) -> NDArray[np.int16]:
+    samples[500, 7] = 32_500
+    return samples
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (with_lost, "lack samples"),
+        (with_a_flat_lead, "have a flat lead"),
+        (with_exchanged_leads, "break Einthoven's law"),
+        (with_a_wild_lead, "exceed 32 mV"),
+    ],
+)
+def test_a_record_that_cannot_be_learnt_from_is_left_out_and_counted(
+    change: Callable[[NDArray[np.int16]], NDArray[np.int16]],
+    why: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    data = changed(tmp_path / "data", "00155", change)
+    assert load(data, [1], tmp_path / "cache").ecg_id.tolist() == [10, 189]
+    assert f"fold01: 1 of 3 records left out: 1 {why}" in capsys.readouterr().err
+
+
+def rewritten(folder: Path, file: str, old: str, new: str) -> Path:
+    """A data set of two records, of which a text was changed."""
+    data = a_ptb_xl(folder, _00010=1, _00189=1)
+    text = (data / file).read_text()
+    assert old in text
+    (data / file).write_text(text.replace(old, new))
+    return data
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "why"),
+    [
+        ("00189_hr.hea", " 100 5000", " 500 5000", "one of 500 Hz: bring it to 100 Hz"),
+        ("00189_hr.hea", " 100 5000", " 100 400", "shorter than 5 s"),
+        ("00189_hr.hea", " 100 5000", " 100 4000", "4000 samples, the records before it 5000"),
+        ("00189_hr.hea", " V6", " Resp", "only 11 of the twelve leads"),
+        ("ptbxl_database.csv", "patient_id", "person", "cannot be read"),
+        ("ptbxl_database.csv", "189.0", "Smith", "no whole number for ecg_id or patient_id"),
+        ("ptbxl_database.csv", "ecg_id", "number", "no whole number for ecg_id or patient_id"),
+        ("ptbxl_database.csv", "00189_hr", "../00189_hr", "outside its folder"),
+    ],
+)
+def test_a_data_set_that_would_be_learnt_wrongly_is_refused_in_one_line(
+    file: str, old: str, new: str, why: str, tmp_path: Path
+) -> None:
+    """Records of another rate were learnt as if they were of 100 Hz; a missing lead was a traceback."""
+    with pytest.raises(InputError, match=why) as caught:
+        load(rewritten(tmp_path / "data", file, old, new), [1], tmp_path / "cache")
+    assert "\n" not in str(caught.value) and not (tmp_path / "cache" / "fold01.npz").exists()
+
+
+def test_folds_of_records_of_two_lengths_are_refused_in_one_line(tmp_path: Path) -> None:
+    data = a_ptb_xl(tmp_path / "data", _00010=1, _00189=2)
+    header = data / "00189_hr.hea"
+    header.write_text(header.read_text().replace(" 100 5000", " 100 4000"))
+    with pytest.raises(InputError, match="4000 and of 5000 samples a record"):
+        load(data, [1, 2], tmp_path / "cache")

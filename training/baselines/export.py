@@ -86,7 +86,7 @@ def export(network: nn.Module, spec: ModelSpec, path: Path) -> None:
     RuntimeError
         Where they differ by more than 1e-4 mV.
     """
-    network = network.cpu().to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+    network = network.cpu().to(memory_format=torch.contiguous_format).eval()
     part = path.with_suffix(".part")
     dense = spec.receptive_field is not None
     torch.onnx.export(

@@ -34,7 +34,7 @@ class Lags(nn.Module):
     @property
     def receptive_field(self) -> int:
         """Samples of input that one output depends on."""
-        return (self.taps.shape[-1] - 1) * self.step + 1
+        return (int(self.taps.shape[-1]) - 1) * self.step + 1
 
     def forward(self, x: Tensor) -> Tensor:
         """As the module says."""

@@ -104,7 +104,7 @@ class Regression:
         error = (out.float() - truth) * known
         loss = self._distance(error)
         self.network.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
         for optimiser, _ in self._optimisers:
             optimiser.step()
@@ -186,7 +186,7 @@ class Adversarial:
 
     def _step(self, name: str, loss: Tensor) -> None:
         self._optimisers[name].zero_grad()
-        loss.backward(inputs=list(self._modules()[name].parameters()))  # type: ignore[no-untyped-call]
+        loss.backward(inputs=list(self._modules()[name].parameters()))
         self._optimisers[name].step()
 
     def state(self) -> dict[str, Any]:
@@ -227,7 +227,7 @@ def _twelve(eight: Tensor) -> Tensor:
 
 def _laid_out(network: nn.Module) -> nn.Module:
     """The layout in which 2-D convolutions are fastest on a CPU."""
-    return network.to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return network.to(memory_format=torch.channels_last)
 
 
 def _l1(error: Tensor) -> Tensor:

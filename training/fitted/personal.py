@@ -148,7 +148,7 @@ def learn(references: Sequence[Reference], pairs: NDArray[np.int64], seed: int =
             ratio = rmse_mv(head, other) / rmse_mv(torch.zeros_like(head), other)
             loss = ratio.mean() + HARM * torch.relu(ratio - 1).mean()
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             schedule.step()
             ratios.append(ratio.mean().item())

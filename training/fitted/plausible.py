@@ -96,7 +96,7 @@ def fit(network: Network, data: Path, cache: Path) -> Plausible:
             flush=True,
         )
         if whole + waves < least:
-            best, least = tried, whole + waves
+            best, least = tried, float(whole + waves)
     return best
 
 

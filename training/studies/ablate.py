@@ -281,7 +281,7 @@ def keep_squares(network: MEcgNet, choose: Records, truth_uv: NDArray[np.int16],
     parts = {"squares": network}
     if network.shape.ladder:
         parts |= {f"squares_{n}": network.part(n) for n in range(1, len(network.shape.modules))}
-    each = {
+    each: dict[str, Any] = {
         name: scores_of_each(part, choose, truth_uv, *how)["rmse_seven_mv"] for name, part in parts.items()
     }
     np.savez(out / EACH, patient_id=choose.patient_id, **each)
@@ -348,7 +348,7 @@ def interval(out: Path, base: Change, change: Change, part: str = "squares") -> 
     ours, theirs = squares_of(out, base), squares_of(out, change, part)
     if ours is None or theirs is None:
         return ""
-    low, high = ratio_interval(ours[0], theirs[0], ours[1])
+    low, high = ratio_interval(ours[0], theirs[0], ours[1].tolist())
     return f" ({low - 1:+.2%} to {high - 1:+.2%})"
 
 

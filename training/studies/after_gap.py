@@ -37,7 +37,7 @@ def main() -> None:
     entries = read_table(args.dataset, (9,), 100)[:: args.every]
     for entry in entries:
         record = Record(entry.path)
-        leads = record.read()[[record.row(lead) for lead in LEADS]]
+        leads = record.twelve()
         truth = clinical_frame(leads, record.rate_hz, network.spec.filters, rate_hz)[seven]
         whole = stream(leads[0], record.rate_hz, network)[0][seven]
         for g, gap_s in enumerate(GAPS_S):

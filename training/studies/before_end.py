@@ -38,7 +38,7 @@ def main() -> None:
     entries = read_table(args.dataset, (8,), 100)[:: args.every]
     for entry in entries:
         record = Record(entry.path)
-        leads = record.read()[[record.row(lead) for lead in LEADS]]
+        leads = record.twelve()
         truth = clinical_frame(leads, record.rate_hz, network.spec.filters, rate_hz)
         error = stream(leads[0], record.rate_hz, network)[0] - truth
         n = truth.shape[1]

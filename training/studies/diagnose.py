@@ -132,10 +132,11 @@ def learn(of: Labelled, rows: Sequence[int]) -> Classifier:
                 model(x), torch.from_numpy(of.labels[chosen])
             )
             optimiser.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
+            loss.backward()
             optimiser.step()
             step += 1
-    return model.eval()
+    model.eval()
+    return model
 
 
 def kept_or_learned(path: Path, data: Path, cache: Path, every: int) -> dict[str, Classifier]:

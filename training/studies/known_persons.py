@@ -101,8 +101,8 @@ class Ridge:
         x = cls._numbers(beats.one, middle, directions)
         penalty = PENALTY * np.diag(np.square(x).mean(axis=0))
         penalty[0, 0] = 0
-        weights: Array = np.linalg.solve(x.T @ x + penalty, x.T @ beats.truth)
-        return cls(middle, directions, weights)
+        weights = np.linalg.solve(x.T @ x + penalty, x.T @ beats.truth)
+        return cls(middle, directions, weights.astype(np.float64))
 
     @staticmethod
     def _numbers(one: Array, middle: Array, directions: Array) -> Array:
