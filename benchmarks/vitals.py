@@ -41,7 +41,7 @@ TOLD = (
     Quality.OUT_OF_RANGE,
 )
 FROM_S, TO_S = 2.0, 9.4
-"""Beats are compared from here, where the detector has learnt, to here, where one is surely found."""
+"""Beats are compared from here, off the edge of the filters of both, to here, where one is surely found."""
 
 Signal = NDArray[np.float64]
 

@@ -4,7 +4,9 @@
 After Pan and Tompkins, "A Real-Time QRS Detection Algorithm", IEEE Trans. Biomed. Eng. 32 (1985):
 band-pass, slope, square, moving integration, two adaptive levels, refractory time, T-wave slope
 test and search-back.  The band-pass is one resonator, so that any rate will do; levels also fall
-after 3 s without a beat, so that a loose electrode does not silence it for good.
+after 3 s without a beat, so that a loose electrode does not silence it for good.  The levels are learned
+from the slowest heart's longest interval, and what was held back meanwhile is looked through with them:
+of less, all may be P and T waves.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ INTEGRATION_S = 0.10
 REFRACTORY_S = 0.18
 T_WAVE_S = 0.36
 """A second peak within this of a beat is a T wave where it is less than half as steep."""
-LEARN_S = 1.5
+LEARN_S = 4.2
+"""Of 15 beats a minute with some to spare: so much signal has a QRS, however slow the heart."""
+WAKE_S = 1.5
+"""After a pause in which the level has fallen it rises to half of each peak for so long."""
 SEARCH_BACK = 1.66
 """After this many mean RR intervals without a beat the largest missed peak counts at half the level."""
 FORGET_S = 3.0
@@ -49,7 +54,7 @@ ASIDE_S = 0.10
 """The R peak is looked for within this of the steepest stretch."""
 
 # Places in the float state.
-_Y1, _Y2, _X1, _X2, _SUM, _SIGNAL, _NOISE, _TOP, _RR, _SLOPE, _LEVEL_TOP, _MISSED, _TRAIN, _GAP = range(14)
+_Y1, _Y2, _X1, _X2, _SUM, _SIGNAL, _NOISE, _TOP, _RR, _SLOPE, _MISSED, _TRAIN, _GAP = range(13)
 # Places in the integer state.
 _SEEN, _TOP_AT, _LAST, _MISSED_AT, _WOKE, _TRAIN_AT, _TRAIN_LONG = range(7)
 
@@ -88,6 +93,41 @@ def _find_r(ring: NDArray[np.float64], at: int, aside: int, seen: int) -> int:
 
 
 @compiled
+def _power(
+    value: float,
+    place: int,
+    gain: float,
+    a1: float,
+    a2: float,
+    ring_e: NDArray[np.float64],
+    f: NDArray[np.float64],
+) -> float:
+    """The mean square of the band's slope over `INTEGRATION_S`; ``value`` takes its ``place`` in them."""
+    y = gain * (value - f[_X2]) - a1 * f[_Y1] - a2 * f[_Y2]
+    slope = y - f[_Y1]
+    f[_X2], f[_X1], f[_Y2], f[_Y1] = f[_X1], value, f[_Y1], y
+    energy = slope * slope
+    f[_SUM] += energy - ring_e[place]
+    ring_e[place] = energy
+    return float(max(f[_SUM], 0.0) / len(ring_e))
+
+
+@compiled
+def _learn(
+    x: NDArray[np.float64],
+    coefficients: NDArray[np.float64],
+    ring_e: NDArray[np.float64],
+    f: NDArray[np.float64],
+) -> float:
+    """The highest power in samples that `_detect` has not seen."""
+    gain, a1, a2 = coefficients
+    top = 0.0
+    for n in range(len(x)):
+        top = max(top, _power(x[n], n % len(ring_e), gain, a1, a2, ring_e, f))
+    return top
+
+
+@compiled
 def _detect(
     x: NDArray[np.float64],
     rate_hz: float,
@@ -106,18 +146,8 @@ def _detect(
     for value in x:
         n = k[_SEEN]
         ring_x[n % len(ring_x)] = value
-        y = gain * (value - f[_X2]) - a1 * f[_Y1] - a2 * f[_Y2]
-        slope = y - f[_Y1]
-        f[_X2], f[_X1], f[_Y2], f[_Y1] = f[_X1], value, f[_Y1], y
-        energy = slope * slope
-        f[_SUM] += energy - ring_e[n % integrate]
-        ring_e[n % integrate] = energy
-        level = max(f[_SUM], 0.0) / integrate
+        level = _power(value, n % integrate, gain, a1, a2, ring_e, f)
         k[_SEEN] = n + 1
-
-        if n < LEARN_S * rate_hz:
-            f[_LEVEL_TOP] = max(f[_LEVEL_TOP], level)
-            f[_SIGNAL], f[_NOISE] = max(0.6 * f[_LEVEL_TOP], least), 0.05 * f[_LEVEL_TOP]
         threshold = f[_NOISE] + 0.25 * (f[_SIGNAL] - f[_NOISE])
 
         # A peak of the integrated energy has passed once it fell to half.
@@ -128,13 +158,13 @@ def _detect(
             f[_TOP] = 0.0
             r = _find_r(ring_x, at, aside, n)
             since = (r - k[_LAST]) / rate_hz
-            if n - k[_WOKE] < LEARN_S * rate_hz:  # the level had fallen, so that a P wave would do
+            if n - k[_WOKE] < WAKE_S * rate_hz:  # the level had fallen, so that a P wave would do
                 f[_SIGNAL] = max(f[_SIGNAL], 0.5 * top)
             t_wave = since < T_WAVE_S and top < 0.25 * f[_SLOPE]
-            if since >= REFRACTORY_S and top > threshold and not t_wave and n >= LEARN_S * rate_hz:
+            if since >= REFRACTORY_S and top > threshold and not t_wave:
                 beats[found] = r
                 found += 1
-                if k[_LAST] >= 0 and since < 2.0:
+                if k[_LAST] > 0 and since < 2.0:
                     f[_RR] = since if f[_RR] == 0 else 0.875 * f[_RR] + 0.125 * since
                 if since > FORGET_S:
                     k[_WOKE] = n
@@ -149,7 +179,7 @@ def _detect(
                 lull = (n - k[_LAST]) / rate_hz > FORGET_S and top < f[_NOISE]
                 f[_NOISE] += (0.01 if lull else 0.125) * (min(top, f[_SIGNAL]) - f[_NOISE])
                 train = _in_train(top, (r - k[_TRAIN_AT]) / rate_hz, f, k, r)
-                lost = (n - k[_LAST]) / rate_hz > FORGET_S and n >= LEARN_S * rate_hz
+                lost = (n - k[_LAST]) / rate_hz > FORGET_S
                 if lost and train >= TRAIN and f[_TRAIN] > TRAIN_LEAST * least:
                     f[_SIGNAL], f[_NOISE], k[_TRAIN_LONG] = f[_TRAIN], 0.05 * f[_TRAIN], 0
 
@@ -181,8 +211,15 @@ class BeatDetector:
         # A band-pass biquad of unit gain at its centre (Bristow-Johnson's cookbook).
         self._coefficients = np.array([alpha, -2 * np.cos(turn), 1 - alpha]) / (1 + alpha)
         self._newest = 0.0
+        self._first = self._stop = 0  # index of the first sample, and the one after the newest
+        self._wanted = 0  # so many samples more are to be learned from
         self._bridges: deque[tuple[int, int]] = deque(maxlen=BRIDGES)
         """First and last index of the newest: a beat is found in the bridge, or later."""
+        self._held: list[NDArray[np.float64]] = []
+        self._ring = np.zeros(round(2 * rate_hz))
+        self._energy = np.zeros(round(INTEGRATION_S * rate_hz))
+        self._floats = np.zeros(13)
+        self._integers = np.zeros(7, np.int64)
         self._begin(0)
 
     def forget(self) -> None:
@@ -194,7 +231,7 @@ class BeatDetector:
 
         A gap (a jump of the index, or NaN) of up to 2 s is bridged by a straight line.  Of one over 0.1 s,
         that can hide a beat, no beat is found in it or at its end, where the line is no peak; after one over
-        2 s it learns again, for 1.5 s.
+        2 s it learns again, for `LEARN_S`: the beats of what it learns from are returned at its end.
         """
         found = []
         for a, b in true_runs(np.isfinite(lead_mv)):
@@ -203,8 +240,8 @@ class BeatDetector:
 
     def _push(self, start: int, x: NDArray[np.float64]) -> list[int]:
         """The same for a stretch without NaN."""
-        missing = start - self._first - int(self._integers[_SEEN])
-        if self._integers[_SEEN] > 0 and 0 < missing <= BRIDGE_S * self._rate_hz:
+        came, missing = len(x), start - self._stop
+        if self._stop > self._first and 0 < missing <= BRIDGE_S * self._rate_hz:
             bridge = np.linspace(self._newest, x[0], missing + 1, endpoint=False)[1:]
             if missing > ASIDE_S * self._rate_hz:
                 self._bridges.append((start - missing, start))
@@ -212,9 +249,16 @@ class BeatDetector:
             self._floats[_MISSED] = 0.0
         elif missing:
             self._begin(start)
-        if self._integers[_SEEN] == 0:
-            self._floats[_X1] = self._floats[_X2] = x[0]
+        self._stop = start + came
         self._newest = float(x[-1])
+        if self._wanted > 0:
+            self._held.append(x)
+            self._wanted -= came
+            if self._wanted > 0:
+                return []
+            x = np.concatenate(self._held)
+            self._held.clear()
+            self._learn(x[: len(x) + self._wanted])
         beats = np.empty(len(x) + 1, np.int64)
         n = _detect(
             x,
@@ -228,10 +272,19 @@ class BeatDetector:
         )
         return [self._first + i for i in beats[:n].tolist()]
 
+    def _learn(self, x: NDArray[np.float64]) -> None:
+        """Set the levels by the first samples."""
+        state = np.zeros_like(self._floats)
+        state[[_X1, _X2]] = self._floats[[_X1, _X2]] = x[0]
+        top = _learn(x, self._coefficients, self._energy.copy(), state)
+        least = LEAST * (250 / self._rate_hz) ** 2
+        # As if a beat were just before them: what comes first may be its T wave.
+        self._floats[[_SIGNAL, _NOISE, _SLOPE]] = max(0.5 * top, least), 0.05 * top, top
+
     def _begin(self, index: int) -> None:
-        self._first = index
-        self._ring = np.zeros(round(2 * self._rate_hz))
-        self._energy = np.zeros(round(INTEGRATION_S * self._rate_hz))
-        self._floats = np.zeros(14)
-        self._integers = np.zeros(7, np.int64)
-        self._integers[[_LAST, _WOKE, _TRAIN_AT]] = -(10**9)
+        self._first = self._stop = index
+        self._wanted = round(LEARN_S * self._rate_hz)
+        self._held.clear()
+        for state in (self._ring, self._energy, self._floats, self._integers):
+            state.fill(0)
+        self._integers[[_WOKE, _TRAIN_AT]] = -(10**9)

@@ -31,7 +31,7 @@ from streamer.core.events import (
 )
 from streamer.core.signal.sample_bounds import JUMP_MV, MOST_MV, SampleBounds
 from streamer.core.stream import Chunk, Frame, StreamInfo
-from streamer.core.vitals.beats import LEARN_S, BeatDetector
+from streamer.core.vitals.beats import REFRACTORY_S, BeatDetector
 from streamer.core.vitals.contradictions import Contradictions
 from streamer.core.vitals.quality import SEVERE, Findings, LeadQuality
 
@@ -41,10 +41,14 @@ LEAST_RR = 2
 """Of fewer intervals no rate is reported."""
 ACROSS_GAP = 0.25
 """An interval across missing samples counts if it differs from the others by less than this share."""
+HIDES_S = 0.01
+"""A gap hides a beat if it begins by so long after the R peak, as the band shows it, and ends behind it."""
 LONGEST_RR_S = 4.2
 """Of 15 bpm with some to spare: what is longer is a pause."""
 TOGETHER_S = 0.064
 """Frames of so much signal are looked at together: a call for each would cost three times as much."""
+GAPS = 1024
+"""So many of the newest are remembered until a beat is found behind them."""
 SEAM_S = 0.15
 """So near to the place where a replay begins again, or samples are missing, what looks like a beat may be
 made by it."""
@@ -52,6 +56,8 @@ GAP_S = 2.0
 """After so long a gap the filters start again, and with them the rate; the signal counts as lost."""
 FOUND_S = 0.4
 """A beat is found at the latest so long after it happened."""
+SETTLE_S = 1.5
+"""Before that after a start no beat is missed."""
 KNOWN_S = 4.0
 """Before that a signal is not called good."""
 WILD_S = 1.0
@@ -88,17 +94,19 @@ class HeartRate:
         """Take the interval between two beats, seconds."""
         self._rr_s.append(rr_s)
 
-    def add_across_gap(self, rr_s: float) -> bool:
+    def add_across_gap(self, rr_s: float, *, may_hide: bool) -> bool:
         """Take an interval in which samples are missing; returns whether it is one for sure.
 
         A beat may be missing too, and the interval twice as long: it counts if it is about as long as the
-        others; while the rate is unknown, once three are about as long.
+        others; while there are none, once three in which no beat can be hidden are about as long.
         """
-        if len(self._rr_s) >= LEAST_RR:
+        if self._rr_s:
             alone = _alike(rr_s, median(self._rr_s))
             if alone:
                 self._rr_s.append(rr_s)
             return alone
+        if may_hide:
+            return False
         self._across_s.append(rr_s)
         alike = max(
             ([other for other in self._across_s if _alike(other, each)] for each in sorted(self._across_s)),
@@ -158,7 +166,8 @@ class Vitals:
         self._since = 0  # no beat is missed before this index
         self._begun = 0
         self._seen: int | None = None  # index behind the newest valid sample
-        self._gaps: list[tuple[int, int]] = []  # not yet passed by a beat: where, and how many samples
+        # Not yet passed by a beat: where, and how many samples.
+        self._gaps: deque[tuple[int, int]] = deque(maxlen=GAPS)
         self._seams: list[float] = []  # where a replay began again, not yet passed by a beat
         self._come = 0  # index that what has come reaches to
         self._silent_why = ""  # the state in which nothing comes; empty once a sample has come after it
@@ -248,7 +257,7 @@ class Vitals:
         stop = start + len(lead_mv)
         if self._seen is None:
             self._seen = self._begun = start
-            self._since = start + round(LEARN_S * self._rate_hz)
+            self._since = start + round(SETTLE_S * self._rate_hz)
         if start == self._seen and valid.all() and AlarmKind.SIGNAL_LOST not in self._raised:
             self._seen = stop
         elif valid.any():
@@ -276,40 +285,36 @@ class Vitals:
         for index in (start + np.flatnonzero(valid)).tolist():
             missing = index - self._seen
             if missing:
-                self._note_gap(self._seen, missing)
+                self._gaps.append((self._seen, missing))
+                self._since += missing
             if missing > GAP_S * self._rate_hz:
                 self._rate.clear()
                 self._beat = None
-                self._since = index + round(LEARN_S * self._rate_hz)
+                self._since = index + round(SETTLE_S * self._rate_hz)
                 events += self._signal_alarm(index, missing=True)
             self._seen = index + 1
         if self._seen > self._back:
             self._silent_why = ""
         return events + self._signal_alarm(self._seen)
 
-    def _note_gap(self, start: int, missing: int) -> None:
-        """A beat before it may be found behind it: no later than `FOUND_S`, so what is older is one."""
-        late = start + missing - FOUND_S * self._rate_hz
-        old = [gap for gap in self._gaps if gap[0] <= late]
-        one = [(old[0][0], max(size for _, size in old))] if old else []
-        self._gaps = [*one, *self._gaps[len(old) :], (start, missing)]
-
     def _note_beat(self, index: int) -> list[Event]:
         rr_s = nan
         about = SEAM_S * self._rate_hz  # the edge of a gap may look like a beat too
         missing = max((size for at, size in self._gaps if at - about <= index), default=0)
-        self._gaps = [(at, size) for at, size in self._gaps if at + size + about > index]
+        behind = sum(size for at, size in self._gaps if at >= index)
+        may_hide = missing > 0 and self._beat is not None and self._may_hide(self._beat, index)
+        self._gaps = deque((gap for gap in self._gaps if sum(gap) + about > index), GAPS)
         near = missing <= GAP_S * self._rate_hz
         if self._beat is not None and not self._across_seam(self._beat, index) and near:
             rr_s = (index - self._beat) / self._rate_hz
             if missing:
-                rr_s = rr_s if self._rate.add_across_gap(rr_s) else nan
+                rr_s = rr_s if self._rate.add_across_gap(rr_s, may_hide=may_hide) else nan
             elif rr_s <= LONGEST_RR_S:
                 self._rate.add(rr_s)
             else:
                 self._rate.clear()
         self._beats_again = True
-        self._beat, self._since = index, max(self._since, index)
+        self._beat, self._since = index, max(self._since, index + behind)
         if self._lead.counts:
             self._rate.clear()
         bpm = self._rate.bpm
@@ -317,6 +322,16 @@ class Vitals:
         at_s = index / self._rate_hz - self._delay_s
         beat = Beat(bpm, rr_s, host_s=self._zero_s + at_s, at_s=at_s)
         return [beat, *self._rate_alarms(index, bpm)]
+
+    def _may_hide(self, first: int, last: int) -> bool:
+        """Whether beats, evenly between two, may all be missing with the samples."""
+        length = last - first
+        about = HIDES_S * self._rate_hz
+        for parts in range(2, int(length / (REFRACTORY_S * self._rate_hz)) + 1):
+            places = [first + length * k / parts for k in range(1, parts)]
+            if all(any(-about <= each - at <= size for at, size in self._gaps) for each in places):
+                return True
+        return False
 
     def _across_seam(self, first: int, last: int) -> bool:
         """Whether a replay began again between two beats, or at one of them."""
@@ -383,7 +398,7 @@ class Vitals:
         """Find beats as at the start: neither noise nor the step up from a rail says how tall they are."""
         self._detector.forget()
         self._beat = None
-        self._since = index + round(LEARN_S * self._rate_hz)
+        self._since = index + round(SETTLE_S * self._rate_hz)
 
     def _signal_alarm(self, index: int, *, missing: bool = False) -> list[Event]:
         why = self._silent_why

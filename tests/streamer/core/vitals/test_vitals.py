@@ -7,7 +7,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import Phase, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy import signal
 
@@ -28,10 +28,7 @@ from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import Chunk, StreamInfo
 from streamer.core.vitals.vitals import ACROSS_GAP, HYSTERESIS_BPM, Limits, Vitals
-
-RATE_HZ = 250.0
-UNSHRUNK = (Phase.explicit, Phase.reuse, Phase.generate)
-"""A counter-example of half a minute of signal takes minutes to make smaller, and says no more."""
+from tests.streamer.core.vitals.watched import RATE_HZ, UNSHRUNK, alarms, beats, watch
 
 
 def beating(bpm: float, seconds: float, rate_hz: float = RATE_HZ) -> np.ndarray:
@@ -40,37 +37,6 @@ def beating(bpm: float, seconds: float, rate_hz: float = RATE_HZ) -> np.ndarray:
 
 def quiet(seconds: float, noise_mv: float = 0.005) -> np.ndarray:
     return np.random.default_rng(4).normal(0, noise_mv, round(seconds * RATE_HZ)).astype(np.float32)
-
-
-def watch(
-    network: Network,
-    items: Sequence[Chunk | Event],
-    info: StreamInfo | None = None,
-    limits: Limits | None = None,
-) -> list[Event]:
-    """What is told of these items."""
-    info = info or StreamInfo("test:", RATE_HZ)
-    pipeline = Pipeline(info, network)
-    vitals = Vitals(RATE_HZ, info, pipeline.latency.low_pass_delay_10hz_ms / 1e3)
-    vitals.limits = limits or Limits()
-    told = []
-    for item in items:
-        if not isinstance(item, Chunk):
-            told += vitals.hear(item)
-            continue
-        vitals.chunk(item)
-        for frame in pipeline.push(item):
-            told += vitals.push(frame)
-    return told + [event for frame in pipeline.finish() for event in vitals.push(frame)]
-
-
-def beats(told: Sequence[Event]) -> list[Beat]:
-    return [event for event in told if isinstance(event, Beat)]
-
-
-def alarms(told: Sequence[Event], *about: AlarmKind) -> list[Alarm]:
-    """All, or those about this."""
-    return [event for event in told if isinstance(event, Alarm) and (not about or event.alarm in about)]
 
 
 @pytest.fixture(scope="module")
