@@ -123,11 +123,14 @@ def _streams(path: Path) -> tuple[list[_Stream], datetime | None, bool]:
     with path.open("rb") as file:
         chunks = ChunkReader(file, path.stat().st_size, range(1 << 32))
         for chunk in chunks:
+            if chunk.tag == Tag.FILE_HEADER and found:
+                chunks.reject("another recording begins there")
+                break
             try:
                 if chunk.tag == Tag.FILE_HEADER:
                     text = (_xml(chunk.content).findtext("datetime") or "").strip()
                     began = datetime.fromisoformat(text) if text else None
-                elif chunk.tag == Tag.STREAM_HEADER and len(found) < 1000:
+                elif chunk.tag == Tag.STREAM_HEADER and len(found) < 1000 and chunk.stream not in found:
                     found[chunk.stream] = _Stream(_xml(chunk.content))
                 elif chunk.tag == Tag.SAMPLES and chunk.stream in found:
                     _add(found[chunk.stream], chunk.content)

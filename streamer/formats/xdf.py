@@ -8,6 +8,7 @@ on behind the next boundary chunk.
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,6 +27,13 @@ FARTHEST = 1 << 28
 """Bytes without a boundary, of which we write one every 10 s: what follows is not looked for any more."""
 
 _STEP = 1 << 20
+
+_LANDMARK = re.compile(
+    re.escape(BOUNDARY_UUID) + b"|(?P<file>" + MAGIC + rb")(?:\x01.|\x04.{4}|\x08.{8})\x01\x00", re.DOTALL
+)
+"""A boundary, or the beginning of a file: its magic, and its header's length and tag."""
+
+_LONGEST_LANDMARK = 16
 
 
 class Tag(IntEnum):
@@ -217,21 +225,34 @@ class ChunkReader:
         return (tag, stream, place + begin + 6, stop) if stream in self._streams else None
 
     def _resume(self, offset: int, search: int, reason: str) -> None:
-        """Go on behind the next boundary that begins at ``search`` or later, if there is one not too far."""
-        overlap = len(BOUNDARY_UUID) - 1
+        """Go on behind the next boundary that begins at ``search`` or later, if there is one not too far.
+
+        If another file begins before it, as behind one that two were joined to, nothing more is read.
+        """
+        self._next = self._size
         until = min(self._size, search + FARTHEST)
         while search < until:
-            found = self._read(search, min(search + _STEP, self._size)).find(BOUNDARY_UUID)
-            if found >= 0:
-                self._next = search + found + len(BOUNDARY_UUID)
+            data = self._read(search, min(search + _STEP, self._size))
+            found = _LANDMARK.search(data)
+            if found and found["file"]:
+                self._note(offset, search + found.start(), reason)
+                self._next = search + found.end("file")
+                if self._last:
+                    self._note(search + found.start(), self._size, "another recording begins there")
+                    self._next = self._size
+                return
+            if found:
+                self._next = search + found.end()
                 break
-            search += _STEP - overlap
-        else:
-            self._next = self._size
+            search += _STEP - (_LONGEST_LANDMARK - 1)
         self._note(offset, self._next, reason)
 
     def _note(self, offset: int, stop: int, reason: str) -> None:
-        self.damage.append(Damage(offset, stop - offset, reason))
+        last = self.damage[-1] if self.damage else None
+        if last and last.reason == reason and last.offset + last.size == offset:
+            offset = self.damage.pop().offset
+        if stop > offset:
+            self.damage.append(Damage(offset, stop - offset, reason))
 
     def _read(self, start: int, stop: int) -> bytes:
         self._file.seek(start)

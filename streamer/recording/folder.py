@@ -22,7 +22,7 @@ from streamer.recording.encoding import (
     is_claimed,
 )
 from streamer.recording.reader import Recording
-from streamer.recording.stated import stated
+from streamer.recording.stated import Stated, stated
 from streamer.session.description import SessionDescription
 
 UNMADE_S = 0.5
@@ -120,13 +120,14 @@ def _of_the_end(path: Path, file: BinaryIO, size: int) -> Summary | None:
     footers: set[int] = set()
     found: Summary | None = None
     try:
+        begun = _of_the_beginning(file, size)
         for chunk in reader:
             if chunk.tag == Tag.STREAM_FOOTER:
                 footers.add(chunk.stream)
             elif chunk.tag == Tag.SAMPLES and chunk.stream == Stream.DESCRIPTION:
                 count, encoded = split_samples(chunk.content)
                 ((_, (text, crc32)),) = split_text(encoded, count, 2)
-                about = stated(text, crc32)
+                about = stated(text, crc32, begun)
                 found = Summary(
                     path,
                     size,
@@ -140,6 +141,16 @@ def _of_the_end(path: Path, file: BinaryIO, size: int) -> Summary | None:
     except (ValueError, OverflowError):
         return None
     return found if footers >= set(Stream) and not reader.damage else None
+
+
+def _of_the_beginning(file: BinaryIO, size: int) -> Stated | None:
+    """What the first description of a file says; raises ValueError if that cannot be."""
+    for chunk in ChunkReader(file, size, STREAMS):
+        if chunk.tag == Tag.SAMPLES:
+            count, encoded = split_samples(chunk.content)
+            ((_, (text, crc32)),) = split_text(encoded, count, 2)
+            return stated(text, crc32)
+    return None
 
 
 def _unmade_s(sums: RawSums, description: SessionDescription) -> float:

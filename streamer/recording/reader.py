@@ -49,7 +49,7 @@ from streamer.recording.encoding import (
     encoded_size,
     unpack_event,
 )
-from streamer.recording.stated import ClockPoint, Stated, believed, stated
+from streamer.recording.stated import ClockPoint, OtherSessionError, Stated, believed, stated
 from streamer.session.description import SessionDescription
 
 _FIRST = 1 << 10
@@ -470,11 +470,16 @@ class _Scan:
         self._found: list[_Pending] = []
         self._stops = {Stream.PACKETS: 0, Stream.FRAMES: 0}
         self.stated: Stated | None = None
+        self._of_another = False  # session, from its description on to the next of this one
         self.clock: list[ClockPoint] = []
         self.events: list[Event] = []
         self.footers: set[int] = set()
 
     def take(self, chunk: XdfChunk) -> None:
+        describes = chunk.tag == Tag.SAMPLES and chunk.stream == Stream.DESCRIPTION
+        if self._of_another and not describes:
+            self._reader.reject(str(OtherSessionError()))
+            return
         belongs = chunk.tag == Tag.SAMPLES and chunk.stream in (Stream.RAW, Stream.LEADS, Stream.SCALE)
         if not belongs:
             self._orphan()
@@ -553,7 +558,12 @@ class _Scan:
             self._pending = None
 
     def _describe(self, text: str, crc32: str) -> None:
-        about = stated(text, crc32, self.stated)
+        try:
+            about = stated(text, crc32, self.stated)
+        except OtherSessionError:
+            self._of_another = True
+            raise
+        self._of_another = False
         self.clock.append(about.point)
         self.stated = self.stated or about
 

@@ -7,16 +7,20 @@ import json
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from streamer.core.network.spec import MODEL_HZ
 from streamer.core.signal.rate import SOURCE_HZ
 from streamer.recording.dataclass_json import built, finite, plain, wall_clock
 from streamer.recording.encoding import LONGEST_S, STAMP_REACH_S, RawSums, believable, unpack_description
 from streamer.session.description import SessionDescription
+
+_SAME_INSTANT = timedelta(milliseconds=1)
+"""A repair states the start to the microsecond."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,13 @@ class Stated:
         return (self.so_far.stop - self.so_far.start) / self.description.stream.rate_hz
 
 
+class OtherSessionError(ValueError):
+    """A description of another session than the file's first."""
+
+    def __str__(self) -> str:
+        return "of another session"
+
+
 def stated(text: str, crc32: str, before: Stated | None = None) -> Stated:
     """Parse a description, and check all of it.
 
@@ -62,6 +73,8 @@ def stated(text: str, crc32: str, before: Stated | None = None) -> Stated:
 
     Raises
     ------
+    OtherSessionError
+        It is whole, and not of the session that ``before`` is of.
     ValueError
         It is damaged, of another format, or states what cannot be.
     """
@@ -69,13 +82,17 @@ def stated(text: str, crc32: str, before: Stated | None = None) -> Stated:
         raise ValueError("a description that does not fit its checksum")
     given = unpack_description(text)
     described = given.get("description")
+    began, began_host_s = wall_clock(given.get("began_unix_s")), finite(given.get("began_host_s"))
+    if before is not None and (
+        began_host_s != before.began_host_s or abs(began - before.began) > _SAME_INSTANT
+    ):
+        raise OtherSessionError
     if before is not None and described == before.plain:
         description = before.description
     else:
         description = _description(described)
         if before is not None and plain(description) != plain(before.description):
-            raise ValueError("a description of another session")
-    began, began_host_s = wall_clock(given.get("began_unix_s")), finite(given.get("began_host_s"))
+            raise OtherSessionError
     point = ClockPoint(finite(given.get("host_s")), finite(given.get("unix_s")))
     wall_clock(point.unix_s)
     if not abs(point.host_s - began_host_s) <= STAMP_REACH_S:
@@ -90,7 +107,7 @@ def _description(described: Any) -> SessionDescription:
     description = built(SessionDescription, described)
     if not SOURCE_HZ[0] <= description.stream.rate_hz <= SOURCE_HZ[1]:
         raise ValueError("a source's rate that cannot be")
-    if not 1 <= description.rate_hz <= SOURCE_HZ[1]:
+    if not MODEL_HZ[0] <= description.rate_hz <= MODEL_HZ[1]:
         raise ValueError("a model's rate that cannot be")
     json.dumps(description.as_dict(), allow_nan=False)  # ValueError: numbers that no sink can state
     return description

@@ -27,6 +27,8 @@ PARTS_KEY = "mecg_parts"
 """Holds, where there are any, the model's parts that run alone: by the fastest band that each hears (``low``,
 ``mid``) another ONNX model, base64, with metadata and incremental form of its own."""
 FORMAT = 1
+MODEL_HZ = (95.0, 1000.0)
+"""At which rates a model may run, from and to."""
 LEVELS = ("0.5", "0.8", "0.9")
 """Of the bands that a model with a scale states."""
 
@@ -171,7 +173,11 @@ def _check(spec: ModelSpec) -> None:
     for key, value in lengths.items():
         must(isinstance(value, int) and not isinstance(value, bool), f"{key} is not a whole number")
     must(isinstance(spec.name, str) and isinstance(spec.version, str), "name or version is not text")
-    must(isinstance(spec.rate_hz, int | float) and 95 <= spec.rate_hz <= 1000, "rate_hz is not 95 to 1000")
+    low, high = MODEL_HZ
+    must(
+        isinstance(spec.rate_hz, int | float) and low <= spec.rate_hz <= high,
+        f"rate_hz is not {low:g} to {high:g}",
+    )
     must(1 <= spec.window <= 100_000, "window is not 1 to 100000 samples")
     must(spec.grid >= 1 and spec.hop >= 1 and spec.hop % spec.grid == 0, "hop is not a multiple of grid")
     must(spec.look_ahead >= 0 and spec.overlap >= 0, "look_ahead or overlap is negative")

@@ -406,3 +406,19 @@ def test_a_second_block_of_a_kardia_lead_is_said(tmp_path: Path) -> None:
     recording = open_recording(kardia(tmp_path / "k.atc", blocks))
     assert recording.samples == 50
     assert recording.notes == ("1 block of samples more than one to a lead is left out.",)
+
+
+@pytest.mark.parametrize("magic", [True, False])
+@pytest.mark.parametrize("torn", [0, 700])
+def test_an_xdf_behind_another_is_no_part_of_it(magic: bool, torn: int, tmp_path: Path) -> None:
+    raw = (FILES / "labrecorder_ecg.xdf").read_bytes()
+    first, path = raw[: len(raw) - torn], tmp_path / "joined.xdf"
+    path.write_bytes(first)
+    alone = open_recording(path)
+    path.write_bytes(first + raw[0 if magic else 4 :])
+    joined = open_recording(path)
+    assert joined.rate_hz == alone.rate_hz
+    assert np.array_equal(joined.read()[:, : alone.samples], alone.read(), equal_nan=True)
+    if magic or not torn:
+        assert joined.samples == alone.samples
+    assert any("damaged" in note for note in joined.notes)

@@ -271,6 +271,7 @@ def test_a_row_of_what_cannot_be_is_damage_even_if_the_checksum_fits(
         {"description": {}},
         {"description": {**plain(description()), "rate_hz": 1e308}},
         {"description": {**plain(description()), "rate_hz": "250"}},
+        {"description": {**plain(description()), "rate_hz": 2}},  # no model runs at it, nor finds beats
         {"description": {**plain(description()), "rate_hz": 10**400}},
         {"description": {**plain(description()), "stream": {"source": "a", "rate_hz": 0}}},
         {"description": {**plain(description()), "stream": {"source": "a", "rate_hz": None}}},
