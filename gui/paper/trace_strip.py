@@ -15,7 +15,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 from PyQt6.QtCore import QPointF, QRectF, Qt
-from PyQt6.QtGui import QBrush, QColor, QFont, QPainter, QPen, QPixmap, QPolygonF
+from PyQt6.QtGui import QBrush, QColor, QFont, QFontMetrics, QPainter, QPen, QPixmap, QPolygonF
 from pyqtgraph import functions as pg
 
 from gui.paper.geometry import RHYTHM, LeadArea, Scale
@@ -47,6 +47,9 @@ BEAT_BELOW_MM = 8.0
 
 MARKER_TEXT_PX = 320
 """How far to the left of its instant a marker's note may reach, at a text size of 12 px."""
+
+NOTE_GAP_PX = 4
+"""Between a marker and its note."""
 
 
 class Look(Protocol):
@@ -381,14 +384,13 @@ class TraceStrip:
         for mark in _between(history.markers, (first - reach) / per_s, (stop + reach) / per_s):
             # In the column of its instant; its note to the left, which is seen at the newest edge too.
             x = column_of(mark.at_s, per_s) - origin
-            wide = min(painter.fontMetrics().horizontalAdvance(mark.text), reach - 4)
             painter.setPen(pen)
             painter.drawLine(x, self._top, x, self._top + self._height)
             if not 0 <= x < self.width:
                 continue  # of another lap, in which its note is written
-            begins = x - 4 - wide if x - 4 - wide >= 0 else x + 4  # cut there, it would be no word
+            begins, note = note_beside(mark.text, x, self.width, reach, painter.fontMetrics())
             for area in (self.areas[0], self.areas[-1])[: len(self.areas)]:
-                painter.drawText(QPointF(begins, area.bottom - size), mark.text)
+                painter.drawText(QPointF(begins, area.bottom - size), note)
 
 
 def mark_size(scale: Scale) -> float:
@@ -399,6 +401,18 @@ def mark_size(scale: Scale) -> float:
 def marker_reach(scale: Scale) -> int:
     """How far to the left of its instant a marker with its note may reach, px."""
     return round(MARKER_TEXT_PX * max(1.0, scale.px_per_mm / 3.8))
+
+
+def note_beside(text: str, x: int, width: int, reach: int, metrics: QFontMetrics) -> tuple[int, str]:
+    """From which px on a marker's note stands in a column so wide, and as much of it as fits there.
+
+    To the left, which is seen at the newest edge too; to the right if it fits only there, or better.
+    """
+    wide = metrics.horizontalAdvance(text)
+    left, right = (max(0, min(room, reach) - NOTE_GAP_PX) for room in (x, width - x))
+    before = wide <= left or right < min(left, wide)
+    note = metrics.elidedText(text, Qt.TextElideMode.ElideRight, left if before else right)
+    return x - NOTE_GAP_PX - metrics.horizontalAdvance(note) if before else x + NOTE_GAP_PX, note
 
 
 def _between(marks: list[Mark], from_s: float, to_s: float) -> list[Mark]:
