@@ -46,7 +46,7 @@ def mv_per_unit(text: str) -> float | None:
     unit = _PER_STEP.sub("", unit)
     number = _NUMBER.fullmatch(unit)
     steps = float(number[1]) if number else 1.0
-    spelled = _UNIT.fullmatch((number[2] if number else unit).strip())
+    spelled = _UNIT.fullmatch((number[2] if number else unit).strip(" _"))
     if spelled is None or not 0 < abs(steps) < math.inf:
         return None
     return steps * _MV_PER[spelled[1]]

@@ -40,12 +40,20 @@ _INDEX = re.compile(
 )
 _ECG = re.compile(r"ecg|ekg|volt|electrocard|elektrokard|\bmv\b|\buv\b|lead|ableitung|心電|心电", re.I)
 _RATE = re.compile(
-    r"(?:sampl\w*[ _-]?(?:rate|freq\w*|hz)?|abtastrate|\bfs|\brate|freq\w*)\W{0,6}(\d+(?:[.,]\d+)?)", re.I
+    r"(?:(?:sampl\w*|abtast)[ _-]?(?:rate|freq\w*|hz)|\bfs\b|(?P<bare>^\W*rate\b|\bsampling\b))"
+    r"\W{0,3}(?P<head>k?hz\b)?\W{0,6}(?P<number>\d[\d.,]*(?:e[+-]?\d+)?)"
+    r"(?!\d|\s*(?:m?s|sec\w*|/?\s*min|bpm|bit)\b|\s*%)\s*(?P<unit>k?hz\b)?",
+    re.I,
 )
+"""A number is a rate if it is said to be one of sampling, or is in hertz; a heart has a rate too."""
+_THOUSANDS = re.compile(r"\d{1,3}([.,]\d{3})+")
+_ECG_HZ = (20.0, 20_000.0)
 _MISSING = frozenset(("", "nan", "na", "n/a", "null", "none", "-"))
 _MOST_COLUMNS = 512
-_CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d([.,]\d{1,9})?")
+_CLOCK = re.compile(r"\d{1,2}:\d\d:\d\d(?:[.,]\d{1,9})?|\d{1,4}:\d\d[.,]\d{1,9}")
 _DAY_S = 86_400.0
+_STEP = r"(?:(?:\d*\.\d+(?:e[+-]?\d+)?|\d+e[+-]?\d+)[ _]?)?"
+"""How many units a step is; a whole number before a unit is a channel's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +81,7 @@ class Layout:
         if self.delimiter == " ":
             return line.split()
         return (
-            [field.strip().strip('"').strip() for field in _split(line, self.delimiter)]
+            [field.strip().strip("\"'").strip() for field in _split(line, self.delimiter)]
             if self.delimiter
             else [line]
         )
@@ -105,9 +113,24 @@ def layout_of(text: str) -> Layout | None:
             if _numeric(below) and abs(len(below) - len(first)) <= 1 and row is not None:
                 columns = tuple(Column(k, *_name_and_unit(name)) for k, name in enumerate(first))
                 return Layout(delimiter, columns[:_MOST_COLUMNS], row, rate_hz)
-        match = _RATE.search(bare)
-        if match:
-            rate_hz = number(match[1]) or rate_hz
+        rate_hz = _rate_of(bare) or rate_hz
+    return None
+
+
+def _rate_of(line: str) -> float | None:
+    """The sampling rate that a line above a table states, Hz; None if it states none."""
+    for match in _RATE.finditer(line):
+        unit = match["unit"] or match["head"]
+        if match["bare"] is not None and unit is None:
+            continue
+        text = match["number"].rstrip(".,")
+        scale = 1e3 if unit and unit[0] in "kK" else 1.0
+        said = [number(text)]
+        if _THOUSANDS.fullmatch(text):  # 250.000 is 250, and 1,000 a thousand
+            said.append(float(re.sub(r"[.,]", "", text)))
+        known = [hz * scale for hz in said if hz is not None and _ECG_HZ[0] <= hz * scale < _ECG_HZ[1]]
+        if known:
+            return known[0]
     return None
 
 
@@ -295,7 +318,7 @@ def _instant_s(text: str) -> float | None:
     """A date and a clock as seconds since 1970; a clock alone as seconds of the day."""
     try:
         if _CLOCK.fullmatch(text):
-            hours, minutes, seconds = text.replace(",", ".").split(":")
+            hours, minutes, seconds = ["0", *text.replace(",", ".").split(":")][-3:]
             return 3600.0 * int(hours) + 60.0 * int(minutes) + float(seconds)
         instant = _instant(text)
         if instant is None:
@@ -317,7 +340,7 @@ def _name_and_unit(header: str) -> tuple[str, str]:
         mv_per_unit(match[2]) is not None or match[2].casefold() in _SECONDS or not canonical_lead(header)
     ):
         return match[1].strip(), match[2].strip()
-    match = re.fullmatch(r"(.+?)[ _\-/]+(?:in[ _])?([^\s_\-/]+)", header)
+    match = re.fullmatch(rf"(.+?)[ _\-/]+(?:in[ _])?({_STEP}[^\s_\-/]+)", header, re.I)
     if match is None or match[2].isdigit() or (match[2] == "V" and canonical_lead(header)):
         return header, ""
     if match[2].casefold() in _SECONDS or (mv_per_unit(match[2]) is not None and not is_not_stated(match[2])):
@@ -327,7 +350,10 @@ def _name_and_unit(header: str) -> tuple[str, str]:
 
 def _are_units(fields: list[str]) -> bool:
     """Whether a second line of a header holds the units."""
-    known = [mv_per_unit(f) is not None or f.strip("[]() ").casefold() in _SECONDS for f in fields]
+    known = [
+        mv_per_unit(f) is not None or f.strip("[]() ").casefold() in (*_SECONDS, "hh:mm:ss.mmm")
+        for f in fields
+    ]
     return any(known) and all(ok or is_not_stated(f) for ok, f in zip(known, fields, strict=True))
 
 

@@ -359,3 +359,75 @@ def test_several_readings_are_listed_and_never_joined(tmp_path: Path) -> None:
         assert recording.samples == len(WAVE)
         assert recording.began is not None
         assert recording.began.day == 14
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("Sampling rate: {}", "fs={}", "Abtastrate: {} Hz", "sample_rate,{}", "Sampling frequency [Hz]: {}"),
+        *("Sample Rate (Hz),{}", "SamplingFrequency = {} samples/second", "Sampling: {} Hz", "Rate: {} Hz"),
+        *("heart rate 80, sampling rate {} Hz, filter 40 Hz", "Abtastfrequenz {}"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("said", "rate_hz"),
+    [
+        ("250", 250.0),
+        ("512,4", 512.4),
+        ("250.000", 250.0),
+        ("2.5e2", 250.0),
+        ("1,000", 1e3),
+        ("1.000,0", 1e3),
+    ],
+)
+def test_a_rate_above_a_table_is_read_as_it_is_written(
+    line: str, said: str, rate_hz: float, tmp_path: Path
+) -> None:
+    for sign in ("# ", ""):
+        path = write(tmp_path / "t", f"{sign}{line.format(said)}\nI [mV]", [f"{value}" for value in BEATS])
+        assert open_recording(path).rate_hz == rate_hz
+
+
+@pytest.mark.parametrize(("said", "rate_hz"), [("0.25 kHz", 250.0), ("1 kHz", 1e3), ("1,024 kHz", 1024.0)])
+def test_a_rate_in_kilohertz_is_one(said: str, rate_hz: float, tmp_path: Path) -> None:
+    rows = [f"{value}" for value in BEATS]
+    assert open_recording(write(tmp_path / "t", f"# fs: {said}\nI [mV]", rows)).rate_hz == rate_hz
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        *("Samples: 3000", "Number of samples = 3000", "Heart rate: 72", "rate 15/min", "Baud rate 9600"),
+        *("Frame rate: 30", "low-pass frequency: 40 Hz", "sample 212 of a study", "Sampling rate: 4 ms"),
+        *("Respiratory rate: 25", "Sampling interval: 4 ms", "Sample size: 16", "corner freq. 40"),
+    ],
+)
+def test_another_number_above_a_table_is_no_rate(line: str, tmp_path: Path) -> None:
+    path = write(tmp_path / "t", f"# {line}\nI [mV]", [f"{value}" for value in BEATS])
+    with pytest.raises(InputError) as refused:
+        open_recording(path)
+    assert refused.value.field is Field.RATE
+
+
+@pytest.mark.parametrize("step", ["0.5 uV", "0.5_uV", "1e-3 mV", "2.5e-1 uV", ".5 µV"])
+@pytest.mark.parametrize("form", ["I [{}]", "I ({})", "I_{}", "ECG_I {}", "Lead I in {}"])
+def test_a_step_of_several_units_is_never_left_out(form: str, step: str, tmp_path: Path) -> None:
+    rows = [f"{i / 250:.6f},{value}" for i, value in enumerate(BEATS)]
+    recording = open_recording(write(tmp_path / "t", f"time [s],{form.format(step)}", rows))
+    of_a_step = {"0.5 uV": 5e-4, "0.5_uV": 5e-4, "1e-3 mV": 1e-3, "2.5e-1 uV": 2.5e-4, ".5 µV": 5e-4}[step]
+    row = recording.row("I")
+    assert row is not None and np.allclose(recording.read()[row], BEATS * of_a_step, rtol=1e-5, atol=0)
+
+
+@pytest.mark.parametrize("clock", [True, False])
+def test_a_table_as_rdsamp_of_wfdb_writes_it(clock: bool, tmp_path: Path) -> None:
+    unit = "hh:mm:ss.mmm" if clock else "seconds"
+    rows = []
+    for i, value in enumerate(np.tile(BEATS, 30)):
+        t = i / 250
+        time = f"'{int(t // 60)}:{t % 60:06.3f}'" if clock else f"{t:.3f}"
+        rows.append(f"{time},{value:.3f},{value / 2:.3f}")
+    head = f"'Elapsed time','I','V5'\n'{unit}','mV','mV'"
+    recording = open_recording(write(tmp_path / "t", head, rows))
+    assert (recording.rate_hz, recording.names) == (250.0, ("I", "V5"))
+    assert np.allclose(recording.read()[0], np.tile(BEATS, 30), atol=1e-6)
