@@ -33,7 +33,7 @@ from mecg.evaluation.lead_scores import lead_sums
 from streamer.core.calibration.correction import Calibration, PersonalNetwork
 from streamer.core.calibration.fit import prior_of
 from streamer.core.calibration.sequential_reference import sequence_reference
-from streamer.core.calibration.visits import Visit, brings, combined, teaching, visit_of
+from streamer.core.calibration.visits import Visit, brings, combined, teaching, unlike, unlike_words, visit_of
 from streamer.core.errors import InputError
 from streamer.core.leads import DERIVED, LEADS, SEVEN
 from streamer.core.network.network import Network
@@ -90,7 +90,7 @@ def add_options(parser: ArgumentParser) -> None:
     add_unit_and_rate(parser)
     parser.add_argument("--json", action="store_true", help="the figures as JSON")
     add_model(parser)
-    add_force(parser, "the file")
+    add_force(parser, "the file, and take visits that do not look like one person")
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +140,8 @@ def run(options: Options) -> int:
             reference, told = reference_in(network, leads_mv, info.rate_hz), []
         new.append(visit_of(network, prior_of(network), reference, origin, told))
     visits = in_order(earlier, new)
+    if not options.force:
+        _refuse_another_person(visits, new)
     calibration = combined(prior_of(network), visits)
     took_s = time.monotonic() - began
     facts = _facts(calibration, visits, took_s)
@@ -163,6 +165,14 @@ def run(options: Options) -> int:
     if len(visits) == 1:
         say(ONE_VISIT)
     return 0
+
+
+def _refuse_another_person(visits: Sequence[Visit], new: Sequence[Visit]) -> None:
+    """Raise an `InputError` if a new visit looks like somebody else's; one that is kept was taken before."""
+    if {id(visit) for visit in unlike(visits)} & {id(visit) for visit in new}:
+        raise InputError(
+            f"{unlike_words(visits)}: leave out what is somebody else's, or take it all the same with --force"
+        )
 
 
 def _recorded(text: str, options: Options) -> tuple[StreamInfo, Samples]:

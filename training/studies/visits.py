@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 from streamer.core.calibration.correction import DRIFT_LIMIT, Calibration, Origin
 from streamer.core.calibration.fit import Prior, Reference, fit, prior_of, reference_of
 from streamer.core.calibration.swapped_leads import exchanged
-from streamer.core.calibration.visits import MOST_VISITS, combined, visit_of
+from streamer.core.calibration.visits import MOST_VISITS, Visit, combined, unlike, visit_of
 from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
 from streamer.core.vitals.beats import BeatDetector
@@ -39,6 +39,8 @@ PARTS = 4
 BEFORE_S, AFTER_S = 0.25, 0.45
 MANY = 3
 """Earlier visits, from which on they are counted together."""
+OTHERS = 10
+"""So many other persons' records are held against each person's earlier visits."""
 
 Array = NDArray[np.float64]
 
@@ -193,6 +195,38 @@ def drifts(
     }
 
 
+def strangers(
+    network: Network, references: Sequence[Reference], patients: NDArray[np.int64]
+) -> dict[str, dict[str, float]]:
+    """Share of later records that are said to be somebody else's, by how many earlier visits there are: of
+    those that are the person's, and of the first records of the persons that follow.
+
+    ``references`` and ``patients`` in the order of the visits.
+    """
+    prior, spec = prior_of(network), network.spec
+    origin = Origin(spec.name, spec.version, "", "")
+    of: dict[int, list[Visit]] = {}
+    for reference, patient in zip(references, patients, strict=True):
+        of.setdefault(int(patient), []).append(visit_of(network, prior, reference, origin))
+    own = list(of.values())
+    found: dict[str, dict[str, list[bool]]] = {}
+    for i, known in enumerate(own):
+        others = [own[(i + j) % len(own)][0] for j in range(1, OTHERS + 1)]
+        for count in range(1, len(known)):
+            row = found.setdefault("one" if count == 1 else "more", {"same": [], "other": []})
+            for name, some in (("same", known[count : count + 1]), ("other", others)):
+                said = ([id(visit) for visit in unlike([*known[:count], new])] for new in some)
+                row[name] += [id(new) in ids for new, ids in zip(some, said, strict=True)]
+    return {
+        count: {
+            "records": len(row["same"]),
+            "same_person_fraction": float(np.mean(row["same"])),
+            "another_person_fraction": float(np.mean(row["other"])),
+        }
+        for count, row in found.items()
+    }
+
+
 def over_visits(
     network: Network, references: Sequence[Reference], patients: NDArray[np.int64]
 ) -> dict[str, dict[str, dict[str, float]]]:
@@ -256,6 +290,7 @@ def visits(network: Network, data: Path, fold: int, cache: Path) -> dict[str, An
             "worse_by_5pct_of_those_fraction": float(worse[more].mean()),
             "worse_by_5pct_of_others_fraction": float(worse[~more].mean()),
         },
+        "strangers": strangers(network, references, records.patient_id),
         "drift": drifts(network, references, records.patient_id, pairs),
         "exchanges": exchanges(network, prior_of(network), records, references),
     }

@@ -166,12 +166,56 @@ def brings(visits: Sequence[Visit]) -> Array:
     """
     result = np.full((len(visits), 2), nan)
     for i, (row, visit) in enumerate(zip(result, visits, strict=True)):
-        others = [other.moments for j, other in enumerate(visits) if j != i]
-        for at, head in enumerate((np.zeros_like(visit.head), visit.head)):
-            known = [moments.left_mv2(head) for moments in others]
-            if known and np.isfinite(known).any():
-                row[at] = float(np.sqrt(np.nanmean(known)))
+        others = [other for j, other in enumerate(visits) if j != i]
+        row[:] = [_left_mv(others, head) for head in (np.zeros_like(visit.head), visit.head)]
     return result
+
+
+def unlike(visits: Sequence[Visit]) -> tuple[Visit, ...]:
+    """Those that do not look like the person of the others: neither makes what the others teach together
+    their error smaller, nor what they teach that of half of the others.
+
+    A visit whose leads were measured one after another is not judged: too many true ones look so.
+    """
+    some = [visit for visit in teaching(visits) if visit.origin.kind == "simultaneous"]
+    heads, weights = [visit.head for visit in some], _weights(len(some))
+    found = []
+    for i, visit in enumerate(some):
+        others = some[:i] + some[i + 1 :]
+        if not others:
+            continue
+        taught = np.average(np.delete(heads, i, axis=0), axis=0, weights=np.delete(weights, i))
+        helps = sum(_is_helped([other], visit.head) for other in others)
+        if 2 * helps < len(others) and not _is_helped([visit], taught):
+            found.append(visit)
+    return tuple(found)
+
+
+def unlike_words(visits: Sequence[Visit]) -> str:
+    """What is to be said of `unlike` ones; nothing if there are none."""
+    names = [f"{visit.origin.source[:_NAME]} {visit.origin.date}".strip() for visit in unlike(visits)]
+    if not names:
+        return ""
+    what = "what each teaches does not hold on the others"
+    if len(names) == len(teaching(visits)):
+        return f"{_listed(names)} do not look like one person: {what}"
+    do = "does" if len(names) == 1 else "do"
+    return f"{_listed(names)} {do} not look like the person of the other visits: {what}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(names[:2]) if len(names) < 3 else f"{names[0]} and {len(names) - 1} more"
+
+
+def _is_helped(visits: Sequence[Visit], head: Array) -> bool:
+    """Whether a correction makes the error on visits smaller; so too if no lead is known that would say."""
+    return not _left_mv(visits, head) >= _left_mv(visits, np.zeros_like(head))
+
+
+def _left_mv(visits: Sequence[Visit], head: Array) -> float:
+    """RMSE of the seven leads that a correction leaves on visits; NaN if none is known."""
+    known = [visit.moments.left_mv2(head) for visit in visits]
+    return float(np.sqrt(np.nanmean(known))) if known and np.isfinite(known).any() else nan
 
 
 def _notes(visits: Sequence[Visit], *, contradict: bool) -> tuple[str, ...]:
@@ -179,6 +223,8 @@ def _notes(visits: Sequence[Visit], *, contradict: bool) -> tuple[str, ...]:
     if len(visits) == 1:
         return visits[0].notes
     told = [f"{visit.origin.source[:_NAME]}: {note}" for visit in visits for note in visit.notes]
+    if words := unlike_words(visits):
+        told.append(words)
     if contradict:
         told.append("the visits contradict each other: what one teaches does not hold on the others")
     return tuple(note[:_NOTE] for note in told)

@@ -214,6 +214,21 @@ def test_visits_added_one_by_one_are_those_named_together(model, tmp_path, capsy
     assert one.stat().st_mode & 0o077 == 0
 
 
+def test_somebody_elses_record_is_not_added_unless_told_to_and_the_file_stays(tmp_path, capsys):
+    one = tmp_path / "one.npz"
+    assert main(["calibrate", str(RECORDING), "--out", str(one)]) == 0
+    before = one.read_bytes()
+    adds = ["calibrate", str(OTHER), "--add", str(one), "--out", str(one)]
+    capsys.readouterr()
+    assert main(adds) == 2
+    said = capsys.readouterr()
+    assert not said.out and "do not look like one person" in said.err and "--force" in said.err
+    assert len(said.err.splitlines()) == 1 and one.read_bytes() == before
+    assert main([*adds, "--force"]) == 0
+    assert "do not look like one person" in capsys.readouterr().err
+    assert len(read_with_visits(one)[1]) == 2
+
+
 def test_a_calibration_of_one_visit_is_what_the_fit_makes_of_it(model, person):
     network = Network(model.read_bytes())
     made, (visit,) = read_with_visits(person)

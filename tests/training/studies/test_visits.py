@@ -12,7 +12,17 @@ from tests.streamer.core.person_model import AHEAD, FEATURES, STRIDE, person_mod
 pytest.importorskip("torch")
 
 from training.fitted.personal import error_covariance, exchange_limit
-from training.studies.visits import LATE_S, ceiling, drifts, mean_beat, moved, over_visits, part_of, summary
+from training.studies.visits import (
+    LATE_S,
+    ceiling,
+    drifts,
+    mean_beat,
+    moved,
+    over_visits,
+    part_of,
+    strangers,
+    summary,
+)
 
 RATE_HZ, STEPS = 250.0, 620
 
@@ -101,6 +111,20 @@ def test_a_drift_is_told_of_whoever_lies_further_out_and_of_nobody_who_lies_as_b
     assert drifts(network, replaced, patients, pairs)["same_person_over_limit_fraction"] == pytest.approx(
         1 / 3
     )
+
+
+def test_strangers_are_counted_apart_from_later_visits_of_the_same_person():
+    rng = np.random.default_rng(3)
+    references, patients = [], []
+    for person in range(12):
+        own = rng.normal(0, 0.3, (7, STRIDE, FEATURES))
+        references += [visit(rng, own + rng.normal(0, 0.1, own.shape)) for _ in range(3)]
+        patients += [person] * 3
+    found = strangers(Network(person_model(prior())), references, np.array(patients))
+    assert [found[count]["records"] for count in ("one", "more")] == [12, 12]
+    for row in found.values():
+        assert row["same_person_fraction"] == 0
+        assert row["another_person_fraction"] > 0.9
 
 
 def test_a_limit_lets_so_many_true_records_pass():

@@ -9,7 +9,15 @@ from hypothesis import strategies as st
 
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.calibration.fit import fit, reference_towards
-from streamer.core.calibration.visits import MOST_VISITS, Visit, brings, combined, visit_of
+from streamer.core.calibration.visits import (
+    MOST_VISITS,
+    Visit,
+    brings,
+    combined,
+    unlike,
+    unlike_words,
+    visit_of,
+)
 from streamer.core.errors import InputError
 from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
@@ -187,6 +195,41 @@ def test_what_each_visit_brings_is_its_correction_on_the_others(network: Network
     assert (found[:3, 1] < found[3, 1]).all()
     assert found[3, 1] > found[3, 0]
     assert np.isnan(brings(alike[:1])).all()
+
+
+@settings(max_examples=15, deadline=None)
+@given(st.permutations(range(4)), st.integers(2, 4), st.booleans())
+def test_who_is_somebody_else_is_named_whatever_the_order_and_nobody_of_one_person_is(
+    order: list[int], visits: int, with_stranger: bool
+) -> None:
+    network = Network(person_model(prior()))
+    some = [a_visit(network, i, apart=0.1) for i in order[:visits]]
+    assert unlike(some) == () and unlike_words(some) == ""
+    if with_stranger:
+        at = order[-1] % (visits + 1)
+        stranger = a_visit(network, 8, person=-PERSON)
+        some.insert(at, stranger)
+        assert unlike(some) == (stranger,)
+        assert unlike_words(some).startswith("visit 8 2026-11-09 does not look like the person of the other")
+        assert unlike_words(some) in combined(prior(), some).notes
+
+
+def test_of_two_visits_neither_is_the_stranger_and_one_alone_has_nobody_to_be_unlike(
+    network: Network,
+) -> None:
+    two = [a_visit(network, 1), a_visit(network, 8, person=-PERSON)]
+    for some in (two, two[::-1]):
+        assert unlike(some) == tuple(some)
+        assert "do not look like one person" in unlike_words(some)
+    assert unlike(two[:1]) == unlike([]) == ()
+
+
+def test_who_teaches_nothing_or_was_measured_lead_by_lead_is_not_judged(network: Network) -> None:
+    stranger = a_visit(network, 8, person=-PERSON)
+    nothing = replace(stranger, head=np.zeros_like(stranger.head))
+    by_lead = replace(stranger, origin=replace(stranger.origin, kind="sequence"))
+    for each in (nothing, by_lead):
+        assert unlike([a_visit(network, 1), each]) == ()
 
 
 @pytest.mark.parametrize(
