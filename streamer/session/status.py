@@ -9,6 +9,7 @@ from math import isfinite, nan
 from typing import Any
 
 from streamer.core.events import (
+    Alarm,
     AlarmKind,
     Beat,
     Drift,
@@ -85,6 +86,8 @@ class SessionStatus:
                 self._speed = event.speed
             case Beat():
                 self._beat = event
+            case Alarm(alarm=AlarmKind.SIGNAL_LOST, rises=True):
+                self._beat = None  # no frame comes by which it would grow old
             case QualityChanged():
                 self._wrong = event.wrong
             case Drift():

@@ -56,6 +56,20 @@ def test_a_rate_that_is_counted_from_noise_is_marked():
     assert "HR 188? " in kept.text()
 
 
+def test_the_rate_is_unknown_from_the_loss_of_the_signal_to_the_next_beat():
+    """No frame comes meanwhile, by which the beat would grow old."""
+    kept = status()
+    kept.event(StateChanged(State.LIVE, ""))
+    kept.event(Beat(71.0, at_s=0.0))
+    kept.event(StateChanged(State.STALE, ""))
+    kept.event(Alarm(AlarmKind.SIGNAL_LOST, True, "stale"))
+    assert "HR -- " in kept.text() and kept.facts()["hr_bpm"] is None
+    kept.event(Alarm(AlarmKind.SIGNAL_LOST, False))
+    assert "HR -- " in kept.text()
+    kept.event(Beat(72.0, at_s=1.0))
+    assert "HR 72 " in kept.text()
+
+
 @given(st.floats(0.0, 1000.0), st.floats(0.0, 1000.0))
 def test_how_long_nothing_has_come_is_kept_at_the_end(silent_s, after_s):
     kept, clock = status(), SimpleNamespace(now_s=1000.0)
