@@ -27,6 +27,8 @@ def header_path(path: str | Path, exists: bool = True) -> Path:
     header = Path(text) if text.lower().endswith(".hea") else Path(f"{stem}.hea")
     if exists and not is_kind(Path.is_file, header):
         _refuse_what_is_there(text)
+        if stem == text and Path(text).suffix:  # a file of another kind is meant
+            raise InputError(f"there is no file {show(text)}; check the path")
         raise InputError(f"no record {show(stem)} (there is no file {show(header)}); check the path")
     return header
 

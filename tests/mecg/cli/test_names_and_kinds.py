@@ -106,3 +106,11 @@ def test_every_command_names_the_kind(
     (line,) = capsys.readouterr().err.splitlines()
     assert "PDF" in line
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("name", ["ecg_2026-03-14.csv", "night.edf", "export.zip", "folder/holter.ecg"])
+def test_a_file_that_is_not_there_is_missed_by_the_name_that_was_typed(name: str, tmp_path: Path) -> None:
+    typed = str(tmp_path / name)
+    with pytest.raises(InputError) as refused:
+        open_recording(typed)
+    assert typed in refused.value.line and ".hea" not in refused.value.line
