@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from streamer.core.errors import InputError
+from streamer.core.printable import printable
 from training.filter_design import BAND_EDGES_HZ
 from training.network import ModuleShape, NetworkShape
 
@@ -55,6 +56,34 @@ class Config:
     """So many of a ladder's batches are learnt by some of its first modules alone as well."""
     cut_offs_hz: tuple[float, ...] = BAND_EDGES_HZ
     """Between the low and the mid band, and the mid and the high one."""
+
+
+_SHARE = (0.0, 1.0)
+_NUMBERS: dict[str, tuple[type, float, float]] = {
+    "seed": (int, 0, 2**32 - 1),
+    "epochs": (int, 1, 10_000),
+    "batch": (int, 1, 4096),
+    "peak_rate": (float, 1e-9, 1.0),
+    "matrix_rate": (float, 0.0, 1.0),
+    "weight_decay": (float, *_SHARE),
+    "average": (float, 0.0, 0.999_999),
+    "gain_spread": (float, 0.0, 0.99),
+    "gap_share": (float, *_SHARE),
+    "turn_deg": (float, 0.0, 90.0),
+    "noise_share": (float, *_SHARE),
+    "square_weight": (float, 0.0, 1000.0),
+    "scale_weight": (float, 0.0, 1000.0),
+    "choose_fold": (int, 1, 1000),
+    "rate_hz": (int, 100, 1000),
+    "hop": (int, 1, 1000),
+    "teachers_share": (float, *_SHARE),
+    "recorder_share": (float, *_SHARE),
+    "nested_share": (float, *_SHARE),
+}
+"""What each number of a run can be: whole or not, from, to."""
+
+_SIZES = {"stride": 64, "channels": 1024, "kernel": 99}
+_MOST_DILATION, _MOST_LOOK_AHEAD = 1024, 2000
 
 
 def facts(path: Path, changes: Sequence[str] = ()) -> dict[str, Any]:
@@ -106,10 +135,10 @@ def configured(read: dict[str, Any]) -> Config:
     try:
         return _configured(read)
     except KeyError as error:
-        raise InputError(f"the configuration lacks {error.args[0]}: add it") from error
-    except (TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"the configuration lacks {printable(error.args[0], 99)}: add it") from error
+    except (TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
         reason = str(error).replace("Config.__init__() ", "").replace("ModuleShape.__init__() ", "")
-        raise InputError(f"the configuration cannot be used ({reason}): mend it") from error
+        raise InputError(f"the configuration cannot be used ({printable(reason, 200)}): mend it") from error
 
 
 def _configured(read: dict[str, Any]) -> Config:
@@ -126,7 +155,7 @@ def _configured(read: dict[str, Any]) -> Config:
     for key in ("data", "licence"):
         if not isinstance(about.get(key), str) or not about[key].strip():
             raise KeyError(f"about.{key} (what an exported model says of itself)")
-    return Config(
+    config = Config(
         name=model["name"],
         rate_hz=model["rate_hz"],
         hop=model["hop"],
@@ -136,6 +165,61 @@ def _configured(read: dict[str, Any]) -> Config:
         licence=about["licence"],
         **rest,
     )
+    _check(config)
+    return config
+
+
+def _check(config: Config) -> None:
+    """Refuse what cannot be trained, before an hour is spent on it."""
+    for key, (kind, low, high) in _NUMBERS.items():
+        _check_number(key, getattr(config, key), kind, low, high)
+    for key in ("name", "start"):
+        value = getattr(config, key)
+        if not isinstance(value, str) or not value.isprintable() or (key == "name" and not value.strip()):
+            raise ValueError(f"{key} is {value!r}, and must be words")
+    if not isinstance(config.cross_fitted, bool) or not all(isinstance(one, str) for one in config.teachers):
+        raise ValueError("cross_fitted must be true or false, and teachers a list of names")
+    for fold in config.folds:
+        _check_number("folds", fold, int, 1, 1000)
+    if not config.folds or len(set(config.folds)) < len(config.folds) or config.choose_fold in config.folds:
+        raise ValueError(
+            f"folds are {list(config.folds)} and {config.choose_fold} chooses: name some to learn from, "
+            "each once, and another one to choose by"
+        )
+    low, *_, high = (*config.cut_offs_hz, 0.0, 0.0)[:2]
+    for cut_off in config.cut_offs_hz:
+        _check_number("cut_offs_hz", cut_off, float, 0.6, 39.0)
+    if len(config.cut_offs_hz) != 2 or low >= high:
+        raise ValueError(f"cut_offs_hz are {list(config.cut_offs_hz)}, and must be two, the lower first")
+    _check_shape(config.shape)
+
+
+def _check_shape(shape: NetworkShape) -> None:
+    _check_number("look_ahead", shape.look_ahead, int, 0, _MOST_LOOK_AHEAD)
+    flags = [shape.scale, shape.ladder, *(flag for m in shape.modules for flag in (m.split, m.lateral))]
+    if not shape.modules or not all(isinstance(flag, bool) for flag in flags):
+        raise ValueError("a network has a module, and scale, ladder, split and lateral are true or false")
+    if any(shape.grid % module.stride for module in shape.modules if module.stride):
+        raise ValueError("the strides of the modules must divide the largest of them")
+    for module in shape.modules:
+        for key, most in _SIZES.items():
+            _check_number(key, getattr(module, key), int, 1, most)
+        for dilation in module.dilations:
+            _check_number("dilations", dilation, int, 1, _MOST_DILATION)
+        first, last = module.inputs[0], module.inputs[-1]
+        if (
+            not module.dilations
+            or module.inputs != tuple(range(first, last + 1))
+            or not 0 <= first <= last <= 2
+        ):
+            raise ValueError("a module has dilations, and hears neighbouring ones of the bands 0, 1 and 2")
+
+
+def _check_number(key: str, value: object, kind: type, low: float, high: float) -> None:
+    is_number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+    if not is_number or not low <= value <= high:  # type: ignore[operator]
+        what = "a whole number" if kind is int else "a number"
+        raise ValueError(f"{key} is {value!r}, and must be {what} from {low:g} to {high:g}")
 
 
 def _module(read: dict[str, Any]) -> ModuleShape:

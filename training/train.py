@@ -308,7 +308,16 @@ def batches_of(
 ) -> Batches:
     """What a run learns from: augmented as its configuration says, each record's last sample held for as
     long as the network, and any other of these shapes, looks ahead.
+
+    Raises
+    ------
+    InputError
+        There are fewer records than a batch has.
     """
+    if len(records.ecg_id) < config.batch:
+        raise InputError(
+            f"a batch has {config.batch} records, the folds have {len(records.ecg_id)}: make it smaller"
+        )
     return Batches(
         records,
         truth_uv,
@@ -408,6 +417,8 @@ def main() -> None:
 
     facts = configuration.facts(args.config, args.set)
     config = configuration.configured(facts)
+    if config.hop % config.shape.grid:  # it could be trained, and not be exported
+        raise InputError(f"model.hop is {config.hop}: make it a multiple of {config.shape.grid}, the stride")
     run = Run(config, device_of(args.device))
     args.out.mkdir(parents=True, exist_ok=True)
     (args.out / "config.json").write_text(json.dumps(facts, indent=1))

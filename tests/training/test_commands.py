@@ -73,6 +73,7 @@ def trained(folder: Path, *changes: str, weights: bool = True) -> Path:
         (["--config", str(LOW), "--set", 'teachers=["nobody"]'], "config.json is not there"),
         (["--config", str(LOW), "--set", 'teachers=["nobody.onnx"]'], "nobody.onnx"),
         (["--config", str(LOW)], "holds no ptbxl_database.csv"),
+        (["--config", str(LOW), "--set", "model.hop=3"], "make it a multiple of 4, the stride"),
     ],
 )
 def test_what_is_wrong_with_a_trainings_input_is_told_in_one_line(
