@@ -41,9 +41,16 @@ def grid_of(stamps_s: NDArray[np.float64], what: str) -> tuple[float, NDArray[np
     if len(packet_s) < 2:
         raise InputError(f"{what}: its times show no rate")
     period_s = float(np.median(packet_s / sizes[:-1]))
+    rounded = _long_by_rounding(stamps_s, packet_s, period_s)
+    if rounded.any():
+        period_s = float(packet_s[rounded | (packet_s < 1.25 * period_s)].mean())
+    # A stamp that is late makes its step longer, and the next one shorter: nothing is lost there.
+    beside_s = np.minimum(np.append(packet_s[1:], np.inf), np.append(np.inf, packet_s[:-1]))
+    single = len(packet_s) == len(stamps_s) - 1
     for _ in range(3):
         room = np.maximum(sizes[:-1], sizes[1:])
-        whole = packet_s < (room + 0.5 * np.minimum(sizes[:-1], sizes[1:])) * period_s
+        whole = rounded | (packet_s < (room + 0.5 * np.minimum(sizes[:-1], sizes[1:])) * period_s)
+        whole |= single & (packet_s + beside_s < 2.5 * period_s)
         if not whole.any():
             break
         period_s = float(packet_s[whole].sum() / sizes[:-1][whole].sum())
@@ -76,6 +83,39 @@ def _resolution_s(stamps_s: NDArray[np.float64]) -> float:
         if np.abs(steps - np.rint(steps)).max() < 1e-3:
             return float(10.0**-decimals)
     return 0.0
+
+
+def _long_by_rounding(
+    stamps_s: NDArray[np.float64], steps_s: NDArray[np.float64], usual_s: float
+) -> NDArray[np.bool_]:
+    """Which steps are a tick longer than most, of a clock whose ticks are about as long as a sample.
+
+    By rounding they come at even distances, one more or less; samples that are lost do not.
+    """
+    none = np.zeros(len(steps_s), np.bool_)
+    if len(steps_s) < len(stamps_s) - 1:
+        return none
+    for ratio in (2.0, 1.5):  # of two ticks to one, and of three to two
+        tick_s = (ratio - 1) * usual_s
+        long: NDArray[np.bool_] = np.abs(steps_s - usual_s - tick_s) < 0.05 * tick_s
+        if not long.any() or not _in_ticks(stamps_s - stamps_s[0], tick_s):
+            continue
+        gap = steps_s > (ratio + 0.5) * usual_s
+        at = np.flatnonzero(long)
+        within = np.diff(at)[np.diff(np.cumsum(gap)[at]) == 0]
+        even = np.diff(np.flatnonzero(np.concatenate([[True], long | gap, [True]])))
+        if len(within) > 1 and np.ptp(within) <= 1 and even.max() <= within.max() + 1:
+            return long
+    return none
+
+
+def _in_ticks(since_s: NDArray[np.float64], tick_s: float) -> bool:
+    """Whether times are whole ticks, and not written more finely than that."""
+    if 0 < _resolution_s(since_s) < 0.6 * tick_s:
+        return False
+    counts = since_s / tick_s
+    exact = since_s[-1] / max(np.rint(counts[-1]), 1.0)
+    return bool(np.abs(since_s / exact - np.rint(since_s / exact)).max() < 0.05)
 
 
 def _tidy(rate_hz: float, tolerance: float) -> float:
