@@ -114,7 +114,7 @@ def _recording(dataset: Any, groups: list[Any], stated: Stated) -> Recording:
     if isinstance(padding, bytes) and padding:
         padding = int(np.frombuffer(padding, kind, 1)[0])
     rate_hz = stated.rate(float(group.SamplingFrequency), KIND)
-    began = _began(str(dataset.get("AcquisitionDateTime", "") or ""))
+    began = _began(dataset, group)
     first, later = _skews(list(group.ChannelDefinitionSequence[:count]), rate_hz, n, notes)
     if began is not None:
         began += timedelta(seconds=first / rate_hz)
@@ -191,15 +191,26 @@ def _label(channel: Any, i: int) -> str:
     return named or meaning or str(channel.get("ChannelLabel", "")) or f"channel {i + 1}"
 
 
-def _began(text: str) -> datetime | None:
-    match = re.fullmatch(r"(\d{14})(?:\.(\d{1,6}))?([+-]\d{4})?", text.strip())
+def _began(dataset: Any, group: Any) -> datetime | None:
+    """When the group's first sample was: what is stated of the file, and how much later the group began."""
+
+    def text(keyword: str) -> str:
+        return str(dataset.get(keyword, "") or "").strip()
+
+    stated = text("AcquisitionDateTime") or text("AcquisitionDate") + text("AcquisitionTime")
+    match = re.fullmatch(r"(\d{14})(?:\.(\d{1,6}))?([+-]\d{4})?", stated)
     if match is None:
         return None
+    zone = match[3] or text("TimezoneOffsetFromUTC")
     try:
-        whole = f"{match[1]}{(match[2] or '0').ljust(6, '0')}{match[3] or ''}"
-        return datetime.strptime(whole, "%Y%m%d%H%M%S%f%z" if match[3] else "%Y%m%d%H%M%S%f")
+        whole = f"{match[1]}{(match[2] or '0').ljust(6, '0')}{zone}"
+        began = datetime.strptime(whole, "%Y%m%d%H%M%S%f%z" if zone else "%Y%m%d%H%M%S%f")
     except ValueError:
         return None
+    try:
+        return began + timedelta(milliseconds=float(group.get("MultiplexGroupTimeOffset") or 0))
+    except (ValueError, OverflowError):
+        return began
 
 
 assert set(_MDC.values()) <= set(LEADS)

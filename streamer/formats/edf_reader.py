@@ -84,7 +84,7 @@ def read(path: Path, stated: Stated) -> Recording:
         notes.append("The file is cut within its last data record, which is left out.")
     began, onsets = _began(head), _onsets(head, raw, held, size)
     if began is not None and onsets is not None:
-        began += timedelta(seconds=float(onsets[0] % 1))
+        began = _later(began, float(onsets[0]))
     if b"+D" in head[192:236] and onsets is not None:
         there = mv.shape[1]
         mv = _in_place(mv, onsets, rate_hz, held)
@@ -195,6 +195,14 @@ def _began(head: bytes) -> datetime | None:
         hour, minute, second = map(int, numbers[1])
         return datetime(year, month, day, hour, minute, second)
     except ValueError:
+        return None
+
+
+def _later(began: datetime, seconds: float) -> datetime | None:
+    """When the first data record was: its onset counts from the file's start; None if that is no date."""
+    try:
+        return began + timedelta(seconds=seconds)
+    except OverflowError:
         return None
 
 

@@ -92,3 +92,41 @@ def test_a_skew_of_less_than_a_sample_is_said(skew: str, tmp_path: Path) -> None
 def test_a_skew_that_cannot_be_is_refused(skew: str, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="apart"):
         open_recording(dicom(tmp_path / "d.dcm", {1: {"ChannelSampleSkew": skew}}))
+
+
+@pytest.mark.parametrize(
+    ("facts", "offset_ms", "began"),
+    [
+        ({"AcquisitionDateTime": "20260314091500.25"}, "", "2026-03-14T09:15:00.250000"),
+        ({"AcquisitionDateTime": "20260314091500.25+0100"}, "1500", "2026-03-14T09:15:01.750000+01:00"),
+        (
+            {"AcquisitionDateTime": "20260314091500.25", "TimezoneOffsetFromUTC": "-0330"},
+            "",
+            "2026-03-14T09:15:00.250000-03:30",
+        ),
+        (
+            {"AcquisitionDateTime": "20260314091500+0100", "TimezoneOffsetFromUTC": "-0330"},
+            "",
+            "2026-03-14T09:15:00+01:00",
+        ),
+        (
+            {"AcquisitionDateTime": "", "AcquisitionDate": "20260314", "AcquisitionTime": "091500.5"},
+            "500",
+            "2026-03-14T09:15:01",
+        ),
+        ({"AcquisitionDateTime": "20260314091500"}, "1e300", "2026-03-14T09:15:00"),
+    ],
+)
+def test_a_dicom_ecg_begins_when_it_says(
+    facts: dict[str, str], offset_ms: str, began: str, tmp_path: Path
+) -> None:
+    dataset = pydicom.dcmread(FILES / "dicom_I_II.dcm")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for keyword, value in facts.items():
+            setattr(dataset, keyword, value)
+        if offset_ms:
+            dataset.WaveformSequence[0].MultiplexGroupTimeOffset = offset_ms
+    dataset.save_as(tmp_path / "d.dcm")
+    recording = open_recording(tmp_path / "d.dcm")
+    assert recording.began is not None and recording.began.isoformat() == began

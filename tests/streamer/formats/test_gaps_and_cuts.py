@@ -60,6 +60,23 @@ def test_pauses_of_edf_plus_d_are_gaps_in_their_place(pauses: dict[int, float], 
     assert any(str(lost) in note for note in recording.notes) == bool(lost)
 
 
+@pytest.mark.parametrize("kind", [b"EDF+C", b"EDF+D"])
+@pytest.mark.parametrize("first_s", [0.0, 0.25, 3.0, 567.5])
+def test_an_edf_begins_as_long_after_its_start_as_its_first_data_record(
+    first_s: float, kind: bytes, tmp_path: Path
+) -> None:
+    began = open_recording(edf_with_pauses(tmp_path, [float(i) for i in range(RECORDS)])).began
+    recording = open_recording(edf_with_pauses(tmp_path, [first_s + i for i in range(RECORDS)], kind))
+    assert began is not None and recording.began == began + timedelta(seconds=first_s)
+
+
+def test_an_edf_whose_first_data_record_lies_beyond_all_dates_opens(tmp_path: Path) -> None:
+    raw = bytearray(edf_with_pauses(tmp_path, [0.0]).read_bytes())
+    raw[HEAD + 500 : HEAD + 518] = b"+999999999999999\x14\x14"
+    (tmp_path / "late.edf").write_bytes(raw.replace(b"EDF+D", b"EDF+C"))
+    assert open_recording(tmp_path / "late.edf").began is None
+
+
 def test_data_records_that_go_back_are_refused(tmp_path: Path) -> None:
     path = edf_with_pauses(tmp_path, [0, 1, 2, 7, 5, 6, 8, 9, 10, 11, 12, 13])
     with pytest.raises(InputError, match="overlap"):
