@@ -117,9 +117,9 @@ def rate_of(rr_s: Sequence[float]) -> float:
     Parameters
     ----------
     rr_s : sequence of float
-        NaN is no interval (`streamer.core.events.Beat.rr_s`).
+        NaN is no interval (`streamer.core.events.Beat.rr_s`), nor is none between two beats of one instant.
     """
-    known = [each for each in rr_s if math.isfinite(each)]
+    known = [each for each in rr_s if math.isfinite(each) and each > 0]
     return float(60 / np.median(known)) if len(known) > 1 else math.nan
 
 

@@ -123,9 +123,6 @@ def _streams(path: Path) -> tuple[list[_Stream], datetime | None, bool]:
     with path.open("rb") as file:
         chunks = ChunkReader(file, path.stat().st_size, range(1 << 32))
         for chunk in chunks:
-            if chunk.tag == Tag.FILE_HEADER and found:
-                chunks.reject("another recording begins there")
-                break
             try:
                 if chunk.tag == Tag.FILE_HEADER:
                     text = (_xml(chunk.content).findtext("datetime") or "").strip()

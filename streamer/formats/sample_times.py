@@ -15,6 +15,9 @@ _ROOM = 1 << 20
 _SHARE = 10
 """... and how many for each that is there: a file of a few rows must not ask for memory without end."""
 
+_EVEN = 8
+"""So many even distances in a row are no chance."""
+
 
 def grid_of(stamps_s: NDArray[np.float64], what: str) -> tuple[float, NDArray[np.int64]]:
     """The rate, and the index of each sample from 0.
@@ -104,7 +107,7 @@ def _long_by_rounding(
         at = np.flatnonzero(long)
         within = np.diff(at)[np.diff(np.cumsum(gap)[at]) == 0]
         even = np.diff(np.flatnonzero(np.concatenate([[True], long | gap, [True]])))
-        if len(within) > 1 and np.ptp(within) <= 1 and even.max() <= within.max() + 1:
+        if len(within) >= _EVEN and np.ptp(within) <= 1 and even.max() <= within.max() + 1:
             return long
     return none
 

@@ -35,6 +35,8 @@ _LANDMARK = re.compile(
 
 _LONGEST_LANDMARK = 16
 
+_ANOTHER = "another recording begins there"
+
 
 class Tag(IntEnum):
     """What a chunk is."""
@@ -181,9 +183,12 @@ class ChunkReader:
         while self._next < self._size:
             head = self._head(self._next)
             if head is None:
-                self._resume(self._next, self._next + 1, "no chunk begins here, or it is torn")
+                self._resume(self._next, self._next, "no chunk begins here, or it is torn")
                 continue
             tag, stream, begin, stop = head
+            if tag == Tag.FILE_HEADER and self._last and self._read(begin, min(begin + 1, stop)) == b"<":
+                self._note(self._next, self._size, _ANOTHER)
+                return
             self._last = XdfChunk(self._next, stop, tag, stream, self._read(begin, stop))
             self._next = stop
             yield self._last
@@ -238,7 +243,7 @@ class ChunkReader:
                 self._note(offset, search + found.start(), reason)
                 self._next = search + found.end("file")
                 if self._last:
-                    self._note(search + found.start(), self._size, "another recording begins there")
+                    self._note(search + found.start(), self._size, _ANOTHER)
                     self._next = self._size
                 return
             if found:

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import subprocess
 import sys
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 
 from streamer.core.leads import LEADS
 from streamer.export import page_layout as layout
-from streamer.export.page import FOOTER, PNG_DPI, Page, _draw, render_pdf, render_png
+from streamer.export.page import FOOTER, PNG_DPI, Page, _draw, rate_of, render_pdf, render_png
 from streamer.session.description import ST_NOT_TO_BE_READ
 
 PX_PER_MM = PNG_DPI / 25.4
@@ -475,3 +476,12 @@ def test_what_is_grey_is_said_with_its_length(monkeypatch: pytest.MonkeyPatch) -
     assert "Measured: lead I · not to be trusted, grey: 1.60 s" in words
     assert "grey: the filters settle, or the input is out of range or without contact" in words
     assert render_png(replace(a_page(), faint=~faint & faint)) == render_png(a_page())
+
+
+@pytest.mark.parametrize(
+    ("rr_s", "bpm"),
+    [([1.0, 1.0], 60), ([0.0, 0.0, 0.0], math.nan), ([0.0, 0.5, 0.5, 0.0, 0.0], 120), ([math.nan], math.nan)],
+)
+def test_beats_of_one_instant_are_no_heart_rate(rr_s: list[float], bpm: float) -> None:
+    """As a damaged recording may hold them."""
+    assert rate_of(rr_s) == pytest.approx(bpm, nan_ok=True)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from devices.replay.file import FileReplay
@@ -346,6 +346,7 @@ def health_kit(path: Path, stamps: list[float], volts: list[float], shape: str, 
     shape=st.sampled_from(["pairs", "date", "objects", "words"]),
     unnamed=st.sets(st.integers(1, 398), max_size=3),
 )
+@example(at=2, lost=0, rate=128.0, said=False, shape="pairs", unnamed={1, 133, 266})
 def test_a_gap_in_the_times_of_a_health_kit_reading_is_a_gap(
     at: int, lost: int, rate: float, said: bool, shape: str, unnamed: set[int], tmp_path: Path
 ) -> None:

@@ -124,3 +124,12 @@ def test_a_recording_with_bytes_before_it_loses_nothing(first: Path, tmp_path: P
     joined = is_of_the_first(path, first.read_bytes(), alone)
     assert joined.raw_sums == Recording.open(alone).raw_sums
     assert [damage.size for damage in joined.damage] == [512]
+
+
+@pytest.mark.parametrize("magic", [True, False])
+def test_a_session_that_is_there_twice_is_read_once(magic: bool, first: Path, tmp_path: Path) -> None:
+    data, path = first.read_bytes(), tmp_path / "twice.xdf"
+    path.write_bytes(data + (data if magic else data.removeprefix(MAGIC)))
+    twice, once = Recording.open(path), Recording.open(first)
+    assert (twice.events, twice.clock, twice.raw_sums) == (once.events, once.clock, once.raw_sums)
+    assert [damage.reason for damage in twice.damage] == ["another recording begins there"]
