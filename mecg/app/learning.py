@@ -24,6 +24,7 @@ from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN, canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.stream import Chunk, Placement, Samples, StreamInfo
+from streamer.core.vitals.beats import LEARN_S
 from streamer.formats.recording import Stated, without_identity
 from streamer.formats.wfdb_files import show
 from streamer.lead_recording import open_recording
@@ -36,7 +37,8 @@ LAW_MV = 0.05
 
 SCORED_FROM_S = 3.0
 
-WARM_UP_S, WARM_UP_HZ = 2.0, 500.0
+WARM_UP_S, WARM_UP_HZ = LEARN_S + 1.0, 500.0
+"""Long enough for beats to be looked for."""
 
 CALIBRATED = "calibrated "
 """Before the date of a visit whose record states none: that of the day it was calibrated on."""

@@ -28,7 +28,7 @@ from streamer.core.leads import canonical_lead
 from streamer.core.network.network import Network
 from streamer.core.pipeline import Pipeline
 from streamer.core.stream import Chunk, Placement, StreamInfo
-from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.beats import LEARN_S, BeatDetector
 from streamer.core.vitals.vitals import Vitals
 from streamer.formats import calibration_file
 from streamer.recording.encoding import platform_facts
@@ -185,7 +185,8 @@ def vitals_of(description: SessionDescription, core: Pipeline | ReplayCore | Non
     shown as recorded, when that was said then.
     """
     with deferred():
-        BeatDetector(description.rate_hz).push(0, np.zeros(1, np.float32))
+        still = np.zeros(round(LEARN_S * description.rate_hz), np.float32)
+        BeatDetector(description.rate_hz).push(0, still)
     delay_s = description.latency.low_pass_delay_10hz_ms / 1e3
     if core is not None and description.calibration:
         told = drifts_as_recorded(core) if isinstance(core, ReplayCore) else drifts(core)

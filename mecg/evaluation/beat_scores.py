@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.leads import LEADS, SEVEN
-from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.beats import beats_in
 
 AROUND_R_S = 0.060
 """R and S are the maximum and minimum within this of the beat."""
@@ -63,7 +63,7 @@ def find_beats(truth_mv: NDArray[np.float32], rate_hz: float, first: int) -> Bea
     """
     before, after = round(0.1 * rate_hz), round(0.12 * rate_hz)
     margin = round(0.25 * rate_hz)
-    found = np.array(BeatDetector(rate_hz).push(0, truth_mv[0]), np.int64)
+    found = beats_in(truth_mv[0], rate_hz)
     r = found[(found >= max(first, margin)) & (found < truth_mv.shape[1] - margin)]
     if len(r) < FEWEST_BEATS:
         return None

@@ -29,7 +29,7 @@ from streamer.core.errors import InputError
 from streamer.core.leads import LEADS, PREDICTED, SEVEN
 from streamer.core.network.network import Network
 from streamer.core.signal.clinical_frame import clinical_frame
-from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.beats import beats_in
 from streamer.formats.wfdb_reader import Record
 
 SEQUENCE = ("II", "V2", "V5")
@@ -364,7 +364,7 @@ def _mean_beat(leads_mv: Leads, network: Network) -> Leads:
     """The reference's mean beat, twelve leads around R; zeros where it shows none."""
     rate_hz = network.spec.rate_hz
     before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
-    beats = np.array(BeatDetector(rate_hz).push(0, leads_mv[0]), np.int64)
+    beats = beats_in(leads_mv[0], rate_hz)
     beats = beats[(beats >= before) & (beats + after <= leads_mv.shape[1])]
     if not len(beats):
         return np.zeros((len(LEADS), before + after), np.float32)
@@ -374,7 +374,7 @@ def _mean_beat(leads_mv: Leads, network: Network) -> Leads:
 def _copied(template: Leads, lead_mv: NDArray[np.float32], network: Network) -> Leads:
     """The mean beat at every beat of Lead I, each sample from the nearest; zero far from any."""
     rate_hz = network.spec.rate_hz
-    beats = np.array(BeatDetector(rate_hz).push(0, lead_mv), np.int64)
+    beats = beats_in(lead_mv, rate_hz)
     result = np.zeros((len(LEADS), len(lead_mv)), np.float32)
     if len(beats):
         at = np.arange(len(lead_mv))

@@ -13,7 +13,7 @@ FOLDERS = ("bluetooth", "lsl", "live", "brainflow", "serial")
 ERRORS = {"InputError", "LinkLostError", "RefusedError"}
 TABLES = {"_WHY", "_PASSING", "_REASONS", "_STATUS", "find_advice", "silence_advice"}
 """Names that hold messages, or parts of them."""
-TELLERS = {"explain", "_why_not_found", "_silence_advice", "watch", "_difference", "_receive"}
+TELLERS = {"explain", "_why_not_found", "silence_advice", "watch", "_difference", "_receive"}
 """Functions that return them."""
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from streamer.core.network.network import Network
-from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.beats import beats_in
 from streamer.core.vitals.polarity import polarity_features
 from streamer.core.vitals.quality import AFTER_S, BEATS, BEFORE_S, LEAST_BEATS
 from training.command import ended_in_one_line
@@ -37,7 +37,7 @@ def mean_beats(data: Path, folds: list[int], cache: Path, network: Network) -> N
         lead_mv = network_input(uv.astype(np.float32) / 1e3, network.spec.filters, rate_hz, RATE_HZ)[3]
         beats = [
             lead_mv[i - before : i + after]
-            for i in BeatDetector(rate_hz).push(0, lead_mv)
+            for i in beats_in(lead_mv, rate_hz)
             if i - before >= SETTLED_S * rate_hz and i + after <= len(lead_mv)
         ]
         if len(beats) >= LEAST_BEATS:

@@ -26,7 +26,7 @@ from streamer.core.calibration.swapped_leads import exchanged
 from streamer.core.calibration.visits import MOST_VISITS, Visit, combined, unlike, visit_of
 from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
-from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.beats import beats_in
 from training.command import ended_in_one_line
 from training.data import RATE_HZ, Records, load, targets
 from training.fitted.personal import first_and_later, references_of, several
@@ -100,7 +100,7 @@ def summary(rmse_mv: dict[str, Array]) -> dict[str, dict[str, float]]:
 def mean_beat(leads_mv: NDArray[np.float32], rate_hz: float) -> NDArray[np.float32] | None:
     """Of leads ``(n_leads, n)`` whose first is Lead I; None without beats."""
     before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
-    beats = np.array(BeatDetector(rate_hz).push(0, leads_mv[0]), np.int64)
+    beats = beats_in(leads_mv[0], rate_hz)
     beats = beats[(beats >= before + 0.5 * rate_hz) & (beats + after <= leads_mv.shape[1] - 0.5 * rate_hz)]
     if not len(beats):
         return None

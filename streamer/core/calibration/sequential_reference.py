@@ -21,7 +21,7 @@ from streamer.core.leads import SEVEN
 from streamer.core.network.network import Network
 from streamer.core.signal.clinical_frame import clinical_frame
 from streamer.core.stream import Samples
-from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.beats import beats_in
 
 BEFORE_S, AFTER_S = 0.25, 0.45
 """What of a beat is compared, around R."""
@@ -101,7 +101,7 @@ def _clinical(network: Network, lead_mv: Samples, rate_hz: float) -> Samples:
 
 def _beats(lead_mv: Samples, rate_hz: float) -> NDArray[np.int64]:
     """R peaks away from the ends, where the clinical frame holds."""
-    found = np.array(BeatDetector(rate_hz).push(0, lead_mv), np.int64)
+    found = beats_in(lead_mv, rate_hz)
     kept: NDArray[np.int64] = found[(found > 0.3 * rate_hz) & (found < len(lead_mv) - 0.5 * rate_hz)]
     return kept
 

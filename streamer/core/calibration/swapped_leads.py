@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from streamer.core.stream import Samples
-from streamer.core.vitals.beats import BeatDetector
+from streamer.core.vitals.beats import beats_in
 from streamer.core.vitals.polarity import polarity_score
 
 BEFORE_S, AFTER_S = 0.252, 0.452
@@ -66,7 +66,7 @@ def exchanged(truth_mv: Samples, generic_mv: Samples, covariance: Array) -> tupl
 def upside_down(lead_mv: Samples, rate_hz: float) -> bool:
     """Whether a Lead I in the input band stands upside down, as with both arms exchanged."""
     before, after = round(BEFORE_S * rate_hz), round(AFTER_S * rate_hz)
-    beats = np.array(BeatDetector(rate_hz).push(0, lead_mv), np.int64)
+    beats = beats_in(lead_mv, rate_hz)
     beats = beats[(beats >= before) & (beats + after <= len(lead_mv))]
     around = lead_mv[beats[:, None] + np.arange(-before, after)].astype(np.float64)
     around = around[np.isfinite(around).all(axis=1)]

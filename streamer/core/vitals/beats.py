@@ -27,6 +27,8 @@ T_WAVE_S = 0.36
 """A second peak within this of a beat is a T wave where it is less than half as steep."""
 LEARN_S = 4.2
 """Of 15 beats a minute with some to spare: so much signal has a QRS, however slow the heart."""
+LEAST_S = 1.5
+"""A whole piece may be shorter than that, not than this."""
 WAKE_S = 1.5
 """After a pause in which the level has fallen it rises to half of each peak for so long."""
 SEARCH_BACK = 1.66
@@ -195,6 +197,24 @@ def _detect(
     return found
 
 
+def beats_in(lead_mv: NDArray[np.float32], rate_hz: float) -> NDArray[np.int64]:
+    """The R peaks of a whole piece of one lead, however short it is.
+
+    Parameters
+    ----------
+    lead_mv : array (n,)
+        The input band or the clinical frame; NaN where nothing was measured.
+    rate_hz : float
+
+    Returns
+    -------
+    array (beats,)
+        Indices.
+    """
+    detector = BeatDetector(rate_hz)
+    return np.array(detector.push(0, lead_mv) + detector.finish(), np.int64)
+
+
 class BeatDetector:
     """Finds R peaks in one lead, of either polarity, about 0.2 s after they happened.
 
@@ -236,6 +256,19 @@ class BeatDetector:
         found = []
         for a, b in true_runs(np.isfinite(lead_mv)):
             found += self._push(start + a, lead_mv[a:b].astype(np.float64))
+        return self._measured(found)
+
+    def finish(self) -> list[int]:
+        """End the signal: the beats of a last stretch that was too short to be learned from alone.
+
+        Its P and T waves may be among them if a slow heart shows no QRS there.
+        """
+        if sum(map(len, self._held)) < LEAST_S * self._rate_hz:
+            return []
+        return self._measured(self._learned(0))
+
+    def _measured(self, found: list[int]) -> list[int]:
+        """Those beats that no bridge has made."""
         return [at for at in found if not any(first <= at <= last for first, last in self._bridges)]
 
     def _push(self, start: int, x: NDArray[np.float64]) -> list[int]:
@@ -256,9 +289,18 @@ class BeatDetector:
             self._wanted -= came
             if self._wanted > 0:
                 return []
-            x = np.concatenate(self._held)
-            self._held.clear()
-            self._learn(x[: len(x) + self._wanted])
+            return self._learned(self._wanted)
+        return self._detected(x)
+
+    def _learned(self, beyond: int) -> list[int]:
+        """Learn from what was held back, less what is beyond, and look through all of it."""
+        x = np.concatenate(self._held)
+        self._held.clear()
+        self._learn(x[: len(x) + min(beyond, 0)])
+        self._wanted = 0
+        return self._detected(x)
+
+    def _detected(self, x: NDArray[np.float64]) -> list[int]:
         beats = np.empty(len(x) + 1, np.int64)
         n = _detect(
             x,

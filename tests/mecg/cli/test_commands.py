@@ -89,7 +89,7 @@ def test_stream_without_a_source_plays_the_bundled_recording_and_says_so(
     assert "bundled recording" in err.splitlines()[0]
     assert "ptb/s0010_re" in err.splitlines()[0]
     assert re.match(
-        r"REPLAY, ended \| 1000 Hz \| 4\.5 s \| HR 82 \| quality .* \| lost 0 \| latency ",
+        r"REPLAY, ended \| 1000 Hz \| 4\.5 s \| HR 81 \| quality .* \| lost 0 \| latency ",
         err.splitlines()[-1],
     )
 

@@ -126,7 +126,7 @@ def test_repair_says_it_as_json(tmp_path: Path, model_file: Path, capsys: pytest
     [
         (["stream", "--record", "synthetic:"], "put it before --record"),
         (["stream", "--record", "recordings/ptb/s0010_re"], "put it before --record"),
-        (["stream", "synthetic:", "--record", "/dev/null/x"], "choose another with --record DIR"),
+        (["stream", "synthetic:", "--record", "/dev/null/x"], "is no folder: name another"),
         (["stream", "synthetic:", "--as-recorded"], "name it as session:FILE"),
         (["stream", "session:none.xdf"], "there is no session file none.xdf"),
         (["review", "none.xdf"], "there is no session file none.xdf"),

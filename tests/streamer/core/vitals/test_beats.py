@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from devices.replay.synthetic import Synthetic
 from streamer.core.signal.clinical_frame import to_rate
-from streamer.core.vitals.beats import LEARN_S, BeatDetector
+from streamer.core.vitals.beats import LEARN_S, BeatDetector, beats_in
 from streamer.formats.wfdb_annotation_reader import BEATS, read_annotations
 from streamer.formats.wfdb_reader import Record
 
@@ -176,3 +176,15 @@ def test_no_beat_is_found_in_a_gap_or_at_its_end(bpm: float, gap: int, every: in
     assert len(found) > 20
     assert not np.isnan(lead[found]).any()
     assert not np.isnan(lead[found - 1]).any(), "the end of a straight line is no peak"
+
+
+@settings(max_examples=60, deadline=None)
+@given(bpm=st.integers(50, 150), seconds=st.floats(1.6, 9.0))
+def test_a_whole_piece_has_beats_however_short_it_is(bpm: int, seconds: float) -> None:
+    """A strip of 3.3 s, as places are measured one after the other, had none."""
+    source = Synthetic(f"?rate=250&bpm={bpm}")
+    n = round(seconds * 250)
+    truth_s = np.array([b / 250 for b in source.beats(0, n) if 0.3 * 250 < b < n - 0.4 * 250])
+    found_s = beats_in(source.lead_mv(0, n), 250.0) / 250
+    assert matched(found_s, truth_s) == len(truth_s)
+    assert len(found_s) <= len(source.beats(0, n))
