@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from devices.replay.file import FileReplay
 from devices.replay.pacing import Replay
@@ -28,7 +29,7 @@ from mecg.cli.help_text import Help
 from mecg.cli.options import add_force, add_identity, add_reading, add_unit_and_rate
 from streamer.core.calibration.correction import PersonalNetwork
 from streamer.core.errors import InputError
-from streamer.core.events import Beat, QualityChanged
+from streamer.core.events import UNTRUSTED, Beat, QualityChanged
 from streamer.core.leads import canonical_lead
 from streamer.core.network.latency import budget
 from streamer.core.network.network import Network
@@ -104,6 +105,8 @@ class Shown:
     about: SessionDescription
     quality: tuple[str, ...]
     """What is wrong with the measured lead, in words; nothing if it is good."""
+    faint: NDArray[np.bool_]
+    """Where the filters settled or the input was not to be trusted."""
     bpm: float
     """The heart rate of that stretch; NaN if it is unknown."""
 
@@ -210,7 +213,9 @@ def _shown(source: FileReplay, models: ModelOptions) -> Shown:
     first = max(0, min(int(good[0]), len(whole.valid) - n))
     begins_s, ends_s = first / spec.rate_hz, (first + n) / spec.rate_hz
     bpm = rate_of([beat.rr_s for beat in beats if begins_s <= beat.at_s - beat.rr_s < beat.at_s < ends_s])
-    return Shown(_cut(whole, slice(first, first + n)), about, _wrong(found), bpm)
+    part = slice(first, first + n)
+    faint = (whole.settling | _untrusted(found, len(whole.valid), spec.rate_hz))[part]
+    return Shown(_cut(whole, part), about, _wrong(found), faint, bpm)
 
 
 def _path_of(text: str) -> Path | None:
@@ -235,6 +240,14 @@ def _person(
 
 def _wrong(found: list[QualityChanged]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(event.text.removeprefix("quality: ") for event in found if event.wrong))
+
+
+def _untrusted(found: list[QualityChanged], n: int, rate_hz: float) -> NDArray[np.bool_]:
+    """``(n,)``: from each judgement that the input is not to be trusted to the next one that it is."""
+    untrusted = np.zeros(n, np.bool_)
+    for event in found:
+        untrusted[round(event.at_s * rate_hz) :] = bool(event.wrong & UNTRUSTED)
+    return untrusted
 
 
 def _joined(frames: list[Frame]) -> Frame:
@@ -326,7 +339,7 @@ def _page(shown: Shown, facts: Mapping[str, Any]) -> Page:
         rate_hz=frame.rate_hz,
         measured_mv=frame.measured_mv,
         band_mv=about.half_width_mv(frame.scale_mv, "0.9"),
-        faint=frame.settling,
+        faint=shown.faint,
         kind=page_words(about.stream),
         heart_rate=heart_rate_words(shown.bpm),
         source=f"{facts['kind']}, {facts['length_s']:.1f} s at {facts['rate_hz']:g} Hz",

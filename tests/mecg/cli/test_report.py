@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mecg.__main__ import main
@@ -17,6 +18,7 @@ from mecg.cli.report import beside_others
 from streamer.export.page import Page
 
 FILES = Path("tests/streamer/formats/files")
+PACED = Path("recordings/ptb-xl/00498_hr")
 FACTS = json.loads((FILES / "facts.json").read_text())
 READABLE = [
     "apple_en.csv",
@@ -127,6 +129,21 @@ def test_without_a_viewer_the_page_is_there_and_that_is_said(
     monkeypatch.setattr("sys.platform", "linux")
     assert main(["report", str(FILES / "plain_gap.csv"), "--out", str(tmp_path), "--open"]) == 0
     assert "plain_gap.pdf" in capsys.readouterr().err
+
+
+def test_the_page_is_grey_where_the_input_is_not_to_be_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its legend says so: from where pacing spikes are known, which the page of the window has grey too."""
+    made: list[Page] = []
+    monkeypatch.setattr("mecg.cli.report.render_pdf", lambda page: (made.append(page), b"")[1])
+    monkeypatch.setattr("mecg.cli.report.render_png", lambda page: b"")
+    assert main(["report", str(PACED), "--out", str(tmp_path)]) == 0
+    (page,) = made
+    assert page.faint is not None and "pacing spikes" in page.quality
+    settled = page.faint[round(2.5 * page.rate_hz) :]
+    assert settled[-1] and not settled.all()  # not before they are known
+    assert np.all(np.diff(settled.astype(int)) >= 0)
 
 
 def test_the_page_says_that_it_is_of_a_recording_and_its_heart_rate(
