@@ -411,7 +411,9 @@ def note_beside(text: str, x: int, width: int, reach: int, metrics: QFontMetrics
     wide = metrics.horizontalAdvance(text)
     left, right = (max(0, min(room, reach) - NOTE_GAP_PX) for room in (x, width - x))
     before = wide <= left or right < min(left, wide)
-    note = metrics.elidedText(text, Qt.TextElideMode.ElideRight, left if before else right)
+    room = left if before else right
+    # Qt measures in fractions of a pixel when it cuts, and would cut what just fits.
+    note = text if wide <= room else metrics.elidedText(text, Qt.TextElideMode.ElideRight, room)
     return x - NOTE_GAP_PX - metrics.horizontalAdvance(note) if before else x + NOTE_GAP_PX, note
 
 

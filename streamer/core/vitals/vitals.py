@@ -40,7 +40,10 @@ LATEST, LATEST_SLOW, SLOW_S = 12, 4, 1.2
 LEAST_RR = 2
 """Of fewer intervals no rate is reported."""
 ACROSS_GAP = 0.25
-"""An interval across missing samples counts if it differs from the others by less than this share."""
+"""An interval across missing samples counts if it differs from the others by less than this share, ..."""
+ACROSS_GAP_FEW, FEW_RR = 0.04, 5
+"""... and by less than this while there are fewer others: a beat at a gap's edge may be off by some, and
+among few intervals that moves the rate."""
 HIDES_S = 0.01
 """A gap hides a beat if it begins by so long after the R peak, as the band shows it, and ends behind it."""
 LONGEST_RR_S = 4.2
@@ -79,8 +82,8 @@ class Limits:
     asystole_s: float = 4.0
 
 
-def _alike(rr_s: float, other_s: float) -> bool:
-    return abs(rr_s - other_s) < ACROSS_GAP * other_s
+def _alike(rr_s: float, other_s: float, share: float = ACROSS_GAP) -> bool:
+    return abs(rr_s - other_s) < share * other_s
 
 
 class HeartRate:
@@ -101,7 +104,8 @@ class HeartRate:
         others; while there are none, once three in which no beat can be hidden are about as long.
         """
         if self._rr_s:
-            alone = _alike(rr_s, median(self._rr_s))
+            share = ACROSS_GAP if len(self._rr_s) >= FEW_RR else ACROSS_GAP_FEW
+            alone = _alike(rr_s, median(self._rr_s), share)
             if alone:
                 self._rr_s.append(rr_s)
             return alone

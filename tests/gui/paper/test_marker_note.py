@@ -16,6 +16,7 @@ NOTES = st.text(st.characters(min_codepoint=32, max_codepoint=126), min_size=1, 
 @settings(deadline=None)
 @given(text=NOTES, width=st.integers(60, 900), part=st.floats(0, 1, exclude_max=True))
 @example("dizzy, sat up", 117, 0.54)
+@example("00NO,[cm", 72, 0.890625)  # it just fits
 def test_a_note_is_cut_at_no_edge_of_its_column(
     qapp: QApplication, text: str, width: int, part: float
 ) -> None:

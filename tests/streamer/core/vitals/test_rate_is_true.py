@@ -69,16 +69,33 @@ def wrong(told: Sequence[Event], bpm: float) -> list[Beat]:
     ]
 
 
-@settings(max_examples=80, deadline=None, phases=UNSHRUNK)
+@settings(max_examples=40, deadline=None, phases=UNSHRUNK)
 @example(heart=Heart(45, p=0.28), gaps=[(8.3, 3.0)])
 @example(heart=Heart(30, p=0.25, t=-0.3, begins=0.1), gaps=[])  # the first QRS comes after 1.8 s
 @example(heart=Heart(123.1, 1.92, 0, 0.96, begins=0.2), gaps=[])  # the first wave is a T as tall as R
 @example(heart=Heart(35.5, 0.57, begins=0.8), gaps=[(1.574, 1.581), (6.237, 1.847), (10.323, 1.408)])
+@example(
+    heart=Heart(137.59863941232481, 1.0, 0, 0.36084955608832303, 1.3804610941399558, True, 0.0),
+    gaps=[(1.09655, 1.9769)],
+)
 @given(heart=HEARTS, gaps=GAPS)
 def test_whatever_is_lost_and_wherever_it_begins_no_rate_is_wrong(
     networks: dict[str, Network], heart: Heart, gaps: list[tuple[float, float]]
 ) -> None:
-    told = watch(networks["identity"], [Chunk(0, with_gaps(heart.lead_mv(30), gaps))], limits=WIDE)
+    tells_no_wrong_rate(networks["identity"], heart, gaps)
+
+
+@pytest.mark.long
+@settings(max_examples=500, deadline=None, phases=UNSHRUNK)
+@given(heart=HEARTS, gaps=GAPS)
+def test_so_it_is_of_five_hundred_hearts(
+    networks: dict[str, Network], heart: Heart, gaps: list[tuple[float, float]]
+) -> None:
+    tells_no_wrong_rate(networks["identity"], heart, gaps)
+
+
+def tells_no_wrong_rate(network: Network, heart: Heart, gaps: list[tuple[float, float]]) -> None:
+    told = watch(network, [Chunk(0, with_gaps(heart.lead_mv(30), gaps))], limits=WIDE)
     assert wrong(told, heart.bpm) == []
     assert {alarm.alarm for alarm in alarms(told)} <= {AlarmKind.SIGNAL_LOST}
     if not gaps:
