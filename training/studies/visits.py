@@ -198,7 +198,7 @@ def drifts(
 def strangers(
     network: Network, references: Sequence[Reference], patients: NDArray[np.int64]
 ) -> dict[str, dict[str, float]]:
-    """Share of later records that are said to be somebody else's, by how many earlier visits there are: of
+    """Share of later records that are said to be another person's, by how many earlier visits there are: of
     those that are the person's, and of the first records of the persons that follow.
 
     ``references`` and ``patients`` in the order of the visits.

@@ -29,7 +29,7 @@ export class Link {
     this.doing = doing;
     this.socket = null;
     this.failures = 0;
-    this.refused = ""; // why nobody more may look, if that is so
+    this.refused = ""; // why no more may look, if that is so
     setInterval(() => {
       if (this.socket !== null && performance.now() - this.heardMs > GONE_MS) this.#ended(true);
     }, 1000);
@@ -75,7 +75,7 @@ export class Link {
   async #ended(opened) {
     this.#drop();
     const answer = opened ? null : await ask("me").catch(() => null);
-    if (this.socket !== null) return; // meanwhile somebody has logged in
+    if (this.socket !== null) return; // logged in meanwhile
     if (answer?.status === 401) {
       this.doing.unknown();
       return;

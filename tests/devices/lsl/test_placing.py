@@ -132,7 +132,7 @@ def test_a_sender_that_stalls_and_stamps_when_it_sends_loses_nothing(
 def test_a_short_loss_among_uneven_stamps_is_told_of_beforehand_and_shifts_no_instant(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Which of 20 ms is loss and which a late stamp nobody can say; a whole second is a loss."""
+    """Which of 20 ms is loss and which a late stamp cannot be told; a whole second is a loss."""
     rng = np.random.default_rng(3)
     numbers = [k for k in range(8000) if not 2000 <= k < 2010 and not 5000 <= k < 5500]
     at_s = np.maximum.accumulate([1002 + k / 500 + rng.exponential(0.004) for k in numbers])

@@ -214,7 +214,7 @@ def test_visits_added_one_by_one_are_those_named_together(model, tmp_path, capsy
     assert one.stat().st_mode & 0o077 == 0
 
 
-def test_somebody_elses_record_is_not_added_unless_told_to_and_the_file_stays(tmp_path, capsys):
+def test_another_persons_record_is_not_added_unless_forced_and_the_file_stays(tmp_path, capsys):
     one = tmp_path / "one.npz"
     assert main(["calibrate", str(RECORDING), "--out", str(one)]) == 0
     before = one.read_bytes()

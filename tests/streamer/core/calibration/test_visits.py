@@ -199,7 +199,7 @@ def test_what_each_visit_brings_is_its_correction_on_the_others(network: Network
 
 @settings(max_examples=15, deadline=None)
 @given(st.permutations(range(4)), st.integers(2, 4), st.booleans())
-def test_who_is_somebody_else_is_named_whatever_the_order_and_nobody_of_one_person_is(
+def test_another_person_is_named_whatever_the_order_and_no_visit_of_one_person_is(
     order: list[int], visits: int, with_stranger: bool
 ) -> None:
     network = Network(person_model(prior()))
@@ -214,7 +214,7 @@ def test_who_is_somebody_else_is_named_whatever_the_order_and_nobody_of_one_pers
         assert unlike_words(some) in combined(prior(), some).notes
 
 
-def test_of_two_visits_neither_is_the_stranger_and_one_alone_has_nobody_to_be_unlike(
+def test_of_two_visits_neither_is_the_stranger_and_one_alone_is_never_unlike(
     network: Network,
 ) -> None:
     two = [a_visit(network, 1), a_visit(network, 8, person=-PERSON)]
