@@ -171,7 +171,7 @@ def _refuse_another_person(visits: Sequence[Visit], new: Sequence[Visit]) -> Non
     """Raise an `InputError` if a new visit looks like another person's; one that is kept was taken before."""
     if {id(visit) for visit in unlike(visits)} & {id(visit) for visit in new}:
         raise InputError(
-            f"{unlike_words(visits)}: leave out what is another person's, or take it all the same with --force"
+            f"{unlike_words(visits)}: leave out another person's, or take it all the same with --force"
         )
 
 
